@@ -1,0 +1,85 @@
+"""What can be wrong, and where: problems are values until a face prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+
+Severity = Literal["error", "warning", "notice"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something stands: a file (relative to the workspace) or an option, line and column from 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+    is_option: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+def option_place(name: str) -> Place:
+    """The place of a value that came from an option or input, by its bare name (`app-prefix`)."""
+    return Place(f"--{name}", is_option=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One cause: what is wrong, what to do about it (may be empty), and where."""
+
+    message: str
+    hint: str = ""
+    place: Place | None = None
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        what_to_do = f" ({self.hint})" if self.hint else ""
+        return f"{where}{self.message}{what_to_do}"
+
+
+class ScoreflyError(Exception):
+    """A failure a user can cause or meet: problems to show, and the exit status they mean."""
+
+    exit_code = 1
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class InputError(ScoreflyError):
+    """The input is wrong and nothing was changed."""
+
+    exit_code = 2
+
+
+class OutsideError(ScoreflyError):
+    """Something outside failed: a provisioner, the Fly API, a deploy. What succeeded is kept."""
+
+    exit_code = 1
+
+
+def wrong(message: str, hint: str = "", place: Place | None = None) -> InputError:
+    """An InputError of one problem, to raise."""
+    return InputError(Problem(message, hint, place))
+
+
+def failed(message: str, hint: str = "", place: Place | None = None) -> OutsideError:
+    """An OutsideError of one problem, to raise."""
+    return OutsideError(Problem(message, hint, place))
+
+
+def raise_errors(problems: Iterable[Problem]) -> None | NoReturn:
+    """Raises one InputError of all problems that are errors; returns when there are none."""
+    errors = tuple(problem for problem in problems if problem.severity == "error")
+    if errors:
+        raise InputError(*errors)
+    return None

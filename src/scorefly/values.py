@@ -1,0 +1,135 @@
+"""Values that know whether they are secret.
+
+A tree is JSON data whose leaves may be `Secret`. Nothing decides secrecy by a key's name: it starts where
+a value comes from (a GitHub secret, a random generator, a provisioner's `secrets`) and travels with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Scalar: TypeAlias = "str | int | float | bool | None"
+Plain: TypeAlias = "Scalar | list[Plain] | dict[str, Plain]"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """A scalar nobody may see but Fly. It does not format: reveal it on purpose, or not at all."""
+
+    value: Scalar = field(compare=True)
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, _spec: str) -> str:
+        raise TypeError("a Secret is not formatted: join it with values.join, or reveal it on purpose")
+
+
+Tree: TypeAlias = "Scalar | Secret | list[Tree] | dict[str, Tree]"
+Text: TypeAlias = "str | Secret"
+
+_MARK = "$secret"
+
+
+def reveal(tree: Tree) -> Plain:
+    """The same data without its marks."""
+    if isinstance(tree, Secret):
+        return tree.value
+    if isinstance(tree, dict):
+        return {key: reveal(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [reveal(value) for value in tree]
+    return tree
+
+
+def conceal(tree: Tree) -> Tree:
+    """The same data with every leaf secret."""
+    if isinstance(tree, dict):
+        return {key: conceal(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [conceal(value) for value in tree]
+    return tree if isinstance(tree, Secret) else Secret(tree)
+
+
+def holds_secret(tree: Tree) -> bool:
+    """Whether any leaf is secret."""
+    if isinstance(tree, dict):
+        return any(holds_secret(value) for value in tree.values())
+    if isinstance(tree, list):
+        return any(holds_secret(value) for value in tree)
+    return isinstance(tree, Secret)
+
+
+def redact(tree: Tree) -> Plain:
+    """The same data with `***` for every secret leaf, for showing."""
+    if isinstance(tree, Secret):
+        return "***"
+    if isinstance(tree, dict):
+        return {key: redact(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [redact(value) for value in tree]
+    return tree
+
+
+def to_text(tree: Tree) -> Text:
+    """A value as a placeholder writes it: a string as it is, anything else as compact JSON.
+
+    Secret when any leaf of it is.
+    """
+    plain = reveal(tree)
+    text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+    return Secret(text) if holds_secret(tree) else text
+
+
+def join(parts: Iterable[Text]) -> Text:
+    """Concatenation that keeps secrecy: one secret part makes the whole secret."""
+    parts = tuple(parts)
+    text = "".join(reveal_text(part) for part in parts)
+    return Secret(text) if any(isinstance(part, Secret) for part in parts) else text
+
+
+def reveal_text(text: Text) -> str:
+    """The characters of a text, secret or not."""
+    return str(text.value) if isinstance(text, Secret) else text
+
+
+def secret_texts(tree: Tree) -> Iterable[str]:
+    """Every secret leaf as the text it would be printed as, for masks."""
+    if isinstance(tree, Secret):
+        if tree.value is not None and tree.value != "":
+            yield reveal_text(to_text(tree))
+    elif isinstance(tree, Mapping):
+        for value in tree.values():
+            yield from secret_texts(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from secret_texts(value)
+
+
+def to_json(tree: Tree) -> Plain:
+    """JSON data that `from_json` reads back to the same tree, marks included."""
+    if isinstance(tree, Secret):
+        return {_MARK: tree.value}
+    if isinstance(tree, dict):
+        return {"$" + key if key.startswith("$") else key: to_json(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [to_json(value) for value in tree]
+    return tree
+
+
+def from_json(data: Plain) -> Tree:
+    """The tree that `to_json` wrote."""
+    if isinstance(data, dict):
+        if len(data) == 1 and _MARK in data:
+            value = data[_MARK]
+            if not isinstance(value, dict | list):
+                return Secret(value)
+        return {key.removeprefix("$"): from_json(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [from_json(value) for value in data]
+    return data
