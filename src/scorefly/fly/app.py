@@ -1,0 +1,70 @@
+"""A Fly app as scorefly wants it: what `convert/` makes and `run/` brings to Fly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scorefly.values import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """An image to build: folder and Dockerfile, relative to the workspace."""
+
+    context: str
+    dockerfile: str
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port of the app, for reports and for those who connect to it.
+
+    `port` is the Score service port, `internal` what the Machine listens on. `how` is "http", "tls", "tcp",
+    "udp" for a public port and "private" for one reached at `<app>.internal:<internal>` only.
+    """
+
+    name: str
+    port: int
+    internal: int
+    how: str
+
+    @property
+    def public(self) -> bool:
+        """Whether the Internet reaches it."""
+        return self.how != "private"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeClaim:
+    """A volume each Machine of the app needs."""
+
+    name: str
+    size_gb: int
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One Fly app, wanted.
+
+    `config` is fly.toml as data, without secrets. `files` are what it mounts by `local_path`, by their path
+    below the artefact's `files/` folder; never secret. `secrets` are what Fly must hold before a Machine
+    starts. `needs` are the names of apps that must be deployed first. `owner` is the workload's name, or the
+    uid of the resource that brings the app.
+    """
+
+    name: str
+    owner: str
+    config: Mapping[str, Any]
+    image: str | Build
+    size: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    ports: tuple[Port, ...] = ()
+    volumes: tuple[VolumeClaim, ...] = ()
+    addresses: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    url: str = ""
+    workload: str = ""
+    region: str = ""

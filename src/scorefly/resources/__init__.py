@@ -1,0 +1,1 @@
+"""Resources: identity, the dependency graph, provisioners, and outputs that keep their secrecy."""

@@ -1,0 +1,28 @@
+"""What the core tells while it works: an object handed in, so that the core never prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from scorefly.problems import Problem
+
+
+class Progress(Protocol):
+    """A face's view of a run. Called from several threads; an implementation must not interleave lines."""
+
+    def step(self, message: str) -> None:
+        """A short line on what happens now."""
+        ...
+
+    def problem(self, problem: Problem) -> None:
+        """A warning or notice, shown when it is found."""
+        ...
+
+    def hide(self, texts: Iterable[str]) -> None:
+        """Secret texts: masked before anything that could hold them is shown."""
+        ...
+
+    def output(self, title: str, lines: Iterable[str]) -> None:
+        """The output of a child process or another program, whole, under a title."""
+        ...

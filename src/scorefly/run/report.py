@@ -1,0 +1,65 @@
+"""What a run did, for whoever shows it: frozen data, nothing secret, no Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from scorefly.fly.app import Port
+from scorefly.problems import Problem
+
+Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destroyed", "generated"]
+
+
+@dataclass(frozen=True, slots=True)
+class AppReport:
+    """One app's outcome. `seconds` is wall time; `problem` says why it failed or was skipped."""
+
+    app: str
+    owner: str
+    status: Status
+    workload: str = ""
+    url: str = ""
+    image: str = ""
+    size: str = ""
+    region: str = ""
+    artefact: str = ""
+    ports: tuple[Port, ...] = ()
+    secrets_set: tuple[str, ...] = ()
+    secrets_removed: tuple[str, ...] = ()
+    seconds: float = 0.0
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceReport:
+    """One resource of the graph: `workloads` use it, `needs` are the uids its params read."""
+
+    uid: str
+    provisioner: str
+    workloads: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run. `problems` holds warnings and notices too; errors decide the exit status."""
+
+    command: str
+    environment: str
+    apps: tuple[AppReport, ...] = ()
+    resources: tuple[ResourceReport, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    artefacts: str = ""
+    rehearsed: bool = False
+    dry_run: bool = False
+
+    def named(self, *statuses: Status) -> tuple[str, ...]:
+        """The names of the apps that ended in one of `statuses`."""
+        return tuple(app.app for app in self.apps if app.status in statuses)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 when an app failed or was skipped."""
+        return 1 if self.named("failed", "skipped") else 0

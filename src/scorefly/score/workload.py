@@ -1,0 +1,131 @@
+"""The Workload model: a Score file after loading, overriding, normalising and checking.
+
+Names follow the Score specification v1b1. Strings still hold their placeholders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Literal
+
+from scorefly.problems import Place
+from scorefly.score.document import Places
+from scorefly.values import Plain
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePort:
+    """One entry of `service.ports`: `port` is what clients use, `target_port` what the container listens on."""
+
+    name: str
+    port: int
+    target_port: int
+    protocol: Literal["TCP", "UDP"] = "TCP"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerFile:
+    """A file to mount. Exactly one of `content`, `binary_content` (base64 text) and `source` is set."""
+
+    target: str
+    mode: str | None = None
+    content: str | None = None
+    binary_content: str | None = None
+    source: str | None = None
+    no_expand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerVolume:
+    """A volume to mount; `source` may hold a placeholder."""
+
+    target: str
+    source: str
+    path: str | None = None
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProbe:
+    """`httpGet` of a probe; `headers` in the file's order."""
+
+    port: int
+    path: str
+    scheme: Literal["HTTP", "HTTPS"] = "HTTP"
+    host: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A liveness or readiness probe: at least one of the two is set."""
+
+    http_get: HttpProbe | None = None
+    exec_command: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeResources:
+    """One side of `resources` (requests or limits), as written: `cpu` like `250m`, `memory` like `1.5Gi`."""
+
+    cpu: str | None = None
+    memory: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container. `command` and `args` are None where the file does not name them."""
+
+    name: str
+    image: str
+    command: tuple[str, ...] | None = None
+    args: tuple[str, ...] | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[ContainerFile, ...] = ()
+    volumes: tuple[ContainerVolume, ...] = ()
+    before: Mapping[str, Literal["started", "healthy", "complete"]] = field(default_factory=dict)
+    requests: ComputeResources = ComputeResources()
+    limits: ComputeResources = ComputeResources()
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One entry of `resources`; params still hold their placeholders."""
+
+    name: str
+    type: str
+    class_: str = "default"
+    id: str | None = None
+    params: Mapping[str, Plain] = field(default_factory=dict)
+    metadata: Mapping[str, Plain] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One Score file.
+
+    `file` is relative to the workspace, with forward slashes. `places` knows where every element stands by
+    its path in the file as written (`("containers", "web", "image")`).
+    """
+
+    name: str
+    file: PurePosixPath
+    metadata: Mapping[str, Plain]
+    containers: Mapping[str, Container]
+    ports: Mapping[str, ServicePort] = field(default_factory=dict)
+    resources: Mapping[str, Resource] = field(default_factory=dict)
+    places: Places = field(default_factory=lambda: Places({}), compare=False)
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """`metadata.annotations`, empty where there are none."""
+        found = self.metadata.get("annotations")
+        return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+    def place(self, *path: str | int) -> Place:
+        """Where the element at `path` stands, or its nearest ancestor that does."""
+        return self.places.at(*path)

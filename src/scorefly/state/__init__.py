@@ -1,0 +1,1 @@
+"""One encrypted document per environment, and where it is kept."""
