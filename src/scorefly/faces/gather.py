@@ -1,0 +1,136 @@
+"""Settings from everywhere they may come from: option or input, environment, `scorefly.yaml`, default."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from scorefly.faces.options import BY_NAME, OPTIONS, Option
+from scorefly.faces.parse import parse
+from scorefly.problems import InputError, Place, Problem, option_place
+from scorefly.run.settings import Settings
+from scorefly.values import Plain
+
+VARIABLE_PREFIX = "SCOREFLY_VAR_"
+
+
+def gather(
+    command: str,
+    given: Mapping[str, str | Sequence[str]],
+    environ: Mapping[str, str],
+    workspace: Path,
+    *,
+    in_action: bool,
+) -> Settings:
+    """The settings of one run. `given` are options by their name, as text or as lines.
+
+    Raises one InputError with all that is wrong. `environ` is read here and nowhere further down.
+    """
+    sources = _Sources(given, environ, workspace, in_action)
+    values, places = sources.all()
+    _check_texts(values, places, sources.problems)
+    if sources.problems:
+        raise InputError(*sources.problems)
+    variables = {
+        name.removeprefix(VARIABLE_PREFIX): value for name, value in environ.items() if name.startswith(VARIABLE_PREFIX)
+    }
+    values["variables"] = {**variables, **values.get("variables", {})}
+    if base_url := environ.get("FLY_FLAPS_BASE_URL"):
+        values["fly_base_url"] = base_url
+    return Settings(command=command, workspace=workspace, in_action=in_action, **values)
+
+
+class _Sources:
+    """Looks one option up after the other, gathering problems."""
+
+    def __init__(
+        self, given: Mapping[str, str | Sequence[str]], environ: Mapping[str, str], workspace: Path, in_action: bool
+    ) -> None:
+        self.given = given
+        self.environ = environ
+        self.in_action = in_action
+        self.problems: list[Problem] = []
+        self.file_values: Mapping[str, Plain] = {}
+        self.file_place: Callable[[str], Place] = option_place
+        self._read_project_file(workspace)
+
+    def all(self) -> tuple[dict[str, Any], dict[str, Place]]:
+        """Typed values by their field in Settings, and where each came from; those nobody gave are left out."""
+        values: dict[str, Any] = {}
+        places: dict[str, Place] = {}
+        for option in OPTIONS:
+            if option.name == "config":
+                continue
+            found = self._find(option)
+            if found is None:
+                continue
+            try:
+                values[option.field] = parse(option, *found)
+                places[option.field] = found[1]
+            except InputError as error:
+                self.problems.extend(error.problems)
+        return values, places
+
+    def _find(self, option: Option) -> tuple[Plain, Place] | None:
+        if option.name in self.given:
+            value = self.given[option.name]
+            return (value if isinstance(value, str) else list(value)), option_place(option.name)
+        for variable in option.all_variables:
+            if self.environ.get(variable):
+                return self.environ[variable], Place(f"${variable}", is_option=True)
+        if option.name in self.file_values:
+            return self.file_values[option.name], self.file_place(option.name)
+        default = option.default if self.in_action or option.cli_default is None else option.cli_default
+        told_apart = option.name in ("score-files", "cleanup") or not default
+        return None if told_apart else (default, option_place(option.name))
+
+    def _read_project_file(self, workspace: Path) -> None:
+        named = self.given.get("config") or self.environ.get("SCOREFLY_CONFIG")
+        name = str(named or BY_NAME["config"].default)
+        path = workspace / name
+        if not path.is_file():
+            if named:
+                self.problems.append(Problem(f"there is no project file {name!r}", "check the path", option_place("config")))
+            return
+        from scorefly.score.document import parse as parse_yaml
+
+        try:
+            document = parse_yaml(path.read_bytes(), name)
+        except InputError as error:
+            self.problems.extend(error.problems)
+            return
+        for key in document.data:
+            self._check_key(key, document.places.at(key))
+        self.file_values = {key: value for key, value in document.data.items() if value is not None}
+        self.file_place = document.places.at
+
+    def _check_key(self, key: str, place: Place) -> None:
+        option = BY_NAME.get(key)
+        allowed = [each.name for each in OPTIONS if not each.private]
+        if option is None:
+            close = get_close_matches(key, allowed, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(allowed)}"
+            self.problems.append(Problem(f"unknown key {key!r}", hint, place))
+        elif option.private:
+            hint = "give it as an option, an input or an environment variable"
+            self.problems.append(Problem(f"{key!r} does not belong into a file", hint, place))
+
+
+_TEXT_RULES: Mapping[str, tuple[str, str]] = {
+    "environment": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "use letters, digits, `.`, `_` and `-`, 63 at most"),
+    "org": (r"[a-z0-9][a-z0-9-]*", "give the organization's slug, as `flyctl orgs list` shows it"),
+    "region": (r"[a-z]{3}", "give a region's three letters, such as ams"),
+    "app_prefix": (r"[a-z0-9][a-z0-9-]*", "app names have lower-case letters, digits and `-`"),
+    "app_suffix": (r"[a-z0-9-]*[a-z0-9]", "app names have lower-case letters, digits and `-`"),
+    "state": (r"git|file|file:.+", "say git, file or file:PATH"),
+}
+
+
+def _check_texts(values: Mapping[str, Any], places: Mapping[str, Place], problems: list[Problem]) -> None:
+    for name, (pattern, hint) in _TEXT_RULES.items():
+        text = values.get(name)
+        if text and not re.fullmatch(pattern, text, re.ASCII):
+            problems.append(Problem(f"{name.replace('_', '-')} is {text!r}", hint, places[name]))

@@ -1,0 +1,162 @@
+"""One value of an option, from the text of an input or the data of `scorefly.yaml`, to its type."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from scorefly.faces.options import Kind, Option
+from scorefly.problems import InputError, Place, Problem
+from scorefly.run.settings import Images
+from scorefly.values import Plain
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def parse(option: Option, value: Plain, place: Place) -> Any:
+    """The typed value. Raises InputError at `place`; a message never quotes a private option's value."""
+    return _PARSERS[option.kind](option, value, place)
+
+
+def _wrong(option: Option, message: str, hint: str, place: Place) -> InputError:
+    return InputError(Problem(f"{option.name} {message}", hint, place))
+
+
+def _text(option: Option, value: Plain, place: Place) -> str:
+    if isinstance(value, bool | dict | list) or value is None:
+        raise _wrong(option, "has to be a text", "", place)
+    return str(value).strip()
+
+
+def _flag(option: Option, value: Plain, place: Place) -> bool:
+    text = str(value).lower() if isinstance(value, bool | str) else ""
+    if text not in ("true", "false"):
+        raise _wrong(option, f"is {_shown(option, value)}", "say true or false", place)
+    return text == "true"
+
+
+def _count(option: Option, value: Plain, place: Place) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 256:
+        raise _wrong(option, f"is {_shown(option, value)}", "give a whole number from 1 to 256", place)
+    return int(text)
+
+
+def _duration(option: Option, value: Plain, place: Place) -> float:
+    text = str(value).strip()
+    match = _DURATION.fullmatch(text)
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return float(text)
+    seconds = sum(int(number or 0) * _UNITS[unit] for number, unit in zip(match.groups(), "dhms", strict=True)) if match else 0
+    if seconds <= 0:
+        raise _wrong(option, f"is {_shown(option, value)}", "give a duration such as 90s, 5m or 14d", place)
+    return float(seconds)
+
+
+def _lines(option: Option, value: Plain, place: Place) -> tuple[str, ...]:
+    if isinstance(value, list):
+        if not all(isinstance(item, str) for item in value):
+            raise _wrong(option, "has to be a list of texts", "", place)
+        return tuple(str(item) for item in value)
+    return tuple(line.strip() for line in _text(option, value, place).splitlines() if line.strip())
+
+
+def _words(option: Option, value: Plain, place: Place) -> tuple[str, ...]:
+    words = tuple(word.strip() for line in _lines(option, value, place) for word in line.split(",") if word.strip())
+    for word in words:
+        _choice(option, word, place)
+    return words
+
+
+def _choice(option: Option, value: Plain, place: Place) -> str:
+    text = _text(option, value, place)
+    if text not in option.choices:
+        close = get_close_matches(text, option.choices, n=1)
+        known = ", ".join(option.choices)
+        hint = f"did you mean {close[0]!r}? There are: {known}" if close else f"there are: {known}"
+        raise _wrong(option, f"is {_shown(option, value)}", hint, place)
+    return text
+
+
+def _pairs(option: Option, value: Plain, place: Place) -> dict[str, str]:
+    if isinstance(value, dict):
+        pairs = {name: _scalar(option, each, place) for name, each in value.items()}
+    else:
+        pairs = {}
+        for number, line in enumerate(_lines(option, value, place), start=1):
+            name, separator, text = line.partition("=")
+            if not separator:
+                raise _wrong(option, f"line {number} has no `=`", "write NAME=VALUE", place)
+            pairs[name.strip()] = text
+    for name in pairs:
+        if not _NAME.fullmatch(name):
+            raise _wrong(option, f"names {name!r}", "a name has letters, digits and _", place)
+    return pairs
+
+
+def _json(option: Option, value: Plain, place: Place) -> dict[str, str]:
+    hint = "pass a JSON object such as ${{ toJSON(secrets) }}"
+    if isinstance(value, str):
+        try:
+            # Only our own words are shown: the text may be a secret from the first character on.
+            value = json.loads(value)
+        except json.JSONDecodeError as error:
+            at = Place(place.file, error.lineno, error.colno, place.is_option)
+            raise _wrong(option, f"is no JSON: {error.msg}", hint, at) from None
+        except RecursionError:
+            raise _wrong(option, "is nested too deeply", hint, place) from None
+    if not isinstance(value, dict):
+        raise _wrong(option, "is no JSON object", hint, place)
+    for name, each in value.items():
+        if not isinstance(each, str):
+            raise _wrong(option, f"gives {name} a value that is no text", "every value is a text in quotes", place)
+    return {name: str(each) for name, each in value.items()}
+
+
+def _images(option: Option, value: Plain, place: Place) -> Images:
+    if isinstance(value, dict):
+        return Images(by_name={name: _scalar(option, each, place) for name, each in value.items()})
+    default, by_name = "", {}
+    for line in _lines(option, value, place):
+        name, separator, reference = line.partition("=")
+        if not separator:
+            if default:
+                raise _wrong(option, "gives two references for all", "write workload=ref for one of them", place)
+            default = line
+        elif not reference.strip() or not name.strip():
+            raise _wrong(option, f"has the line {line!r}", "write workload=ref or workload.container=ref", place)
+        else:
+            by_name[name.strip()] = reference.strip()
+    return Images(default, by_name)
+
+
+def _scalar(option: Option, value: Plain, place: Place) -> str:
+    if isinstance(value, dict | list | bool) or value is None:
+        raise _wrong(option, "has a value that is no text", "put it in quotes", place)
+    return str(value)
+
+
+def _shown(option: Option, value: Plain) -> str:
+    return "not one of them" if option.private else repr(value)
+
+
+_PARSERS: Mapping[Kind, Callable[[Option, Plain, Place], Any]] = {
+    "text": _text,
+    "flag": _flag,
+    "optional_flag": _flag,
+    "count": _count,
+    "duration": _duration,
+    "lines": _lines,
+    "words": _words,
+    "choice": _choice,
+    "pairs": _pairs,
+    "json": _json,
+    "images": _images,
+}

@@ -1,0 +1,195 @@
+"""Provisioner files: a YAML list whose entries say which resources they are for and how they make them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from scorefly.problems import InputError, Place, Problem
+from scorefly.resources.provisioner import Provisioner, Spec
+from scorefly.resources.static import StaticProvisioner
+from scorefly.resources.template import TemplateProvisioner
+from scorefly.score.document import Document, parse_any
+from scorefly.values import Plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMMON_KEYS: Mapping[str, type] = {
+    "uri": str,
+    "type": str,
+    "class": str,
+    "id": str,
+    "description": str,
+    "supported_params": list,
+    "expected_outputs": list,
+}
+# What each scheme reads beside the common keys, with the types it may have: a template may be an expression.
+SCHEME_KEYS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
+    "static": {"outputs": (dict,), "secrets": (dict,)},
+    "template": {
+        "state": (dict, str),
+        "shared": (dict, str),
+        "outputs": (dict, str),
+        "secrets": (dict, str),
+        "apps": (dict,),
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProvisioners:
+    """Provisioners in the order in which they are asked, and what is wrong with their files."""
+
+    provisioners: tuple[Provisioner, ...]
+    problems: tuple[Problem, ...] = ()
+
+    def for_resource(self, type_: str, class_: str, id_: str) -> Provisioner | None:
+        """The first that matches."""
+        return next((each for each in self.provisioners if each.spec.matches(type_, class_, id_)), None)
+
+
+def load_provisioners(workspace: Path, files: Sequence[str], *, check_templates: bool) -> LoadedProvisioners:
+    """The provisioners of `files` (paths or globs relative to the workspace, in this order), then the built-in ones.
+
+    With `check_templates` every template is compiled too, which costs importing Jinja.
+    """
+    provisioners: list[Provisioner] = []
+    problems: list[Problem] = []
+    for path in _expand(workspace, files):
+        file = path.relative_to(workspace).as_posix()
+        try:
+            document = parse_any(path.read_bytes(), file)
+        except OSError as error:
+            problems.append(Problem(f"cannot be read: {error.strerror}", place=Place(file)))
+        except InputError as error:
+            problems.extend(error.problems)
+        else:
+            reader = _Reader(document, problems)
+            provisioners.extend(reader.read())
+    if check_templates:
+        problems.extend(_template_problems(provisioners))
+    return LoadedProvisioners((*provisioners, *built_in_provisioners()), tuple(problems))
+
+
+def built_in_provisioners() -> tuple[Provisioner, ...]:
+    """Those in the package's `builtin/` folder, by file name."""
+    folder = Path(__file__).parent / "builtin"
+    found: list[Provisioner] = []
+    problems: list[Problem] = []
+    for path in sorted(folder.glob("*.provisioners.yaml")):
+        document = parse_any(path.read_bytes(), f"scorefly/{path.name}")
+        found.extend(_Reader(document, problems, built_in=True).read())
+    if problems:
+        raise InputError(*problems)
+    return tuple(found)
+
+
+def _expand(workspace: Path, patterns: Sequence[str]) -> Iterator[Path]:
+    seen: set[Path] = set()
+    for pattern in patterns:
+        for path in sorted(workspace.glob(pattern)):
+            if path not in seen and path.is_file():
+                seen.add(path)
+                yield path
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads one file's entries; an entry with a problem is left out and reading goes on."""
+
+    document: Document
+    problems: list[Problem]
+    built_in: bool = False
+
+    def read(self) -> list[Provisioner]:
+        data: Plain = cast("Plain", self.document.data)
+        if not isinstance(data, list):
+            self._problem("a provisioner file is a list of entries", "begin each with `- uri: …`", ())
+            return []
+        return [found for index, entry in enumerate(data) if (found := self._entry(index, entry))]
+
+    def _entry(self, index: int, entry: Plain) -> Provisioner | None:
+        if not isinstance(entry, dict):
+            self._problem("an entry is a mapping", "write `uri: …` and `type: …`", (index,))
+            return None
+        before = len(self.problems)
+        scheme = self._scheme(index, entry)
+        allowed: dict[str, tuple[type, ...]] = {key: (kind,) for key, kind in COMMON_KEYS.items()}
+        allowed |= SCHEME_KEYS.get(scheme, {})
+        for key, value in entry.items():
+            if key not in allowed:
+                if scheme:
+                    close = get_close_matches(key, allowed, n=1)
+                    hint = f"did you mean {close[0]!r}?" if close else f"{scheme}:// knows: {', '.join(allowed)}"
+                    self._problem(f"unknown key {key!r}", hint, (index, key))
+            elif not isinstance(value, allowed[key]):
+                wanted = " or ".join({"str": "a text", "list": "a list", "dict": "a mapping"}[t.__name__] for t in allowed[key])
+                self._problem(f"{key} has to be {wanted}", "", (index, key))
+        for key in ("supported_params", "expected_outputs"):
+            value = entry.get(key)
+            if isinstance(value, list) and not all(isinstance(name, str) for name in value):
+                self._problem(f"{key} is a list of names", "", (index, key))
+        if "type" not in entry:
+            self._problem("type is missing", "say which resource type the entry provisions", (index,))
+        if len(self.problems) > before:
+            return None
+        return _MAKERS[scheme](self._spec(index, entry), entry, self.document, index)
+
+    def _scheme(self, index: int, entry: Mapping[str, Plain]) -> str:
+        uri = entry.get("uri")
+        if uri is None:
+            self._problem("uri is missing", "for example uri: template://acme/cache", (index,))
+            return ""
+        scheme, separator, _ = uri.partition("://") if isinstance(uri, str) else ("", "", "")
+        if not separator or scheme not in SCHEME_KEYS:
+            known = ", ".join(f"{name}://" for name in SCHEME_KEYS)
+            self._problem(f"unknown scheme in uri {uri!r}", f"there are {known}", (index, "uri"))
+            return ""
+        return scheme
+
+    def _spec(self, index: int, entry: Mapping[str, Plain]) -> Spec:
+        supported = entry.get("supported_params")
+        expected = entry.get("expected_outputs")
+        return Spec(
+            uri=str(entry["uri"]),
+            type=str(entry["type"]),
+            class_=cast("str | None", entry.get("class")),
+            id=cast("str | None", entry.get("id")),
+            description=str(entry.get("description", "")),
+            supported_params=tuple(map(str, supported)) if isinstance(supported, list) else None,
+            expected_outputs=tuple(map(str, expected)) if isinstance(expected, list) else (),
+            place=self.document.places.at(index),
+            built_in=self.built_in,
+        )
+
+    def _problem(self, message: str, hint: str, path: tuple[str | int, ...]) -> None:
+        self.problems.append(Problem(message, hint, self.document.places.at(*path)))
+
+
+def _static(spec: Spec, entry: Mapping[str, Plain], _document: Document, _index: int) -> Provisioner:
+    return StaticProvisioner(spec, _part(entry, "outputs"), _part(entry, "secrets"))
+
+
+def _template(spec: Spec, entry: Mapping[str, Plain], document: Document, index: int) -> Provisioner:
+    parts = {key: value for key, value in entry.items() if key in SCHEME_KEYS["template"]}
+    return TemplateProvisioner(spec, parts, document.places, (index,))
+
+
+_MAKERS: Mapping[str, Callable[[Spec, Mapping[str, Plain], Document, int], Provisioner]] = {
+    "static": _static,
+    "template": _template,
+}
+
+
+def _part(entry: Mapping[str, Plain], key: str) -> dict[str, Plain]:
+    value = entry.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _template_problems(provisioners: Sequence[Provisioner]) -> list[Problem]:
+    templates = [each for each in provisioners if isinstance(each, TemplateProvisioner)]
+    return [problem for template in templates for problem in template.syntax_problems()]

@@ -1,0 +1,56 @@
+"""What a placeholder finds: the outputs of a workload's resources, and its metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from scorefly.score.placeholders import Lookup, Reference, UnknownReference, metadata_lookup
+from scorefly.values import Plain, Tree
+
+
+def output_lookup(metadata: Mapping[str, Plain], outputs: Mapping[str, Mapping[str, Tree]]) -> Lookup:
+    """Looks references up; `outputs` are by the resource names of the workload.
+
+    `${resources.x}` alone means the `source` of a resource that has one: that is how Score files name volumes.
+    """
+    of_metadata = metadata_lookup(metadata)
+
+    def lookup(reference: Reference) -> Tree:
+        if reference[0] != "resources":
+            return of_metadata(reference)
+        if len(reference) < 2 or reference[1] not in outputs:
+            name = reference[1] if len(reference) > 1 else ""
+            raise UnknownReference(f"no resource is called {name!r}", _nearest(name, outputs))
+        name, keys = reference[1], reference[2:]
+        known = outputs[name]
+        if not keys and "source" not in known:
+            raise UnknownReference(
+                f"resources.{name} is a resource, not a value", f"name one of its outputs: {_names(known)}"
+            )
+        return _walk(known, keys or ("source",), f"resource {name!r}")
+
+    return lookup
+
+
+def _walk(tree: Mapping[str, Tree], keys: Reference, owner: str) -> Tree:
+    value: Tree = dict(tree)
+    for depth, key in enumerate(keys):
+        if not isinstance(value, dict) or key not in value:
+            below = ".".join(keys[:depth])
+            known = value if isinstance(value, dict) else {}
+            raise UnknownReference(
+                f"{owner} has no output {'.'.join(keys[: depth + 1])!r}",
+                _nearest(key, known) if known else f"{below} has nothing below it" if below else "it has no outputs",
+            )
+        value = value[key]
+    return value
+
+
+def _nearest(name: str, known: Mapping[str, object]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there are: {_names(known)}"
+
+
+def _names(known: Mapping[str, object]) -> str:
+    return ", ".join(sorted(known)) or "none"

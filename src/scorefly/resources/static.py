@@ -1,0 +1,23 @@
+"""`static://`: outputs that are written down in the provisioner file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from scorefly.resources.provisioner import Provisioned, Request, Spec, Surroundings
+from scorefly.values import Plain, Tree, conceal
+
+
+@dataclass(frozen=True, slots=True)
+class StaticProvisioner:
+    """Gives the same `outputs`, and `secrets` as secret ones, to every resource it matches."""
+
+    spec: Spec
+    outputs: Mapping[str, Plain] = field(default_factory=dict)
+    secrets: Mapping[str, Plain] = field(default_factory=dict)
+
+    def provision(self, request: Request, surroundings: Surroundings) -> Provisioned:  # noqa: ARG002
+        """The outputs as they are written."""
+        plain: dict[str, Tree] = dict(self.outputs)
+        return Provisioned(outputs=plain | {name: conceal(value) for name, value in self.secrets.items()})

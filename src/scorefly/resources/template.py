@@ -1,0 +1,221 @@
+"""`template://`: outputs, state and Fly apps that come out of templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from scorefly.problems import InputError, Problem
+from scorefly.resources.provisioner import Provisioned, Request, ResourceApp, Spec, Surroundings, WorkloadView
+from scorefly.score.document import Places
+from scorefly.values import Plain, Tree, conceal
+
+if TYPE_CHECKING:
+    from scorefly.resources.randoms import Randoms
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateProvisioner:
+    """Evaluates its parts in the order state, shared, outputs, secrets, apps; each sees those before it.
+
+    `places` knows where every leaf stands below `path`, the entry's own path in its file.
+    """
+
+    spec: Spec
+    parts: Mapping[str, Plain]
+    places: Places
+    path: Path
+
+    def provision(self, request: Request, surroundings: Surroundings) -> Provisioned:
+        """Evaluates the templates. Raises InputError at the leaf that cannot be evaluated."""
+        return _Evaluation(self, request, surroundings).run()
+
+    def syntax_problems(self) -> list[Problem]:
+        """What is wrong with the templates as they are written, all leaves."""
+        from scorefly.resources.expressions import ExpressionError, compile_leaf
+
+        problems = []
+        for path, text in _texts(self.parts, ()):
+            try:
+                compile_leaf(text)
+            except ExpressionError as error:
+                place = self.places.at(*self.path, *path)
+                problems.append(Problem(f"{'.'.join(map(str, path))} is no valid template: {error}", place=place))
+        return problems
+
+
+@dataclass(slots=True)
+class _Evaluation:
+    template: TemplateProvisioner
+    request: Request
+    surroundings: Surroundings
+    context: dict[str, Tree] = field(default_factory=dict)
+    functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+
+    def run(self) -> Provisioned:
+        # Jinja is only worth its import time where a template is evaluated.
+        from scorefly.resources.randoms import Randoms
+
+        request, parts = self.request, self.template.parts
+        randoms = Randoms(request.random)
+        names = self._app_names(parts.get("apps"))
+        self._surround(names, randoms)
+        state = {**request.state, **self._mapping("state", randoms)}
+        self.context["state"] = state
+        shared = self._mapping("shared", randoms)
+        self.context["shared"] = {**request.shared, **shared}
+        outputs = self._mapping("outputs", randoms)
+        secrets = {name: conceal(value) for name, value in self._mapping("secrets", randoms).items()}
+        apps = self._mapping("apps", randoms)
+        return Provisioned(
+            outputs={name: value for name, value in {**outputs, **secrets}.items() if value is not None},
+            state=state,
+            shared=shared,
+            random=randoms.all,
+            apps=tuple(
+                ResourceApp(key, names[key], config, self._place("apps", key))
+                for key, config in apps.items()
+                if isinstance(config, dict)
+            ),
+        )
+
+    def _app_names(self, apps: Plain) -> dict[str, str]:
+        """`<prefix><workload>-<resource>[-<key>]<suffix>`, or the shared id for the first two."""
+        keys = list(apps) if isinstance(apps, dict) else []
+        stem = self.request.id.replace(".", "-")
+        return {
+            key: self.surroundings.app_name(stem if len(keys) == 1 else f"{stem}-{key}") for key in keys
+        }
+
+    def _surround(self, names: Mapping[str, str], randoms: Randoms) -> None:
+        request, around = self.request, self.surroundings
+        self.context.update(
+            params=dict(request.params),
+            metadata=dict(request.metadata),  # type: ignore[arg-type]  # plain data is a tree
+            uid=request.uid,
+            guid=request.guid,
+            type=request.type,
+            id=request.id,
+            name=request.name,
+            workload=_view(request.owner),
+            environment=around.environment,
+            state=dict(request.state),
+            shared=dict(request.shared),
+            variables=dict(around.variables),
+            secrets=conceal(dict(around.secrets)),
+            apps={key: {"name": name, "hostname": f"{name}.internal"} for key, name in names.items()},
+        )
+        self.context["class"] = request.class_
+        self.functions.update(
+            random_password=randoms.password,
+            random_name=randoms.name,
+            find_workload=self._find_workload,
+            find_port=self._find_port,
+            find_secret=self._find_secret,
+            find_secrets=self._find_secrets,
+        )
+
+    def _mapping(self, part: str, randoms: Randoms) -> dict[str, Tree]:
+        value = self._evaluate(self.template.parts.get(part, {}), (part,), randoms)
+        if not isinstance(value, dict):
+            raise self._error(f"{part} is no mapping", "write `name: value` lines", (part,))
+        return value
+
+    def _evaluate(self, tree: Plain, path: Path, randoms: Randoms) -> Tree:
+        from scorefly.resources.expressions import ExpressionError, evaluate
+
+        if isinstance(tree, dict):
+            return {key: self._evaluate(value, (*path, key), randoms) for key, value in tree.items()}
+        if isinstance(tree, list):
+            return [self._evaluate(value, (*path, index), randoms) for index, value in enumerate(tree)]
+        if not isinstance(tree, str):
+            return tree
+        randoms.at(".".join(str(key) for key in path))
+        try:
+            return evaluate(tree, self.context, self.functions)
+        except ExpressionError as error:
+            raise self._error(str(error), getattr(error, "hint", ""), path) from error
+
+    def _error(self, message: str, hint: str, path: Path) -> InputError:
+        """At the template's leaf; of a built-in one at the Score file, for nobody can mend the built-in."""
+        leaf = ".".join(str(key) for key in path)
+        if self.template.spec.built_in:
+            return InputError(Problem(f"{self.request.uid}: {message}", hint, self.request.place))
+        about = f"{leaf}, evaluated for {self.request.uid} ({self.request.place}): {message}"
+        return InputError(Problem(about, hint, self._place(*path)))
+
+    def _place(self, *path: str | int) -> Any:
+        return self.template.places.at(*self.template.path, *path)
+
+    def _find_workload(self, name: object) -> Tree:
+        return _view(self._workload(name))
+
+    def _workload(self, name: object) -> WorkloadView:
+        from scorefly.resources.expressions import ExpressionError
+
+        found = self.surroundings.workloads.get(str(name))
+        if found is None:
+            known = ", ".join(sorted(self.surroundings.workloads)) or "none"
+            raise ExpressionError(f"no workload is called {name!r}; there are: {known}")
+        return found
+
+    def _find_port(self, workload: object, port: object) -> Tree:
+        """The port of that name or number."""
+        from scorefly.resources.expressions import ExpressionError
+
+        view = self._workload(workload)
+        for name, (number, target) in view.ports.items():
+            if port in (name, number, str(number)):
+                return _port((number, target))
+        known = ", ".join(view.ports) or "none"
+        raise ExpressionError(f"workload {view.name!r} has no service port {port!r}; it has: {known}")
+
+    def _find_secret(self, name: object) -> Tree:
+        from scorefly.resources.expressions import ExpressionError
+        from scorefly.values import Secret
+
+        value = self.surroundings.secrets.get(str(name))
+        if value is None:
+            raise ExpressionError(
+                f"no GitHub secret is called {name!r}: pass it in with `secrets: ${{{{ toJSON(secrets) }}}}`"
+            )
+        return Secret(value)
+
+
+    def _find_secrets(self, names: object) -> Tree:
+        from scorefly.resources.expressions import ExpressionError
+
+        if not isinstance(names, list):
+            raise ExpressionError(f"a list of names is wanted, not {names!r}")
+        return {str(name): self._find_secret(name) for name in names}
+
+
+def _texts(tree: object, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(tree, str):
+        if "{" in tree:
+            yield path, tree
+    elif isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from _texts(value, (*path, key))
+    elif isinstance(tree, list):
+        for index, value in enumerate(tree):
+            yield from _texts(value, (*path, index))
+
+
+def _view(workload: WorkloadView) -> dict[str, Tree]:
+    first = next(iter(workload.ports.values()), None)
+    return {
+        "name": workload.name,
+        "app": workload.app,
+        "hostname": workload.hostname,
+        "url": f"https://{workload.app}.fly.dev",
+        "port": first[1] if first else None,
+        "ports": {name: _port(port) for name, port in workload.ports.items()},
+    }
+
+
+def _port(port: tuple[int, int]) -> dict[str, Tree]:
+    return {"port": port[0], "target": port[1]}

@@ -1,0 +1,77 @@
+"""Writes the artefacts: `<artefacts>/<environment>/<app>/fly.toml` and the files it mounts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from scorefly.fly.app import App
+from scorefly.fly.config import dump
+from scorefly.problems import failed
+from scorefly.run.settings import Settings
+
+
+def artefact_folder(settings: Settings, app_name: str) -> Path:
+    """Where an app's artefact stands, relative to the workspace."""
+    return Path(settings.artefacts, settings.environment, app_name)
+
+
+def fly_toml(app: App) -> str:
+    """The text of the app's fly.toml, the same bytes for the same app."""
+    return dump(app.config, f"Written by scorefly from {app.owner}. Change the Score file, not this.")
+
+
+def write_artefact(settings: Settings, app: App) -> Path:
+    """Writes one app's artefact over what stands there, and returns its folder relative to the workspace.
+
+    Files of an earlier run that the app no longer mounts are removed. Only bytes that differ are written.
+    """
+    folder = artefact_folder(settings, app.name)
+    absolute = settings.workspace / folder
+    try:
+        absolute.mkdir(parents=True, exist_ok=True)
+        _write(absolute / "fly.toml", fly_toml(app).encode())
+        files = absolute / "files"
+        if files.is_dir():
+            _remove_others(files, {files / name for name in app.files})
+        for name, content in app.files.items():
+            path = files / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path, content)
+    except OSError as error:
+        raise failed(
+            f"the artefact of {app.name} cannot be written: {error.strerror}",
+            "check the folder given by artefacts, and its permissions",
+        ) from error
+    return folder
+
+
+def ignore_working_files(workspace: Path) -> None:
+    """Keeps what scorefly writes below `.scorefly/` out of version control: state and its key above all."""
+    folder = workspace / ".scorefly"
+    path = folder / ".gitignore"
+    if folder.is_dir() and not path.exists():
+        path.write_text("/.gitignore\n/out/\n/state/\n/rehearsal/\n", encoding="utf-8")
+
+
+def _write(path: Path, content: bytes) -> None:
+    if path.is_symlink():
+        path.unlink()
+    elif path.is_file() and path.read_bytes() == content:
+        return
+    path.write_bytes(content)
+
+
+def _remove_others(folder: Path, wanted: set[Path]) -> None:
+    for parent, folders, names in os.walk(folder, topdown=False):
+        for name in names:
+            path = Path(parent, name)
+            if path not in wanted:
+                path.unlink()
+        for name in folders:
+            path = Path(parent, name)
+            if path.is_symlink():
+                path.unlink()
+            elif not any(path.iterdir()):
+                shutil.rmtree(path)

@@ -1,0 +1,39 @@
+"""The way to Fly: the real one with a token and flyctl, or the embedded rehearsal of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from scorefly.fly.api import FlyApi
+from scorefly.fly.deployer import Deployer
+from scorefly.run.settings import Settings
+
+REHEARSAL_TOKEN = "rehearsal"  # noqa: S105 - what the rehearsal takes for a token
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The REST client and the deploy engine of one run."""
+
+    api: FlyApi
+    deployer: Deployer
+
+
+@contextmanager
+def connect(settings: Settings) -> Iterator[Connection]:
+    """Opens the way to Fly for one run. The rehearsal's world is kept in the workspace between runs."""
+    if settings.rehearse:
+        from scorefly.fly.machines import MachinesDeployer
+        from scorefly.rehearsal.server import Rehearsal
+
+        world = settings.workspace / ".scorefly" / "rehearsal" / "world.json"
+        with Rehearsal(world) as rehearsal, FlyApi(REHEARSAL_TOKEN, base_url=rehearsal.url) as api:
+            yield Connection(api, MachinesDeployer(api, wait_timeout=settings.wait_timeout, ha=settings.ha))
+        return
+    from scorefly.fly.flyctl import FlyctlDeployer
+
+    with FlyApi(settings.fly_api_token, base_url=settings.fly_base_url) as api:
+        deployer = FlyctlDeployer(settings.fly_api_token)
+        yield Connection(api, deployer)

@@ -1,0 +1,48 @@
+"""What tells whether an app has to be deployed again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from scorefly.fly.app import App, Build
+from scorefly.run.artefacts import fly_toml
+from scorefly.run.settings import Settings
+
+METADATA_KEY = "scorefly_digest"
+
+_NOT_BUILT = {".git", ".scorefly"}
+
+
+def app_digest(settings: Settings, app: App, fingerprints: Mapping[str, str]) -> str:
+    """A digest of all that makes a deployed app what it is: 32 hex digits.
+
+    `fingerprints` stand for the values of the app's secrets. Of an image to be built everything in its
+    context counts, for a Dockerfile may copy anything.
+    """
+    parts: list[object] = [fly_toml(app), sorted(fingerprints.items())]
+    parts += [(name, hashlib.sha256(content).hexdigest()) for name, content in sorted(app.files.items())]
+    if isinstance(app.image, Build):
+        context = settings.workspace / app.image.context
+        parts += [sorted(settings.build_args.items()), app.image.dockerfile, _tree_digest(context, settings)]
+    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _tree_digest(folder: Path, settings: Settings) -> str:
+    """A digest of names, modes and contents of everything below `folder`."""
+    digest = hashlib.sha256()
+    artefacts = settings.workspace / settings.artefacts
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in _NOT_BUILT and Path(parent, name) != artefacts)
+        for name in sorted(names):
+            path = Path(parent, name)
+            digest.update(f"{path.relative_to(folder).as_posix()}\0{path.lstat().st_mode:o}\0".encode())
+            if path.is_symlink():
+                digest.update(os.readlink(path).encode())
+            elif path.is_file():
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,247 @@
+"""`validate` and `generate`: from Score files to wanted apps and their artefacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from scorefly.convert.resource_app import convert_resource_app
+from scorefly.convert.service import Route
+from scorefly.convert.target import Target
+from scorefly.convert.workload import convert
+from scorefly.fly.app import App
+from scorefly.problems import Problem, raise_errors
+from scorefly.run.artefacts import artefact_folder, ignore_working_files, write_artefact
+from scorefly.run.keeper import Keeper
+from scorefly.run.loading import Loaded, load
+from scorefly.run.progress import Progress
+from scorefly.run.provisioning import STAND_IN, Resolution, provision
+from scorefly.run.report import AppReport, Report, ResourceReport
+from scorefly.run.settings import Settings
+from scorefly.score.placeholders import references
+from scorefly.score.workload import Workload
+from scorefly.state.document import new_environment
+from scorefly.values import reveal_text, to_text
+
+REFERRING_TYPES = ("service", "service-port")
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """The wanted apps, each behind those it needs, and what a report says of resources and problems."""
+
+    apps: tuple[App, ...]
+    resources: tuple[ResourceReport, ...]
+    problems: tuple[Problem, ...]
+
+
+def validate(settings: Settings, progress: Progress) -> Report:
+    """Checks everything that can be checked without changing anything, all problems at once."""
+    settings, missing = _with_stand_in_variables(settings, load(settings, check_templates=True))
+    keeper = Keeper(None, new_environment(settings.environment))
+    wanted = want(settings, keeper, progress, trial=True, warnings=missing)
+    return Report(
+        command=settings.command,
+        environment=settings.environment,
+        resources=wanted.resources,
+        problems=wanted.problems,
+    )
+
+
+def generate(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
+    """Provisions, converts and writes the artefacts."""
+    wanted = want(settings, keeper, progress)
+    write(settings, wanted, keeper, progress)
+    return Report(
+        command=settings.command,
+        environment=settings.environment,
+        apps=tuple(app_report(settings, app) for app in wanted.apps),
+        resources=wanted.resources,
+        problems=wanted.problems,
+        artefacts=str(Path(settings.artefacts, settings.environment)),
+        rehearsed=settings.rehearse,
+    )
+
+
+def want(
+    settings: Settings,
+    keeper: Keeper,
+    progress: Progress,
+    *,
+    trial: bool = False,
+    warnings: Sequence[Problem] = (),
+) -> Generated:
+    """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
+    loaded = load(settings)
+    progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
+    resolution = provision(settings, loaded, keeper, progress, trial=trial)
+    problems = [*warnings, *loaded.problems, *resolution.problems]
+    apps = _resource_apps(settings, loaded, resolution, problems)
+    # An error upstream would come again as an unknown output of everything that reads it.
+    for workload in loaded.workloads:
+        if not _depends_on_failure(workload, loaded, resolution):
+            apps += _workload_app(settings, workload, loaded, resolution, problems)
+    problems += _name_clashes(apps, loaded)
+    problems = list(dict.fromkeys(problems))
+    raise_errors(problems)
+    for problem in problems:
+        progress.problem(problem)
+    return Generated(tuple(_in_order(apps)), _resource_reports(loaded, resolution), tuple(problems))
+
+
+def write(settings: Settings, wanted: Generated, keeper: Keeper, progress: Progress) -> None:
+    """Saves the state, then writes the artefacts."""
+    keeper.save()
+    for app in wanted.apps:
+        write_artefact(settings, app)
+    ignore_working_files(settings.workspace)
+    progress.step(f"{_count(len(wanted.apps), 'app')} in {Path(settings.artefacts, settings.environment)}")
+
+
+def app_report(settings: Settings, app: App) -> AppReport:
+    """What is known of an app before it is deployed."""
+    return AppReport(
+        app=app.name,
+        owner=app.owner,
+        status="generated",
+        workload=app.workload,
+        url=app.url,
+        image=app.image if isinstance(app.image, str) else f"built from {app.image.dockerfile}",
+        size=app.size,
+        region=app.region,
+        artefact=artefact_folder(settings, app.name).as_posix(),
+        ports=app.ports,
+    )
+
+
+def _resource_apps(
+    settings: Settings, loaded: Loaded, resolution: Resolution, problems: list[Problem]
+) -> list[App]:
+    apps = []
+    for uid, brought in resolution.apps.items():
+        place = loaded.graph.nodes[uid].place
+        for each in brought:
+            at = place if loaded.provisioners[uid].spec.built_in else each.place
+            app, found = convert_resource_app(each.name, uid, each.config, settings.region, at)
+            problems += found
+            if app:
+                apps.append(app)
+    return apps
+
+
+def _workload_app(
+    settings: Settings, workload: Workload, loaded: Loaded, resolution: Resolution, problems: list[Problem]
+) -> list[App]:
+    name = settings.app_name(workload.name)
+    target = Target(
+        workspace=settings.workspace,
+        app_name=name,
+        region=settings.region,
+        images=settings.images.by_name,
+        default_image=settings.images.default,
+        unsupported="warn" if settings.unsupported == "warn" else "error",
+        artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
+    )
+    uids = loaded.graph.uids_of(workload)
+    routes = [_route(resource, resolution.params[uid]) for resource, uid in uids.items() if _is_route(loaded, uid)]
+    converted = convert(workload, resolution.lookup(workload, loaded), routes, target)
+    problems += converted.problems
+    if converted.app is None:
+        return []
+    needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
+    for uid in uids.values():
+        if (other := _other_workload(loaded, resolution, uid)) and other != workload.name:
+            needs.append(settings.app_name(other))
+    return [replace(converted.app, needs=tuple(sorted(set(needs))))]
+
+
+def _is_route(loaded: Loaded, uid: str) -> bool:
+    return loaded.graph.nodes[uid].type == "route"
+
+
+def _route(name: str, params: Mapping[str, object]) -> Route:
+    port = params.get("port", "")
+    text = reveal_text(to_text(port)) if not isinstance(port, int) else port  # type: ignore[arg-type]
+    return Route(
+        name=name,
+        host=reveal_text(to_text(params.get("host", ""))),  # type: ignore[arg-type]
+        path=reveal_text(to_text(params.get("path", "/"))),  # type: ignore[arg-type]
+        port=int(text) if str(text).isdecimal() else text,
+    )
+
+
+def _other_workload(loaded: Loaded, resolution: Resolution, uid: str) -> str:
+    """The workload a `service` or `service-port` names: it has to run before the one that connects to it."""
+    node = loaded.graph.nodes[uid]
+    if node.type not in REFERRING_TYPES:
+        return ""
+    named = resolution.params.get(uid, {}).get("workload")
+    return reveal_text(to_text(named)) if named is not None else node.name
+
+
+def _depends_on_failure(workload: Workload, loaded: Loaded, resolution: Resolution) -> bool:
+    return any(uid not in resolution.outputs for uid in loaded.graph.uids_of(workload).values())
+
+
+def _name_clashes(apps: Sequence[App], loaded: Loaded) -> list[Problem]:
+    owners: dict[str, App] = {}
+    problems = []
+    for app in apps:
+        first = owners.setdefault(app.name, app)
+        if first is not app:
+            workload = next((each for each in loaded.workloads if each.name in (app.workload, first.workload)), None)
+            problems.append(
+                Problem(
+                    f"two apps would be called {app.name!r}: those of {first.owner} and {app.owner}",
+                    "rename the workload or the resource",
+                    workload.place("metadata", "name") if workload else loaded.graph.nodes[app.owner].place,
+                )
+            )
+    return problems
+
+
+def _in_order(apps: Sequence[App]) -> list[App]:
+    """Each app behind those it needs, by name where order is free; needs outside the run count as met.
+
+    Workloads that name each other are deployed together: their addresses are known beforehand.
+    """
+    from scorefly.run.order import waves
+
+    by_name = {app.name: app for app in apps}
+    needs = {app.name: tuple(need for need in app.needs if need in by_name) for app in apps}
+    ordered, kept = waves(needs)
+    return [replace(by_name[name], needs=kept[name]) for wave in ordered for name in wave]
+
+
+def _resource_reports(loaded: Loaded, resolution: Resolution) -> tuple[ResourceReport, ...]:
+    return tuple(
+        ResourceReport(
+            uid=uid,
+            provisioner=loaded.provisioners[uid].spec.uri,
+            workloads=node.workloads,
+            needs=node.needs,
+            apps=tuple(app.name for app in resolution.apps.get(uid, ())),
+        )
+        for uid, node in loaded.graph.nodes.items()
+    )
+
+
+def _with_stand_in_variables(settings: Settings, loaded: Loaded) -> tuple[Settings, list[Problem]]:
+    """For a trial: variables that Score files read and nobody gave, each with a warning."""
+    missing: dict[str, Problem] = {}
+    for workload in loaded.workloads:
+        names = {name for name, each in workload.resources.items() if each.type == "environment"}
+        for place, text in workload.texts():
+            for reference in references(text):
+                if len(reference) > 2 and reference[0] == "resources" and reference[1] in names:
+                    name = reference[2]
+                    if name not in settings.variables and name not in missing:
+                        hint = "generate and deploy need it: pass it with `variables`"
+                        missing[name] = Problem(f"no variable {name!r} is given", hint, place, severity="warning")
+    variables = {**dict.fromkeys(missing, STAND_IN), **settings.variables}
+    return replace(settings, variables=variables), list(missing.values())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,100 @@
+"""Everything that can be known and checked before the first provisioner runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scorefly.problems import InputError, Problem, option_place, raise_errors
+from scorefly.resources.files import LoadedProvisioners, load_provisioners
+from scorefly.resources.graph import ResourceGraph, ResourceNode, build_graph
+from scorefly.resources.provisioner import Provisioner
+from scorefly.run.settings import Settings
+from scorefly.score.find import find_score_files
+from scorefly.score.load import load_workloads
+from scorefly.score.workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Workloads by name, their resources, and who provisions each; problems are warnings by now."""
+
+    workloads: tuple[Workload, ...]
+    graph: ResourceGraph
+    provisioners: Mapping[str, Provisioner]
+    problems: tuple[Problem, ...]
+
+
+def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
+    """Loads and checks Score files and provisioner files. Raises one InputError with all that is wrong."""
+    workloads, problems = _load_workloads(settings)
+    available = provisioners_of(settings, check_templates=check_templates)
+    graph = build_graph(workloads)
+    problems += [*available.problems, *graph.problems]
+    chosen: dict[str, Provisioner] = {}
+    for node in graph.nodes.values():
+        provisioner = available.for_resource(node.type, node.class_, node.id)
+        if provisioner is None:
+            problems.append(_nobody_provisions(node, available))
+        else:
+            chosen[node.uid] = provisioner
+            problems += _param_problems(node, provisioner)
+    raise_errors(problems)
+    return Loaded(workloads, graph, chosen, tuple(problems))
+
+
+def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvisioners:
+    """All provisioners a run would ask, in order. A file that is named and missing is a problem."""
+    loaded = load_provisioners(settings.workspace, settings.provisioners, check_templates=check_templates)
+    missing = [
+        Problem(f"there is no provisioner file {pattern!r}", "check the path", option_place("provisioners"))
+        for pattern in settings.provisioners
+        if not any(sign in pattern for sign in "*?[") and not (settings.workspace / pattern).is_file()
+    ]
+    return LoadedProvisioners(loaded.provisioners, (*loaded.problems, *missing))
+
+
+def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Problem]]:
+    files, problems = find_score_files(settings.workspace, settings.score_files)
+    narrowed = settings.overrides_file or settings.override_property
+    if narrowed and len(files) > 1:
+        option = "overrides-file" if settings.overrides_file else "override-property"
+        hint = "name the one Score file they are for"
+        raise InputError(
+            Problem(f"overrides change one Score file, and there are {len(files)}", hint, option_place(option))
+        )
+    workloads, found = load_workloads(
+        settings.workspace,
+        files,
+        overrides_file=Path(settings.overrides_file) if settings.overrides_file else None,
+        override_properties=settings.override_property,
+    )
+    return workloads, [*problems, *found]
+
+
+def _nobody_provisions(node: ResourceNode, available: LoadedProvisioners) -> Problem:
+    same_type = [each.spec for each in available.provisioners if each.spec.type == node.type]
+    if same_type:
+        known = ", ".join(sorted({spec.class_ or "any" for spec in same_type}))
+        message = f"no provisioner for resource type {node.type!r} of class {node.class_!r}; known classes: {known}"
+    else:
+        message = f"no provisioner for resource type {node.type!r}"
+    return Problem(message, "add an entry for it to .scorefly/*.provisioners.yaml", node.place)
+
+
+def _param_problems(node: ResourceNode, provisioner: Provisioner) -> list[Problem]:
+    supported = provisioner.spec.supported_params
+    if supported is None:
+        return []
+    known = ", ".join(supported) or "none"
+    return [
+        Problem(
+            f"{provisioner.spec.uri} reads no param {name!r} of resource {node.name!r}",
+            f"it reads: {known}",
+            node.place,
+            severity="warning",
+        )
+        for name in node.params
+        if name not in supported
+    ]

@@ -1,0 +1,170 @@
+"""Provisions the resources of a run, each after those it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from scorefly.problems import InputError, Problem
+from scorefly.resources.graph import ResourceNode
+from scorefly.resources.lookup import output_lookup
+from scorefly.resources.provisioner import Provisioned, Provisioner, Request, ResourceApp, Surroundings, WorkloadView
+from scorefly.run.keeper import Keeper
+from scorefly.run.loading import Loaded
+from scorefly.run.progress import Progress
+from scorefly.run.settings import Settings
+from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
+from scorefly.score.workload import Workload
+from scorefly.state.document import EnvironmentState, ResourceState, guid
+from scorefly.values import Tree, secret_texts
+
+STAND_IN = "stand-in"
+
+
+@dataclass(slots=True)
+class Resolution:
+    """What provisioning gave: by uid the outputs, the resolved params, and the Fly apps that come along."""
+
+    outputs: dict[str, Mapping[str, Tree]] = field(default_factory=dict)
+    params: dict[str, Mapping[str, Tree]] = field(default_factory=dict)
+    apps: dict[str, tuple[ResourceApp, ...]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def lookup(self, workload: Workload, loaded: Loaded) -> Lookup:
+        """What the placeholders of a workload find."""
+        uids = loaded.graph.uids_of(workload)
+        return output_lookup(workload.metadata, {name: self.outputs.get(uid, {}) for name, uid in uids.items()})
+
+
+def provision(
+    settings: Settings, loaded: Loaded, keeper: Keeper, progress: Progress, *, trial: bool = False
+) -> Resolution:
+    """Provisions all resources in dependency order.
+
+    What the user wrote wrongly is gathered in the problems; what depends on it is left out. A `trial` is for
+    checking: GitHub secrets that are not there get a stand-in.
+    """
+    surroundings = _surroundings(settings, loaded, keeper.state, trial=trial)
+    workloads = {workload.name: workload for workload in loaded.workloads}
+    resolution = Resolution()
+    for node in loaded.graph.nodes.values():
+        if any(need not in resolution.outputs for need in node.needs):
+            continue
+        lookup = resolution.lookup(workloads[node.params_workload], loaded)
+        try:
+            params = _params(node, workloads[node.params_workload], lookup)
+            provisioner = loaded.provisioners[node.uid]
+            request = _request(node, params, surroundings, keeper.state)
+            given = provisioner.provision(request, surroundings)
+            _check(node, provisioner, given)
+        except InputError as error:
+            resolution.problems.extend(error.problems)
+            continue
+        progress.hide(secret_texts(dict(given.outputs)))
+        progress.hide(secret_texts(dict(given.state)))
+        keeper.change(lambda state, n=node, g=given, r=request, p=provisioner: _remember(state, n, r, g, p))  # type: ignore[misc]
+        resolution.outputs[node.uid] = given.outputs
+        resolution.params[node.uid] = params
+        resolution.apps[node.uid] = given.apps
+    return resolution
+
+
+def workload_views(settings: Settings, loaded: Loaded, state: EnvironmentState) -> dict[str, WorkloadView]:
+    """The workloads of this run, and those that state remembers of the environment."""
+    remembered = {
+        app.workload: WorkloadView(app.workload, app.name, app.ports) for app in state.apps.values() if app.workload
+    }
+    present = {
+        workload.name: WorkloadView(
+            workload.name,
+            settings.app_name(workload.name),
+            {name: (port.port, port.target_port) for name, port in workload.ports.items()},
+        )
+        for workload in loaded.workloads
+    }
+    return remembered | present
+
+
+def _surroundings(settings: Settings, loaded: Loaded, state: EnvironmentState, *, trial: bool) -> Surroundings:
+    from scorefly.fly.names import resource_app_name
+
+    secrets = _WithStandIns(settings.secrets) if trial else settings.secrets
+    return Surroundings(
+        environment=settings.environment,
+        variables=settings.variables,
+        secrets=secrets,
+        workloads=workload_views(settings, loaded, state),
+        app_name=lambda stem: resource_app_name(settings.app_prefix, stem, settings.app_suffix),
+    )
+
+
+class _WithStandIns(dict[str, str]):
+    """Secrets for a trial: one that is not there is a stand-in."""
+
+    def get(self, name: str, default: object = None) -> str:  # type: ignore[override]  # a trial finds everything
+        return super().get(name, STAND_IN)
+
+
+def _params(node: ResourceNode, workload: Workload, lookup: Lookup) -> dict[str, Tree]:
+    try:
+        tree = substitute_tree(dict(node.params), lookup)
+    except UnknownReference as error:
+        name = next(name for owner, name in node.users if owner == node.params_workload)
+        place = workload.place("resources", name, "params")
+        raise InputError(Problem(f"{node.uid}: {error.message}", error.hint, place)) from error
+    return tree if isinstance(tree, dict) else {}
+
+
+def _request(
+    node: ResourceNode, params: Mapping[str, Tree], surroundings: Surroundings, state: EnvironmentState
+) -> Request:
+    known = state.resources.get(node.uid)
+    return Request(
+        uid=node.uid,
+        guid=known.guid if known else guid(state.seed, node.uid),
+        type=node.type,
+        class_=node.class_,
+        id=node.id,
+        name=node.id if node.shared else node.name,
+        params=params,
+        metadata=node.metadata,
+        owner=surroundings.workloads[node.owner],
+        place=node.place,
+        state=known.state if known else {},
+        shared=state.shared,
+        random=known.random if known else {},
+    )
+
+
+def _check(node: ResourceNode, provisioner: Provisioner, given: Provisioned) -> None:
+    missing = [name for name in provisioner.spec.expected_outputs if name not in given.outputs]
+    if missing:
+        raise InputError(
+            Problem(
+                f"{provisioner.spec.uri} gave {node.uid} no output {', '.join(missing)}, which it says it does",
+                "give it, or take it out of expected_outputs",
+                node.place if provisioner.spec.built_in else provisioner.spec.place,
+            )
+        )
+
+
+def _remember(
+    state: EnvironmentState, node: ResourceNode, request: Request, given: Provisioned, provisioner: Provisioner
+) -> EnvironmentState:
+    remembered = ResourceState(
+        uid=node.uid,
+        guid=request.guid,
+        provisioner=provisioner.spec.uri,
+        type=node.type,
+        class_=node.class_,
+        id=node.id,
+        workloads=node.workloads,
+        params=dict(request.params),
+        state=dict(given.state),
+        outputs=dict(given.outputs),
+        random=dict(given.random),
+        apps=tuple(app.name for app in given.apps),
+    )
+    return replace(state.with_resource(remembered), shared={**state.shared, **given.shared})
+
+

@@ -1,0 +1,65 @@
+"""What a run is asked to do: every option, typed once, wherever it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """References for containers whose image is `.`: one for all, and by `workload` or `workload.container`."""
+
+    default: str = ""
+    by_name: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """The contract's inputs. Times are seconds. An empty text means not given; `ha` None means Fly's default.
+
+    `workspace` is absolute; all other paths are relative to it. It holds secrets and so has no repr.
+    """
+
+    command: str
+    workspace: Path
+    in_action: bool = False
+    score_files: tuple[str, ...] = ()
+    environment: str = "local"
+    org: str = "personal"
+    region: str = ""
+    app_prefix: str = ""
+    app_suffix: str = ""
+    images: Images = field(default_factory=Images)
+    overrides_file: str = ""
+    override_property: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    provisioners: tuple[str, ...] = (".scorefly/*.provisioners.yaml",)
+    state: str = "file"
+    state_key: str = ""
+    fly_api_token: str = ""
+    github_token: str = ""
+    artefacts: str = ".scorefly/out"
+    max_parallel: int = 4
+    wait_timeout: float = 300.0
+    ha: bool | None = None
+    strategy: str = ""
+    deploy_args: tuple[str, ...] = ()
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    build_secrets: Mapping[str, str] = field(default_factory=dict)
+    unused_secrets: str = "managed"
+    keep_secrets: tuple[str, ...] = ()
+    preview_ttl: float = 0.0
+    cleanup: tuple[str, ...] = ("secrets", "previews", "resources")
+    comment: bool = True
+    unsupported: str = "error"
+    force: bool = False
+    dry_run: bool = False
+    rehearse: bool = False
+    fly_base_url: str = "https://api.machines.dev"
+
+    def app_name(self, stem: str) -> str:
+        """The Fly app name around a workload's name."""
+        return f"{self.app_prefix}{stem}{self.app_suffix}"
