@@ -1,0 +1,70 @@
+"""The commands that end in a report, by their name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from scorefly.problems import InputError, Problem, option_place
+from scorefly.run.keeper import Keeper
+from scorefly.run.progress import Progress
+from scorefly.run.report import Report
+from scorefly.run.settings import Settings
+
+LATER = ("plan", "preview", "cleanup", "destroy")
+
+
+def _validate(settings: Settings, progress: Progress) -> Report:
+    from scorefly.run.generate import validate
+
+    return validate(settings, progress)
+
+
+def _generate(settings: Settings, progress: Progress) -> Report:
+    from scorefly.run.generate import generate
+
+    return _with_state(generate, settings, progress)
+
+
+def _deploy(settings: Settings, progress: Progress) -> Report:
+    from scorefly.run.deploy import deploy
+
+    return _with_state(deploy, settings, progress)
+
+
+def _remove_unused_secrets(settings: Settings, progress: Progress) -> Report:
+    from scorefly.run.unused_secrets import remove_unused_secrets
+
+    return _with_state(remove_unused_secrets, settings, progress)
+
+
+def _with_state(
+    command: Callable[[Settings, Keeper, Progress], Report], settings: Settings, progress: Progress
+) -> Report:
+    from scorefly.run.opening import open_state
+
+    with open_state(settings) as keeper:
+        return command(settings, keeper, progress)
+
+
+# Imported when called: no command pays for what another one needs.
+REPORTING: Mapping[str, Callable[[Settings, Progress], Report]] = {
+    "validate": _validate,
+    "generate": _generate,
+    "deploy": _deploy,
+    "remove-unused-secrets": _remove_unused_secrets,
+}
+
+
+def execute(settings: Settings, progress: Progress) -> Report:
+    """Runs the command that settings name. Raises ScoreflyError."""
+    command = REPORTING.get(settings.command)
+    if command is None:
+        hint = "a later version brings it" if settings.command in LATER else f"there are: {', '.join(REPORTING)}"
+        raise InputError(Problem(f"no command {settings.command!r} in this version", hint, option_place("command")))
+    progress.hide(_given_secrets(settings))
+    return command(settings, progress)
+
+
+def _given_secrets(settings: Settings) -> list[str]:
+    tokens = (settings.fly_api_token, settings.github_token, *settings.state_key.splitlines())
+    return [text for text in (*tokens, *settings.secrets.values(), *settings.build_secrets.values()) if text]

@@ -1,0 +1,115 @@
+"""`provisioners list`, `resources list`, `resources outputs`, `export-secrets`: looking, and changing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from scorefly.problems import InputError, Problem, option_place, raise_errors
+from scorefly.run.generate import want
+from scorefly.run.keeper import Keeper
+from scorefly.run.loading import load, provisioners_of
+from scorefly.run.opening import open_state
+from scorefly.run.progress import Progress
+from scorefly.run.settings import Settings
+from scorefly.values import Plain, Secret, redact, reveal
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionerRow:
+    """One provisioner, in the order in which they are asked."""
+
+    uri: str
+    type: str
+    class_: str
+    id: str
+    params: tuple[str, ...]
+    outputs: tuple[str, ...]
+    source: str
+    description: str
+
+
+def list_provisioners(settings: Settings) -> tuple[ProvisionerRow, ...]:
+    """Every provisioner a run would ask, the first match winning."""
+    loaded = provisioners_of(settings, check_templates=False)
+    raise_errors(loaded.problems)
+    specs = [each.spec for each in loaded.provisioners]
+    return tuple(
+        ProvisionerRow(
+            uri=spec.uri,
+            type=spec.type,
+            class_=spec.class_ or "any",
+            id=spec.id or "any",
+            params=spec.supported_params or (),
+            outputs=spec.expected_outputs,
+            source=spec.place.file,
+            description=spec.description,
+        )
+        for spec in specs
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRow:
+    """One resource of the Score files or of the state: `provisioned` says whether state has it."""
+
+    uid: str
+    provisioner: str
+    workloads: tuple[str, ...]
+    provisioned: bool
+
+
+def list_resources(settings: Settings) -> tuple[ResourceRow, ...]:
+    """The resources that Score files ask for and that state remembers, by uid."""
+    loaded = load(settings)
+    with open_state(settings) as keeper:
+        state = keeper.state
+    rows = {
+        uid: ResourceRow(uid, each.provisioner, each.workloads, provisioned=True) for uid, each in state.resources.items()
+    }
+    for uid, node in loaded.graph.nodes.items():
+        provisioner = loaded.provisioners[uid].spec.uri
+        rows[uid] = ResourceRow(uid, provisioner, node.workloads, provisioned=uid in rows)
+    return tuple(rows[uid] for uid in sorted(rows))
+
+
+def resource_outputs(settings: Settings, uid: str, *, show_secrets: bool) -> Mapping[str, Plain]:
+    """The outputs state has of a resource; secret ones are `***` unless they are asked for."""
+    with open_state(settings) as keeper:
+        resources = keeper.state.resources
+    if uid not in resources:
+        close = get_close_matches(uid, resources, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "`scorefly resources list` shows them"
+        raise InputError(Problem(f"state has no resource {uid!r}", hint, option_place("uid")))
+    outputs = resources[uid].outputs
+    return {name: reveal(value) if show_secrets else redact(value) for name, value in sorted(outputs.items())}
+
+
+def export_secrets(settings: Settings, app_name: str, keeper: Keeper, progress: Progress) -> Mapping[str, Secret]:
+    """The secrets an app would be given, by name; without a name those of the only workload's app."""
+    apps = {app.name: app for app in want(settings, keeper, progress).apps}
+    if not app_name:
+        workloads = [app for app in apps.values() if app.workload]
+        if len(workloads) != 1:
+            hint = f"say --app with one of: {', '.join(apps)}"
+            raise InputError(Problem(f"there are {len(workloads)} workloads", hint, option_place("app")))
+        app_name = workloads[0].name
+    found = apps.get(app_name) or next((app for app in apps.values() if app.workload == app_name), None)
+    if found is None:
+        raise InputError(Problem(f"no app is called {app_name!r}", f"there are: {', '.join(apps)}", option_place("app")))
+    return dict(sorted(found.secrets.items()))
+
+
+def dotenv(secrets: Mapping[str, Secret]) -> str:
+    """The secrets as dotenv lines, quoted so that shells and dotenv readers give back the same characters."""
+    return "".join(f"{name}={_quoted(str(secret.value))}\n" for name, secret in secrets.items())
+
+
+def _quoted(text: str) -> str:
+    """Single quotes keep everything but themselves; those need double quotes with escapes."""
+    if "'" not in text and "\r" not in text:
+        return f"'{text}'"
+    for character, escape in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("`", "\\`"), ("\n", "\\n"), ("\r", "\\r")):
+        text = text.replace(character, escape)
+    return f'"{text}"'

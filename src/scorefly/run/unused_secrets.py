@@ -1,0 +1,49 @@
+"""`remove-unused-secrets`: takes secrets off Fly that no Score file wants any longer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scorefly.run.connection import connect
+from scorefly.run.generate import app_report, want
+from scorefly.run.keeper import Keeper
+from scorefly.run.progress import Progress
+from scorefly.run.report import AppReport, Report
+from scorefly.run.secrets import plan_secrets
+from scorefly.run.settings import Settings
+
+
+def remove_unused_secrets(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
+    """Looks at every app of the Score files that are given, and removes by `unused-secrets` and `keep-secrets`."""
+    wanted = want(settings, keeper, progress)
+    reports: list[AppReport] = []
+    with connect(settings) as connection:
+        for app in wanted.apps:
+            if connection.api.app(app.name) is None:
+                continue
+            known = keeper.state.apps.get(app.name)
+            live = {secret.name: secret.digest for secret in connection.api.secrets(app.name)}
+            plan = plan_secrets(
+                dict.fromkeys(app.secrets, ""),
+                known.secrets if known else {},
+                live,
+                unused=settings.unused_secrets,
+                keep=settings.keep_secrets,
+            )
+            if plan.to_remove and not settings.dry_run:
+                connection.api.update_secrets(app.name, dict.fromkeys(plan.to_remove))
+                if known:
+                    kept = {name: each for name, each in known.secrets.items() if name not in plan.to_remove}
+                    changed = replace(known, secrets=kept)
+                    keeper.record(lambda state, now=changed: state.with_app(now))  # type: ignore[misc]
+            report = app_report(settings, app)
+            reports.append(replace(report, status="unchanged", secrets_removed=plan.to_remove))
+            progress.step(f"{app.name}: {len(plan.to_remove)} unused")
+    return Report(
+        command=settings.command,
+        environment=settings.environment,
+        apps=tuple(reports),
+        problems=wanted.problems,
+        rehearsed=settings.rehearse,
+        dry_run=settings.dry_run,
+    )
