@@ -5,7 +5,7 @@ Names follow the Score specification v1b1. Strings still hold their placeholders
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
@@ -125,6 +125,30 @@ class Workload:
         """`metadata.annotations`, empty where there are none."""
         found = self.metadata.get("annotations")
         return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+    def texts(self) -> Iterator[tuple[Place, str]]:
+        """Every text of the file that may hold placeholders, with its place."""
+        for name, container in self.containers.items():
+            at = ("containers", name)
+            for key, value in container.variables.items():
+                yield self.place(*at, "variables", key), value
+            for file in container.files:
+                if file.content is not None and not file.no_expand:
+                    yield self.place(*at, "files", file.target, "content"), file.content
+            for volume in container.volumes:
+                yield self.place(*at, "volumes", volume.target, "source"), volume.source
+        for name, resource in self.resources.items():
+            yield from self._texts_in(dict(resource.params), ("resources", name, "params"))
+
+    def _texts_in(self, tree: Plain, path: tuple[str | int, ...]) -> Iterator[tuple[Place, str]]:
+        if isinstance(tree, str):
+            yield self.place(*path), tree
+        elif isinstance(tree, dict):
+            for key, value in tree.items():
+                yield from self._texts_in(value, (*path, key))
+        elif isinstance(tree, list):
+            for index, value in enumerate(tree):
+                yield from self._texts_in(value, (*path, index))
 
     def place(self, *path: str | int) -> Place:
         """Where the element at `path` stands, or its nearest ancestor that does."""

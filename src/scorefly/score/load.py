@@ -1,0 +1,90 @@
+"""Loads Score files: read, override, normalise, check, model; everything wrong with all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+
+from scorefly.problems import InputError, Place, Problem, option_place
+from scorefly.score.document import Document, parse
+from scorefly.score.model import read_workload
+from scorefly.score.normalise import normalise
+from scorefly.score.overrides import apply_fragment, apply_property
+from scorefly.score.placeholders import UnknownReference, check_root, references
+from scorefly.score.schema import check
+from scorefly.score.workload import Workload
+
+
+def load_workloads(
+    workspace: Path,
+    files: Sequence[PurePosixPath],
+    *,
+    overrides_file: Path | None = None,
+    override_properties: Sequence[str] = (),
+) -> tuple[tuple[Workload, ...], tuple[Problem, ...]]:
+    """The workloads by name, and the problems: a file with an error gives no workload, and the rest goes on."""
+    problems: list[Problem] = []
+    fragment = _read(workspace, overrides_file, problems, option="overrides-file") if overrides_file else None
+    workloads: dict[str, Workload] = {}
+    for file in files:
+        document = _read(workspace, Path(file), problems)
+        if document is None:
+            continue
+        workload = _load(document, fragment, override_properties, problems)
+        if workload is None:
+            continue
+        if first := workloads.get(workload.name):
+            message = f"a workload is called {workload.name!r} already, at {first.place('metadata', 'name')}"
+            problems.append(Problem(message, "rename one of them", workload.place("metadata", "name")))
+            continue
+        workloads[workload.name] = workload
+        problems.extend(_placeholder_problems(workload))
+    return tuple(workloads[name] for name in sorted(workloads)), tuple(problems)
+
+
+def _read(workspace: Path, file: Path, problems: list[Problem], option: str = "") -> Document | None:
+    name = file.as_posix()
+    try:
+        return parse((workspace / file).read_bytes(), name)
+    except OSError as error:
+        place = option_place(option) if option else Place(name)
+        problems.append(Problem(f"{name} cannot be read: {error.strerror}", "check the path", place))
+    except InputError as error:
+        problems.extend(error.problems)
+    return None
+
+
+def _load(
+    document: Document, fragment: Document | None, properties: Sequence[str], problems: list[Problem]
+) -> Workload | None:
+    try:
+        if fragment:
+            document = apply_fragment(document, fragment)
+        for line in properties:
+            document = apply_property(document, line)
+    except InputError as error:
+        problems.extend(error.problems)
+        return None
+    document, found = normalise(document)
+    found = (*found, *check(document))
+    problems.extend(found)
+    return None if any(problem.severity == "error" for problem in found) else read_workload(document)
+
+
+def _placeholder_problems(workload: Workload) -> Iterator[Problem]:
+    """Placeholders that name no resource of the workload, or begin with no root there is."""
+    for place, text in workload.texts():
+        for reference in references(text):
+            written = "${" + ".".join(reference) + "}"
+            try:
+                check_root(reference, written)
+            except UnknownReference as error:
+                yield Problem(error.message, error.hint, place)
+                continue
+            if reference[0] == "resources" and (len(reference) < 2 or reference[1] not in workload.resources):
+                name = reference[1] if len(reference) > 1 else ""
+                close = get_close_matches(name, workload.resources, n=1)
+                known = ", ".join(workload.resources) or "none"
+                hint = f"did you mean {close[0]!r}?" if close else f"there are: {known}"
+                yield Problem(f"{written}: no resource is called {name!r}", hint, place)

@@ -1,0 +1,107 @@
+"""Placeholders: `${metadata.…}` and `${resources.…}` in the texts of a Score file.
+
+The rules are score-go's, which every Score implementation shares: `$$` is a dollar, `$${x}` is the text `${x}`,
+and `\\.` is a dot inside a key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import TypeAlias
+
+from scorefly.values import Plain, Text, Tree, join, to_text
+
+Reference: TypeAlias = tuple[str, ...]
+Lookup: TypeAlias = Callable[[Reference], Tree]
+
+_PLACEHOLDER = re.compile(r"\$(?:(\$?)\{([^}]*)\}|\$)")
+ROOTS = ("metadata", "resources")
+
+
+class UnknownReference(Exception):  # noqa: N818 - a lookup's answer, not a program's error
+    """A placeholder names nothing: why, and what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def split(inner: str) -> Reference:
+    """The keys between `${` and `}`."""
+    return tuple(key.replace("\0", ".") for key in inner.replace("\\.", "\0").split("."))
+
+
+def references(text: str) -> tuple[Reference, ...]:
+    """Every placeholder of a text, in order; escaped ones are none."""
+    if "$" not in text:
+        return ()
+    return tuple(split(match[2]) for match in _PLACEHOLDER.finditer(text) if match[2] is not None and not match[1])
+
+
+def reference_offsets(text: str) -> tuple[tuple[int, Reference], ...]:
+    """Every placeholder with the number of characters before it."""
+    return tuple(
+        (match.start(), split(match[2]))
+        for match in _PLACEHOLDER.finditer(text)
+        if match[2] is not None and not match[1]
+    )
+
+
+def substitute(text: str, lookup: Lookup) -> Text:
+    """The text with every placeholder replaced; secret when anything in it is. Raises UnknownReference."""
+    if "$" not in text:
+        return text
+    parts: list[Text] = []
+    end = 0
+    for match in _PLACEHOLDER.finditer(text):
+        parts.append(text[end : match.start()])
+        end = match.end()
+        if match[2] is None or match[1]:
+            parts.append(match[0][1:])
+        else:
+            parts.append(to_text(_look_up(split(match[2]), match[0], lookup)))
+    return join((*parts, text[end:]))
+
+
+def substitute_tree(tree: Plain, lookup: Lookup) -> Tree:
+    """The data with the placeholders of all its texts replaced. Raises UnknownReference."""
+    if isinstance(tree, dict):
+        return {key: substitute_tree(value, lookup) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [substitute_tree(value, lookup) for value in tree]
+    return substitute(tree, lookup) if isinstance(tree, str) else tree
+
+
+def check_root(reference: Reference, written: str) -> None:
+    """Refuses a placeholder that begins with neither `metadata` nor `resources`."""
+    if reference[0] not in ROOTS:
+        close = get_close_matches(reference[0], ROOTS, n=1)
+        nearest = f"did you mean {close[0]!r}? " if close else ""
+        raise UnknownReference(
+            f"{written} begins with neither `metadata` nor `resources`",
+            f"{nearest}to keep the text as it is write ${written}",
+        )
+
+
+def metadata_lookup(metadata: Mapping[str, Plain]) -> Lookup:
+    """Looks `metadata.…` references up."""
+
+    def lookup(reference: Reference) -> Tree:
+        value: Plain = dict(metadata)
+        for key in reference[1:]:
+            if not isinstance(value, dict) or key not in value:
+                raise UnknownReference(f"there is no {'.'.join(reference)!r}", "name a key of metadata")
+            value = value[key]
+        if len(reference) < 2:
+            raise UnknownReference("metadata is no value", "name a key of it, such as metadata.name")
+        return value  # type: ignore[return-value]  # plain data is a tree
+
+    return lookup
+
+
+def _look_up(reference: Reference, written: str, lookup: Lookup) -> Tree:
+    check_root(reference, written)
+    return lookup(reference)
