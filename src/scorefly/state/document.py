@@ -1,0 +1,150 @@
+"""The state of one environment: what was provisioned, what was deployed, and what only we know of it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from scorefly.problems import InputError, Problem
+from scorefly.values import Tree, from_json, to_json
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceState:
+    """One provisioned resource. `random` holds its random values by where its template asks for them."""
+
+    uid: str
+    guid: str
+    provisioner: str
+    type: str
+    class_: str
+    id: str
+    workloads: tuple[str, ...] = ()
+    params: Mapping[str, Tree] = field(default_factory=dict)
+    state: Mapping[str, Tree] = field(default_factory=dict)
+    outputs: Mapping[str, Tree] = field(default_factory=dict)
+    random: Mapping[str, Tree] = field(default_factory=dict)
+    apps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SecretState:
+    """A secret scorefly set on Fly: a fingerprint of its value, and the digest Fly gave it (empty: unknown)."""
+
+    fingerprint: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """One app scorefly made or deployed. `ports` maps a service port's name to (port, target port)."""
+
+    name: str
+    owner: str
+    workload: str = ""
+    digest: str = ""
+    url: str = ""
+    secrets: Mapping[str, SecretState] = field(default_factory=dict)
+    ports: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentState:
+    """All of it. `seed` is random, made once: fingerprints and guids of another environment are others."""
+
+    environment: str
+    seed: str
+    resources: Mapping[str, ResourceState] = field(default_factory=dict)
+    shared: Mapping[str, Tree] = field(default_factory=dict)
+    apps: Mapping[str, AppState] = field(default_factory=dict)
+
+    def with_resource(self, resource: ResourceState) -> EnvironmentState:
+        """The state with this resource as it is now."""
+        return replace(self, resources={**self.resources, resource.uid: resource})
+
+    def with_app(self, app: AppState) -> EnvironmentState:
+        """The state with this app as it is now."""
+        return replace(self, apps={**self.apps, app.name: app})
+
+
+def new_environment(name: str) -> EnvironmentState:
+    """The state of an environment nothing is known of."""
+    return EnvironmentState(name, secrets.token_hex(16))
+
+
+def fingerprint(seed: str, name: str, value: str) -> str:
+    """What stands for a secret's value: the same for the same value, and useless to anybody without the seed."""
+    return hmac.new(bytes.fromhex(seed), f"{name}\0{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def guid(seed: str, uid: str) -> str:
+    """A resource's globally unique id, the same in every run of the environment."""
+    return str(uuid.uuid5(uuid.UUID(seed), uid))
+
+
+def dump(state: EnvironmentState) -> bytes:
+    """The canonical JSON of a state: the same bytes for the same state."""
+    data = {
+        "version": VERSION,
+        "environment": state.environment,
+        "seed": state.seed,
+        "shared": to_json(dict(state.shared)),
+        "resources": {uid: _resource_json(each) for uid, each in state.resources.items()},
+        "apps": {name: asdict(each) for name, each in state.apps.items()},
+    }
+    return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def load(content: bytes) -> EnvironmentState:
+    """The state in its JSON. Raises InputError when it is of a newer version, or is no state."""
+    try:
+        data = json.loads(content)
+        version = data["version"]
+        if isinstance(version, int) and version > VERSION:
+            raise InputError(
+                Problem(f"the state has version {version}, and this scorefly knows {VERSION}", "use a newer scorefly")
+            )
+        return EnvironmentState(
+            environment=data["environment"],
+            seed=data["seed"],
+            shared=_tree(data["shared"]),
+            resources={uid: _resource(each) for uid, each in data["resources"].items()},
+            apps={name: _app(each) for name, each in data["apps"].items()},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(Problem("the state is damaged: it is no state document", "restore it from a copy")) from error
+
+
+_TREES = ("params", "state", "outputs", "random")
+
+
+def _resource_json(resource: ResourceState) -> dict[str, Any]:
+    plain = {name: getattr(resource, name) for name in ResourceState.__slots__ if name not in _TREES}
+    return {**plain, **{name: to_json(dict(getattr(resource, name))) for name in _TREES}}
+
+
+def _resource(data: dict[str, Any]) -> ResourceState:
+    trees = {name: _tree(data[name]) for name in _TREES}
+    lists = {name: tuple(data[name]) for name in ("workloads", "apps")}
+    return ResourceState(**{**data, **trees, **lists})
+
+
+def _app(data: dict[str, Any]) -> AppState:
+    known = {name: SecretState(**each) for name, each in data["secrets"].items()}
+    ports = {name: (int(port), int(target)) for name, (port, target) in data["ports"].items()}
+    return AppState(**{**data, "secrets": known, "ports": ports})
+
+
+def _tree(data: Any) -> dict[str, Tree]:
+    tree = from_json(data)
+    if not isinstance(tree, dict):
+        raise TypeError("a mapping is wanted")
+    return tree

@@ -1,0 +1,85 @@
+"""Encryption of the state: Fernet, with as many keys as are being rotated; the first one encrypts."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass
+
+from scorefly.problems import InputError, Problem, option_place
+
+_HEADER = "scorefly-state"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Keys:
+    """Fernet keys: 32 bytes each, URL-safe base64."""
+
+    keys: tuple[str, ...]
+
+    def encrypt(self, content: bytes) -> bytes:
+        """A header line that names the key without giving it away, then the token."""
+        from cryptography.fernet import Fernet
+
+        header = f"{_HEADER} key={_name(self.keys[0])}\n"
+        return header.encode() + Fernet(self.keys[0]).encrypt(content) + b"\n"
+
+    def decrypt(self, content: bytes) -> bytes:
+        """What was encrypted with one of the keys. Raises InputError: wrong key, or damaged."""
+        from cryptography.fernet import Fernet, InvalidToken
+
+        header, _, token = content.partition(b"\n")
+        words = header.decode("ascii", "replace").split()
+        if len(words) != 2 or words[0] != _HEADER or not words[1].startswith("key="):
+            raise InputError(Problem("the state is damaged: its first line is no header", "restore it from a copy"))
+        named = words[1].removeprefix("key=")
+        key = next((key for key in self.keys if _name(key) == named), None)
+        if key is None:
+            raise InputError(
+                Problem(
+                    f"the state was encrypted with another key, {named}; given: {', '.join(map(_name, self.keys))}",
+                    "give the key it was encrypted with",
+                    option_place("state-key"),
+                )
+            )
+        try:
+            return Fernet(key).decrypt(token.strip())
+        except InvalidToken:
+            raise InputError(
+                Problem("the state is damaged: the key is right, and the content is not", "restore it from a copy")
+            ) from None
+
+
+def new_key() -> str:
+    """A fresh Fernet key."""
+    from cryptography.fernet import Fernet
+
+    return Fernet.generate_key().decode()
+
+
+def parse_keys(text: str) -> Keys:
+    """The keys of a text, one a line. Raises InputError without quoting them."""
+    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
+    for number, line in enumerate(lines, start=1):
+        if not _is_key(line):
+            raise InputError(
+                Problem(
+                    f"key {number} is no Fernet key",
+                    "`scorefly state new-key` prints one",
+                    option_place("state-key"),
+                )
+            )
+    if not lines:
+        raise InputError(Problem("there is no key", "`scorefly state new-key` prints one", option_place("state-key")))
+    return Keys(lines)
+
+
+def _is_key(line: str) -> bool:
+    try:
+        return len(urlsafe_b64decode(line)) == 32 and line.isascii()
+    except ValueError:
+        return False
+
+
+def _name(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:8]

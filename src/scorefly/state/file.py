@@ -1,0 +1,131 @@
+"""State in a file: encrypted, mode 0600, replaced whole, one run at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from scorefly.problems import InputError, OutsideError, Place, Problem
+from scorefly.state.document import EnvironmentState, dump, load
+from scorefly.state.encryption import Keys, new_key, parse_keys
+
+
+class FileStore:
+    """One environment's state at `path`. Without keys it makes one of its own beside it, at `<path>.key`."""
+
+    def __init__(self, path: Path, environment: str, keys: Keys | None = None) -> None:
+        self.path = path
+        self.environment = environment
+        self._keys = keys
+
+    @property
+    def key_path(self) -> Path:
+        """Where the store's own key stands."""
+        return self.path.with_name(f"{self.path.name}.key")
+
+    def load(self) -> EnvironmentState | None:
+        """The state, or None. Raises InputError: wrong key, damaged, another environment's."""
+        self._refuse_link(self.path)
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._failed("read", error) from error
+        state = load(self._own_keys().decrypt(content))
+        if state.environment != self.environment:
+            raise InputError(
+                Problem(
+                    f"this is the state of {state.environment!r}, not of {self.environment!r}",
+                    "give each environment a file of its own",
+                    Place(str(self.path)),
+                )
+            )
+        return state
+
+    def save(self, state: EnvironmentState) -> None:
+        """Encrypts and replaces. A failure in the middle leaves the old file as it was."""
+        self._refuse_link(self.path)
+        try:
+            self._replace(self.path, self._own_keys().encrypt(dump(state)))
+        except OSError as error:
+            raise self._failed("written", error) from error
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds `<path>.lock`; the system lets go of it when the process ends, however that happens."""
+        path = self.path.with_name(f"{self.path.name}.lock")
+        self._refuse_link(path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._failed("locked", error) from error
+        with os.fdopen(descriptor, "r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                holder = file.read().strip() or "unknown"
+                raise OutsideError(
+                    Problem(
+                        f"another run (process {holder}) is working on {self.environment}",
+                        "wait until it has ended",
+                        Place(str(self.path)),
+                    )
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def _own_keys(self) -> Keys:
+        if self._keys is None:
+            self._keys = parse_keys(self._read_or_make_key())
+        return self._keys
+
+    def _read_or_make_key(self) -> str:
+        self._refuse_link(self.key_path)
+        try:
+            if not self.key_path.exists():
+                if self.path.exists():
+                    raise InputError(
+                        Problem(
+                            f"the key of this state is gone: {self.key_path} is not there",
+                            "put it back, or give the key with state-key",
+                            Place(str(self.path)),
+                        )
+                    )
+                self._replace(self.key_path, f"{new_key()}\n".encode())
+            self.key_path.chmod(0o600)
+            return self.key_path.read_text(encoding="ascii")
+        except OSError as error:
+            raise self._failed("given a key", error) from error
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # mkstemp makes the file 0600, and in the same folder the replacement is one step.
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                Path(temporary).unlink()
+            raise
+
+    def _refuse_link(self, path: Path) -> None:
+        if path.is_symlink():
+            raise InputError(Problem("this is a symbolic link, and state is not written through one", "", Place(str(path))))
+
+    def _failed(self, what: str, error: OSError) -> OutsideError:
+        problem = Problem(
+            f"the state cannot be {what}: {error.strerror}", "check the folder and its permissions", Place(str(self.path))
+        )
+        return OutsideError(problem)
