@@ -1,0 +1,383 @@
+"""Fly's Machines REST API, as much of it as scorefly needs: typed answers, patient with a busy server.
+
+Endpoints and shapes: the published OpenAPI document; where Fly's own client differs, the client is followed.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+from scorefly import __version__
+from scorefly.problems import InputError, OutsideError, Problem, option_place
+
+if TYPE_CHECKING:
+    import requests
+
+CONNECT_TIMEOUT = 10.0  # seconds
+READ_TIMEOUT = 60.0
+ATTEMPTS = 5
+MOST_PATIENCE = 30.0  # seconds before one repetition, whatever Retry-After says
+_BUSY = (500, 502, 503, 504)
+
+
+@dataclass(frozen=True, slots=True)
+class AppView:
+    """An app as Fly has it."""
+
+    name: str
+    organization: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckView:
+    """One health check of a Machine: `status` is passing, warning or critical."""
+
+    name: str
+    status: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class MachineView:
+    """A Machine as Fly has it. `config` is the Machines API's own format, empty in listings of an organization."""
+
+    id: str
+    app: str
+    state: str
+    region: str
+    image: str
+    metadata: Mapping[str, str]
+    checks: tuple[CheckView, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    events: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SecretView:
+    """A secret's name and Fly's digest of its value; Fly never shows the value."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeView:
+    """A volume; `machine` is the Machine it is attached to, or empty."""
+
+    id: str
+    name: str
+    region: str
+    size_gb: int
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressView:
+    """An IP address; `kind` is v4, shared_v4, v6 or private_v6."""
+
+    ip: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """The regions there are, and the one nearest to us."""
+
+    nearest: str
+    codes: tuple[str, ...]
+
+
+class FlyApi:
+    """A client for one run; safe to use from several threads."""
+
+    def __init__(
+        self,
+        token: str,
+        base_url: str = "https://api.machines.dev",
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        connections: int = 16,
+    ) -> None:
+        if not token:
+            hint = "set fly-api-token or FLY_API_TOKEN; `fly tokens create org` makes one; `rehearse` needs none"
+            raise InputError(Problem("there is no Fly API token", hint, option_place("fly-api-token")))
+        self._token = token
+        self._base = base_url.rstrip("/") + "/v1"
+        self._sleep = sleep
+        self._session = _session(token, connections)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    def app(self, name: str) -> AppView | None:
+        """The app, or None when nobody has it. Raises OutsideError when it is somebody else's."""
+        answer = self._call("GET", f"/apps/{name}", accept=(404, 403))
+        if answer.status_code == 404:
+            return None
+        if answer.status_code == 403:
+            raise OutsideError(
+                Problem(
+                    f"the app name {name!r} belongs to somebody else, or the token may not see it",
+                    "choose another app-prefix, or use a token of the app's organization",
+                )
+            )
+        return _app(answer.json())
+
+    def create_app(self, name: str, organization: str) -> None:
+        """Makes the app. A name that is taken is refused, unless a lost answer hid that we just made it."""
+        answer = self._call(
+            "POST", "/apps", json={"name": name, "org_slug": organization}, repeat=True, accept=(400, 409, 422)
+        )
+        if answer.status_code in (200, 201):
+            return
+        if _reason(answer).lower().find("taken") >= 0:
+            if self.app(name) is None:
+                raise self._error(answer, f"app {name!r} cannot be made")
+            return
+        raise self._error(answer, f"app {name!r} cannot be made")
+
+    def delete_app(self, name: str) -> None:
+        """Destroys the app with all it has; one that is gone is fine."""
+        self._call("DELETE", f"/apps/{name}", accept=(404,))
+
+    def org_machines(self, organization: str) -> tuple[MachineView, ...]:
+        """All Machines of the organization, whichever app they belong to."""
+        machines: list[MachineView] = []
+        cursor = ""
+        while True:
+            query = {"limit": "1000", **({"cursor": cursor} if cursor else {})}
+            page = self._call("GET", f"/orgs/{organization}/machines", params=query).json()
+            machines += [_machine(each, each.get("app_name", "")) for each in page.get("machines") or ()]
+            cursor = page.get("next_cursor") or ""
+            if not cursor:
+                return tuple(machines)
+
+    def machines(self, app: str) -> tuple[MachineView, ...]:
+        """The app's Machines by id."""
+        found = self._call("GET", f"/apps/{app}/machines").json()
+        return tuple(sorted((_machine(each, app) for each in found), key=lambda machine: machine.id))
+
+    def machine(self, app: str, machine: str) -> MachineView:
+        """One Machine, with its checks and events."""
+        return _machine(self._call("GET", f"/apps/{app}/machines/{machine}").json(), app)
+
+    def create_machine(self, app: str, config: Mapping[str, Any], region: str) -> MachineView:
+        """Makes and starts a Machine. Never repeated: an answer that was lost may hide a Machine that is there."""
+        body = {"config": config, **({"region": region} if region else {})}
+        return _machine(self._call("POST", f"/apps/{app}/machines", json=body).json(), app)
+
+    def update_machine(self, app: str, machine: str, config: Mapping[str, Any]) -> MachineView:
+        """Replaces a Machine's configuration, which restarts it."""
+        body = {"config": config}
+        return _machine(self._call("POST", f"/apps/{app}/machines/{machine}", json=body, repeat=True).json(), app)
+
+    def delete_machine(self, app: str, machine: str) -> None:
+        """Destroys a Machine, running or not."""
+        self._call("DELETE", f"/apps/{app}/machines/{machine}", params={"force": "true"}, accept=(404,))
+
+    def wait_machine(self, app: str, machine: str, state: str, seconds: int) -> bool:
+        """Waits until the Machine is in a state; False when it is not by then. Fly waits 60 s at most."""
+        query = {"state": state, "timeout": str(max(1, min(60, seconds)))}
+        answer = self._call("GET", f"/apps/{app}/machines/{machine}/wait", params=query, accept=(408,))
+        return answer.status_code != 408
+
+    def set_metadata(self, app: str, machine: str, key: str, value: str) -> None:
+        """Writes one metadata key of a Machine, which does not restart it."""
+        self._call("POST", f"/apps/{app}/machines/{machine}/metadata/{key}", json={"value": value}, repeat=True)
+
+    def delete_metadata(self, app: str, machine: str, key: str) -> None:
+        """Removes one metadata key; one that is gone is fine."""
+        self._call("DELETE", f"/apps/{app}/machines/{machine}/metadata/{key}", accept=(404,))
+
+    def secrets(self, app: str) -> tuple[SecretView, ...]:
+        """The names and digests of the app's secrets."""
+        found = self._call("GET", f"/apps/{app}/secrets").json()
+        return tuple(SecretView(each["name"], each.get("digest", "")) for each in found.get("secrets") or ())
+
+    def update_secrets(self, app: str, values: Mapping[str, str | None]) -> None:
+        """Sets secrets, and removes those whose value is None, all in one call."""
+        hidden = [value for value in values.values() if value]
+        self._call("POST", f"/apps/{app}/secrets", json={"values": dict(values)}, repeat=True, hidden=hidden)
+
+    def volumes(self, app: str) -> tuple[VolumeView, ...]:
+        """The app's volumes by id."""
+        found = self._call("GET", f"/apps/{app}/volumes").json()
+        return tuple(sorted((_volume(each) for each in found), key=lambda volume: volume.id))
+
+    def create_volume(self, app: str, name: str, region: str, size_gb: int) -> VolumeView:
+        """Makes a volume. Never repeated: there may be several of one name."""
+        body = {"name": name, "region": region, "size_gb": size_gb, "encrypted": True}
+        return _volume(self._call("POST", f"/apps/{app}/volumes", json=body).json())
+
+    def extend_volume(self, app: str, volume: str, size_gb: int) -> None:
+        """Makes a volume larger."""
+        self._call("PUT", f"/apps/{app}/volumes/{volume}/extend", json={"size_gb": size_gb})
+
+    def addresses(self, app: str) -> tuple[AddressView, ...]:
+        """The app's IP addresses."""
+        found = self._call("GET", f"/apps/{app}/ip_assignments").json()
+        return tuple(AddressView(each["ip"], _address_kind(each)) for each in found.get("ips") or ())
+
+    def allocate_address(self, app: str, kind: str, organization: str) -> None:
+        """Gives the app an address. Never repeated: it may have it already."""
+        self._call("POST", f"/apps/{app}/ip_assignments", json={"type": kind, "org_slug": organization})
+
+    def regions(self) -> Regions:
+        """Where Fly is."""
+        found = self._call("GET", "/platform/regions").json()
+        return Regions(found.get("nearest", ""), tuple(each["code"] for each in found.get("regions") or ()))
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: tuple[int, ...] = (),
+        repeat: bool = False,
+        hidden: list[str] | None = None,
+        **kwargs: Any,
+    ) -> requests.Response:
+        """One request, repeated while that can help. `repeat` says that doing it twice is doing it once.
+
+        What is not safe to repeat is repeated only when Fly cannot have begun with it: it did not answer the
+        connection, or said 429.
+        """
+        import requests
+
+        safe = repeat or method in ("GET", "PUT", "DELETE")
+        url = self._base + quote(path)
+        for attempt in range(1, ATTEMPTS + 1):
+            last = attempt == ATTEMPTS
+            try:
+                answer = self._session.request(method, url, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **kwargs)
+            except requests.ConnectTimeout as error:
+                if last:
+                    raise _unreachable(error) from error
+            except (requests.ConnectionError, requests.Timeout) as error:
+                if last or not (safe or _never_connected(error)):
+                    raise _unreachable(error) from error
+            else:
+                if answer.status_code < 300 or answer.status_code in accept:
+                    return answer
+                if last or not (answer.status_code == 429 or (safe and answer.status_code in _BUSY)):
+                    raise self._error(answer, f"Fly refused {method} {path}", hidden or [])
+                self._sleep(_patience(attempt, answer.headers.get("Retry-After", "")))
+                continue
+            self._sleep(_patience(attempt, ""))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _error(self, answer: requests.Response, what: str, hidden: list[str] | None = None) -> OutsideError:
+        reason = _reason(answer)
+        for text in (self._token, *(hidden or ())):
+            reason = reason.replace(text, "***")
+        request_id = answer.headers.get("Fly-Request-Id", "")
+        about = f"{what}: {reason} (HTTP {answer.status_code}{f', request {request_id}' if request_id else ''})"
+        return OutsideError(Problem(about, _HINTS.get(answer.status_code, _hint(reason))))
+
+
+_HINTS = {
+    401: "the Fly API token is not accepted: check fly-api-token",
+    403: "the Fly API token may not do this: use one of the right organization",
+    429: "Fly is asked too often: try again later, with a smaller max-parallel",
+    500: "Fly has a problem: try again later",
+    502: "Fly has a problem: try again later",
+    503: "Fly has a problem: try again later",
+    504: "Fly has a problem: try again later",
+}
+
+
+def _hint(reason: str) -> str:
+    return "app names are unique over all of Fly: choose another app-prefix" if "taken" in reason.lower() else ""
+
+
+def _session(token: str, connections: int) -> requests.Session:
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    session = requests.Session()
+    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    scheme = "FlyV1" if token.startswith(("fm1r_", "fm1a_", "fm2_")) else "Bearer"
+    token = token.removeprefix("FlyV1 ").removeprefix("Bearer ")
+    session.headers.update({"Authorization": f"{scheme} {token}", "User-Agent": f"scorefly/{__version__}"})
+    session.trust_env = True
+    return session
+
+
+def _never_connected(error: Exception) -> bool:
+    from urllib3.exceptions import NewConnectionError
+
+    return any(isinstance(getattr(each, "reason", None), NewConnectionError) for each in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    yield error
+    for argument in error.args:
+        if isinstance(argument, BaseException):
+            yield from _chain(argument)
+
+
+def _unreachable(error: Exception) -> OutsideError:
+    message = f"Fly cannot be reached: {type(error).__name__}"
+    return OutsideError(Problem(message, "check the network, and https://status.flyio.net"))
+
+
+def _patience(attempt: int, retry_after: str) -> float:
+    if retry_after.isdecimal():
+        return min(float(retry_after), MOST_PATIENCE)
+    return random.uniform(0, min(MOST_PATIENCE, 0.5 * 2**attempt))  # noqa: S311 - jitter needs no secrecy
+
+
+def _reason(answer: requests.Response) -> str:
+    try:
+        data = answer.json()
+    except ValueError:
+        data = {}
+    found = (data.get("error") or data.get("message")) if isinstance(data, dict) else None
+    return " ".join(str(found or answer.text or answer.reason).split())[:500]
+
+
+def _app(data: Mapping[str, Any]) -> AppView:
+    return AppView(data["name"], (data.get("organization") or {}).get("slug", ""), data.get("status", ""))
+
+
+def _machine(data: Mapping[str, Any], app: str) -> MachineView:
+    config = data.get("config") or {}
+    return MachineView(
+        id=data["id"],
+        app=app,
+        state=data.get("state", ""),
+        region=data.get("region", ""),
+        image=config.get("image", ""),
+        metadata=config.get("metadata") or {},
+        checks=tuple(
+            CheckView(each.get("name", ""), each.get("status", ""), each.get("output", ""))
+            for each in data.get("checks") or ()
+        ),
+        config=config,
+        events=tuple(data.get("events") or ()),
+    )
+
+
+def _volume(data: Mapping[str, Any]) -> VolumeView:
+    return VolumeView(
+        data["id"], data["name"], data.get("region", ""), data.get("size_gb", 0), data.get("attached_machine_id") or ""
+    )
+
+
+def _address_kind(data: Mapping[str, Any]) -> str:
+    """Fly's answer has no type: it shows in the address."""
+    ip = data["ip"]
+    if ":" in ip:
+        return "private_v6" if ip.lower().startswith("fdaa") else "v6"
+    return "shared_v4" if data.get("shared") else "v4"

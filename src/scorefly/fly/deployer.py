@@ -1,0 +1,28 @@
+"""What brings an app's Machines to what its artefact says: the contract of every deploy engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from scorefly.fly.app import App
+
+
+class Deployer(Protocol):
+    """A deploy engine; used from several threads at once."""
+
+    def check(self) -> None:
+        """Raises InputError when the engine cannot work here at all."""
+        ...
+
+    def deploy(
+        self, app: App, artefact: Path, folder: Path, *, on_line: Callable[[str], None], stop: threading.Event
+    ) -> None:
+        """Deploys the artefact in folder `artefact`, and returns when the app is healthy.
+
+        `folder` is the working folder that paths in fly.toml are relative to; both are absolute.
+        `on_line` gets the engine's own output. A set `stop` ends it early. Raises OutsideError.
+        """
+        ...

@@ -1,0 +1,180 @@
+"""A plain rolling deploy over the REST API: what rehearsals use, where there is no flyctl to wrap."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+import tomllib
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.app import App
+from scorefly.fly.sizes import preset_named
+from scorefly.problems import OutsideError, failed
+
+PROCESS_GROUP = "app"
+
+
+@dataclass(frozen=True, slots=True)
+class MachinesDeployer:
+    """Creates Machines or updates them one after the other, waiting for each to be healthy. Times are seconds."""
+
+    api: FlyApi
+    wait_timeout: float = 300.0
+    ha: bool | None = None
+    poll: float = 0.2
+
+    def check(self) -> None:
+        """It needs nothing but the API."""
+
+    def deploy(
+        self, app: App, artefact: Path, folder: Path, *, on_line: Callable[[str], None], stop: threading.Event
+    ) -> None:
+        """Deploys what the artefact's fly.toml says. Raises OutsideError."""
+        toml = tomllib.loads((artefact / "fly.toml").read_text(encoding="utf-8"))
+        config = machine_config(toml, self._image(app, artefact), folder)
+        machines = self.api.machines(app.name)
+        for machine in machines:
+            on_line(f"updating Machine {machine.id}")
+            changed = {**config, "metadata": {**machine.metadata, **config["metadata"]}}
+            if mounts := machine.config.get("mounts"):
+                changed["mounts"] = mounts
+            self._settle(self.api.update_machine(app.name, machine.id, changed), on_line, stop)
+        for _ in range(self._count(toml) - len(machines)):
+            wanted = {**config, **self._mounts(app, toml)}
+            machine = self.api.create_machine(app.name, wanted, app.region)
+            on_line(f"created Machine {machine.id} in {machine.region}")
+            self._settle(machine, on_line, stop)
+
+    def _count(self, toml: Mapping[str, Any]) -> int:
+        """As flyctl: a spare Machine for what is public and has no volume, unless `ha` says otherwise."""
+        serves = bool(toml.get("http_service") or toml.get("services"))
+        return 2 if self.ha is not False and serves and not toml.get("mounts") else 1
+
+    def _mounts(self, app: App, toml: Mapping[str, Any]) -> dict[str, Any]:
+        mounts = []
+        for mount in toml.get("mounts", ()):
+            free = [each for each in self.api.volumes(app.name) if each.name == mount["source"] and not each.machine]
+            if not free:
+                raise failed(f"{app.name} has no free volume called {mount['source']!r}", "run deploy again")
+            mounts.append({"volume": free[0].id, "path": mount["destination"], "name": mount["source"]})
+        return {"mounts": mounts} if mounts else {}
+
+    def _settle(self, machine: MachineView, on_line: Callable[[str], None], stop: threading.Event) -> None:
+        deadline = time.monotonic() + self.wait_timeout
+        if not self.api.wait_machine(machine.app, machine.id, "started", int(self.wait_timeout)):
+            self._refuse_crash(self.api.machine(machine.app, machine.id))
+            raise failed(f"Machine {machine.id} of {machine.app} did not start in {self.wait_timeout:.0f} s")
+        while True:
+            now = self.api.machine(machine.app, machine.id)
+            self._refuse_crash(now)
+            waiting = [check for check in now.checks if check.status != "passing"]
+            if not waiting:
+                on_line(f"Machine {machine.id} is healthy")
+                return
+            if time.monotonic() >= deadline or stop.wait(self.poll):
+                raise self._unhealthy(now, [f"{check.name} is {check.status}: {check.output}" for check in waiting])
+
+    def _unhealthy(self, machine: MachineView, checks: Sequence[str]) -> OutsideError:
+        return failed(
+            f"Machine {machine.id} of {machine.app} was not healthy within {self.wait_timeout:.0f} s: {'; '.join(checks)}",
+            "look at its log with `fly logs`, or give it more time with wait-timeout",
+        )
+
+    @staticmethod
+    def _refuse_crash(machine: MachineView) -> None:
+        for event in machine.events[:1]:
+            ended = (event.get("request") or {}).get("exit_event") or {}
+            if event.get("type") == "exit" and ended.get("exit_code") and not ended.get("requested_stop"):
+                raise failed(
+                    f"{machine.app} keeps crashing: its Machine {machine.id} exits with {ended['exit_code']}",
+                    "look at its log with `fly logs`",
+                )
+
+    @staticmethod
+    def _image(app: App, artefact: Path) -> str:
+        if isinstance(app.image, str):
+            return app.image
+        digest = hashlib.sha256(f"{app.image}{(artefact / 'fly.toml').read_text()}".encode()).hexdigest()[:12]
+        return f"registry.fly.io/{app.name}:rehearsal-{digest}"
+
+
+def machine_config(toml: Mapping[str, Any], image: str, folder: Path) -> dict[str, Any]:
+    """The Machine configuration that a fly.toml means, as flyctl makes it in working folder `folder`."""
+    config: dict[str, Any] = {
+        "image": image,
+        "env": {
+            **toml.get("env", {}),
+            "FLY_PROCESS_GROUP": PROCESS_GROUP,
+            **({"PRIMARY_REGION": toml["primary_region"]} if toml.get("primary_region") else {}),
+        },
+        "guest": _guest(toml),
+        "services": _services(toml),
+        "checks": {name: _check(each) for name, each in toml.get("checks", {}).items()},
+        "files": [_file(each, folder) for each in toml.get("files", ())],
+        "metadata": {"fly_platform_version": "v2", "fly_process_group": PROCESS_GROUP},
+        "restart": {"policy": "on-failure", "max_retries": 10},
+    }
+    init = {key: value for key, value in toml.get("experimental", {}).items() if key in ("cmd", "entrypoint", "exec")}
+    return {**config, **({"init": init} if init else {})}
+
+
+def _guest(toml: Mapping[str, Any]) -> dict[str, Any]:
+    vm = (toml.get("vm") or [{}])[0]
+    preset = preset_named(vm.get("size", "shared-cpu-1x"))
+    if preset is None:
+        raise failed(f"Fly has no Machine size {vm.get('size')!r}")
+    memory = str(vm.get("memory", preset.memory_mb)).lower()
+    megabytes = int(memory.removesuffix("gb")) * 1024 if memory.endswith("gb") else int(memory.removesuffix("mb"))
+    return {"cpu_kind": preset.cpu_kind, "cpus": preset.cpus, "memory_mb": megabytes}
+
+
+def _services(toml: Mapping[str, Any]) -> list[dict[str, Any]]:
+    services = []
+    if http := toml.get("http_service"):
+        force = {"force_https": True} if http.get("force_https") else {}
+        services.append(
+            {
+                "protocol": "tcp",
+                "internal_port": http["internal_port"],
+                "autostop": http.get("auto_stop_machines", "off"),
+                "autostart": http.get("auto_start_machines", True),
+                "ports": [
+                    {"port": 80, "handlers": ["http"], **force},
+                    {"port": 443, "handlers": ["http", "tls"]},
+                ],
+                "checks": [{"type": "http", **_check(each)} for each in http.get("checks", ())],
+            }
+        )
+    for service in toml.get("services", ()):
+        services.append(
+            {
+                "protocol": service.get("protocol", "tcp"),
+                "internal_port": service["internal_port"],
+                "ports": service.get("ports", []),
+                "checks": [{"type": "http", **_check(each)} for each in service.get("http_checks", ())],
+            }
+        )
+    return services
+
+
+def _check(check: Mapping[str, Any]) -> dict[str, Any]:
+    """Headers are a mapping in fly.toml, and a list of names with lists of values in the API."""
+    made = dict(check)
+    if "headers" in made:
+        made["headers"] = [{"name": name, "values": [value]} for name, value in made["headers"].items()]
+    return made
+
+
+def _file(file: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    if "local_path" in file:
+        content = (folder / file["local_path"]).read_bytes()
+        return {"guest_path": file["guest_path"], "raw_value": b64encode(content).decode()}
+    if "raw_value" in file:
+        return {"guest_path": file["guest_path"], "raw_value": b64encode(file["raw_value"].encode()).decode()}
+    return dict(file)

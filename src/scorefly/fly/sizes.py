@@ -1,0 +1,72 @@
+"""Sizes of Machines: Fly's presets, and how much memory each may have.
+
+Shared CPUs take 256 to 2048 MB each in steps of 256, performance CPUs 2048 to 8192 MB each in steps of 2048
+(fly.io/docs/machines/guides-examples/machine-sizing; the same bounds are constants of Fly's client).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of CPU: how many a Machine may have, and megabytes of memory for each of them."""
+
+    name: str
+    cpus: tuple[int, ...]
+    least_memory: int
+    most_memory: int
+    step: int
+
+
+KINDS = (
+    Kind("shared", (1, 2, 4, 6, 8), 256, 2048, 256),
+    Kind("performance", (1, 2, 4, 6, 8, 10, 12, 14, 16), 2048, 8192, 2048),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A preset, with the memory that is wanted of it in MB."""
+
+    preset: str
+    cpu_kind: str
+    cpus: int
+    memory_mb: int
+    preset_memory_mb: int
+
+    def __str__(self) -> str:
+        return f"{self.preset}, {self.memory_mb} MB"
+
+
+class NoSuchSize(ValueError):  # noqa: N818 - named for what it says
+    """No Machine is that large; the message names the largest there is."""
+
+
+def smallest_size(cpus: Fraction, memory_mb: int) -> Size:
+    """The smallest Machine that has this many CPUs and this much memory (MB). Raises NoSuchSize.
+
+    Shared CPUs come before performance ones, then fewer before more.
+    """
+    for kind in KINDS:
+        for count in kind.cpus:
+            if count >= cpus and count * kind.most_memory >= memory_mb:
+                preset = _preset(kind, count)
+                rounded = -(-memory_mb // kind.step) * kind.step
+                return replace(preset, memory_mb=max(preset.memory_mb, rounded))
+    largest = KINDS[-1]
+    most = largest.cpus[-1] * largest.most_memory
+    raise NoSuchSize(f"the largest Machine is performance-{largest.cpus[-1]}x with up to {most} MB of memory")
+
+
+def preset_named(name: str) -> Size | None:
+    """The preset of that name, with its own memory."""
+    return next((preset for kind in KINDS for count in kind.cpus if (preset := _preset(kind, count)).preset == name), None)
+
+
+def _preset(kind: Kind, count: int) -> Size:
+    name = "shared-cpu" if kind.name == "shared" else kind.name
+    memory = count * kind.least_memory
+    return Size(f"{name}-{count}x", kind.name, count, memory, memory)
