@@ -1,0 +1,202 @@
+"""The rehearsal's world: organizations, apps, Machines, volumes, secrets' digests and addresses.
+
+Plain JSON data, kept in one file between runs. A secret's value is never in it: of it only a digest stays,
+as with Fly itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from scorefly.rehearsal import rules
+from scorefly.rehearsal.rules import Refused
+
+Json = dict[str, Any]
+
+
+class WorldUnreadable(Exception):  # noqa: N818 - named for what it says
+    """The file of an earlier rehearsal is no world."""
+
+
+class World:
+    """All of it, behind one lock. Methods raise Refused where Fly would refuse."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.lock = threading.RLock()
+        self.received: dict[str, dict[str, str]] = {}
+        self._changed = False
+        self.data: Json = self._read()
+
+    def app(self, name: str) -> Json:
+        """An app of ours."""
+        if rules.is_somebody_elses(name):
+            raise Refused(403, "unauthorized")
+        if name not in self.data["apps"]:
+            raise Refused(404, f"Could not find App {name!r}")
+        found: Json = self.data["apps"][name]
+        return found
+
+    def create_app(self, body: Mapping[str, Any]) -> Json:
+        """A new app in an organization."""
+        name = rules.app_name(body.get("name") or body.get("app_name"))
+        if name in self.data["apps"] or rules.is_somebody_elses(name):
+            raise Refused(422, "Validation failed: Name has already been taken", "name_taken")
+        organization = body.get("org_slug")
+        if not organization:
+            raise Refused(400, "org_slug is required")
+        app = {
+            "id": secrets.token_hex(8),
+            "internal_numeric_id": len(self.data["apps"]) + 1,
+            "name": name,
+            "status": "pending",
+            "organization": {"name": organization, "slug": organization, "internal_numeric_id": 1},
+            "network": body.get("network") or "default",
+            "machines": {},
+            "volumes": {},
+            "secrets": {},
+            "secrets_version": 0,
+            "addresses": [],
+        }
+        self.data["apps"][name] = app
+        self.changed()
+        return app
+
+    def delete_app(self, name: str) -> None:
+        """Takes the app away with everything in it."""
+        self.app(name)
+        del self.data["apps"][name]
+        self.changed()
+
+    def update_secrets(self, name: str, body: Mapping[str, Any]) -> Json:
+        """Sets and removes secrets; one version for all."""
+        app = self.app(name)
+        values = rules.secret_names(body.get("values"))
+        app["secrets_version"] += 1
+        received = self.received.setdefault(name, {})
+        for key, value in values.items():
+            if value is None:
+                app["secrets"].pop(key, None)
+                received.pop(key, None)
+                continue
+            received[key] = value
+            salted = f"{self.data['salt']}{key}\0{value}".encode()
+            digest = hashlib.sha256(salted).hexdigest()[:16]
+            if app["secrets"].get(key, {}).get("digest") != digest:
+                app["secrets"][key] = {"name": key, "digest": digest, "created_at": now(), "updated_at": now()}
+        self.changed()
+        return {"secrets": self.secrets(name), "version": app["secrets_version"]}
+
+    def secrets(self, name: str) -> list[Json]:
+        """Names and digests, by name."""
+        return [each for _, each in sorted(self.app(name)["secrets"].items())]
+
+    def create_volume(self, name: str, body: Mapping[str, Any]) -> Json:
+        """A new volume in a region."""
+        app = self.app(name)
+        volume_name, region, size = rules.volume(body)
+        volume = {
+            "id": f"vol_{secrets.token_hex(8)}",
+            "name": volume_name,
+            "region": region,
+            "size_gb": size,
+            "state": "created",
+            "encrypted": True,
+            "host_status": "ok",
+            "attached_machine_id": None,
+            "created_at": now(),
+        }
+        app["volumes"][volume["id"]] = volume
+        self.changed()
+        return volume
+
+    def volume(self, name: str, volume: str) -> Json:
+        """One volume."""
+        found = self.app(name)["volumes"].get(volume)
+        if found is None:
+            raise Refused(404, "volume not found")
+        stored: Json = found
+        return stored
+
+    def extend_volume(self, name: str, volume: str, body: Mapping[str, Any]) -> Json:
+        """A larger volume; none ever shrinks."""
+        found, size = self.volume(name, volume), body.get("size_gb")
+        if not isinstance(size, int) or size < found["size_gb"] or size > 500:
+            raise Refused(422, f"volume cannot become {size} GB: it has {found['size_gb']}, and 500 is the most")
+        found["size_gb"] = size
+        self.changed()
+        return {"volume": found, "needs_restart": False}
+
+    def delete_volume(self, name: str, volume: str) -> Json:
+        """Takes a volume away that no Machine has."""
+        found = self.volume(name, volume)
+        if found["attached_machine_id"]:
+            raise Refused(412, "volume is attached to a machine")
+        self.changed()
+        removed: Json = self.app(name)["volumes"].pop(volume)
+        return removed
+
+    def assign_address(self, name: str, body: Mapping[str, Any]) -> Json:
+        """A new address, or the shared one again."""
+        app, kind = self.app(name), rules.address_kind(body.get("type"))
+        if kind == "shared_v4" and (shared := next((each for each in app["addresses"] if each["shared"]), None)):
+            return dict(shared)
+        number = secrets.token_hex(2)
+        ip = {
+            "v4": f"203.0.113.{secrets.randbelow(250) + 1}",
+            "shared_v4": "203.0.113.254",
+            "v6": f"2001:db8::{number}",
+            "private_v6": f"fdaa:0:1::{number}",
+        }[kind]
+        address = {"ip": ip, "region": "global", "shared": kind == "shared_v4", "created_at": now()}
+        app["addresses"].append(address)
+        self.changed()
+        return address
+
+    def changed(self) -> None:
+        """Something is to be written at the end."""
+        self._changed = True
+
+    def write(self) -> None:
+        """Replaces the file, when there is one and something changed."""
+        with self.lock:
+            if self.path is None or not self._changed:
+                return
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor, temporary = tempfile.mkstemp(prefix=".world.", dir=self.path.parent)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(self.data, file, sort_keys=True)
+            Path(temporary).replace(self.path)
+            self._changed = False
+
+    def _read(self) -> Json:
+        try:
+            data = json.loads(self.path.read_text(encoding="utf-8")) if self.path else None
+        except FileNotFoundError:
+            data = None
+        except ValueError as error:
+            raise WorldUnreadable(f"{self.path} is no world of a rehearsal: remove it") from error
+        if data is None:
+            return {"version": 1, "salt": secrets.token_hex(16), "apps": {}}
+        if not isinstance(data, dict) or data.get("version") != 1:
+            raise WorldUnreadable(f"{self.path} is no world of this version: remove it")
+        return data
+
+
+def now(seconds_ago: float = 0) -> str:
+    """A time as Fly writes it."""
+    return (datetime.now(UTC) - timedelta(seconds=seconds_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def milliseconds(seconds_ago: float = 0) -> int:
+    """A time as Machine events have it."""
+    return int((datetime.now(UTC) - timedelta(seconds=seconds_ago)).timestamp() * 1000)
