@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import Literal
 
 Severity = Literal["error", "warning", "notice"]
 
@@ -77,9 +77,9 @@ def failed(message: str, hint: str = "", place: Place | None = None) -> OutsideE
     return OutsideError(Problem(message, hint, place))
 
 
-def raise_errors(problems: Iterable[Problem]) -> None | NoReturn:
+def raise_errors(problems: Iterable[Problem]) -> None:
     """Raises one InputError of all problems that are errors; returns when there are none."""
     errors = tuple(problem for problem in problems if problem.severity == "error")
     if errors:
         raise InputError(*errors)
-    return None
+    return

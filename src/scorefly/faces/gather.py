@@ -35,19 +35,25 @@ def gather(
     if sources.problems:
         raise InputError(*sources.problems)
     variables = {
-        name.removeprefix(VARIABLE_PREFIX): value for name, value in environ.items() if name.startswith(VARIABLE_PREFIX)
+        name.removeprefix(VARIABLE_PREFIX): value
+        for name, value in environ.items()
+        if name.startswith(VARIABLE_PREFIX)
     }
     values["variables"] = {**variables, **values.get("variables", {})}
     if base_url := environ.get("FLY_FLAPS_BASE_URL"):
         values["fly_base_url"] = base_url
-    return Settings(command=command, workspace=workspace, in_action=in_action, **values)
+    return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
 
 
 class _Sources:
     """Looks one option up after the other, gathering problems."""
 
     def __init__(
-        self, given: Mapping[str, str | Sequence[str]], environ: Mapping[str, str], workspace: Path, in_action: bool
+        self,
+        given: Mapping[str, str | Sequence[str]],
+        environ: Mapping[str, str],
+        workspace: Path,
+        in_action: bool,
     ) -> None:
         self.given = given
         self.environ = environ
@@ -93,7 +99,9 @@ class _Sources:
         path = workspace / name
         if not path.is_file():
             if named:
-                self.problems.append(Problem(f"there is no project file {name!r}", "check the path", option_place("config")))
+                self.problems.append(
+                    Problem(f"there is no project file {name!r}", "check the path", option_place("config"))
+                )
             return
         from scorefly.score.document import parse as parse_yaml
 

@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "flag", "count", "duration", "lines", "pairs", "json", "images", "choice", "words", "optional_flag"]
+Kind = Literal[
+    "text",
+    "flag",
+    "count",
+    "duration",
+    "lines",
+    "pairs",
+    "json",
+    "images",
+    "choice",
+    "words",
+    "optional_flag",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,47 +51,213 @@ class Option:
         return (f"SCOREFLY_{self.field.upper()}", *self.variables)
 
 
-LOADING = ("validate", "generate", "plan", "deploy", "preview", "export-secrets", "remove-unused-secrets", "resources list", "resources outputs", "provisioners list", "cleanup", "destroy")
+LOADING = (
+    "validate",
+    "generate",
+    "plan",
+    "deploy",
+    "preview",
+    "export-secrets",
+    "remove-unused-secrets",
+    "resources list",
+    "resources outputs",
+    "provisioners list",
+    "cleanup",
+    "destroy",
+)
 CONVERTING = ("generate", "plan", "deploy", "preview", "export-secrets", "remove-unused-secrets", "validate")
 FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets")
 DEPLOYING = ("deploy", "preview")
-STATEFUL = (*CONVERTING, "resources list", "resources outputs", "resources deprovision", "state show", "state unlock", "state rotate-key", "cleanup", "destroy")
+STATEFUL = (
+    *CONVERTING,
+    "resources list",
+    "resources outputs",
+    "resources deprovision",
+    "state show",
+    "state unlock",
+    "state rotate-key",
+    "cleanup",
+    "destroy",
+)
 
 OPTIONS: tuple[Option, ...] = (
-    Option("score-files", "lines", "Score files: paths or globs, relative to the workspace, one a line.", "score.yaml and *.score.yaml in any folder", commands=LOADING),
-    Option("config", "text", "Project file; one that is named must exist.", "scorefly.yaml", private=True, commands=LOADING),
-    Option("environment", "text", "Names the state, and what provisioners see.", "production", cli_default="local", commands=LOADING),
+    Option(
+        "score-files",
+        "lines",
+        "Score files: paths or globs, relative to the workspace, one a line.",
+        "score.yaml and *.score.yaml in any folder",
+        commands=LOADING,
+    ),
+    Option(
+        "config",
+        "text",
+        "Project file; one that is named must exist.",
+        "scorefly.yaml",
+        private=True,
+        commands=LOADING,
+    ),
+    Option(
+        "environment",
+        "text",
+        "Names the state, and what provisioners see.",
+        "production",
+        cli_default="local",
+        commands=LOADING,
+    ),
     Option("org", "text", "Fly organization slug.", "personal", variables=("FLY_ORG",), commands=FLY),
     Option("region", "text", "Primary region, such as ams.", variables=("FLY_REGION",), commands=CONVERTING),
-    Option("app-prefix", "text", "Put before the workload name, to make the globally unique Fly app name.", commands=LOADING),
+    Option(
+        "app-prefix",
+        "text",
+        "Put before the workload name, to make the globally unique Fly app name.",
+        commands=LOADING,
+    ),
     Option("app-suffix", "text", "Put behind the workload name.", commands=LOADING),
-    Option("images", "images", "One reference for every container whose image is `.`, or lines workload=ref or workload.container=ref.", commands=CONVERTING),
+    Option(
+        "images",
+        "images",
+        "One reference for every container whose image is `.`, or lines workload=ref or workload.container=ref.",
+        commands=CONVERTING,
+    ),
     Option("overrides-file", "text", "A Score fragment merged into the Score file.", commands=LOADING),
-    Option("override-property", "lines", "Lines path=value that change the Score file; `path=` removes.", commands=LOADING),
-    Option("secrets", "json", "JSON object of secrets: ${{ toJSON(secrets) }}.", private=True, commands=CONVERTING),
+    Option(
+        "override-property",
+        "lines",
+        "Lines path=value that change the Score file; `path=` removes.",
+        commands=LOADING,
+    ),
+    Option(
+        "secrets",
+        "json",
+        "JSON object of secrets: ${{ toJSON(secrets) }}.",
+        private=True,
+        commands=CONVERTING,
+    ),
     Option("variables", "json", "JSON object of variables: ${{ toJSON(vars) }}.", commands=CONVERTING),
-    Option("provisioners", "lines", "Provisioner files; the first match wins, before the built-in ones.", ".scorefly/*.provisioners.yaml", commands=LOADING),
-    Option("state", "text", "Where state is kept: git, file or file:PATH.", "git", cli_default="file", commands=STATEFUL),
-    Option("state-key", "text", "Fernet key(s) that encrypt the state, one a line; the first one encrypts.", variables=(), private=True, commands=STATEFUL),
-    Option("fly-api-token", "text", "Fly API token.", variables=("FLY_API_TOKEN",), private=True, commands=FLY),
-    Option("github-token", "text", "GitHub token, for the state ref, comments and deployments.", variables=("GITHUB_TOKEN",), private=True, commands=("preview", "plan", "cleanup", "destroy")),
-    Option("artefacts", "text", "Folder for artefacts.", ".scorefly/out", commands=("generate", "plan", "deploy", "preview")),
+    Option(
+        "provisioners",
+        "lines",
+        "Provisioner files; the first match wins, before the built-in ones.",
+        ".scorefly/*.provisioners.yaml",
+        commands=LOADING,
+    ),
+    Option(
+        "state",
+        "text",
+        "Where state is kept: git, file or file:PATH.",
+        "git",
+        cli_default="file",
+        commands=STATEFUL,
+    ),
+    Option(
+        "state-key",
+        "text",
+        "Fernet key(s) that encrypt the state, one a line; the first one encrypts.",
+        variables=(),
+        private=True,
+        commands=STATEFUL,
+    ),
+    Option(
+        "fly-api-token", "text", "Fly API token.", variables=("FLY_API_TOKEN",), private=True, commands=FLY
+    ),
+    Option(
+        "github-token",
+        "text",
+        "GitHub token, for the state ref, comments and deployments.",
+        variables=("GITHUB_TOKEN",),
+        private=True,
+        commands=("preview", "plan", "cleanup", "destroy"),
+    ),
+    Option(
+        "artefacts",
+        "text",
+        "Folder for artefacts.",
+        ".scorefly/out",
+        commands=("generate", "plan", "deploy", "preview"),
+    ),
     Option("max-parallel", "count", "Apps deployed at a time.", "4", commands=DEPLOYING),
-    Option("wait-timeout", "duration", "For one app to become healthy, such as 90s or 5m.", "5m", commands=DEPLOYING),
+    Option(
+        "wait-timeout",
+        "duration",
+        "For one app to become healthy, such as 90s or 5m.",
+        "5m",
+        commands=DEPLOYING,
+    ),
     Option("ha", "optional_flag", "Spare Machines; Fly's default when not given.", commands=DEPLOYING),
-    Option("strategy", "choice", "How Machines are replaced; Fly's default when not given.", choices=("rolling", "immediate", "canary", "bluegreen"), commands=DEPLOYING),
+    Option(
+        "strategy",
+        "choice",
+        "How Machines are replaced; Fly's default when not given.",
+        choices=("rolling", "immediate", "canary", "bluegreen"),
+        commands=DEPLOYING,
+    ),
     Option("deploy-args", "lines", "Further arguments for flyctl deploy, one a line.", commands=DEPLOYING),
     Option("build-args", "pairs", "Lines NAME=VALUE for images built from a Dockerfile.", commands=DEPLOYING),
-    Option("build-secrets", "pairs", "Lines NAME=VALUE, secret, for images built from a Dockerfile.", private=True, commands=DEPLOYING),
-    Option("unused-secrets", "choice", "What is removed after a deploy: managed (set by scorefly before, no longer wanted), all (anything not wanted), keep.", "managed", choices=("managed", "all", "keep"), commands=("deploy", "preview", "cleanup", "remove-unused-secrets")),
-    Option("keep-secrets", "lines", "Globs of secret names that are never removed.", commands=("deploy", "preview", "cleanup", "remove-unused-secrets")),
-    Option("preview-ttl", "duration", "For cleanup: destroy previews idle longer than this, such as 14d.", commands=("cleanup",)),
-    Option("cleanup", "words", "Which parts cleanup does.", "secrets,previews,resources", choices=("secrets", "previews", "resources", "volumes"), commands=("cleanup",)),
-    Option("comment", "flag", "Keep one comment on the pull request up to date (plan, preview).", "true", commands=("plan", "preview")),
-    Option("unsupported", "choice", "What a Score feature that Fly cannot give means.", "error", choices=("error", "warn"), commands=CONVERTING),
+    Option(
+        "build-secrets",
+        "pairs",
+        "Lines NAME=VALUE, secret, for images built from a Dockerfile.",
+        private=True,
+        commands=DEPLOYING,
+    ),
+    Option(
+        "unused-secrets",
+        "choice",
+        "What is removed after a deploy: managed (set by scorefly before, no longer wanted), all (anything not wanted), keep.",
+        "managed",
+        choices=("managed", "all", "keep"),
+        commands=("deploy", "preview", "cleanup", "remove-unused-secrets"),
+    ),
+    Option(
+        "keep-secrets",
+        "lines",
+        "Globs of secret names that are never removed.",
+        commands=("deploy", "preview", "cleanup", "remove-unused-secrets"),
+    ),
+    Option(
+        "preview-ttl",
+        "duration",
+        "For cleanup: destroy previews idle longer than this, such as 14d.",
+        commands=("cleanup",),
+    ),
+    Option(
+        "cleanup",
+        "words",
+        "Which parts cleanup does.",
+        "secrets,previews,resources",
+        choices=("secrets", "previews", "resources", "volumes"),
+        commands=("cleanup",),
+    ),
+    Option(
+        "comment",
+        "flag",
+        "Keep one comment on the pull request up to date (plan, preview).",
+        "true",
+        commands=("plan", "preview"),
+    ),
+    Option(
+        "unsupported",
+        "choice",
+        "What a Score feature that Fly cannot give means.",
+        "error",
+        choices=("error", "warn"),
+        commands=CONVERTING,
+    ),
     Option("force", "flag", "Deploy even what has not changed.", "false", commands=DEPLOYING),
-    Option("dry-run", "flag", "Say what would be done.", "false", commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview")),
-    Option("rehearse", "flag", "Do everything against the embedded rehearsal of Fly: no token, no network.", "false", commands=(*CONVERTING, "cleanup", "destroy")),
+    Option(
+        "dry-run",
+        "flag",
+        "Say what would be done.",
+        "false",
+        commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview"),
+    ),
+    Option(
+        "rehearse",
+        "flag",
+        "Do everything against the embedded rehearsal of Fly: no token, no network.",
+        "false",
+        commands=(*CONVERTING, "cleanup", "destroy"),
+    ),
 )
 
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}

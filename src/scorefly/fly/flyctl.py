@@ -60,7 +60,9 @@ def _build_args(arguments: Mapping[str, str]) -> list[str]:
     return [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
 
 
-def child_environment(environ: Mapping[str, str], token: str, home: Path, *, building: bool) -> dict[str, str]:
+def child_environment(
+    environ: Mapping[str, str], token: str, home: Path, *, building: bool
+) -> dict[str, str]:
     """All that flyctl sees of our environment. What only a build needs stays away from other deploys."""
     passed = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "NO_PROXY", "no_proxy")
     passed += ("HTTPS_PROXY", "https_proxy", "FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL")
@@ -89,13 +91,17 @@ class FlyctlDeployer:
         self._options = options
         self._environ = environ
         self._hidden = sorted({token, *redact} - {""}, key=len, reverse=True)
-        self._flyctl = shutil.which("flyctl", path=environ.get("PATH")) or shutil.which("fly", path=environ.get("PATH"))
+        self._flyctl = shutil.which("flyctl", path=environ.get("PATH")) or shutil.which(
+            "fly", path=environ.get("PATH")
+        )
 
     def check(self) -> None:
         """Raises InputError when there is no flyctl, or one too old."""
         wanted = ".".join(map(str, LEAST_VERSION))
         if self._flyctl is None:
-            hint = f"install flyctl {wanted} or newer (https://fly.io/docs/flyctl/install/), or use `rehearse`"
+            hint = (
+                f"install flyctl {wanted} or newer (https://fly.io/docs/flyctl/install/), or use `rehearse`"
+            )
             raise InputError(Problem("there is no flyctl on PATH", hint, option_place("command")))
         with tempfile.TemporaryDirectory(prefix="scorefly-") as home:
             result = subprocess.run(
@@ -109,7 +115,11 @@ class FlyctlDeployer:
         if version and version < LEAST_VERSION:
             found = ".".join(map(str, version))
             raise InputError(
-                Problem(f"flyctl is {found}, and scorefly needs {wanted}", "upgrade flyctl", option_place("command"))
+                Problem(
+                    f"flyctl is {found}, and scorefly needs {wanted}",
+                    "upgrade flyctl",
+                    option_place("command"),
+                )
             )
 
     def deploy(
@@ -118,10 +128,19 @@ class FlyctlDeployer:
         """Deploys with flyctl. Raises OutsideError that says what kind of failure it was."""
         with tempfile.TemporaryDirectory(prefix="scorefly-") as name:
             home = Path(name)
-            environment = child_environment(self._environ, self._token, home, building=isinstance(app.image, Build))
+            environment = child_environment(
+                self._environ, self._token, home, building=isinstance(app.image, Build)
+            )
             if app.secrets:
                 # Secrets were set over REST, which this folder of flyctl's does not know of yet.
-                self._run((str(self._flyctl), "secrets", "sync", "--app", app.name), app, folder, environment, on_line, stop)
+                self._run(
+                    (str(self._flyctl), "secrets", "sync", "--app", app.name),
+                    app,
+                    folder,
+                    environment,
+                    on_line,
+                    stop,
+                )
             command = deploy_command(str(self._flyctl), app, str(artefact / "fly.toml"), self._options)
             self._run(command, app, folder, environment, on_line, stop)
 
@@ -206,17 +225,45 @@ def _version(output: bytes) -> tuple[int, ...]:
 _FAILURES: tuple[tuple[str, str, str], ...] = (
     ("no access token available", "flyctl has no token", "set fly-api-token"),
     ("(status 401)", "the Fly API token is not accepted", "check fly-api-token"),
-    ("(status 403)", "the Fly API token may not deploy this app", "use a deploy token of the app or its organization"),
-    ("not authorized", "the Fly API token may not deploy this app", "use a deploy token of the app or its organization"),
+    (
+        "(status 403)",
+        "the Fly API token may not deploy this app",
+        "use a deploy token of the app or its organization",
+    ),
+    (
+        "not authorized",
+        "the Fly API token may not deploy this app",
+        "use a deploy token of the app or its organization",
+    ),
     ("could not find image", "Fly cannot find the image", "check the reference, and that Fly may pull it"),
-    ("app configuration is not valid", "flyctl refuses the fly.toml", "see the lines above; this is worth an issue"),
-    ("timeout reached waiting for health checks", "the app did not become healthy in time", "look at `fly logs`, or raise wait-timeout"),
+    (
+        "app configuration is not valid",
+        "flyctl refuses the fly.toml",
+        "see the lines above; this is worth an issue",
+    ),
+    (
+        "timeout reached waiting for health checks",
+        "the app did not become healthy in time",
+        "look at `fly logs`, or raise wait-timeout",
+    ),
     ("appears to be crashing", "the app keeps crashing", "look at `fly logs`"),
-    ("timeout reached waiting for machine's state", "a Machine did not start in time", "run it again, or raise wait-timeout"),
+    (
+        "timeout reached waiting for machine's state",
+        "a Machine did not start in time",
+        "run it again, or raise wait-timeout",
+    ),
     ("lease currently held", "another deploy of the app is under way", "run it again when that has ended"),
     ("failed to get lease", "another deploy of the app is under way", "run it again when that has ended"),
-    ("insufficient resources", "Fly has no room in this region now", "run it again, or choose another region"),
-    ("could not reserve resource", "Fly has no room in this region now", "run it again, or choose another region"),
+    (
+        "insufficient resources",
+        "Fly has no room in this region now",
+        "run it again, or choose another region",
+    ),
+    (
+        "could not reserve resource",
+        "Fly has no room in this region now",
+        "run it again, or choose another region",
+    ),
     ("payment method", "the organization has no payment method", "add one at https://fly.io/dashboard"),
     ("release command failed", "the release command failed", "see the lines above"),
     ("unattached", "a volume is missing", "run it again: scorefly makes what is missing"),
@@ -231,5 +278,7 @@ def explain(app: str, code: int, lines: Sequence[str], *, stopped: bool) -> Outs
     for words, what, hint in _FAILURES:
         if words in text:
             return OutsideError(Problem(f"{app}: {what}", hint))
-    last = next((line for line in reversed(lines) if line.startswith("Error:")), lines[-1] if lines else "no output")
+    last = next(
+        (line for line in reversed(lines) if line.startswith("Error:")), lines[-1] if lines else "no output"
+    )
     return OutsideError(Problem(f"{app}: flyctl ended with {code}: {last.strip()}", "see its output above"))

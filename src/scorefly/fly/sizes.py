@@ -63,7 +63,10 @@ def smallest_size(cpus: Fraction, memory_mb: int) -> Size:
 
 def preset_named(name: str) -> Size | None:
     """The preset of that name, with its own memory."""
-    return next((preset for kind in KINDS for count in kind.cpus if (preset := _preset(kind, count)).preset == name), None)
+    return next(
+        (preset for kind in KINDS for count in kind.cpus if (preset := _preset(kind, count)).preset == name),
+        None,
+    )
 
 
 def _preset(kind: Kind, count: int) -> Size:

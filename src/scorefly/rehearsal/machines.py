@@ -21,7 +21,7 @@ def create(world: World, app_name: str, body: Mapping[str, Any]) -> Json:
     app = world.app(app_name)
     config = _config(app, body)
     region = rules.region(body.get("region"))
-    machine = {
+    machine: Json = {
         "id": secrets.token_hex(7),
         "name": f"rehearsal-{secrets.token_hex(3)}",
         "region": region,
@@ -109,7 +109,12 @@ def summary(app_name: str, machine: Mapping[str, Any]) -> Json:
     keys = ("id", "name", "state", "region", "instance_id", "private_ip", "created_at", "updated_at")
     config = machine["config"]
     overview = {key: config[key] for key in ("image", "metadata", "guest") if key in config}
-    return {**{key: machine.get(key) for key in keys}, "version": machine["instance_id"], "app_name": app_name, "config": overview}
+    return {
+        **{key: machine.get(key) for key in keys},
+        "version": machine["instance_id"],
+        "app_name": app_name,
+        "config": overview,
+    }
 
 
 def processes(machine: Mapping[str, Any]) -> list[Json]:
@@ -132,7 +137,9 @@ def _attach(app: Json, machine: Json, config: Json) -> None:
         if volume is None:
             raise Refused(422, f"invalid config.mounts: volume {mount.get('volume')!r} does not exist")
         if volume["region"] != machine["region"]:
-            raise Refused(422, f"volume is in region {volume['region']}, and the machine in {machine['region']}")
+            raise Refused(
+                422, f"volume is in region {volume['region']}, and the machine in {machine['region']}"
+            )
         if volume["attached_machine_id"] not in (None, machine["id"]):
             raise Refused(409, f"volume is attached to machine {volume['attached_machine_id']} already")
     _detach(app, machine["id"])
@@ -152,21 +159,41 @@ def _launch(machine: Json, config: Json) -> None:
     machine["instance_id"] = secrets.token_hex(13).upper()
     machine["updated_at"] = now()
     machine["state"] = "stopped" if image.startswith(CRASHING) else "started"
-    launch = {"id": secrets.token_hex(6), "type": "launch", "status": "created", "timestamp": milliseconds(_STARTED_AGO + 1)}
-    start = {"id": secrets.token_hex(6), "type": "start", "status": "started", "timestamp": milliseconds(_STARTED_AGO)}
+    launch = {
+        "id": secrets.token_hex(6),
+        "type": "launch",
+        "status": "created",
+        "timestamp": milliseconds(_STARTED_AGO + 1),
+    }
+    start = {
+        "id": secrets.token_hex(6),
+        "type": "start",
+        "status": "started",
+        "timestamp": milliseconds(_STARTED_AGO),
+    }
     machine["events"] = [start, launch, *machine["events"]][:20]
     if image.startswith(CRASHING):
-        ended = {"exit_code": 1, "requested_stop": False, "restarting": True, "oom_killed": False, "exited_at": now()}
+        ended = {
+            "exit_code": 1,
+            "requested_stop": False,
+            "restarting": True,
+            "oom_killed": False,
+            "exited_at": now(),
+        }
         event = {"id": secrets.token_hex(6), "type": "exit", "status": "stopped", "timestamp": milliseconds()}
         machine["events"].insert(0, {**event, "request": {"exit_event": ended, "restart_count": 3}})
     status, output = ("critical", "connection refused") if image.startswith(UNHEALTHY) else ("passing", "ok")
     machine["checks"] = [
-        {"name": name, "status": status, "output": output, "updated_at": now()} for name in _check_names(config)
+        {"name": name, "status": status, "output": output, "updated_at": now()}
+        for name in _check_names(config)
     ]
 
 
 def _check_names(config: Mapping[str, Any]) -> list[str]:
     names = list(config.get("checks") or {})
     for index, service in enumerate(config.get("services") or []):
-        names += [f"servicecheck-{index:02}-{each['type']}-{service['internal_port']}" for each in service.get("checks") or []]
+        names += [
+            f"servicecheck-{index:02}-{each['type']}-{service['internal_port']}"
+            for each in service.get("checks") or []
+        ]
     return names

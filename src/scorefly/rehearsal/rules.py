@@ -84,7 +84,8 @@ def volume(body: Mapping[str, Any]) -> tuple[str, str, int]:
     name, size = body.get("name"), body.get("size_gb", 3)
     if not isinstance(name, str) or not _VOLUME_NAME.fullmatch(name):
         raise Refused(
-            422, "Validation failed: Name must only contain lowercase letters, numbers and underscores, 30 at most"
+            422,
+            "Validation failed: Name must only contain lowercase letters, numbers and underscores, 30 at most",
         )
     if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 500:
         raise Refused(422, "Validation failed: Size gb must be between 1 and 500")

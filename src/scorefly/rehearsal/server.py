@@ -41,6 +41,16 @@ class Call:
     body: Json
     nonce: str
 
+    @property
+    def app(self) -> str:
+        """The app the path names."""
+        return self.arguments[0]
+
+    @property
+    def item(self) -> str:
+        """The Machine, volume or address the path names below the app."""
+        return self.arguments[1]
+
 
 Handler = Callable[[Call], "tuple[int, Any]"]
 
@@ -150,7 +160,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, data: Any, headers: dict[str, str]) -> None:
         content = b"" if status == 204 else json.dumps(data).encode()
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Fly-Request-Id": "rehearsal", **headers}.items():
+        for name, value in {
+            "Content-Type": "application/json",
+            "Fly-Request-Id": "rehearsal",
+            **headers,
+        }.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -195,7 +209,7 @@ def _org_machines(call: Call) -> tuple[int, Any]:
 
 def _wait(call: Call) -> tuple[int, Any]:
     """Nothing changes by itself in a rehearsal: what is not there now will not be there later."""
-    state = machines.find(call.world, *call.arguments)["state"]
+    state = machines.find(call.world, call.app, call.item)["state"]
     if state != call.query.get("state", "started"):
         raise Refused(408, f"deadline exceeded: machine is {state}")
     return 200, {"ok": True}
@@ -217,13 +231,13 @@ def _delete_metadata(call: Call) -> tuple[int, Any]:
 
 
 def _delete_app(call: Call) -> tuple[int, Any]:
-    call.world.delete_app(*call.arguments)
+    call.world.delete_app(call.app)
     return 202, {}
 
 
 def _delete_address(call: Call) -> tuple[int, Any]:
-    app = call.world.app(call.arguments[0])
-    app["addresses"] = [each for each in app["addresses"] if each["ip"] != call.arguments[1]]
+    app = call.world.app(call.app)
+    app["addresses"] = [each for each in app["addresses"] if each["ip"] != call.item]
     call.world.changed()
     return 204, None
 
@@ -239,42 +253,86 @@ def _routes() -> list[tuple[str, re.Pattern[str], Handler]]:
     add("GET", "/platform/regions", _regions)
     add("GET", "/apps", _list_apps)
     add("POST", "/apps", lambda call: (201, _app_json(call.world.create_app(call.body))))
-    add("GET", "/apps/{app}", lambda call: (200, _app_json(call.world.app(*call.arguments))))
+    add("GET", "/apps/{app}", lambda call: (200, _app_json(call.world.app(call.app))))
     add("DELETE", "/apps/{app}", _delete_app)
     add("GET", "/orgs/{org}/machines", _org_machines)
     app = "/apps/{app}"
-    add("GET", f"{app}/secrets", lambda call: (200, {"secrets": call.world.secrets(*call.arguments)}))
-    add("POST", f"{app}/secrets", lambda call: (200, call.world.update_secrets(*call.arguments, call.body)))
-    add("GET", f"{app}/ip_assignments", lambda call: (200, {"ips": call.world.app(*call.arguments)["addresses"]}))
-    add("POST", f"{app}/ip_assignments", lambda call: (200, call.world.assign_address(*call.arguments, call.body)))
+    add("GET", f"{app}/secrets", lambda call: (200, {"secrets": call.world.secrets(call.app)}))
+    add("POST", f"{app}/secrets", lambda call: (200, call.world.update_secrets(call.app, call.body)))
+    add(
+        "GET",
+        f"{app}/ip_assignments",
+        lambda call: (200, {"ips": call.world.app(call.app)["addresses"]}),
+    )
+    add(
+        "POST",
+        f"{app}/ip_assignments",
+        lambda call: (200, call.world.assign_address(call.app, call.body)),
+    )
     add("DELETE", f"{app}/ip_assignments/{{ip}}", _delete_address)
-    add("GET", f"{app}/volumes", lambda call: (200, list(call.world.app(*call.arguments)["volumes"].values())))
-    add("POST", f"{app}/volumes", lambda call: (200, call.world.create_volume(*call.arguments, call.body)))
+    add("GET", f"{app}/volumes", lambda call: (200, list(call.world.app(call.app)["volumes"].values())))
+    add("POST", f"{app}/volumes", lambda call: (200, call.world.create_volume(call.app, call.body)))
     volume = f"{app}/volumes/{{volume}}"
-    add("GET", volume, lambda call: (200, call.world.volume(*call.arguments)))
-    add("DELETE", volume, lambda call: (200, call.world.delete_volume(*call.arguments)))
-    add("PUT", f"{volume}/extend", lambda call: (200, call.world.extend_volume(*call.arguments, call.body)))
+    add("GET", volume, lambda call: (200, call.world.volume(call.app, call.item)))
+    add("DELETE", volume, lambda call: (200, call.world.delete_volume(call.app, call.item)))
+    add(
+        "PUT",
+        f"{volume}/extend",
+        lambda call: (200, call.world.extend_volume(call.app, call.item, call.body)),
+    )
     add("GET", f"{app}/machines", lambda call: (200, _machines(call)))
-    add("POST", f"{app}/machines", lambda call: (200, machines.create(call.world, *call.arguments, call.body)))
+    add("POST", f"{app}/machines", lambda call: (200, machines.create(call.world, call.app, call.body)))
     machine = f"{app}/machines/{{machine}}"
-    add("GET", machine, lambda call: (200, machines.shown(machines.find(call.world, *call.arguments))))
-    add("POST", machine, lambda call: (200, machines.update(call.world, *call.arguments, call.body, call.nonce)))
-    add("DELETE", machine, lambda call: (200, machines.delete(call.world, *call.arguments, force=_forced(call))))
+    add("GET", machine, lambda call: (200, machines.shown(machines.find(call.world, call.app, call.item))))
+    add(
+        "POST",
+        machine,
+        lambda call: (200, machines.update(call.world, call.app, call.item, call.body, call.nonce)),
+    )
+    add(
+        "DELETE",
+        machine,
+        lambda call: (200, machines.delete(call.world, call.app, call.item, force=_forced(call))),
+    )
     add("GET", f"{machine}/wait", _wait)
-    add("GET", f"{machine}/ps", lambda call: (200, machines.processes(machines.find(call.world, *call.arguments))))
-    add("POST", f"{machine}/start", lambda call: (200, machines.set_state(call.world, *call.arguments, "started")))
-    add("POST", f"{machine}/stop", lambda call: (200, machines.set_state(call.world, *call.arguments, "stopped")))
-    add("POST", f"{machine}/lease", lambda call: (200, machines.lease(call.world, *call.arguments, call.nonce)))
-    add("DELETE", f"{machine}/lease", lambda call: (200, machines.release_lease(call.world, *call.arguments)))
+    add(
+        "GET",
+        f"{machine}/ps",
+        lambda call: (200, machines.processes(machines.find(call.world, call.app, call.item))),
+    )
+    add(
+        "POST",
+        f"{machine}/start",
+        lambda call: (200, machines.set_state(call.world, call.app, call.item, "started")),
+    )
+    add(
+        "POST",
+        f"{machine}/stop",
+        lambda call: (200, machines.set_state(call.world, call.app, call.item, "stopped")),
+    )
+    add(
+        "POST",
+        f"{machine}/lease",
+        lambda call: (200, machines.lease(call.world, call.app, call.item, call.nonce)),
+    )
+    add(
+        "DELETE",
+        f"{machine}/lease",
+        lambda call: (200, machines.release_lease(call.world, call.app, call.item)),
+    )
     metadata = f"{machine}/metadata"
-    add("GET", metadata, lambda call: (200, machines.find(call.world, *call.arguments)["config"].get("metadata", {})))
+    add(
+        "GET",
+        metadata,
+        lambda call: (200, machines.find(call.world, call.app, call.item)["config"].get("metadata", {})),
+    )
     add("POST", f"{metadata}/{{key}}", _set_metadata)
     add("DELETE", f"{metadata}/{{key}}", _delete_metadata)
     return routes.table
 
 
 def _machines(call: Call) -> list[Json]:
-    return [machines.shown(machine) for machine in call.world.app(*call.arguments)["machines"].values()]
+    return [machines.shown(machine) for machine in call.world.app(call.app)["machines"].values()]
 
 
 def _forced(call: Call) -> bool:

@@ -54,7 +54,7 @@ class World:
         organization = body.get("org_slug")
         if not organization:
             raise Refused(400, "org_slug is required")
-        app = {
+        app: Json = {
             "id": secrets.token_hex(8),
             "internal_numeric_id": len(self.data["apps"]) + 1,
             "name": name,
@@ -92,7 +92,12 @@ class World:
             salted = f"{self.data['salt']}{key}\0{value}".encode()
             digest = hashlib.sha256(salted).hexdigest()[:16]
             if app["secrets"].get(key, {}).get("digest") != digest:
-                app["secrets"][key] = {"name": key, "digest": digest, "created_at": now(), "updated_at": now()}
+                app["secrets"][key] = {
+                    "name": key,
+                    "digest": digest,
+                    "created_at": now(),
+                    "updated_at": now(),
+                }
         self.changed()
         return {"secrets": self.secrets(name), "version": app["secrets_version"]}
 
@@ -131,7 +136,9 @@ class World:
         """A larger volume; none ever shrinks."""
         found, size = self.volume(name, volume), body.get("size_gb")
         if not isinstance(size, int) or size < found["size_gb"] or size > 500:
-            raise Refused(422, f"volume cannot become {size} GB: it has {found['size_gb']}, and 500 is the most")
+            raise Refused(
+                422, f"volume cannot become {size} GB: it has {found['size_gb']}, and 500 is the most"
+            )
         found["size_gb"] = size
         self.changed()
         return {"volume": found, "needs_restart": False}
@@ -148,7 +155,9 @@ class World:
     def assign_address(self, name: str, body: Mapping[str, Any]) -> Json:
         """A new address, or the shared one again."""
         app, kind = self.app(name), rules.address_kind(body.get("type"))
-        if kind == "shared_v4" and (shared := next((each for each in app["addresses"] if each["shared"]), None)):
+        if kind == "shared_v4" and (
+            shared := next((each for each in app["addresses"] if each["shared"]), None)
+        ):
             return dict(shared)
         number = secrets.token_hex(2)
         ip = {

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
-from scorefly.values import Plain, Tree, conceal, holds_secret, reveal
+from scorefly.values import Tree, conceal, holds_secret, reveal
 
 Chain = tuple[str | int, ...]
 
@@ -31,7 +31,7 @@ class _Missing(StrictUndefined):
 
     __slots__ = ()
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # type: ignore[override]  # the base class never answers
         return False
 
     @property
@@ -100,13 +100,9 @@ def evaluate(source: str, context: Mapping[str, Tree], functions: Mapping[str, C
         result = _as_plain(leaf.evaluate(plain))
     except ExpressionError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a template does wrong is its author's to read
+    except Exception as error:
         raise ExpressionError(_one_line(error)) from error
-    return conceal(result) if secret or met_secret else _loose(result)
-
-
-def _loose(plain: Plain) -> Tree:
-    return plain  # type: ignore[return-value]  # a tree without a secret leaf is a tree
+    return conceal(result) if secret or met_secret else result
 
 
 def _is_one_expression(tree: nodes.Template) -> bool:
@@ -173,7 +169,7 @@ def _holds_secret_at(context: Mapping[str, Tree], chain: Chain) -> bool:
     return holds_secret(tree)
 
 
-def _as_plain(value: Any) -> Plain:
+def _as_plain(value: Any) -> Tree:
     if isinstance(value, StrictUndefined):
         raise ExpressionError(value._undefined_message)  # noqa: SLF001 - Jinja's name for it
     if isinstance(value, str):

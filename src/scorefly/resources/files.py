@@ -12,7 +12,7 @@ from scorefly.problems import InputError, Place, Problem
 from scorefly.resources.provisioner import Provisioner, Spec
 from scorefly.resources.static import StaticProvisioner
 from scorefly.resources.template import TemplateProvisioner
-from scorefly.score.document import Document, parse_any
+from scorefly.score.document import AnyDocument, parse_any
 from scorefly.values import Plain
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ def _expand(workspace: Path, patterns: Sequence[str]) -> Iterator[Path]:
 class _Reader:
     """Reads one file's entries; an entry with a problem is left out and reading goes on."""
 
-    document: Document
+    document: AnyDocument
     problems: list[Problem]
     built_in: bool = False
 
     def read(self) -> list[Provisioner]:
-        data: Plain = cast("Plain", self.document.data)
+        data = self.document.data
         if not isinstance(data, list):
             self._problem("a provisioner file is a list of entries", "begin each with `- uri: …`", ())
             return []
@@ -124,10 +124,14 @@ class _Reader:
             if key not in allowed:
                 if scheme:
                     close = get_close_matches(key, allowed, n=1)
-                    hint = f"did you mean {close[0]!r}?" if close else f"{scheme}:// knows: {', '.join(allowed)}"
+                    hint = (
+                        f"did you mean {close[0]!r}?" if close else f"{scheme}:// knows: {', '.join(allowed)}"
+                    )
                     self._problem(f"unknown key {key!r}", hint, (index, key))
             elif not isinstance(value, allowed[key]):
-                wanted = " or ".join({"str": "a text", "list": "a list", "dict": "a mapping"}[t.__name__] for t in allowed[key])
+                wanted = " or ".join(
+                    {"str": "a text", "list": "a list", "dict": "a mapping"}[t.__name__] for t in allowed[key]
+                )
                 self._problem(f"{key} has to be {wanted}", "", (index, key))
         for key in ("supported_params", "expected_outputs"):
             value = entry.get(key)
@@ -170,16 +174,16 @@ class _Reader:
         self.problems.append(Problem(message, hint, self.document.places.at(*path)))
 
 
-def _static(spec: Spec, entry: Mapping[str, Plain], _document: Document, _index: int) -> Provisioner:
+def _static(spec: Spec, entry: Mapping[str, Plain], _document: AnyDocument, _index: int) -> Provisioner:
     return StaticProvisioner(spec, _part(entry, "outputs"), _part(entry, "secrets"))
 
 
-def _template(spec: Spec, entry: Mapping[str, Plain], document: Document, index: int) -> Provisioner:
+def _template(spec: Spec, entry: Mapping[str, Plain], document: AnyDocument, index: int) -> Provisioner:
     parts = {key: value for key, value in entry.items() if key in SCHEME_KEYS["template"]}
     return TemplateProvisioner(spec, parts, document.places, (index,))
 
 
-_MAKERS: Mapping[str, Callable[[Spec, Mapping[str, Plain], Document, int], Provisioner]] = {
+_MAKERS: Mapping[str, Callable[[Spec, Mapping[str, Plain], AnyDocument, int], Provisioner]] = {
     "static": _static,
     "template": _template,
 }

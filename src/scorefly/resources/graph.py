@@ -74,7 +74,10 @@ def build_graph(workloads: Sequence[Workload]) -> ResourceGraph:
                 _Request(workload, resource, needs)
             )
     handed_on = {
-        (request.workload.name, need) for group in requests.values() for request in group for need in request.needs
+        (request.workload.name, need)
+        for group in requests.values()
+        for request in group
+        for need in request.needs
     }
     problems: list[Problem] = []
     nodes = {uid: _merge(uid, group, handed_on, problems) for uid, group in requests.items()}

@@ -45,13 +45,17 @@ class WorkloadView:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is the same for every resource of a run."""
+    """What is the same for every resource of a run.
+
+    In a `trial`, which only checks, a GitHub secret that is not there gets a stand-in.
+    """
 
     environment: str
     variables: Mapping[str, str]
     secrets: Mapping[str, str]
     workloads: Mapping[str, WorkloadView]
     app_name: Callable[[str], str]
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

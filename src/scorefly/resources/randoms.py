@@ -38,8 +38,10 @@ class Randoms:
         """Lower-case letters and digits behind a letter; not secret."""
         self._check(length, least=4)
         return self._once(
-            lambda: secrets.choice(_LETTERS)
-            + "".join(secrets.choice(_LETTERS + string.digits) for _ in range(length - 1))
+            lambda: (
+                secrets.choice(_LETTERS)
+                + "".join(secrets.choice(_LETTERS + string.digits) for _ in range(length - 1))
+            )
         )
 
     @property

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from scorefly.problems import InputError, Problem
 from scorefly.resources.provisioner import Provisioned, Request, ResourceApp, Spec, Surroundings, WorkloadView
 from scorefly.score.document import Places
-from scorefly.values import Plain, Tree, conceal
+from scorefly.values import Plain, Secret, Tree, conceal
 
 if TYPE_CHECKING:
     from scorefly.resources.randoms import Randoms
 
 Path = tuple[str | int, ...]
+
+STAND_IN = "stand-in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ class TemplateProvisioner:
                 compile_leaf(text)
             except ExpressionError as error:
                 place = self.places.at(*self.path, *path)
-                problems.append(Problem(f"{'.'.join(map(str, path))} is no valid template: {error}", place=place))
+                problems.append(
+                    Problem(f"{'.'.join(map(str, path))} is no valid template: {error}", place=place)
+                )
         return problems
 
 
@@ -86,9 +90,7 @@ class _Evaluation:
         """`<prefix><workload>-<resource>[-<key>]<suffix>`, or the shared id for the first two."""
         keys = list(apps) if isinstance(apps, dict) else []
         stem = self.request.id.replace(".", "-")
-        return {
-            key: self.surroundings.app_name(stem if len(keys) == 1 else f"{stem}-{key}") for key in keys
-        }
+        return {key: self.surroundings.app_name(stem if len(keys) == 1 else f"{stem}-{key}") for key in keys}
 
     def _surround(self, names: Mapping[str, str], randoms: Randoms) -> None:
         request, around = self.request, self.surroundings
@@ -135,9 +137,19 @@ class _Evaluation:
             return tree
         randoms.at(".".join(str(key) for key in path))
         try:
+            if self.surroundings.trial:
+                self._stand_in_secrets(tree)
             return evaluate(tree, self.context, self.functions)
         except ExpressionError as error:
             raise self._error(str(error), getattr(error, "hint", ""), path) from error
+
+    def _stand_in_secrets(self, text: str) -> None:
+        from scorefly.resources.expressions import compile_leaf
+
+        known = self.context["secrets"]
+        for chain in compile_leaf(text).reads if "{" in text else ():
+            if chain[0] == "secrets" and len(chain) > 1 and isinstance(known, dict):
+                known.setdefault(str(chain[1]), Secret(STAND_IN))
 
     def _error(self, message: str, hint: str, path: Path) -> InputError:
         """At the template's leaf; of a built-in one at the Score file, for nobody can mend the built-in."""
@@ -175,15 +187,13 @@ class _Evaluation:
 
     def _find_secret(self, name: object) -> Tree:
         from scorefly.resources.expressions import ExpressionError
-        from scorefly.values import Secret
 
-        value = self.surroundings.secrets.get(str(name))
+        value = self.surroundings.secrets.get(str(name), STAND_IN if self.surroundings.trial else None)
         if value is None:
             raise ExpressionError(
                 f"no GitHub secret is called {name!r}: pass it in with `secrets: ${{{{ toJSON(secrets) }}}}`"
             )
         return Secret(value)
-
 
     def _find_secrets(self, names: object) -> Tree:
         from scorefly.resources.expressions import ExpressionError

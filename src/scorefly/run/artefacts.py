@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from scorefly.fly.app import App
+from scorefly.fly.app import App, Build
 from scorefly.fly.config import dump
 from scorefly.problems import failed
 from scorefly.run.settings import Settings
@@ -15,6 +15,13 @@ from scorefly.run.settings import Settings
 def artefact_folder(settings: Settings, app_name: str) -> Path:
     """Where an app's artefact stands, relative to the workspace."""
     return Path(settings.artefacts, settings.environment, app_name)
+
+
+def working_folder(settings: Settings, app: App) -> Path:
+    """The absolute folder that paths in the app's fly.toml are relative to: its build context, or its artefact."""
+    if isinstance(app.image, Build):
+        return settings.workspace / app.image.context
+    return settings.workspace / artefact_folder(settings, app.name)
 
 
 def fly_toml(app: App) -> str:

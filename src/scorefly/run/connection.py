@@ -32,8 +32,15 @@ def connect(settings: Settings) -> Iterator[Connection]:
         with Rehearsal(world) as rehearsal, FlyApi(REHEARSAL_TOKEN, base_url=rehearsal.url) as api:
             yield Connection(api, MachinesDeployer(api, wait_timeout=settings.wait_timeout, ha=settings.ha))
         return
-    from scorefly.fly.flyctl import FlyctlDeployer
+    from scorefly.fly.flyctl import DeployOptions, FlyctlDeployer
 
+    options = DeployOptions(
+        wait_timeout=settings.wait_timeout,
+        ha=settings.ha,
+        strategy=settings.strategy,
+        extra=settings.deploy_args,
+        build_args=settings.build_args,
+    )
+    hidden = [*settings.secrets.values(), settings.github_token]
     with FlyApi(settings.fly_api_token, base_url=settings.fly_base_url) as api:
-        deployer = FlyctlDeployer(settings.fly_api_token)
-        yield Connection(api, deployer)
+        yield Connection(api, FlyctlDeployer(settings.fly_api_token, options, settings.environ, hidden))

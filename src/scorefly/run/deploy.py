@@ -12,7 +12,7 @@ from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
 from scorefly.fly.deployer import Deployer
 from scorefly.problems import Problem, ScoreflyError
-from scorefly.run.artefacts import artefact_folder
+from scorefly.run.artefacts import artefact_folder, working_folder
 from scorefly.run.connection import Connection, connect
 from scorefly.run.digest import METADATA_KEY, app_digest
 from scorefly.run.generate import Generated, app_report, want, write
@@ -29,6 +29,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     wanted = want(settings, keeper, progress)
     write(settings, wanted, keeper, progress)
     with connect(settings) as connection:
+        connection.deployer.check()
         live = _by_app(connection.api.org_machines(settings.org))
         deployment = Deployment(settings, keeper, progress, connection, live)
         outcomes = deployment.run(wanted)
@@ -105,7 +106,10 @@ class AppDeployment:
     def run(self) -> AppReport:
         """The runbook: look, make what is missing, set secrets, deploy, remember, tidy up."""
         settings, app, keeper = self.deployment.settings, self.app, self.deployment.keeper
-        prints = {name: fingerprint(keeper.state.seed, name, str(value.value)) for name, value in app.secrets.items()}
+        prints = {
+            name: fingerprint(keeper.state.seed, name, str(value.value))
+            for name, value in app.secrets.items()
+        }
         digest = app_digest(settings, app, prints)
         exists = app.name in self.deployment.live or self.api.app(app.name) is not None
         live_secrets = self._live_secrets() if exists else {}
@@ -197,11 +201,15 @@ class AppDeployment:
             return
         app, keeper = self.app, self.deployment.keeper
         pending = {name: SecretState(fingerprint="", digest="") for name in plan.to_set}
-        keeper.record(lambda state: state.with_app(replace(self._known, secrets={**self._known.secrets, **pending})))
+        keeper.record(
+            lambda state: state.with_app(replace(self._known, secrets={**self._known.secrets, **pending}))
+        )
         self.api.update_secrets(app.name, {name: str(app.secrets[name].value) for name in plan.to_set})
         digests = {secret.name: secret.digest for secret in self.api.secrets(app.name)}
         now = {name: SecretState(prints[name], digests.get(name, "")) for name in plan.to_set}
-        keeper.record(lambda state: state.with_app(replace(self._known, secrets={**self._known.secrets, **now})))
+        keeper.record(
+            lambda state: state.with_app(replace(self._known, secrets={**self._known.secrets, **now}))
+        )
 
     def _forget_digest(self) -> None:
         """A deploy that fails half-way must not leave Machines that claim to run what they no longer do."""
@@ -210,15 +218,18 @@ class AppDeployment:
                 self.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
 
     def _bring(self, region: str) -> None:
-        folder = self.deployment.settings.workspace / artefact_folder(self.deployment.settings, self.app.name)
-        lines: list[str] = []
+        settings, lines = self.deployment.settings, list[str]()
         try:
             self.deployer.deploy(
-                replace(self.app, region=region), folder, on_line=lines.append, stop=self.deployment.stop
+                replace(self.app, region=region),
+                settings.workspace / artefact_folder(settings, self.app.name),
+                working_folder(settings, self.app),
+                on_line=lines.append,
+                stop=self.deployment.stop,
             )
         finally:
             if lines:
-                self.deployment.progress.output(f"flyctl deploy {self.app.name}", lines)
+                self.deployment.progress.output(f"deploy of {self.app.name}", lines)
 
     def _remember(self, digest: str) -> None:
         for machine in self.api.machines(self.app.name):

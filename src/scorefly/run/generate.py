@@ -12,11 +12,12 @@ from scorefly.convert.target import Target
 from scorefly.convert.workload import convert
 from scorefly.fly.app import App
 from scorefly.problems import Problem, raise_errors
+from scorefly.resources.template import STAND_IN
 from scorefly.run.artefacts import artefact_folder, ignore_working_files, write_artefact
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
 from scorefly.run.progress import Progress
-from scorefly.run.provisioning import STAND_IN, Resolution, provision
+from scorefly.run.provisioning import Resolution, provision
 from scorefly.run.report import AppReport, Report, ResourceReport
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import references
@@ -74,7 +75,9 @@ def want(
 ) -> Generated:
     """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     loaded = load(settings)
-    progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
+    progress.step(
+        f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}"
+    )
     resolution = provision(settings, loaded, keeper, progress, trial=trial)
     problems = [*warnings, *loaded.problems, *resolution.problems]
     apps = _resource_apps(settings, loaded, resolution, problems)
@@ -144,7 +147,9 @@ def _workload_app(
         artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
     )
     uids = loaded.graph.uids_of(workload)
-    routes = [_route(resource, resolution.params[uid]) for resource, uid in uids.items() if _is_route(loaded, uid)]
+    routes = [
+        _route(resource, resolution.params[uid]) for resource, uid in uids.items() if _is_route(loaded, uid)
+    ]
     converted = convert(workload, resolution.lookup(workload, loaded), routes, target)
     problems += converted.problems
     if converted.app is None:
@@ -190,7 +195,9 @@ def _name_clashes(apps: Sequence[App], loaded: Loaded) -> list[Problem]:
     for app in apps:
         first = owners.setdefault(app.name, app)
         if first is not app:
-            workload = next((each for each in loaded.workloads if each.name in (app.workload, first.workload)), None)
+            workload = next(
+                (each for each in loaded.workloads if each.name in (app.workload, first.workload)), None
+            )
             problems.append(
                 Problem(
                     f"two apps would be called {app.name!r}: those of {first.owner} and {app.owner}",
@@ -238,7 +245,9 @@ def _with_stand_in_variables(settings: Settings, loaded: Loaded) -> tuple[Settin
                     name = reference[2]
                     if name not in settings.variables and name not in missing:
                         hint = "generate and deploy need it: pass it with `variables`"
-                        missing[name] = Problem(f"no variable {name!r} is given", hint, place, severity="warning")
+                        missing[name] = Problem(
+                            f"no variable {name!r} is given", hint, place, severity="warning"
+                        )
     variables = {**dict.fromkeys(missing, STAND_IN), **settings.variables}
     return replace(settings, variables=variables), list(missing.values())
 

@@ -66,7 +66,8 @@ def list_resources(settings: Settings) -> tuple[ResourceRow, ...]:
     with open_state(settings) as keeper:
         state = keeper.state
     rows = {
-        uid: ResourceRow(uid, each.provisioner, each.workloads, provisioned=True) for uid, each in state.resources.items()
+        uid: ResourceRow(uid, each.provisioner, each.workloads, provisioned=True)
+        for uid, each in state.resources.items()
     }
     for uid, node in loaded.graph.nodes.items():
         provisioner = loaded.provisioners[uid].spec.uri
@@ -86,7 +87,9 @@ def resource_outputs(settings: Settings, uid: str, *, show_secrets: bool) -> Map
     return {name: reveal(value) if show_secrets else redact(value) for name, value in sorted(outputs.items())}
 
 
-def export_secrets(settings: Settings, app_name: str, keeper: Keeper, progress: Progress) -> Mapping[str, Secret]:
+def export_secrets(
+    settings: Settings, app_name: str, keeper: Keeper, progress: Progress
+) -> Mapping[str, Secret]:
     """The secrets an app would be given, by name; without a name those of the only workload's app."""
     apps = {app.name: app for app in want(settings, keeper, progress).apps}
     if not app_name:
@@ -97,7 +100,9 @@ def export_secrets(settings: Settings, app_name: str, keeper: Keeper, progress: 
         app_name = workloads[0].name
     found = apps.get(app_name) or next((app for app in apps.values() if app.workload == app_name), None)
     if found is None:
-        raise InputError(Problem(f"no app is called {app_name!r}", f"there are: {', '.join(apps)}", option_place("app")))
+        raise InputError(
+            Problem(f"no app is called {app_name!r}", f"there are: {', '.join(apps)}", option_place("app"))
+        )
     return dict(sorted(found.secrets.items()))
 
 
@@ -110,6 +115,13 @@ def _quoted(text: str) -> str:
     """Single quotes keep everything but themselves; those need double quotes with escapes."""
     if "'" not in text and "\r" not in text:
         return f"'{text}'"
-    for character, escape in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("`", "\\`"), ("\n", "\\n"), ("\r", "\\r")):
+    for character, escape in (
+        ("\\", "\\\\"),
+        ('"', '\\"'),
+        ("$", "\\$"),
+        ("`", "\\`"),
+        ("\n", "\\n"),
+        ("\r", "\\r"),
+    ):
         text = text.replace(character, escape)
     return f'"{text}"'

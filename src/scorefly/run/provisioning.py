@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 from scorefly.problems import InputError, Problem
 from scorefly.resources.graph import ResourceNode
 from scorefly.resources.lookup import output_lookup
-from scorefly.resources.provisioner import Provisioned, Provisioner, Request, ResourceApp, Surroundings, WorkloadView
+from scorefly.resources.provisioner import (
+    Provisioned,
+    Provisioner,
+    Request,
+    ResourceApp,
+    Surroundings,
+    WorkloadView,
+)
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded
 from scorefly.run.progress import Progress
@@ -17,8 +24,6 @@ from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tre
 from scorefly.score.workload import Workload
 from scorefly.state.document import EnvironmentState, ResourceState, guid
 from scorefly.values import Tree, secret_texts
-
-STAND_IN = "stand-in"
 
 
 @dataclass(slots=True)
@@ -33,7 +38,9 @@ class Resolution:
     def lookup(self, workload: Workload, loaded: Loaded) -> Lookup:
         """What the placeholders of a workload find."""
         uids = loaded.graph.uids_of(workload)
-        return output_lookup(workload.metadata, {name: self.outputs.get(uid, {}) for name, uid in uids.items()})
+        return output_lookup(
+            workload.metadata, {name: self.outputs.get(uid, {}) for name, uid in uids.items()}
+        )
 
 
 def provision(
@@ -62,7 +69,7 @@ def provision(
             continue
         progress.hide(secret_texts(dict(given.outputs)))
         progress.hide(secret_texts(dict(given.state)))
-        keeper.change(lambda state, n=node, g=given, r=request, p=provisioner: _remember(state, n, r, g, p))  # type: ignore[misc]
+        keeper.change(lambda state, n=node, g=given, r=request, p=provisioner: _remember(state, n, r, g, p))
         resolution.outputs[node.uid] = given.outputs
         resolution.params[node.uid] = params
         resolution.apps[node.uid] = given.apps
@@ -72,7 +79,9 @@ def provision(
 def workload_views(settings: Settings, loaded: Loaded, state: EnvironmentState) -> dict[str, WorkloadView]:
     """The workloads of this run, and those that state remembers of the environment."""
     remembered = {
-        app.workload: WorkloadView(app.workload, app.name, app.ports) for app in state.apps.values() if app.workload
+        app.workload: WorkloadView(app.workload, app.name, app.ports)
+        for app in state.apps.values()
+        if app.workload
     }
     present = {
         workload.name: WorkloadView(
@@ -85,24 +94,19 @@ def workload_views(settings: Settings, loaded: Loaded, state: EnvironmentState) 
     return remembered | present
 
 
-def _surroundings(settings: Settings, loaded: Loaded, state: EnvironmentState, *, trial: bool) -> Surroundings:
+def _surroundings(
+    settings: Settings, loaded: Loaded, state: EnvironmentState, *, trial: bool
+) -> Surroundings:
     from scorefly.fly.names import resource_app_name
 
-    secrets = _WithStandIns(settings.secrets) if trial else settings.secrets
     return Surroundings(
         environment=settings.environment,
         variables=settings.variables,
-        secrets=secrets,
+        secrets=settings.secrets,
         workloads=workload_views(settings, loaded, state),
         app_name=lambda stem: resource_app_name(settings.app_prefix, stem, settings.app_suffix),
+        trial=trial,
     )
-
-
-class _WithStandIns(dict[str, str]):
-    """Secrets for a trial: one that is not there is a stand-in."""
-
-    def get(self, name: str, default: object = None) -> str:  # type: ignore[override]  # a trial finds everything
-        return super().get(name, STAND_IN)
 
 
 def _params(node: ResourceNode, workload: Workload, lookup: Lookup) -> dict[str, Tree]:
@@ -149,7 +153,11 @@ def _check(node: ResourceNode, provisioner: Provisioner, given: Provisioned) -> 
 
 
 def _remember(
-    state: EnvironmentState, node: ResourceNode, request: Request, given: Provisioned, provisioner: Provisioner
+    state: EnvironmentState,
+    node: ResourceNode,
+    request: Request,
+    given: Provisioned,
+    provisioner: Provisioner,
 ) -> EnvironmentState:
     remembered = ResourceState(
         uid=node.uid,
@@ -166,5 +174,3 @@ def _remember(
         apps=tuple(app.name for app in given.apps),
     )
     return replace(state.with_resource(remembered), shared={**state.shared, **given.shared})
-
-

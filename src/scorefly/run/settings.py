@@ -19,7 +19,8 @@ class Images:
 class Settings:
     """The contract's inputs. Times are seconds. An empty text means not given; `ha` None means Fly's default.
 
-    `workspace` is absolute; all other paths are relative to it. It holds secrets and so has no repr.
+    `workspace` is absolute; all other paths are relative to it. `environ` is the process's environment, for child
+    processes to be given parts of. It holds secrets and so has no repr.
     """
 
     command: str
@@ -59,6 +60,7 @@ class Settings:
     dry_run: bool = False
     rehearse: bool = False
     fly_base_url: str = "https://api.machines.dev"
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     def app_name(self, stem: str) -> str:
         """The Fly app name around a workload's name."""

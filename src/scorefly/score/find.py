@@ -48,7 +48,9 @@ def _matches(workspace: Path, pattern: str) -> tuple[set[PurePosixPath], Problem
     path = workspace / relative
     if path.is_dir():
         found = set(_below(workspace, path))
-        problem = Problem(f"no Score file in folder {pattern!r}", f"they are called {' or '.join(NAMES)}", place)
+        problem = Problem(
+            f"no Score file in folder {pattern!r}", f"they are called {' or '.join(NAMES)}", place
+        )
         return found, None if found else problem
     if path.is_file():
         return {PurePosixPath(Path(relative).as_posix())}, None

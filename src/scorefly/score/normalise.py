@@ -18,7 +18,9 @@ def normalise(document: Document) -> tuple[Document, tuple[Problem, ...]]:
     problems: list[Problem] = []
     moved: dict[Path, Place] = {}
     changed = {
-        name: _container(document, name, container, problems, moved) if isinstance(container, dict) else container
+        name: _container(document, name, container, problems, moved)
+        if isinstance(container, dict)
+        else container
         for name, container in containers.items()
     }
     return Document(
@@ -27,7 +29,9 @@ def normalise(document: Document) -> tuple[Document, tuple[Problem, ...]]:
 
 
 def _has_list(container: Plain) -> bool:
-    return isinstance(container, dict) and any(isinstance(container.get(key), list) for key in ("files", "volumes"))
+    return isinstance(container, dict) and any(
+        isinstance(container.get(key), list) for key in ("files", "volumes")
+    )
 
 
 def _container(
@@ -62,13 +66,21 @@ def _mapping(
         at = (*path, index)
         target = entry.get("target") if isinstance(entry, dict) else None
         if not isinstance(entry, dict) or not isinstance(target, str):
-            problems.append(Problem(f"this entry of {path[-1]} has no target", "say where it is mounted", places.at(*at)))
+            problems.append(
+                Problem(f"this entry of {path[-1]} has no target", "say where it is mounted", places.at(*at))
+            )
             continue
         if target in mapping:
-            problems.append(Problem(f"target {target!r} is here twice", "keep one of them", places.at(*at, "target")))
+            problems.append(
+                Problem(f"target {target!r} is here twice", "keep one of them", places.at(*at, "target"))
+            )
             continue
         mapping[target] = _entry(entry)
-        moved |= {(*path, target, *where[len(at) :]): places.at(*where) for where in places.marks if where[: len(at)] == at}
+        moved |= {
+            (*path, target, *where[len(at) :]): places.at(*where)
+            for where in places.marks
+            if where[: len(at)] == at
+        }
     return mapping
 
 

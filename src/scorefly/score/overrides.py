@@ -45,7 +45,9 @@ def _merge(
             merged[key] = _merge(existing, value, (*path, key), places, moved)
         else:
             merged[key] = value
-            moved |= {where: places.at(*where) for where in places.marks if where[: len(path) + 1] == (*path, key)}
+            moved |= {
+                where: places.at(*where) for where in places.marks if where[: len(path) + 1] == (*path, key)
+            }
     return merged
 
 
@@ -60,7 +62,9 @@ def _value(text: str) -> Plain:
     try:
         return parse_any(text, f"--{OPTION}").data
     except InputError as error:
-        raise _wrong(f"the value {text!r} is no YAML: {error.problems[0].message}", "put it in quotes") from None
+        raise _wrong(
+            f"the value {text!r} is no YAML: {error.problems[0].message}", "put it in quotes"
+        ) from None
 
 
 def _set(data: Plain, path: list[str], value: Plain, written: str) -> Plain:
@@ -68,7 +72,10 @@ def _set(data: Plain, path: list[str], value: Plain, written: str) -> Plain:
     if isinstance(data, list):
         return _set_in_list(data, key, rest, value, written)
     if not isinstance(data, dict):
-        raise _wrong(f"{written!r}: {key!r} is looked for in something that is no mapping and no list", "check the path")
+        raise _wrong(
+            f"{written!r}: {key!r} is looked for in something that is no mapping and no list",
+            "check the path",
+        )
     changed = dict(data)
     if rest:
         changed[key] = _set(changed.get(key, {}), rest, value, written)

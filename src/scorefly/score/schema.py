@@ -35,13 +35,16 @@ def score_validator() -> Any:
 
 def strict_validator(schema: Mapping[str, Any]) -> Any:
     """A validator whose patterns mean what JSON Schema says: `$` is the very end, and digits are ASCII."""
-    from jsonschema import Draft202012Validator, ValidationError, validators
+    from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema.validators import extend
 
     def pattern(_validator: Any, wanted: str, instance: object, _schema: object) -> Iterator[Any]:
         if isinstance(instance, str) and not _compiled(wanted).search(instance):
             yield ValidationError(f"{instance!r} does not match {wanted!r}")
 
-    return validators.extend(Draft202012Validator, {"pattern": pattern})(schema)
+    return extend(  # type: ignore[no-untyped-call]  # its stubs leave it out
+        Draft202012Validator, {"pattern": pattern}
+    )(schema)
 
 
 @lru_cache(maxsize=256)
@@ -56,7 +59,9 @@ def _problems(document: Document, error: Any) -> Iterator[Problem]:
     if keyword == "additionalProperties":
         known = error.schema.get("properties", {})
         for key in sorted(set(error.instance) - set(known)):
-            yield Problem(f"{where}: unknown key {key!r}", _nearest(key, known), document.places.at(*path, key))
+            yield Problem(
+                f"{where}: unknown key {key!r}", _nearest(key, known), document.places.at(*path, key)
+            )
         return
     if keyword == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
@@ -123,7 +128,11 @@ def _nearest(key: str, known: Mapping[str, object]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     lowered = {name.lower(): name for name in known}
-    return f"did you mean {lowered[key.lower()]!r}?" if key.lower() in lowered else f"there are: {', '.join(known)}"
+    return (
+        f"did you mean {lowered[key.lower()]!r}?"
+        if key.lower() in lowered
+        else f"there are: {', '.join(known)}"
+    )
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:
@@ -147,7 +156,8 @@ def _kind(instance: object) -> str:
         return str(instance).lower()
     if isinstance(instance, int | float):
         return f"the number {instance}"
-    return {str: "a text", list: "a list", dict: "a mapping"}.get(type(instance), "something else")
+    words = {"str": "a text", "list": "a list", "dict": "a mapping"}
+    return words.get(type(instance).__name__, "something else")
 
 
 def _type_hint(wanted: str, instance: object) -> str:

@@ -110,7 +110,10 @@ def load(content: bytes) -> EnvironmentState:
         version = data["version"]
         if isinstance(version, int) and version > VERSION:
             raise InputError(
-                Problem(f"the state has version {version}, and this scorefly knows {VERSION}", "use a newer scorefly")
+                Problem(
+                    f"the state has version {version}, and this scorefly knows {VERSION}",
+                    "use a newer scorefly",
+                )
             )
         return EnvironmentState(
             environment=data["environment"],
@@ -120,7 +123,9 @@ def load(content: bytes) -> EnvironmentState:
             apps={name: _app(each) for name, each in data["apps"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(Problem("the state is damaged: it is no state document", "restore it from a copy")) from error
+        raise InputError(
+            Problem("the state is damaged: it is no state document", "restore it from a copy")
+        ) from error
 
 
 _TREES = ("params", "state", "outputs", "random")

@@ -122,10 +122,14 @@ class FileStore:
 
     def _refuse_link(self, path: Path) -> None:
         if path.is_symlink():
-            raise InputError(Problem("this is a symbolic link, and state is not written through one", "", Place(str(path))))
+            raise InputError(
+                Problem("this is a symbolic link, and state is not written through one", "", Place(str(path)))
+            )
 
     def _failed(self, what: str, error: OSError) -> OutsideError:
         problem = Problem(
-            f"the state cannot be {what}: {error.strerror}", "check the folder and its permissions", Place(str(self.path))
+            f"the state cannot be {what}: {error.strerror}",
+            "check the folder and its permissions",
+            Place(str(self.path)),
         )
         return OutsideError(problem)

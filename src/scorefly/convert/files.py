@@ -1,0 +1,179 @@
+"""`containers.*.files`: files Fly puts into the Machine. One with a secret in it travels as a secret."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from base64 import b64decode, b64encode
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from scorefly.convert.target import Conversion
+from scorefly.fly.app import Build
+from scorefly.problems import Place, Problem
+from scorefly.score.placeholders import UnknownReference, reference_offsets, substitute
+from scorefly.score.workload import ContainerFile
+from scorefly.values import Secret
+
+DEFAULT_MODE = 0o644  # what Fly gives the files it writes
+MAX_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class Files:
+    """The `[[files]]` of fly.toml, the contents behind `local_path`, and those that are secret."""
+
+    entries: list[dict[str, str]] = field(default_factory=list)
+    contents: dict[str, bytes] = field(default_factory=dict)
+    secrets: dict[str, Secret] = field(default_factory=dict)
+
+
+def convert_files(conversion: Conversion, image: str | Build) -> Files:
+    """Every file of the container; one that cannot be is left out with a problem."""
+    files = Files()
+    seen: dict[str, str] = {}
+    mounted = {os.path.normpath(volume.target) for volume in conversion.container.volumes}
+    for file in conversion.container.files:
+        place = conversion.place("files", file.target)
+        target = _target(conversion, file, place)
+        if target is None:
+            continue
+        if target in seen or target in mounted:
+            what = f"file {seen[target]!r}" if target in seen else "a volume"
+            conversion.wrong(f"file {file.target!r} and {what} are at one path", "move one of them", place)
+            continue
+        seen[target] = file.target
+        content = _content(conversion, file, place)
+        if content is not None:
+            _add(files, conversion, image, target, content)
+    return files
+
+
+def _target(conversion: Conversion, file: ContainerFile, place: Place) -> str | None:
+    parts = file.target.split("/")
+    if not file.target.startswith("/") or ".." in parts or "\0" in file.target or file.target.endswith("/"):
+        conversion.wrong(
+            f"a file cannot be mounted at {file.target!r}", "give the absolute path of a file", place
+        )
+        return None
+    if file.mode is not None and int(file.mode, 8) != DEFAULT_MODE:
+        conversion.unsupported(
+            f"mode {file.mode} of {file.target}: in this version files have 0644",
+            "",
+            conversion.place("files", file.target, "mode"),
+        )
+    return os.path.normpath(file.target).replace("//", "/")
+
+
+def _content(conversion: Conversion, file: ContainerFile, place: Place) -> bytes | Secret | None:
+    if file.binary_content is not None:
+        try:
+            return b64decode(file.binary_content, validate=True)
+        except ValueError:
+            where = conversion.place("files", file.target, "binaryContent")
+            conversion.wrong("binaryContent is no base64", "encode it with standard base64", where)
+            return None
+    if file.content is not None:
+        if file.no_expand:
+            return file.content.encode()
+        text = conversion.substitute(file.content, conversion.place("files", file.target, "content"))
+        return text.encode() if isinstance(text, str) else text
+    return _source(conversion, file)
+
+
+def _source(conversion: Conversion, file: ContainerFile) -> bytes | Secret | None:
+    place = conversion.place("files", file.target, "source")
+    path = _inside(conversion, str(file.source), place)
+    if path is None:
+        return None
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            conversion.wrong(f"{file.source} has more than {MAX_BYTES} bytes", "put it into the image", place)
+            return None
+        content = path.read_bytes()
+    except OSError as error:
+        conversion.wrong(f"{file.source} cannot be read: {error.strerror}", "check the path", place)
+        return None
+    if file.no_expand or b"$" not in content:
+        return content
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        hint = "say noExpand: true to mount it as it is"
+        conversion.wrong(f"{file.source} is not UTF-8, so placeholders in it cannot be replaced", hint, place)
+        return None
+    return _expanded(conversion, text, path)
+
+
+def _expanded(conversion: Conversion, text: str, path: Path) -> bytes | Secret | None:
+    """The text with placeholders replaced; one that names nothing is shown where it stands in that file."""
+    try:
+        result = substitute(text, conversion.lookup)
+    except UnknownReference:
+        name = path.relative_to(conversion.target.workspace.resolve()).as_posix()
+        for offset, reference in reference_offsets(text):
+            try:
+                substitute(
+                    "${" + ".".join(key.replace(".", "\\.") for key in reference) + "}", conversion.lookup
+                )
+            except UnknownReference as error:
+                line = text.count("\n", 0, offset) + 1
+                column = offset - (text.rfind("\n", 0, offset) + 1) + 1
+                conversion.problems.append(Problem(error.message, error.hint, Place(name, line, column)))
+        return None
+    return result.encode() if isinstance(result, str) else result
+
+
+def _inside(conversion: Conversion, source: str, place: Place) -> Path | None:
+    """The file, with symbolic links followed, if it is in the workspace."""
+    workspace = conversion.target.workspace.resolve()
+    if PurePosixPath(source).is_absolute() or "\0" in source:
+        conversion.wrong(
+            f"source {source!r} is no relative path", "give a path relative to the Score file", place
+        )
+        return None
+    path = (workspace / conversion.workload.file.parent / source).resolve()
+    if not path.is_relative_to(workspace):
+        conversion.wrong(
+            f"source {source!r} is outside the workspace", "copy the file into the repository", place
+        )
+        return None
+    if not path.is_file():
+        conversion.wrong(f"there is no file {source!r}", "it is looked for beside the Score file", place)
+        return None
+    return path
+
+
+def _add(
+    files: Files, conversion: Conversion, image: str | Build, target: str, content: bytes | Secret
+) -> None:
+    if isinstance(content, Secret):
+        name = _secret_name(target)
+        files.secrets[name] = Secret(b64encode(str(content.value).encode()).decode())
+        files.entries.append({"guest_path": target, "secret_name": name})
+        return
+    below = _artefact_path(target)
+    files.contents[below] = content
+    local = f"files/{below}"
+    if isinstance(image, Build):
+        # flyctl reads it from its working folder, which is the build context then.
+        local = os.path.relpath(conversion.target.artefact / local, image.context)
+    files.entries.append({"guest_path": target, "local_path": local})
+
+
+def _secret_name(target: str) -> str:
+    readable = re.sub(r"[^A-Z0-9]+", "_", target.upper()).strip("_")[:40]
+    return f"FILE_{readable}_{_hash(target)}".replace("__", "_")
+
+
+def _artefact_path(target: str) -> str:
+    """The target itself where it is plain; else something readable with a hash, safe on any file system."""
+    below = target.lstrip("/")
+    if re.fullmatch(r"[A-Za-z0-9._/-]{1,120}", below, re.ASCII):
+        return below
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', below)[:60]}-{_hash(target)}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8].upper()

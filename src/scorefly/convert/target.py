@@ -1,0 +1,72 @@
+"""What a conversion is for, and where it gathers what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from scorefly.problems import Place, Problem
+from scorefly.score.placeholders import Lookup, UnknownReference, substitute
+from scorefly.score.workload import Container, Workload
+from scorefly.values import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The Fly app a workload becomes.
+
+    `images` are references by `workload` or `workload.container`, `default_image` is for all others whose
+    image is `.`. `artefact` is the app's artefact folder, relative to `workspace`.
+    """
+
+    workspace: Path
+    app_name: str
+    artefact: PurePosixPath
+    region: str = ""
+    images: Mapping[str, str] = field(default_factory=dict)
+    default_image: str = ""
+    unsupported: Literal["error", "warn"] = "error"
+
+
+@dataclass(slots=True)
+class Conversion:
+    """One workload on its way: every element adds its problems here, and goes on."""
+
+    workload: Workload
+    container: Container
+    lookup: Lookup
+    target: Target
+    problems: list[Problem] = field(default_factory=list)
+
+    def place(self, *path: str | int) -> Place:
+        """A place in the container."""
+        return self.workload.place("containers", self.container.name, *path)
+
+    def wrong(self, message: str, hint: str, place: Place) -> None:
+        """Something that cannot be."""
+        self.problems.append(Problem(message, hint, place))
+
+    def warn(self, message: str, hint: str, place: Place) -> None:
+        """Something to think about."""
+        self.problems.append(Problem(message, hint, place, severity="warning"))
+
+    def note(self, message: str, hint: str, place: Place) -> None:
+        """Something to know."""
+        self.problems.append(Problem(message, hint, place, severity="notice"))
+
+    def unsupported(self, message: str, hint: str, place: Place) -> None:
+        """Something Score has and Fly cannot give; `unsupported: warn` goes on without it."""
+        if self.target.unsupported == "warn":
+            self.warn(f"{message}; it is left out", "", place)
+        else:
+            self.wrong(message, hint or "`unsupported: warn` goes on without it", place)
+
+    def substitute(self, text: str, place: Place) -> Text | None:
+        """The text with its placeholders replaced, or None with a problem."""
+        try:
+            return substitute(text, self.lookup)
+        except UnknownReference as error:
+            self.wrong(error.message, error.hint, place)
+            return None

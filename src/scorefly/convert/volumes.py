@@ -1,0 +1,87 @@
+"""`containers.*.volumes`: one Fly volume for each Machine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from scorefly.convert.target import Conversion
+from scorefly.fly.app import VolumeClaim
+from scorefly.fly.names import volume_name_problem
+from scorefly.problems import Place
+from scorefly.score.placeholders import UnknownReference, references
+from scorefly.score.workload import ContainerVolume
+from scorefly.values import Secret, reveal
+
+DEFAULT_SIZE_GB = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes:
+    """The `[[mounts]]` of fly.toml, and the volumes they need."""
+
+    mounts: list[dict[str, Any]]
+    claims: tuple[VolumeClaim, ...]
+
+
+def convert_volumes(conversion: Conversion) -> Volumes:
+    """At most one volume: a Machine has no more."""
+    wanted = conversion.container.volumes
+    mounts, claims = [], []
+    for number, volume in enumerate(wanted):
+        place = conversion.place("volumes", volume.target)
+        if number:
+            conversion.unsupported(
+                f"volume {volume.target} is one too many: a Fly Machine has one volume at most",
+                "mount one volume, or make two workloads",
+                place,
+            )
+            continue
+        _check(conversion, volume, place)
+        source = conversion.substitute(volume.source, place)
+        if source is None:
+            continue
+        if isinstance(source, Secret):
+            conversion.wrong("the volume's name is secret", "name it by something that is not", place)
+        elif problem := volume_name_problem(source):
+            suggestion = re.sub(r"[^a-z0-9_]+", "_", source.lower()).strip("_")[:30] or "data"
+            conversion.wrong(problem, f"for example {suggestion!r}, or a resource of type volume", place)
+        else:
+            size = _size(conversion, volume, place)
+            claims.append(VolumeClaim(source, size))
+            mounts.append({"source": source, "destination": volume.target, "initial_size": f"{size}gb"})
+    return Volumes(mounts, tuple(claims))
+
+
+def _check(conversion: Conversion, volume: ContainerVolume, place: Place) -> None:
+    if volume.path not in (None, "", "/"):
+        conversion.unsupported(
+            f"sub-path {volume.path!r}: Fly mounts whole volumes", "mount the volume itself", place
+        )
+    if volume.read_only:
+        conversion.unsupported(
+            "readOnly: Fly mounts volumes for reading and writing", "take readOnly out", place
+        )
+    if not volume.target.startswith("/") or volume.target == "/" or ".." in volume.target.split("/"):
+        conversion.wrong(
+            f"a volume cannot be mounted at {volume.target!r}", "give an absolute path below /", place
+        )
+
+
+def _size(conversion: Conversion, volume: ContainerVolume, place: Place) -> int:
+    """In GB: the `size_gb` of the resource that names the volume, where it has one."""
+    named = [reference for reference in references(volume.source) if reference[0] == "resources"]
+    if not named:
+        return DEFAULT_SIZE_GB
+    try:
+        size = reveal(conversion.lookup(("resources", named[0][1], "size_gb")))
+    except UnknownReference:
+        return DEFAULT_SIZE_GB
+    text = str(size)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 500):
+        conversion.wrong(
+            f"a volume cannot have {size!r} GB", "give size_gb as a whole number from 1 to 500", place
+        )
+        return DEFAULT_SIZE_GB
+    return int(text)
