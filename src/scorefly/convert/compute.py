@@ -37,9 +37,7 @@ def convert_compute(conversion: Conversion) -> tuple[str, list[dict[str, Any]]]:
     container = conversion.container
     requests, limits = container.requests, container.limits
     wanted_cpus = max((cpus(text) for text in (requests.cpu, limits.cpu) if text), default=Fraction(0))
-    wanted_memory = max(
-        (memory_bytes(text) for text in (requests.memory, limits.memory) if text), default=Fraction(0)
-    )
+    wanted_memory = max((memory_bytes(text) for text in (requests.memory, limits.memory) if text), default=Fraction(0))
     if requests.cpu and limits.cpu and cpus(limits.cpu) < cpus(requests.cpu):
         _contradiction(conversion, "cpu", requests.cpu, limits.cpu)
     if requests.memory and limits.memory and memory_bytes(limits.memory) < memory_bytes(requests.memory):
@@ -48,9 +46,7 @@ def convert_compute(conversion: Conversion) -> tuple[str, list[dict[str, Any]]]:
         size = smallest_size(wanted_cpus, ceil(wanted_memory / MIB))
     except NoSuchSize as error:
         asked = f"{float(wanted_cpus):g} CPUs and {ceil(wanted_memory / MIB)} MiB"
-        conversion.wrong(
-            f"{asked} fit no Fly Machine: {error}", "ask for less", conversion.place("resources")
-        )
+        conversion.wrong(f"{asked} fit no Fly Machine: {error}", "ask for less", conversion.place("resources"))
         return "", []
     more = {"memory": f"{size.memory_mb}mb"} if size.memory_mb != size.preset_memory_mb else {}
     return str(size), [{"size": size.preset, **more}]

@@ -53,9 +53,7 @@ def convert_files(conversion: Conversion, image: str | Build) -> Files:
 def _target(conversion: Conversion, file: ContainerFile, place: Place) -> str | None:
     parts = file.target.split("/")
     if not file.target.startswith("/") or ".." in parts or "\0" in file.target or file.target.endswith("/"):
-        conversion.wrong(
-            f"a file cannot be mounted at {file.target!r}", "give the absolute path of a file", place
-        )
+        conversion.wrong(f"a file cannot be mounted at {file.target!r}", "give the absolute path of a file", place)
         return None
     if file.mode is not None and int(file.mode, 8) != DEFAULT_MODE:
         conversion.unsupported(
@@ -114,9 +112,7 @@ def _expanded(conversion: Conversion, text: str, path: Path) -> bytes | Secret |
         name = path.relative_to(conversion.target.workspace.resolve()).as_posix()
         for offset, reference in reference_offsets(text):
             try:
-                substitute(
-                    "${" + ".".join(key.replace(".", "\\.") for key in reference) + "}", conversion.lookup
-                )
+                substitute("${" + ".".join(key.replace(".", "\\.") for key in reference) + "}", conversion.lookup)
             except UnknownReference as error:
                 line = text.count("\n", 0, offset) + 1
                 column = offset - (text.rfind("\n", 0, offset) + 1) + 1
@@ -129,15 +125,11 @@ def _inside(conversion: Conversion, source: str, place: Place) -> Path | None:
     """The file, with symbolic links followed, if it is in the workspace."""
     workspace = conversion.target.workspace.resolve()
     if PurePosixPath(source).is_absolute() or "\0" in source:
-        conversion.wrong(
-            f"source {source!r} is no relative path", "give a path relative to the Score file", place
-        )
+        conversion.wrong(f"source {source!r} is no relative path", "give a path relative to the Score file", place)
         return None
     path = (workspace / conversion.workload.file.parent / source).resolve()
     if not path.is_relative_to(workspace):
-        conversion.wrong(
-            f"source {source!r} is outside the workspace", "copy the file into the repository", place
-        )
+        conversion.wrong(f"source {source!r} is outside the workspace", "copy the file into the repository", place)
         return None
     if not path.is_file():
         conversion.wrong(f"there is no file {source!r}", "it is looked for beside the Score file", place)
@@ -145,9 +137,7 @@ def _inside(conversion: Conversion, source: str, place: Place) -> Path | None:
     return path
 
 
-def _add(
-    files: Files, conversion: Conversion, image: str | Build, target: str, content: bytes | Secret
-) -> None:
+def _add(files: Files, conversion: Conversion, image: str | Build, target: str, content: bytes | Secret) -> None:
     if isinstance(content, Secret):
         name = _secret_name(target)
         files.secrets[name] = Secret(b64encode(str(content.value).encode()).decode())

@@ -27,9 +27,7 @@ def convert_image(conversion: Conversion) -> str | Build:
         if not image:
             return _build(conversion)
     if not _REFERENCE.fullmatch(image):
-        conversion.wrong(
-            f"{image!r} is no image reference", "write it as host/name:tag, in lower case", place
-        )
+        conversion.wrong(f"{image!r} is no image reference", "write it as host/name:tag, in lower case", place)
     return image
 
 

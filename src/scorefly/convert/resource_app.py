@@ -45,9 +45,7 @@ def convert_resource_app(
     if "files" in config:
         config["files"] = _files(reading, config["files"])
     for path in _secret_paths(config, ()):
-        reading.wrong(
-            f"{'.'.join(path)} is secret, and fly.toml is no place for it", "give it under `secrets`"
-        )
+        reading.wrong(f"{'.'.join(path)} is secret, and fly.toml is no place for it", "give it under `secrets`")
     plain: dict[str, Any] = {key: reveal(value) for key, value in config.items()}
     image = plain.get("build", {}).get("image") if isinstance(plain.get("build"), dict) else None
     if not isinstance(image, str) or not image:
@@ -124,9 +122,7 @@ def _volumes(reading: _Reading, mounts: Any) -> tuple[VolumeClaim, ...]:
             continue
         size = str(mount.get("initial_size", "1gb")).lower().removesuffix("gb").strip()
         if not size.isdigit() or not 1 <= int(size) <= 500:
-            reading.wrong(
-                f"initial_size of volume {source} is {mount['initial_size']!r}", "give 1gb to 500gb"
-            )
+            reading.wrong(f"initial_size of volume {source} is {mount['initial_size']!r}", "give 1gb to 500gb")
             continue
         claims.append(VolumeClaim(source, int(size)))
     if len(claims) > 1:

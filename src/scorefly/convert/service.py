@@ -90,9 +90,7 @@ def _port_of(conversion: Conversion, route: Route, place: Place) -> int | None:
     for each in ports.values():
         if route.port in (each.name, each.port):
             if each.protocol == "UDP":
-                conversion.wrong(
-                    f"route {route.name!r} leads to UDP port {each.name!r}", "route a TCP port", place
-                )
+                conversion.wrong(f"route {route.name!r} leads to UDP port {each.name!r}", "route a TCP port", place)
                 return None
             return each.target_port
     if isinstance(route.port, int) and 1 <= route.port <= 65535:
@@ -121,17 +119,11 @@ def _check_host_and_path(conversion: Conversion, route: Route) -> None:
             at,
         )
     if route.path not in ("", "/"):
-        conversion.note(
-            f"route {route.name!r}: Fly sends every path to the port, not only {route.path}", "", at
-        )
+        conversion.note(f"route {route.name!r}: Fly sends every path to the port, not only {route.path}", "", at)
 
 
 def _well_known(conversion: Conversion) -> list[ServicePort]:
-    return [
-        each
-        for each in conversion.workload.ports.values()
-        if each.port in HTTP_PORTS and each.protocol == "TCP"
-    ]
+    return [each for each in conversion.workload.ports.values() if each.port in HTTP_PORTS and each.protocol == "TCP"]
 
 
 def _second_public(conversion: Conversion, port: int, route: Route | None) -> None:

@@ -17,18 +17,14 @@ def convert_variables(conversion: Conversion) -> tuple[dict[str, str], dict[str,
         if value is None:
             continue
         if "\0" in name or "\0" in (value if isinstance(value, str) else str(value.value)):
-            conversion.wrong(
-                f"variable {name!r} has a NUL character, which no environment can hold", "", place
-            )
+            conversion.wrong(f"variable {name!r} has a NUL character, which no environment can hold", "", place)
             continue
         if name.startswith("FLY_"):
             conversion.warn(f"variable {name}: Fly sets FLY_ variables itself", "choose another name", place)
         if isinstance(value, str):
             env[name] = value
         elif problem := secret_name_problem(name):
-            conversion.wrong(
-                f"variable {name!r} is secret, and its name cannot be: {problem}", "rename it", place
-            )
+            conversion.wrong(f"variable {name!r} is secret, and its name cannot be: {problem}", "rename it", place)
         else:
             secrets[name] = value
     return env, secrets

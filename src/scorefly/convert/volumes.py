@@ -56,17 +56,11 @@ def convert_volumes(conversion: Conversion) -> Volumes:
 
 def _check(conversion: Conversion, volume: ContainerVolume, place: Place) -> None:
     if volume.path not in (None, "", "/"):
-        conversion.unsupported(
-            f"sub-path {volume.path!r}: Fly mounts whole volumes", "mount the volume itself", place
-        )
+        conversion.unsupported(f"sub-path {volume.path!r}: Fly mounts whole volumes", "mount the volume itself", place)
     if volume.read_only:
-        conversion.unsupported(
-            "readOnly: Fly mounts volumes for reading and writing", "take readOnly out", place
-        )
+        conversion.unsupported("readOnly: Fly mounts volumes for reading and writing", "take readOnly out", place)
     if not volume.target.startswith("/") or volume.target == "/" or ".." in volume.target.split("/"):
-        conversion.wrong(
-            f"a volume cannot be mounted at {volume.target!r}", "give an absolute path below /", place
-        )
+        conversion.wrong(f"a volume cannot be mounted at {volume.target!r}", "give an absolute path below /", place)
 
 
 def _size(conversion: Conversion, volume: ContainerVolume, place: Place) -> int:
@@ -80,8 +74,6 @@ def _size(conversion: Conversion, volume: ContainerVolume, place: Place) -> int:
         return DEFAULT_SIZE_GB
     text = str(size)
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 500):
-        conversion.wrong(
-            f"a volume cannot have {size!r} GB", "give size_gb as a whole number from 1 to 500", place
-        )
+        conversion.wrong(f"a volume cannot have {size!r} GB", "give size_gb as a whole number from 1 to 500", place)
         return DEFAULT_SIZE_GB
     return int(text)

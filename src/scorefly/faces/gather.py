@@ -35,9 +35,7 @@ def gather(
     if sources.problems:
         raise InputError(*sources.problems)
     variables = {
-        name.removeprefix(VARIABLE_PREFIX): value
-        for name, value in environ.items()
-        if name.startswith(VARIABLE_PREFIX)
+        name.removeprefix(VARIABLE_PREFIX): value for name, value in environ.items() if name.startswith(VARIABLE_PREFIX)
     }
     values["variables"] = {**variables, **values.get("variables", {})}
     if base_url := environ.get("FLY_FLAPS_BASE_URL"):

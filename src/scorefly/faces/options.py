@@ -157,9 +157,7 @@ OPTIONS: tuple[Option, ...] = (
         private=True,
         commands=STATEFUL,
     ),
-    Option(
-        "fly-api-token", "text", "Fly API token.", variables=("FLY_API_TOKEN",), private=True, commands=FLY
-    ),
+    Option("fly-api-token", "text", "Fly API token.", variables=("FLY_API_TOKEN",), private=True, commands=FLY),
     Option(
         "github-token",
         "text",

@@ -73,9 +73,7 @@ def _lines(option: Option, value: Plain, place: Place) -> tuple[str, ...]:
 
 
 def _words(option: Option, value: Plain, place: Place) -> tuple[str, ...]:
-    words = tuple(
-        word.strip() for line in _lines(option, value, place) for word in line.split(",") if word.strip()
-    )
+    words = tuple(word.strip() for line in _lines(option, value, place) for word in line.split(",") if word.strip())
     for word in words:
         _choice(option, word, place)
     return words
@@ -122,9 +120,7 @@ def _json(option: Option, value: Plain, place: Place) -> dict[str, str]:
         raise _wrong(option, "is no JSON object", hint, place)
     for name, each in value.items():
         if not isinstance(each, str):
-            raise _wrong(
-                option, f"gives {name} a value that is no text", "every value is a text in quotes", place
-            )
+            raise _wrong(option, f"gives {name} a value that is no text", "every value is a text in quotes", place)
     return {name: str(each) for name, each in value.items()}
 
 
@@ -136,14 +132,10 @@ def _images(option: Option, value: Plain, place: Place) -> Images:
         name, separator, reference = line.partition("=")
         if not separator:
             if default:
-                raise _wrong(
-                    option, "gives two references for all", "write workload=ref for one of them", place
-                )
+                raise _wrong(option, "gives two references for all", "write workload=ref for one of them", place)
             default = line
         elif not reference.strip() or not name.strip():
-            raise _wrong(
-                option, f"has the line {line!r}", "write workload=ref or workload.container=ref", place
-            )
+            raise _wrong(option, f"has the line {line!r}", "write workload=ref or workload.container=ref", place)
         else:
             by_name[name.strip()] = reference.strip()
     return Images(default, by_name)

@@ -105,9 +105,7 @@ class FlyApi:
         connections: int = 16,
     ) -> None:
         if not token:
-            hint = (
-                "set fly-api-token or FLY_API_TOKEN; `fly tokens create org` makes one; `rehearse` needs none"
-            )
+            hint = "set fly-api-token or FLY_API_TOKEN; `fly tokens create org` makes one; `rehearse` needs none"
             raise InputError(Problem("there is no Fly API token", hint, option_place("fly-api-token")))
         self._token = token
         self._base = base_url.rstrip("/") + "/v1"
@@ -184,9 +182,7 @@ class FlyApi:
     def update_machine(self, app: str, machine: str, config: Mapping[str, Any]) -> MachineView:
         """Replaces a Machine's configuration, which restarts it."""
         body = {"config": config}
-        return _machine(
-            self._call("POST", f"/apps/{app}/machines/{machine}", json=body, repeat=True).json(), app
-        )
+        return _machine(self._call("POST", f"/apps/{app}/machines/{machine}", json=body, repeat=True).json(), app)
 
     def delete_machine(self, app: str, machine: str) -> None:
         """Destroys a Machine, running or not."""
@@ -200,9 +196,7 @@ class FlyApi:
 
     def set_metadata(self, app: str, machine: str, key: str, value: str) -> None:
         """Writes one metadata key of a Machine, which does not restart it."""
-        self._call(
-            "POST", f"/apps/{app}/machines/{machine}/metadata/{key}", json={"value": value}, repeat=True
-        )
+        self._call("POST", f"/apps/{app}/machines/{machine}/metadata/{key}", json={"value": value}, repeat=True)
 
     def delete_metadata(self, app: str, machine: str, key: str) -> None:
         """Removes one metadata key; one that is gone is fine."""
@@ -290,9 +284,7 @@ class FlyApi:
         for text in (self._token, *(hidden or ())):
             reason = reason.replace(text, "***")
         request_id = answer.headers.get("Fly-Request-Id", "")
-        about = (
-            f"{what}: {reason} (HTTP {answer.status_code}{f', request {request_id}' if request_id else ''})"
-        )
+        about = f"{what}: {reason} (HTTP {answer.status_code}{f', request {request_id}' if request_id else ''})"
         return OutsideError(Problem(about, _HINTS.get(answer.status_code, _hint(reason))))
 
 
@@ -308,9 +300,7 @@ _HINTS = {
 
 
 def _hint(reason: str) -> str:
-    return (
-        "app names are unique over all of Fly: choose another app-prefix" if "taken" in reason.lower() else ""
-    )
+    return "app names are unique over all of Fly: choose another app-prefix" if "taken" in reason.lower() else ""
 
 
 def _session(token: str, connections: int) -> requests.Session:

@@ -60,11 +60,18 @@ def _build_args(arguments: Mapping[str, str]) -> list[str]:
     return [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
 
 
-def child_environment(
-    environ: Mapping[str, str], token: str, home: Path, *, building: bool
-) -> dict[str, str]:
+def child_environment(environ: Mapping[str, str], token: str, home: Path, *, building: bool) -> dict[str, str]:
     """All that flyctl sees of our environment. What only a build needs stays away from other deploys."""
-    passed = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "NO_PROXY", "no_proxy")
+    passed: tuple[str, ...] = (
+        "PATH",
+        "LANG",
+        "LC_ALL",
+        "TMPDIR",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "NO_PROXY",
+        "no_proxy",
+    )
     passed += ("HTTPS_PROXY", "https_proxy", "FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL")
     passed += ("FLY_REGISTRY_HOST", "DOCKER_HOST") if building else ()
     return {
@@ -91,17 +98,13 @@ class FlyctlDeployer:
         self._options = options
         self._environ = environ
         self._hidden = sorted({token, *redact} - {""}, key=len, reverse=True)
-        self._flyctl = shutil.which("flyctl", path=environ.get("PATH")) or shutil.which(
-            "fly", path=environ.get("PATH")
-        )
+        self._flyctl = shutil.which("flyctl", path=environ.get("PATH")) or shutil.which("fly", path=environ.get("PATH"))
 
     def check(self) -> None:
         """Raises InputError when there is no flyctl, or one too old."""
         wanted = ".".join(map(str, LEAST_VERSION))
         if self._flyctl is None:
-            hint = (
-                f"install flyctl {wanted} or newer (https://fly.io/docs/flyctl/install/), or use `rehearse`"
-            )
+            hint = f"install flyctl {wanted} or newer (https://fly.io/docs/flyctl/install/), or use `rehearse`"
             raise InputError(Problem("there is no flyctl on PATH", hint, option_place("command")))
         with tempfile.TemporaryDirectory(prefix="scorefly-") as home:
             result = subprocess.run(
@@ -128,9 +131,7 @@ class FlyctlDeployer:
         """Deploys with flyctl. Raises OutsideError that says what kind of failure it was."""
         with tempfile.TemporaryDirectory(prefix="scorefly-") as name:
             home = Path(name)
-            environment = child_environment(
-                self._environ, self._token, home, building=isinstance(app.image, Build)
-            )
+            environment = child_environment(self._environ, self._token, home, building=isinstance(app.image, Build))
             if app.secrets:
                 # Secrets were set over REST, which this folder of flyctl's does not know of yet.
                 self._run(
@@ -278,7 +279,5 @@ def explain(app: str, code: int, lines: Sequence[str], *, stopped: bool) -> Outs
     for words, what, hint in _FAILURES:
         if words in text:
             return OutsideError(Problem(f"{app}: {what}", hint))
-    last = next(
-        (line for line in reversed(lines) if line.startswith("Error:")), lines[-1] if lines else "no output"
-    )
+    last = next((line for line in reversed(lines) if line.startswith("Error:")), lines[-1] if lines else "no output")
     return OutsideError(Problem(f"{app}: flyctl ended with {code}: {last.strip()}", "see its output above"))

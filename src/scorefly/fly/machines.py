@@ -59,11 +59,7 @@ class MachinesDeployer:
     def _mounts(self, app: App, toml: Mapping[str, Any]) -> dict[str, Any]:
         mounts = []
         for mount in toml.get("mounts", ()):
-            free = [
-                each
-                for each in self.api.volumes(app.name)
-                if each.name == mount["source"] and not each.machine
-            ]
+            free = [each for each in self.api.volumes(app.name) if each.name == mount["source"] and not each.machine]
             if not free:
                 raise failed(f"{app.name} has no free volume called {mount['source']!r}", "run deploy again")
             mounts.append({"volume": free[0].id, "path": mount["destination"], "name": mount["source"]})
@@ -82,9 +78,7 @@ class MachinesDeployer:
                 on_line(f"Machine {machine.id} is healthy")
                 return
             if time.monotonic() >= deadline or stop.wait(self.poll):
-                raise self._unhealthy(
-                    now, [f"{check.name} is {check.status}: {check.output}" for check in waiting]
-                )
+                raise self._unhealthy(now, [f"{check.name} is {check.status}: {check.output}" for check in waiting])
 
     def _unhealthy(self, machine: MachineView, checks: Sequence[str]) -> OutsideError:
         return failed(
@@ -126,11 +120,7 @@ def machine_config(toml: Mapping[str, Any], image: str, folder: Path) -> dict[st
         "metadata": {"fly_platform_version": "v2", "fly_process_group": PROCESS_GROUP},
         "restart": {"policy": "on-failure", "max_retries": 10},
     }
-    init = {
-        key: value
-        for key, value in toml.get("experimental", {}).items()
-        if key in ("cmd", "entrypoint", "exec")
-    }
+    init = {key: value for key, value in toml.get("experimental", {}).items() if key in ("cmd", "entrypoint", "exec")}
     return {**config, **({"init": init} if init else {})}
 
 
@@ -140,9 +130,7 @@ def _guest(toml: Mapping[str, Any]) -> dict[str, Any]:
     if preset is None:
         raise failed(f"Fly has no Machine size {vm.get('size')!r}")
     memory = str(vm.get("memory", preset.memory_mb)).lower()
-    megabytes = (
-        int(memory.removesuffix("gb")) * 1024 if memory.endswith("gb") else int(memory.removesuffix("mb"))
-    )
+    megabytes = int(memory.removesuffix("gb")) * 1024 if memory.endswith("gb") else int(memory.removesuffix("mb"))
     return {"cpu_kind": preset.cpu_kind, "cpus": preset.cpus, "memory_mb": megabytes}
 
 

@@ -137,9 +137,7 @@ def _attach(app: Json, machine: Json, config: Json) -> None:
         if volume is None:
             raise Refused(422, f"invalid config.mounts: volume {mount.get('volume')!r} does not exist")
         if volume["region"] != machine["region"]:
-            raise Refused(
-                422, f"volume is in region {volume['region']}, and the machine in {machine['region']}"
-            )
+            raise Refused(422, f"volume is in region {volume['region']}, and the machine in {machine['region']}")
         if volume["attached_machine_id"] not in (None, machine["id"]):
             raise Refused(409, f"volume is attached to machine {volume['attached_machine_id']} already")
     _detach(app, machine["id"])
@@ -184,8 +182,7 @@ def _launch(machine: Json, config: Json) -> None:
         machine["events"].insert(0, {**event, "request": {"exit_event": ended, "restart_count": 3}})
     status, output = ("critical", "connection refused") if image.startswith(UNHEALTHY) else ("passing", "ok")
     machine["checks"] = [
-        {"name": name, "status": status, "output": output, "updated_at": now()}
-        for name in _check_names(config)
+        {"name": name, "status": status, "output": output, "updated_at": now()} for name in _check_names(config)
     ]
 
 
@@ -193,7 +190,6 @@ def _check_names(config: Mapping[str, Any]) -> list[str]:
     names = list(config.get("checks") or {})
     for index, service in enumerate(config.get("services") or []):
         names += [
-            f"servicecheck-{index:02}-{each['type']}-{service['internal_port']}"
-            for each in service.get("checks") or []
+            f"servicecheck-{index:02}-{each['type']}-{service['internal_port']}" for each in service.get("checks") or []
         ]
     return names

@@ -136,9 +136,7 @@ class World:
         """A larger volume; none ever shrinks."""
         found, size = self.volume(name, volume), body.get("size_gb")
         if not isinstance(size, int) or size < found["size_gb"] or size > 500:
-            raise Refused(
-                422, f"volume cannot become {size} GB: it has {found['size_gb']}, and 500 is the most"
-            )
+            raise Refused(422, f"volume cannot become {size} GB: it has {found['size_gb']}, and 500 is the most")
         found["size_gb"] = size
         self.changed()
         return {"volume": found, "needs_restart": False}
@@ -155,9 +153,7 @@ class World:
     def assign_address(self, name: str, body: Mapping[str, Any]) -> Json:
         """A new address, or the shared one again."""
         app, kind = self.app(name), rules.address_kind(body.get("type"))
-        if kind == "shared_v4" and (
-            shared := next((each for each in app["addresses"] if each["shared"]), None)
-        ):
+        if kind == "shared_v4" and (shared := next((each for each in app["addresses"] if each["shared"]), None)):
             return dict(shared)
         number = secrets.token_hex(2)
         ip = {

@@ -124,9 +124,7 @@ class _Reader:
             if key not in allowed:
                 if scheme:
                     close = get_close_matches(key, allowed, n=1)
-                    hint = (
-                        f"did you mean {close[0]!r}?" if close else f"{scheme}:// knows: {', '.join(allowed)}"
-                    )
+                    hint = f"did you mean {close[0]!r}?" if close else f"{scheme}:// knows: {', '.join(allowed)}"
                     self._problem(f"unknown key {key!r}", hint, (index, key))
             elif not isinstance(value, allowed[key]):
                 wanted = " or ".join(

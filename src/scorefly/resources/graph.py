@@ -70,14 +70,9 @@ def build_graph(workloads: Sequence[Workload]) -> ResourceGraph:
         for name in sorted(workload.resources):
             resource = workload.resources[name]
             needs = _needs(workload, resource)
-            requests.setdefault(resource_uid(workload.name, resource), []).append(
-                _Request(workload, resource, needs)
-            )
+            requests.setdefault(resource_uid(workload.name, resource), []).append(_Request(workload, resource, needs))
     handed_on = {
-        (request.workload.name, need)
-        for group in requests.values()
-        for request in group
-        for need in request.needs
+        (request.workload.name, need) for group in requests.values() for request in group for need in request.needs
     }
     problems: list[Problem] = []
     nodes = {uid: _merge(uid, group, handed_on, problems) for uid, group in requests.items()}
@@ -118,9 +113,7 @@ def _texts(tree: object) -> Iterable[str]:
             yield from _texts(value)
 
 
-def _merge(
-    uid: str, group: list[_Request], handed_on: set[tuple[str, str]], problems: list[Problem]
-) -> ResourceNode:
+def _merge(uid: str, group: list[_Request], handed_on: set[tuple[str, str]], problems: list[Problem]) -> ResourceNode:
     with_params = [request for request in group if request.resource.params]
     with_metadata = [request for request in group if request.resource.metadata]
     for label, given in (("params", with_params), ("metadata", with_metadata)):

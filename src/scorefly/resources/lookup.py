@@ -41,11 +41,7 @@ def _walk(tree: Mapping[str, Tree], keys: Reference, owner: str) -> Tree:
             known = value if isinstance(value, dict) else {}
             raise UnknownReference(
                 f"{owner} has no output {'.'.join(keys[: depth + 1])!r}",
-                _nearest(key, known)
-                if known
-                else f"{below} has nothing below it"
-                if below
-                else "it has no outputs",
+                _nearest(key, known) if known else f"{below} has nothing below it" if below else "it has no outputs",
             )
         value = value[key]
     return value

@@ -39,8 +39,7 @@ class Randoms:
         self._check(length, least=4)
         return self._once(
             lambda: (
-                secrets.choice(_LETTERS)
-                + "".join(secrets.choice(_LETTERS + string.digits) for _ in range(length - 1))
+                secrets.choice(_LETTERS) + "".join(secrets.choice(_LETTERS + string.digits) for _ in range(length - 1))
             )
         )
 

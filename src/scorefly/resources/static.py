@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scorefly.resources.provisioner import Provisioned, Request, Spec, Surroundings
-from scorefly.values import Plain, Tree, conceal
+from scorefly.values import Plain, conceal
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,5 +19,5 @@ class StaticProvisioner:
 
     def provision(self, request: Request, surroundings: Surroundings) -> Provisioned:  # noqa: ARG002
         """The outputs as they are written."""
-        plain: dict[str, Tree] = dict(self.outputs)
-        return Provisioned(outputs=plain | {name: conceal(value) for name, value in self.secrets.items()})
+        hidden = {name: conceal(value) for name, value in self.secrets.items()}
+        return Provisioned(outputs={**self.outputs, **hidden})

@@ -45,9 +45,7 @@ class TemplateProvisioner:
                 compile_leaf(text)
             except ExpressionError as error:
                 place = self.places.at(*self.path, *path)
-                problems.append(
-                    Problem(f"{'.'.join(map(str, path))} is no valid template: {error}", place=place)
-                )
+                problems.append(Problem(f"{'.'.join(map(str, path))} is no valid template: {error}", place=place))
         return problems
 
 

@@ -59,12 +59,8 @@ def execute(settings: Settings, progress: Progress) -> Report:
     """Runs the command that settings name. Raises ScoreflyError."""
     command = REPORTING.get(settings.command)
     if command is None:
-        hint = (
-            "a later version brings it" if settings.command in LATER else f"there are: {', '.join(REPORTING)}"
-        )
-        raise InputError(
-            Problem(f"no command {settings.command!r} in this version", hint, option_place("command"))
-        )
+        hint = "a later version brings it" if settings.command in LATER else f"there are: {', '.join(REPORTING)}"
+        raise InputError(Problem(f"no command {settings.command!r} in this version", hint, option_place("command")))
     progress.hide(_given_secrets(settings))
     return command(settings, progress)
 

@@ -106,10 +106,7 @@ class AppDeployment:
     def run(self) -> AppReport:
         """The runbook: look, make what is missing, set secrets, deploy, remember, tidy up."""
         settings, app, keeper = self.deployment.settings, self.app, self.deployment.keeper
-        prints = {
-            name: fingerprint(keeper.state.seed, name, str(value.value))
-            for name, value in app.secrets.items()
-        }
+        prints = {name: fingerprint(keeper.state.seed, name, str(value.value)) for name, value in app.secrets.items()}
         digest = app_digest(settings, app, prints)
         exists = app.name in self.deployment.live or self.api.app(app.name) is not None
         live_secrets = self._live_secrets() if exists else {}
@@ -201,15 +198,11 @@ class AppDeployment:
             return
         app, keeper = self.app, self.deployment.keeper
         pending = {name: SecretState(fingerprint="", digest="") for name in plan.to_set}
-        keeper.record(
-            lambda state: state.with_app(replace(self._known, secrets={**self._known.secrets, **pending}))
-        )
+        keeper.record(lambda state: state.with_app(replace(self._known, secrets={**self._known.secrets, **pending})))
         self.api.update_secrets(app.name, {name: str(app.secrets[name].value) for name in plan.to_set})
         digests = {secret.name: secret.digest for secret in self.api.secrets(app.name)}
         now = {name: SecretState(prints[name], digests.get(name, "")) for name in plan.to_set}
-        keeper.record(
-            lambda state: state.with_app(replace(self._known, secrets={**self._known.secrets, **now}))
-        )
+        keeper.record(lambda state: state.with_app(replace(self._known, secrets={**self._known.secrets, **now})))
 
     def _forget_digest(self) -> None:
         """A deploy that fails half-way must not leave Machines that claim to run what they no longer do."""

@@ -37,9 +37,7 @@ def _tree_digest(folder: Path, settings: Settings) -> str:
     digest = hashlib.sha256()
     artefacts = settings.workspace / settings.artefacts
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(
-            name for name in folders if name not in _NOT_BUILT and Path(parent, name) != artefacts
-        )
+        folders[:] = sorted(name for name in folders if name not in _NOT_BUILT and Path(parent, name) != artefacts)
         for name in sorted(names):
             path = Path(parent, name)
             digest.update(f"{path.relative_to(folder).as_posix()}\0{path.lstat().st_mode:o}\0".encode())

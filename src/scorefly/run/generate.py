@@ -75,9 +75,7 @@ def want(
 ) -> Generated:
     """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     loaded = load(settings)
-    progress.step(
-        f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}"
-    )
+    progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     resolution = provision(settings, loaded, keeper, progress, trial=trial)
     problems = [*warnings, *loaded.problems, *resolution.problems]
     apps = _resource_apps(settings, loaded, resolution, problems)
@@ -118,9 +116,7 @@ def app_report(settings: Settings, app: App) -> AppReport:
     )
 
 
-def _resource_apps(
-    settings: Settings, loaded: Loaded, resolution: Resolution, problems: list[Problem]
-) -> list[App]:
+def _resource_apps(settings: Settings, loaded: Loaded, resolution: Resolution, problems: list[Problem]) -> list[App]:
     apps = []
     for uid, brought in resolution.apps.items():
         place = loaded.graph.nodes[uid].place
@@ -147,9 +143,7 @@ def _workload_app(
         artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
     )
     uids = loaded.graph.uids_of(workload)
-    routes = [
-        _route(resource, resolution.params[uid]) for resource, uid in uids.items() if _is_route(loaded, uid)
-    ]
+    routes = [_route(resource, resolution.params[uid]) for resource, uid in uids.items() if _is_route(loaded, uid)]
     converted = convert(workload, resolution.lookup(workload, loaded), routes, target)
     problems += converted.problems
     if converted.app is None:
@@ -195,9 +189,7 @@ def _name_clashes(apps: Sequence[App], loaded: Loaded) -> list[Problem]:
     for app in apps:
         first = owners.setdefault(app.name, app)
         if first is not app:
-            workload = next(
-                (each for each in loaded.workloads if each.name in (app.workload, first.workload)), None
-            )
+            workload = next((each for each in loaded.workloads if each.name in (app.workload, first.workload)), None)
             problems.append(
                 Problem(
                     f"two apps would be called {app.name!r}: those of {first.owner} and {app.owner}",
@@ -245,9 +237,7 @@ def _with_stand_in_variables(settings: Settings, loaded: Loaded) -> tuple[Settin
                     name = reference[2]
                     if name not in settings.variables and name not in missing:
                         hint = "generate and deploy need it: pass it with `variables`"
-                        missing[name] = Problem(
-                            f"no variable {name!r} is given", hint, place, severity="warning"
-                        )
+                        missing[name] = Problem(f"no variable {name!r} is given", hint, place, severity="warning")
     variables = {**dict.fromkeys(missing, STAND_IN), **settings.variables}
     return replace(settings, variables=variables), list(missing.values())
 

@@ -25,9 +25,7 @@ def init(workspace: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
         except FileExistsError:
             kept.append(target)
         except OSError as error:
-            raise failed(
-                f"{target} cannot be written: {error.strerror}", "check the folder's permissions"
-            ) from error
+            raise failed(f"{target} cannot be written: {error.strerror}", "check the folder's permissions") from error
         else:
             written.append(target)
     return tuple(written), tuple(kept)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
 from scorefly.problems import InputError, Problem, option_place, raise_errors
 from scorefly.run.generate import want
@@ -87,9 +90,7 @@ def resource_outputs(settings: Settings, uid: str, *, show_secrets: bool) -> Map
     return {name: reveal(value) if show_secrets else redact(value) for name, value in sorted(outputs.items())}
 
 
-def export_secrets(
-    settings: Settings, app_name: str, keeper: Keeper, progress: Progress
-) -> Mapping[str, Secret]:
+def export_secrets(settings: Settings, app_name: str, keeper: Keeper, progress: Progress) -> Mapping[str, Secret]:
     """The secrets an app would be given, by name; without a name those of the only workload's app."""
     apps = {app.name: app for app in want(settings, keeper, progress).apps}
     if not app_name:
@@ -125,3 +126,11 @@ def _quoted(text: str) -> str:
     ):
         text = text.replace(character, escape)
     return f'"{text}"'
+
+
+def write_private(path: Path, content: str) -> None:
+    """Writes a file that only its owner can read, from the first byte on. An older file there is replaced."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)
+    Path(temporary).replace(path)

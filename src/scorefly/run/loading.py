@@ -62,9 +62,7 @@ def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Prob
         option = "overrides-file" if settings.overrides_file else "override-property"
         hint = "name the one Score file they are for"
         raise InputError(
-            Problem(
-                f"overrides change one Score file, and there are {len(files)}", hint, option_place(option)
-            )
+            Problem(f"overrides change one Score file, and there are {len(files)}", hint, option_place(option))
         )
     workloads, found = load_workloads(
         settings.workspace,
@@ -79,9 +77,7 @@ def _nobody_provisions(node: ResourceNode, available: LoadedProvisioners) -> Pro
     same_type = [each.spec for each in available.provisioners if each.spec.type == node.type]
     if same_type:
         known = ", ".join(sorted({spec.class_ or "any" for spec in same_type}))
-        message = (
-            f"no provisioner for resource type {node.type!r} of class {node.class_!r}; known classes: {known}"
-        )
+        message = f"no provisioner for resource type {node.type!r} of class {node.class_!r}; known classes: {known}"
     else:
         message = f"no provisioner for resource type {node.type!r}"
     return Problem(message, "add an entry for it to .scorefly/*.provisioners.yaml", node.place)

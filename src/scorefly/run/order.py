@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
@@ -19,7 +20,7 @@ def waves(needs: Mapping[str, tuple[str, ...]]) -> tuple[list[list[str]], dict[s
             sorter.prepare()
         except CycleError as error:
             circle = error.args[1]
-            edges = [(after, before) for before, after in zip(circle, circle[1:], strict=False)]
+            edges = [(after, before) for before, after in itertools.pairwise(circle)]
             name, need = min(edges)
             kept[name] = tuple(each for each in kept[name] if each != need)
             continue

@@ -38,9 +38,7 @@ class Resolution:
     def lookup(self, workload: Workload, loaded: Loaded) -> Lookup:
         """What the placeholders of a workload find."""
         uids = loaded.graph.uids_of(workload)
-        return output_lookup(
-            workload.metadata, {name: self.outputs.get(uid, {}) for name, uid in uids.items()}
-        )
+        return output_lookup(workload.metadata, {name: self.outputs.get(uid, {}) for name, uid in uids.items()})
 
 
 def provision(
@@ -79,9 +77,7 @@ def provision(
 def workload_views(settings: Settings, loaded: Loaded, state: EnvironmentState) -> dict[str, WorkloadView]:
     """The workloads of this run, and those that state remembers of the environment."""
     remembered = {
-        app.workload: WorkloadView(app.workload, app.name, app.ports)
-        for app in state.apps.values()
-        if app.workload
+        app.workload: WorkloadView(app.workload, app.name, app.ports) for app in state.apps.values() if app.workload
     }
     present = {
         workload.name: WorkloadView(
@@ -94,9 +90,7 @@ def workload_views(settings: Settings, loaded: Loaded, state: EnvironmentState) 
     return remembered | present
 
 
-def _surroundings(
-    settings: Settings, loaded: Loaded, state: EnvironmentState, *, trial: bool
-) -> Surroundings:
+def _surroundings(settings: Settings, loaded: Loaded, state: EnvironmentState, *, trial: bool) -> Surroundings:
     from scorefly.fly.names import resource_app_name
 
     return Surroundings(

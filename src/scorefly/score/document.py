@@ -124,9 +124,7 @@ def parse_any(text: str | bytes, file: str) -> AnyDocument:
 
 def _decode(text: str | bytes, file: str) -> str:
     if len(text) > MAX_BYTES:
-        raise InputError(
-            Problem(f"the file has {len(text)} bytes, and {MAX_BYTES} are allowed", "", Place(file))
-        )
+        raise InputError(Problem(f"the file has {len(text)} bytes, and {MAX_BYTES} are allowed", "", Place(file)))
     if isinstance(text, str):
         return text
     try:
@@ -134,9 +132,7 @@ def _decode(text: str | bytes, file: str) -> str:
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
         column = error.start - (text.rfind(b"\n", 0, error.start) + 1) + 1
-        raise InputError(
-            Problem("the file is not UTF-8 here", "save it as UTF-8", Place(file, line, column))
-        ) from None
+        raise InputError(Problem("the file is not UTF-8 here", "save it as UTF-8", Place(file, line, column))) from None
 
 
 def _yaml_problem(error: yaml.YAMLError, file: str) -> Problem:
@@ -171,9 +167,7 @@ class _Builder:
         if path not in self.marks:
             self.marks[path] = (mark.line + 1, mark.column + 1)
         if self.nodes > MAX_NODES:
-            raise self.wrong(
-                node, f"aliases make this document larger than {MAX_NODES} elements", "use fewer aliases"
-            )
+            raise self.wrong(node, f"aliases make this document larger than {MAX_NODES} elements", "use fewer aliases")
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node)
         if depth >= MAX_DEPTH:
@@ -224,9 +218,7 @@ class _Builder:
 
     def once(self, key: str, node: yaml.Node, lines: dict[str, int]) -> None:
         if key in lines:
-            raise self.wrong(
-                node, f"key {key!r} is here twice, first in line {lines[key]}", "keep one of them"
-            )
+            raise self.wrong(node, f"key {key!r} is here twice, first in line {lines[key]}", "keep one of them")
         lines[key] = node.start_mark.line + 1
 
     def scalar(self, node: yaml.ScalarNode) -> Scalar:
@@ -276,6 +268,4 @@ class _Builder:
 
 
 def _kind(data: Plain) -> str:
-    return {list: "list", str: "text", bool: "truth value", int: "number", float: "number"}.get(
-        type(data), "value"
-    )
+    return {list: "list", str: "text", bool: "truth value", int: "number", float: "number"}.get(type(data), "value")

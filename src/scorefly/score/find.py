@@ -13,9 +13,7 @@ NAMES = ("score.yaml", "*.score.yaml")
 _SKIPPED = {".git", ".scorefly", ".venv", "node_modules", "__pycache__"}
 
 
-def find_score_files(
-    workspace: Path, patterns: Sequence[str]
-) -> tuple[tuple[PurePosixPath, ...], tuple[Problem, ...]]:
+def find_score_files(workspace: Path, patterns: Sequence[str]) -> tuple[tuple[PurePosixPath, ...], tuple[Problem, ...]]:
     """The Score files of paths and globs, relative to the workspace, sorted; without any, all below it.
 
     A pattern that finds nothing is a problem; so is one that leaves the workspace.
@@ -48,9 +46,7 @@ def _matches(workspace: Path, pattern: str) -> tuple[set[PurePosixPath], Problem
     path = workspace / relative
     if path.is_dir():
         found = set(_below(workspace, path))
-        problem = Problem(
-            f"no Score file in folder {pattern!r}", f"they are called {' or '.join(NAMES)}", place
-        )
+        problem = Problem(f"no Score file in folder {pattern!r}", f"they are called {' or '.join(NAMES)}", place)
         return found, None if found else problem
     if path.is_file():
         return {PurePosixPath(Path(relative).as_posix())}, None

@@ -18,20 +18,16 @@ def normalise(document: Document) -> tuple[Document, tuple[Problem, ...]]:
     problems: list[Problem] = []
     moved: dict[Path, Place] = {}
     changed = {
-        name: _container(document, name, container, problems, moved)
-        if isinstance(container, dict)
-        else container
+        name: _container(document, name, container, problems, moved) if isinstance(container, dict) else container
         for name, container in containers.items()
     }
-    return Document(
-        document.file, {**document.data, "containers": changed}, document.places.having(moved)
-    ), tuple(problems)
+    return Document(document.file, {**document.data, "containers": changed}, document.places.having(moved)), tuple(
+        problems
+    )
 
 
 def _has_list(container: Plain) -> bool:
-    return isinstance(container, dict) and any(
-        isinstance(container.get(key), list) for key in ("files", "volumes")
-    )
+    return isinstance(container, dict) and any(isinstance(container.get(key), list) for key in ("files", "volumes"))
 
 
 def _container(
@@ -71,15 +67,11 @@ def _mapping(
             )
             continue
         if target in mapping:
-            problems.append(
-                Problem(f"target {target!r} is here twice", "keep one of them", places.at(*at, "target"))
-            )
+            problems.append(Problem(f"target {target!r} is here twice", "keep one of them", places.at(*at, "target")))
             continue
         mapping[target] = _entry(entry)
         moved |= {
-            (*path, target, *where[len(at) :]): places.at(*where)
-            for where in places.marks
-            if where[: len(at)] == at
+            (*path, target, *where[len(at) :]): places.at(*where) for where in places.marks if where[: len(at)] == at
         }
     return mapping
 

@@ -45,9 +45,7 @@ def _merge(
             merged[key] = _merge(existing, value, (*path, key), places, moved)
         else:
             merged[key] = value
-            moved |= {
-                where: places.at(*where) for where in places.marks if where[: len(path) + 1] == (*path, key)
-            }
+            moved |= {where: places.at(*where) for where in places.marks if where[: len(path) + 1] == (*path, key)}
     return merged
 
 
@@ -62,9 +60,7 @@ def _value(text: str) -> Plain:
     try:
         return parse_any(text, f"--{OPTION}").data
     except InputError as error:
-        raise _wrong(
-            f"the value {text!r} is no YAML: {error.problems[0].message}", "put it in quotes"
-        ) from None
+        raise _wrong(f"the value {text!r} is no YAML: {error.problems[0].message}", "put it in quotes") from None
 
 
 def _set(data: Plain, path: list[str], value: Plain, written: str) -> Plain:

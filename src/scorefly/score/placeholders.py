@@ -38,9 +38,7 @@ def references(text: str) -> tuple[Reference, ...]:
     """Every placeholder of a text, in order; escaped ones are none."""
     if "$" not in text:
         return ()
-    return tuple(
-        split(match[2]) for match in _PLACEHOLDER.finditer(text) if match[2] is not None and not match[1]
-    )
+    return tuple(split(match[2]) for match in _PLACEHOLDER.finditer(text) if match[2] is not None and not match[1])
 
 
 def reference_offsets(text: str) -> tuple[tuple[int, Reference], ...]:

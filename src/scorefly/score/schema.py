@@ -59,9 +59,7 @@ def _problems(document: Document, error: Any) -> Iterator[Problem]:
     if keyword == "additionalProperties":
         known = error.schema.get("properties", {})
         for key in sorted(set(error.instance) - set(known)):
-            yield Problem(
-                f"{where}: unknown key {key!r}", _nearest(key, known), document.places.at(*path, key)
-            )
+            yield Problem(f"{where}: unknown key {key!r}", _nearest(key, known), document.places.at(*path, key))
         return
     if keyword == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
@@ -128,11 +126,7 @@ def _nearest(key: str, known: Mapping[str, object]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     lowered = {name.lower(): name for name in known}
-    return (
-        f"did you mean {lowered[key.lower()]!r}?"
-        if key.lower() in lowered
-        else f"there are: {', '.join(known)}"
-    )
+    return f"did you mean {lowered[key.lower()]!r}?" if key.lower() in lowered else f"there are: {', '.join(known)}"
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:

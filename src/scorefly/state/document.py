@@ -123,9 +123,7 @@ def load(content: bytes) -> EnvironmentState:
             apps={name: _app(each) for name, each in data["apps"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            Problem("the state is damaged: it is no state document", "restore it from a copy")
-        ) from error
+        raise InputError(Problem("the state is damaged: it is no state document", "restore it from a copy")) from error
 
 
 _TREES = ("params", "state", "outputs", "random")

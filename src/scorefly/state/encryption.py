@@ -31,9 +31,7 @@ class Keys:
         header, _, token = content.partition(b"\n")
         words = header.decode("ascii", "replace").split()
         if len(words) != 2 or words[0] != _HEADER or not words[1].startswith("key="):
-            raise InputError(
-                Problem("the state is damaged: its first line is no header", "restore it from a copy")
-            )
+            raise InputError(Problem("the state is damaged: its first line is no header", "restore it from a copy"))
         named = words[1].removeprefix("key=")
         key = next((key for key in self.keys if _name(key) == named), None)
         if key is None:
@@ -48,9 +46,7 @@ class Keys:
             return Fernet(key).decrypt(token.strip())
         except InvalidToken:
             raise InputError(
-                Problem(
-                    "the state is damaged: the key is right, and the content is not", "restore it from a copy"
-                )
+                Problem("the state is damaged: the key is right, and the content is not", "restore it from a copy")
             ) from None
 
 
@@ -74,9 +70,7 @@ def parse_keys(text: str) -> Keys:
                 )
             )
     if not lines:
-        raise InputError(
-            Problem("there is no key", "`scorefly state new-key` prints one", option_place("state-key"))
-        )
+        raise InputError(Problem("there is no key", "`scorefly state new-key` prints one", option_place("state-key")))
     return Keys(lines)
 
 

@@ -1,0 +1,117 @@
+"""The Action: inputs in; outputs, annotations and a job summary out."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Mapping
+from types import FrameType
+from typing import NoReturn
+
+from scorefly.faces.action_progress import ActionProgress
+from scorefly.faces.gather import gather
+from scorefly.faces.options import OPTIONS
+from scorefly.github.commands import set_output
+from scorefly.github.context import Context, read_context, read_inputs
+from scorefly.problems import Problem, ScoreflyError
+from scorefly.run.report import Report
+
+
+class Terminated(BaseException):
+    """The workflow was cancelled."""
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Runs the command that the inputs name, and returns the exit status."""
+    signal.signal(signal.SIGTERM, _terminate)
+    progress = ActionProgress()
+    context = read_context(environ)
+    command = environ.get("INPUT_COMMAND", "").strip() or "deploy"
+    try:
+        return _run(command, context, environ, progress)
+    except ScoreflyError as error:
+        for problem in error.problems:
+            progress.problem(problem)
+        _summarize_failure(command, context, error, error.problems, progress)
+        return error.exit_code
+    except (KeyboardInterrupt, Terminated) as stopped:
+        progress.problem(Problem("the run was interrupted", "run it again: it converges", severity="warning"))
+        return 143 if isinstance(stopped, Terminated) else 130
+    except Exception as error:
+        problem = Problem(f"scorefly has a fault: {type(error).__name__}: {error}", "this is worth an issue")
+        progress.problem(problem)
+        if context.debug:
+            _traceback(progress)
+        _summarize_failure(command, context, error, [problem], progress)
+        return 1
+
+
+def _run(command: str, context: Context, environ: Mapping[str, str], progress: ActionProgress) -> int:
+    from scorefly.run.commands import execute
+
+    inputs = read_inputs(environ, (option.name for option in OPTIONS))
+    progress.hide(_secrets_in(inputs))
+    report = execute(gather(command, inputs, environ, context.workspace.resolve(), in_action=True), progress)
+    _tell(report, context, progress)
+    return report.exit_code
+
+
+def _secrets_in(inputs: Mapping[str, str]) -> list[str]:
+    """What is certainly secret in the inputs, before they are looked at more closely: masks come first."""
+    import json
+
+    found = [inputs[name] for name in ("fly-api-token", "github-token") if name in inputs]
+    found += inputs.get("state-key", "").splitlines()
+    try:
+        given = json.loads(inputs.get("secrets", "{}"))
+    except ValueError:
+        given = None
+    return found + [value for value in given.values() if isinstance(value, str)] if isinstance(given, dict) else found
+
+
+def _tell(report: Report, context: Context, progress: ActionProgress) -> None:
+    from scorefly.faces.outputs import outputs
+    from scorefly.faces.summary import summary
+    from scorefly.faces.terminal import report_text
+    from scorefly.github.markdown import write_summary
+
+    for line in report_text(report).splitlines():
+        progress.step(line)
+    if context.output:
+        for name, value in outputs(report).items():
+            set_output(name, value)
+    if context.summary:
+        write_summary(context.summary, progress.redact(summary(report)))
+
+
+def _summarize_failure(
+    command: str,
+    context: Context,
+    error: Exception,
+    problems: tuple[Problem, ...] | list[Problem],
+    progress: ActionProgress,
+) -> None:
+    if context.summary:
+        from scorefly.faces.summary import failure_summary
+        from scorefly.github.markdown import write_summary
+
+        write_summary(context.summary, progress.redact(failure_summary(command, error, list(problems))))
+
+
+def _traceback(progress: ActionProgress) -> None:
+    import traceback
+
+    progress.output("traceback", traceback.format_exc().splitlines())
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    # A second signal must not interrupt what the first one set going.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated
+
+
+def run() -> NoReturn:
+    """Runs with the process's own environment, and ends it."""
+    import os
+
+    sys.exit(main(os.environ))

@@ -1,0 +1,339 @@
+"""The command line: options in; artefacts, tables and problems out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from scorefly import __version__
+from scorefly.faces.gather import gather
+from scorefly.faces.options import OPTIONS, Kind, Option
+from scorefly.faces.terminal import TerminalProgress, report_text, table
+from scorefly.problems import Problem, ScoreflyError, option_place
+from scorefly.run.settings import Settings
+
+
+class Terminated(BaseException):
+    """Somebody asked the process to end."""
+
+
+class Face:
+    """What every command needs: the settings of its options, and progress to tell."""
+
+    def __init__(self, debug: bool) -> None:
+        self.debug = debug
+        self.progress = TerminalProgress(sys.stderr, os.environ)
+
+    def settings(self, command: str, values: dict[str, Any]) -> Settings:
+        """Settings from the options given on the command line, the environment and the project file."""
+        given = {name.replace("_", "-"): value for name, value in values.items() if value is not None and value != ()}
+        return gather(command, given, os.environ, Path.cwd().resolve(), in_action=False)
+
+
+class Commands(click.Group):
+    """Shows commands in the order in which a newcomer meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of definition."""
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="scorefly")
+@click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Deploys Score workloads (score.dev) to Fly.io.
+
+    \b
+    Begin with:
+      scorefly init                 a score.yaml, a scorefly.yaml and a workflow to start from
+      scorefly validate             is everything right?
+      scorefly deploy --rehearse    the whole deploy against an embedded Fly: no token, no network
+    """
+    ctx.obj = Face(debug)
+
+
+def options(command: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options of a command, from the one table; those of other commands are taken and not shown."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(OPTIONS):
+            if option.name != "score-files":
+                function = _click_option(option, hidden=command not in option.commands)(function)
+        return click.argument("score_files", nargs=-1, metavar="[SCORE_FILE]...")(function)
+
+    return decorate
+
+
+def _click_option(option: Option, *, hidden: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Values stay text here: every source is checked and typed in one place."""
+    default = option.cli_default or option.default
+    notes = [f"default: {default}"] if default and option.kind != "flag" else []
+    notes += [f"or ${name}" for name in option.variables]
+    shown = option.help + (f"  [{'; '.join(notes)}]" if notes else "")
+    metavar = "|".join(option.choices) if option.choices else _METAVARS[option.kind]
+    many = option.kind in ("lines", "pairs", "images", "words")
+    return click.option(f"--{option.name}", option.field, multiple=many, metavar=metavar, help=shown, hidden=hidden)
+
+
+_METAVARS: Mapping[Kind, str] = {
+    "text": "TEXT",
+    "flag": "[true|false]",
+    "optional_flag": "[true|false]",
+    "count": "NUMBER",
+    "duration": "TIME",
+    "lines": "LINE",
+    "pairs": "NAME=VALUE",
+    "json": "JSON",
+    "images": "[NAME=]REFERENCE",
+    "words": "WORDS",
+}
+
+_FLAGS = {f"--{option.name}" for option in OPTIONS if option.kind in ("flag", "optional_flag")}
+
+
+class Command(click.Command):
+    """A command whose flags take `true` or `false`, and mean true where they stand alone."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Writes every flag as `--flag=value`, so that the word behind it is never taken for its value."""
+        return super().parse_args(ctx, list(_flags_with_values(args)))
+
+
+def _flags_with_values(args: Sequence[str]) -> Iterator[str]:
+    words = iter(args)
+    for word in words:
+        if word == "--":
+            yield word
+            yield from words
+        elif word not in _FLAGS:
+            yield word
+        else:
+            following = next(words, None)
+            if following is not None and following.lower() in ("true", "false"):
+                yield f"{word}={following}"
+            else:
+                yield f"{word}=true"
+                if following is not None:
+                    yield from _flags_with_values([following, *words])
+
+
+def _reporting(command: str, values: dict[str, Any], face: Face) -> None:
+    from scorefly.run.commands import execute
+
+    report = execute(face.settings(command, values), face.progress)
+    face.progress.clear()
+    click.echo(face.progress.redact(report_text(report, coloured=sys.stdout.isatty() and face.progress.coloured)))
+    if report.exit_code:
+        raise SystemExit(report.exit_code)
+
+
+@cli.command()
+def init() -> None:
+    """Write a sample score.yaml, scorefly.yaml and workflow. What is there already stays."""
+    from scorefly.run.init import init as write_samples
+
+    written, kept = write_samples(Path.cwd())
+    for path in kept:
+        click.echo(f"{path} is there already, and stays as it is")
+    for path in written:
+        click.echo(f"{path} written")
+    click.echo("Next: scorefly validate, then scorefly deploy --rehearse")
+
+
+@cli.command(cls=Command)
+@options("validate")
+@click.pass_obj
+def validate(face: Face, /, **values: Any) -> None:
+    """Check Score files and provisioner files, and tell all problems at once."""
+    _reporting("validate", values, face)
+
+
+@cli.command(cls=Command)
+@options("generate")
+@click.pass_obj
+def generate(face: Face, /, **values: Any) -> None:
+    """Validate, provision resources, and write fly.toml artefacts.
+
+    \b
+    Examples:
+      scorefly generate
+      scorefly generate web/score.yaml --images ghcr.io/acme/web:1.4
+      scorefly generate --environment staging --override-property metadata.name=web-two
+    """
+    _reporting("generate", values, face)
+
+
+@cli.command(cls=Command)
+@options("deploy")
+@click.pass_obj
+def deploy(face: Face, /, **values: Any) -> None:
+    """Generate, then create or update every app that is not as wanted, in dependency order.
+
+    \b
+    Examples:
+      scorefly deploy --rehearse
+      FLY_API_TOKEN=… scorefly deploy --org acme --region ams --app-prefix acme-
+    """
+    _reporting("deploy", values, face)
+
+
+@cli.command("remove-unused-secrets", cls=Command)
+@options("remove-unused-secrets")
+@click.pass_obj
+def remove_unused_secrets(face: Face, /, **values: Any) -> None:
+    """Remove secrets from Fly that no Score file wants any longer."""
+    _reporting("remove-unused-secrets", values, face)
+
+
+@cli.command("export-secrets", cls=Command)
+@options("export-secrets")
+@click.option(
+    "--app", "app_name", default="", metavar="NAME", help="The app or workload; not needed when there is one."
+)
+@click.option("--file", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write here, mode 0600.")
+@click.pass_obj
+def export_secrets(face: Face, /, app_name: str, path: Path | None, **values: Any) -> None:
+    """Print an app's secrets as dotenv, or write them to a file only you can read."""
+    from scorefly.run.listing import dotenv, export_secrets, write_private
+    from scorefly.run.opening import open_state
+
+    settings = face.settings("export-secrets", values)
+    with open_state(settings) as keeper:
+        content = dotenv(export_secrets(settings, app_name, keeper, face.progress))
+        keeper.save()
+    face.progress.clear()
+    if path is None:
+        click.echo(content, nl=False)
+    else:
+        write_private(path, content)
+        click.echo(f"{path} written", err=True)
+
+
+@cli.group()
+def provisioners() -> None:
+    """Look at what provisions resources."""
+
+
+@provisioners.command("list", cls=Command)
+@options("provisioners list")
+@click.pass_obj
+def provisioners_list(face: Face, /, **values: Any) -> None:
+    """List provisioners in the order in which they are asked: the first match wins."""
+    from scorefly.run.listing import list_provisioners
+
+    rows = list_provisioners(face.settings("provisioners list", values))
+    shown = [
+        (row.type, row.class_, row.id, row.uri, ", ".join(row.params), ", ".join(row.outputs), row.source)
+        for row in rows
+    ]
+    click.echo("\n".join(table([("type", "class", "id", "uri", "params", "outputs", "from"), *shown])))
+
+
+@cli.group()
+def resources() -> None:
+    """Look at what was provisioned."""
+
+
+@resources.command("list", cls=Command)
+@options("resources list")
+@click.pass_obj
+def resources_list(face: Face, /, **values: Any) -> None:
+    """List the resources that Score files ask for, and those that state remembers."""
+    from scorefly.run.listing import list_resources
+
+    rows = list_resources(face.settings("resources list", values))
+    shown = [(row.uid, row.provisioner, ", ".join(row.workloads), "yes" if row.provisioned else "no") for row in rows]
+    click.echo("\n".join(table([("uid", "provisioner", "workloads", "provisioned"), *shown])))
+
+
+@resources.command("outputs", cls=Command)
+@click.argument("uid")
+@click.option("--reveal", is_flag=True, help="Show secret outputs too.")
+@click.option("--environment", metavar="TEXT", help="Names the state.")
+@click.option("--state", metavar="TEXT", help="Where state is kept.")
+@click.option("--state-key", metavar="TEXT", help="Fernet key(s) of the state.")
+@click.option("--rehearse", is_flag=False, flag_value="true", metavar="[BOOL]", help="The state of rehearsals.")
+@click.pass_obj
+def resources_outputs(face: Face, /, uid: str, reveal: bool, **values: Any) -> None:
+    """Show the outputs of a resource as JSON; secret ones are *** without --reveal."""
+    import json
+
+    from scorefly.run.listing import resource_outputs
+
+    found = resource_outputs(face.settings("resources outputs", values), uid, show_secrets=reveal)
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+@cli.group()
+def state() -> None:
+    """Look after the state of environments."""
+
+
+@state.command("new-key")
+def state_new_key() -> None:
+    """Print a new key to encrypt state with: store it as the secret SCOREFLY_STATE_KEY."""
+    from scorefly.state.encryption import new_key
+
+    click.echo(new_key())
+
+
+def main() -> NoReturn:
+    """Runs the command line and ends the process with its exit status."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        cli.main(standalone_mode=False)
+    except ScoreflyError as error:
+        _show(error.problems)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _show_usage(error)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; run it again: it converges", err=True)
+        sys.exit(130)
+    except Terminated:
+        click.echo("terminated; run it again: it converges", err=True)
+        sys.exit(143)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        click.echo(f"scorefly has a fault: {type(error).__name__}: {error} (--debug shows where)", err=True)
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _show(problems: tuple[Problem, ...]) -> None:
+    progress = TerminalProgress(sys.stderr, os.environ)
+    progress.clear()
+    for problem in problems:
+        progress.problem(problem)
+
+
+def _show_usage(error: click.ClickException) -> None:
+    """A wrong option, said as every other problem is; help is one word away."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message())
+        return
+    name = next((part.split("=")[0] for part in sys.argv[1:] if part.startswith("--")), "--help")
+    if isinstance(error, click.NoSuchOption | click.BadOptionUsage):
+        name = error.option_name
+    hint = "`scorefly --help` tells what there is"
+    _show((Problem(error.format_message().rstrip("."), hint, option_place(name.lstrip("-"))),))
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    # A second signal must not interrupt what the first one set going.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated

@@ -1,0 +1,58 @@
+"""Progress in a workflow's log: masks first, annotations on the exact line, other programs' output fenced off."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterable
+
+from scorefly.faces.lines import one_line, problem_line
+from scorefly.faces.redaction import Redactor
+from scorefly.github import commands
+from scorefly.problems import Problem
+
+
+class ActionProgress:
+    """Progress for the Action. One lock: lines of several apps never mix."""
+
+    def __init__(self) -> None:
+        self._redactor = Redactor()
+        self._lock = threading.Lock()
+
+    def step(self, message: str) -> None:
+        """One line of the log."""
+        with self._lock:
+            commands.plain(self._redactor.redact(one_line(message)))
+            sys.stdout.flush()
+
+    def problem(self, problem: Problem) -> None:
+        """An annotation, on its file's line where it has one."""
+        place = problem.place
+        title = f"scorefly: {problem.severity}"
+        in_file = place is not None and not place.is_option
+        where: dict[str, str | int] = (
+            {"file": place.file, "line": place.line, "col": place.column} if place and in_file else {}
+        )
+        text = problem_line(Problem(problem.message, problem.hint) if in_file else problem)
+        with self._lock:
+            commands.annotate(problem.severity, self._redactor.redact(text), {**where, "title": title})
+            sys.stdout.flush()
+
+    def hide(self, texts: Iterable[str]) -> None:
+        """Masks, before anything that could hold them is printed."""
+        new = self._redactor.add(texts)
+        with self._lock:
+            for text in new:
+                commands.mask(text)
+            sys.stdout.flush()
+
+    def output(self, title: str, lines: Iterable[str]) -> None:
+        """A group in which no line is taken for a command."""
+        shown = [self._redactor.redact(one_line(line)) for line in lines]
+        with self._lock:
+            commands.group(one_line(title), shown)
+            sys.stdout.flush()
+
+    def redact(self, text: str) -> str:
+        """The text without secrets."""
+        return self._redactor.redact(text)

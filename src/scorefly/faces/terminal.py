@@ -1,0 +1,120 @@
+"""What a person at a terminal sees: progress and problems on standard error, the outcome on standard output."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TextIO
+
+from scorefly.faces.lines import one_line, problem_line
+from scorefly.faces.redaction import Redactor
+from scorefly.problems import Problem
+from scorefly.run.report import AppReport, Report
+
+_COLOURS = {
+    "error": "31",
+    "warning": "33",
+    "notice": "36",
+    "created": "32",
+    "deployed": "32",
+    "failed": "31",
+    "skipped": "33",
+}
+
+
+class TerminalProgress:
+    """Progress for the CLI. Colours and a moving line only where a person looks on."""
+
+    def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
+        self._stream = stream
+        self._redactor = Redactor()
+        self._lock = threading.Lock()
+        self.live = stream.isatty()
+        self.coloured = self.live and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+    def step(self, message: str) -> None:
+        """One line; on a terminal the next step takes its place."""
+        text = self._redactor.redact(one_line(message))
+        with self._lock:
+            self._stream.write(f"\r\033[K{text[:100]}" if self.live else f"{text}\n")
+            self._stream.flush()
+
+    def problem(self, problem: Problem) -> None:
+        """One line that stays."""
+        text = self._redactor.redact(problem_line(problem))
+        label = "" if problem.severity == "error" else f"{problem.severity}: "
+        self._line(paint(f"{label}{text}", problem.severity, self.coloured))
+
+    def hide(self, texts: Iterable[str]) -> None:
+        """Takes these out of everything shown from now on."""
+        self._redactor.add(texts)
+
+    def output(self, title: str, lines: Iterable[str]) -> None:
+        """Another program's output, indented under its title."""
+        shown = [self._redactor.redact(one_line(line)) for line in lines]
+        self._line("\n".join([f"{one_line(title)}:", *(f"  {line}" for line in shown)]))
+
+    def clear(self) -> None:
+        """Takes the moving line away."""
+        if self.live:
+            with self._lock:
+                self._stream.write("\r\033[K")
+                self._stream.flush()
+
+    def redact(self, text: str) -> str:
+        """The text without secrets."""
+        return self._redactor.redact(text)
+
+    def _line(self, text: str) -> None:
+        with self._lock:
+            self._stream.write(f"{chr(13)}{chr(27)}[K{text}\n" if self.live else f"{text}\n")
+            self._stream.flush()
+
+
+def paint(text: str, name: str, coloured: bool) -> str:
+    """The text in the colour of a severity or status."""
+    return f"\033[{_COLOURS[name]}m{text}\033[0m" if coloured and name in _COLOURS else text
+
+
+def report_text(report: Report, *, coloured: bool = False) -> str:
+    """The outcome of a run for standard output."""
+    if not report.apps:
+        return _ending(report)
+    rows = [
+        ("app", "status", "size", "region", "secrets", "seconds", "url"),
+        *(_row(app) for app in report.apps),
+    ]
+    lines = table(rows)
+    painted = [paint(line, app.status, coloured) for line, app in zip(lines[1:], report.apps, strict=True)]
+    return "\n".join([lines[0], *painted, "", _ending(report)])
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines with aligned columns; columns that are empty in every row but the first are left out."""
+    kept = [index for index in range(len(rows[0])) if any(row[index] for row in rows[1:])]
+    widths = {index: max(len(row[index]) for row in rows) for index in kept}
+    return ["  ".join(row[index].ljust(widths[index]) for index in kept).rstrip() for row in rows]
+
+
+def _row(app: AppReport) -> tuple[str, ...]:
+    secrets = [f"+{len(app.secrets_set)}"] if app.secrets_set else []
+    secrets += [f"-{len(app.secrets_removed)}"] if app.secrets_removed else []
+    seconds = f"{app.seconds:.1f}" if app.seconds else ""
+    return (app.app, app.status, app.size, app.region, " ".join(secrets), seconds, app.url)
+
+
+def _ending(report: Report) -> str:
+    """The last line: what it comes to."""
+    where = f"{report.environment}{' (rehearsed: nothing was deployed to Fly)' if report.rehearsed else ''}"
+    if report.command == "validate":
+        warnings = sum(problem.severity == "warning" for problem in report.problems)
+        return f"valid{f', with {warnings} warnings' if warnings > 1 else ', with 1 warning' if warnings else ''}"
+    if report.command == "generate":
+        return f"{where}: {len(report.apps)} in {report.artefacts}"
+    counts = [
+        f"{number} {status}"
+        for status in ("created", "deployed", "unchanged", "failed", "skipped", "destroyed")
+        if (number := len(report.named(status)))
+    ]
+    would = "would be: " if report.dry_run else ""
+    return f"{where}: {would}{', '.join(counts) or 'nothing to do'}"
