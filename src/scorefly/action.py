@@ -37,7 +37,7 @@ def main(environ: Mapping[str, str]) -> int:
     except (KeyboardInterrupt, Terminated) as stopped:
         progress.problem(Problem("the run was interrupted", "run it again: it converges", severity="warning"))
         return 143 if isinstance(stopped, Terminated) else 130
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a fault ends in words, not in a traceback
         problem = Problem(f"scorefly has a fault: {type(error).__name__}: {error}", "this is worth an issue")
         progress.problem(problem)
         if context.debug:

@@ -40,7 +40,7 @@ class Face:
 class Commands(click.Group):
     """Shows commands in the order in which a newcomer meets them."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """In the order of definition."""
         return list(self.commands)
 
@@ -306,7 +306,7 @@ def main() -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
-    except Exception as error:
+    except Exception as error:  # a fault ends in words, not in a traceback
         if "--debug" in sys.argv:
             raise
         click.echo(f"scorefly has a fault: {type(error).__name__}: {error} (--debug shows where)", err=True)

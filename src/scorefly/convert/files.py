@@ -44,7 +44,7 @@ def convert_files(conversion: Conversion, image: str | Build) -> Files:
             conversion.wrong(f"file {file.target!r} and {what} are at one path", "move one of them", place)
             continue
         seen[target] = file.target
-        content = _content(conversion, file, place)
+        content = _content(conversion, file)
         if content is not None:
             _add(files, conversion, image, target, content)
     return files
@@ -64,7 +64,7 @@ def _target(conversion: Conversion, file: ContainerFile, place: Place) -> str | 
     return os.path.normpath(file.target).replace("//", "/")
 
 
-def _content(conversion: Conversion, file: ContainerFile, place: Place) -> bytes | Secret | None:
+def _content(conversion: Conversion, file: ContainerFile) -> bytes | Secret | None:
     if file.binary_content is not None:
         try:
             return b64decode(file.binary_content, validate=True)

@@ -100,8 +100,8 @@ def _files(reading: _Reading, given: Tree) -> Tree:
         reading.wrong("files is no list of mappings", "write `- {guest_path: …, raw_value: …}` lines")
         return []
     files: list[Tree] = []
-    for index, entry in enumerate(given):
-        entry = dict(entry) if isinstance(entry, dict) else {}
+    for index, written in enumerate(given):
+        entry = dict(written) if isinstance(written, dict) else {}
         value = entry.get("raw_value")
         if isinstance(value, Secret):
             secret = f"FILE_{index}"

@@ -97,7 +97,7 @@ def _port_of(conversion: Conversion, route: Route, place: Place) -> int | None:
         targets = [each.target_port for each in ports.values()]
         if route.port not in targets:
             conversion.warn(
-                f"route {route.name!r} leads to {route.port}, which is no service port: it is taken for the container's",
+                f"route {route.name!r} leads to {route.port}, no service port: taken for the container's own",
                 "add it to service.ports",
                 place,
             )

@@ -201,7 +201,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "unused-secrets",
         "choice",
-        "What is removed after a deploy: managed (set by scorefly before, no longer wanted), all (anything not wanted), keep.",
+        "Removed after a deploy: managed (set by scorefly, no longer wanted), all (anything not wanted), keep (none).",
         "managed",
         choices=("managed", "all", "keep"),
         commands=("deploy", "preview", "cleanup", "remove-unused-secrets"),

@@ -81,8 +81,9 @@ class MachinesDeployer:
                 raise self._unhealthy(now, [f"{check.name} is {check.status}: {check.output}" for check in waiting])
 
     def _unhealthy(self, machine: MachineView, checks: Sequence[str]) -> OutsideError:
+        late = f"Machine {machine.id} of {machine.app} was not healthy within {self.wait_timeout:.0f} s"
         return failed(
-            f"Machine {machine.id} of {machine.app} was not healthy within {self.wait_timeout:.0f} s: {'; '.join(checks)}",
+            f"{late}: {'; '.join(checks)}",
             "look at its log with `fly logs`, or give it more time with wait-timeout",
         )
 

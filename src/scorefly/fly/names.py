@@ -13,7 +13,7 @@ _SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 def app_name_problem(name: str) -> str | None:
-    """Lower-case letters, digits and dashes, at most 63 (the API: "may only contain numbers, lowercase letters and dashes")."""
+    """Lower-case letters, digits and dashes (the API's own words), at most 63: it is a DNS label."""
     if len(name) > MAX_APP_NAME:
         return f"app name {name!r} has {len(name)} characters, and Fly takes {MAX_APP_NAME}"
     if not _APP.fullmatch(name):

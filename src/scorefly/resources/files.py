@@ -13,7 +13,7 @@ from scorefly.resources.provisioner import Provisioner, Spec
 from scorefly.resources.static import StaticProvisioner
 from scorefly.resources.template import TemplateProvisioner
 from scorefly.score.document import AnyDocument, parse_any
-from scorefly.values import Plain
+from scorefly.values import Plain, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,9 +187,9 @@ _MAKERS: Mapping[str, Callable[[Spec, Mapping[str, Plain], AnyDocument, int], Pr
 }
 
 
-def _part(entry: Mapping[str, Plain], key: str) -> dict[str, Plain]:
+def _part(entry: Mapping[str, Plain], key: str) -> dict[str, Tree]:
     value = entry.get(key)
-    return value if isinstance(value, dict) else {}
+    return cast("dict[str, Tree]", value) if isinstance(value, dict) else {}
 
 
 def _template_problems(provisioners: Sequence[Provisioner]) -> list[Problem]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scorefly.resources.provisioner import Provisioned, Request, Spec, Surroundings
-from scorefly.values import Plain, conceal
+from scorefly.values import Tree, conceal
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +14,8 @@ class StaticProvisioner:
     """Gives the same `outputs`, and `secrets` as secret ones, to every resource it matches."""
 
     spec: Spec
-    outputs: Mapping[str, Plain] = field(default_factory=dict)
-    secrets: Mapping[str, Plain] = field(default_factory=dict)
+    outputs: Mapping[str, Tree] = field(default_factory=dict)
+    secrets: Mapping[str, Tree] = field(default_factory=dict)
 
     def provision(self, request: Request, surroundings: Surroundings) -> Provisioned:  # noqa: ARG002
         """The outputs as they are written."""

@@ -42,7 +42,7 @@ def _tree_digest(folder: Path, settings: Settings) -> str:
             path = Path(parent, name)
             digest.update(f"{path.relative_to(folder).as_posix()}\0{path.lstat().st_mode:o}\0".encode())
             if path.is_symlink():
-                digest.update(os.readlink(path).encode())
+                digest.update(str(path.readlink()).encode())
             elif path.is_file():
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

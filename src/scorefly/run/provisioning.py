@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from scorefly.problems import InputError, Problem
@@ -67,7 +67,7 @@ def provision(
             continue
         progress.hide(secret_texts(dict(given.outputs)))
         progress.hide(secret_texts(dict(given.state)))
-        keeper.change(lambda state, n=node, g=given, r=request, p=provisioner: _remember(state, n, r, g, p))
+        keeper.change(_remembering(node, request, given, provisioner))
         resolution.outputs[node.uid] = given.outputs
         resolution.params[node.uid] = params
         resolution.apps[node.uid] = given.apps
@@ -146,13 +146,9 @@ def _check(node: ResourceNode, provisioner: Provisioner, given: Provisioned) -> 
         )
 
 
-def _remember(
-    state: EnvironmentState,
-    node: ResourceNode,
-    request: Request,
-    given: Provisioned,
-    provisioner: Provisioner,
-) -> EnvironmentState:
+def _remembering(
+    node: ResourceNode, request: Request, given: Provisioned, provisioner: Provisioner
+) -> Callable[[EnvironmentState], EnvironmentState]:
     remembered = ResourceState(
         uid=node.uid,
         guid=request.guid,
@@ -167,4 +163,4 @@ def _remember(
         random=dict(given.random),
         apps=tuple(app.name for app in given.apps),
     )
-    return replace(state.with_resource(remembered), shared={**state.shared, **given.shared})
+    return lambda state: replace(state.with_resource(remembered), shared={**state.shared, **given.shared})

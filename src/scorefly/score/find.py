@@ -41,7 +41,7 @@ def find_score_files(workspace: Path, patterns: Sequence[str]) -> tuple[tuple[Pu
 def _matches(workspace: Path, pattern: str) -> tuple[set[PurePosixPath], Problem | None]:
     place = option_place("score-files")
     relative = os.path.relpath(workspace / pattern, workspace)
-    if relative.split(os.sep)[0] == "..":
+    if Path(relative).parts[:1] == ("..",):
         return set(), Problem(f"{pattern!r} is outside the workspace", "give a path inside it", place)
     path = workspace / relative
     if path.is_dir():

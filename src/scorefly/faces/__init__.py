@@ -1,0 +1,1 @@
+"""What a user sees and says: options, progress, outputs, summaries."""
