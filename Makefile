@@ -1,0 +1,55 @@
+# One word a task; each sets up what it needs.
+SHELL := /bin/bash
+VENV := .venv
+PYTHON := $(shell for v in 3.14 3.13 3.12 3.11; do command -v python$$v && break; done || command -v python3)
+BIN := $(VENV)/bin
+RUN := $(VENV)/.run-stamp
+DEV := $(VENV)/.dev-stamp
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+
+.PHONY: try test lint fmt bench lock clean
+
+try: $(RUN)
+	@echo '$$ cd examples/try && scorefly deploy --rehearse'
+	@cd examples/try && ../../$(BIN)/scorefly deploy --rehearse
+
+test: lint
+	@rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest -q -n auto --dist loadfile
+	@$(BIN)/coverage combine -q && $(BIN)/coverage report
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+fmt: $(DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(DEV)
+	@$(BIN)/python benchmarks/bench.py
+
+lock: $(DEV)
+	$(PIP) install uv
+	$(BIN)/python requirements/lock.py
+
+clean:
+	rm -rf $(VENV) dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf examples/*/.scorefly/{out,state,rehearsal}
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo 'scorefly needs Python 3.11 or newer'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo 'Python has no venv: on Debian `apt-get install python3-venv`'; exit 1; }
+
+$(RUN): $(VENV)/bin/python pyproject.toml requirements/runtime.txt requirements/build.txt
+	@echo 'Installing scorefly into $(VENV) …'
+	@$(PIP) install --require-hashes --no-deps -r requirements/runtime.txt -r requirements/build.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): $(RUN) requirements/develop.txt
+	@echo 'Installing what tests and checks need …'
+	@$(PIP) install --require-hashes --no-deps -r requirements/develop.txt
+	@touch $@
