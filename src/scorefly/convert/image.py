@@ -35,7 +35,8 @@ def _build(conversion: Conversion) -> Build:
     folder = conversion.workload.file.parent
     dockerfile = folder / "Dockerfile"
     if not (conversion.target.workspace / dockerfile).is_file():
-        conversion.wrong(
+        tell = conversion.warn if conversion.target.trial else conversion.wrong
+        tell(
             f"the image is `.`, and there is no {dockerfile} to build",
             f"add it, or say which image with images: {conversion.workload.name}=REFERENCE",
             conversion.place("image"),

@@ -18,7 +18,8 @@ class Target:
     """The Fly app a workload becomes.
 
     `images` are references by `workload` or `workload.container`, `default_image` is for all others whose
-    image is `.`. `artefact` is the app's artefact folder, relative to `workspace`.
+    image is `.`. `artefact` is the app's artefact folder, relative to `workspace`. In a `trial`, which only checks, what
+    may still be given later is no error.
     """
 
     workspace: Path
@@ -28,6 +29,7 @@ class Target:
     images: Mapping[str, str] = field(default_factory=dict)
     default_image: str = ""
     unsupported: Literal["error", "warn"] = "error"
+    trial: bool = False
 
 
 @dataclass(slots=True)

@@ -110,7 +110,7 @@ def _ending(report: Report) -> str:
         warnings = sum(problem.severity == "warning" for problem in report.problems)
         return f"valid{f', with {warnings} warnings' if warnings > 1 else ', with 1 warning' if warnings else ''}"
     if report.command == "generate":
-        return f"{where}: {len(report.apps)} in {report.artefacts}"
+        return f"{report.environment}: {len(report.apps)} in {report.artefacts}"
     counts = [
         f"{number} {status}"
         for status in ("created", "deployed", "unchanged", "failed", "skipped", "destroyed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 # The order in which people read a fly.toml; what is not named comes behind, by name.
@@ -26,11 +26,43 @@ _ORDER = (
 
 def dump(config: Mapping[str, Any], header: str = "") -> str:
     """The TOML text, behind a comment of one line."""
-    import tomli_w
-
     ordered = {key: config[key] for key in _ORDER if key in config}
     ordered |= {key: config[key] for key in sorted(config) if key not in ordered}
     if isinstance(ordered.get("env"), Mapping):
         ordered["env"] = dict(sorted(ordered["env"].items()))
     comment = f"# {header}\n" if header else ""
-    return comment + tomli_w.dumps(ordered)
+    return comment + "\n".join(_blocks(ordered, ""))
+
+
+def _blocks(table: Mapping[str, Any], path: str) -> Iterator[str]:
+    """A table's own values, then its tables and lists of tables under headers, as fly.toml files are written.
+
+    tomli-w writes values and keys; left to itself it would put short tables into one line.
+    """
+    import tomli_w
+
+    values = {key: value for key, value in table.items() if not _is_table(value) and not _is_list_of_tables(value)}
+    if values:
+        yield tomli_w.dumps(values)
+    for key, value in table.items():
+        name = path + tomli_w.dumps({key: 0}).removesuffix(" = 0\n")
+        if _is_table(value):
+            yield from _headed(f"[{name}]\n", value, name)
+        elif _is_list_of_tables(value):
+            for each in value:
+                yield from _headed(f"[[{name}]]\n", each, name)
+
+
+def _headed(header: str, table: Mapping[str, Any], name: str) -> Iterator[str]:
+    blocks = list(_blocks(table, f"{name}."))
+    own_values = bool(blocks) and not blocks[0].startswith("[")
+    yield header + (blocks.pop(0) if own_values else "")
+    yield from blocks
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_list_of_tables(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, Mapping) for each in value)

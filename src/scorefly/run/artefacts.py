@@ -26,7 +26,7 @@ def working_folder(settings: Settings, app: App) -> Path:
 
 def fly_toml(app: App) -> str:
     """The text of the app's fly.toml, the same bytes for the same app."""
-    return dump(app.config, f"Written by scorefly from {app.owner}. Change the Score file, not this.")
+    return dump(app.config, f"scorefly wrote this for {app.owner}: change the Score file instead.")
 
 
 def write_artefact(settings: Settings, app: App) -> Path:

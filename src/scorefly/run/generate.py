@@ -82,9 +82,11 @@ def want(
     # An error upstream would come again as an unknown output of everything that reads it.
     for workload in loaded.workloads:
         if not _depends_on_failure(workload, loaded, resolution):
-            apps += _workload_app(settings, workload, loaded, resolution, problems)
+            apps += _workload_app(settings, workload, loaded, resolution, problems, trial=trial)
     problems += _name_clashes(apps, loaded)
     problems = list(dict.fromkeys(problems))
+    for app in apps:
+        progress.hide(str(secret.value) for secret in app.secrets.values())
     raise_errors(problems)
     for problem in problems:
         progress.problem(problem)
@@ -130,7 +132,13 @@ def _resource_apps(settings: Settings, loaded: Loaded, resolution: Resolution, p
 
 
 def _workload_app(
-    settings: Settings, workload: Workload, loaded: Loaded, resolution: Resolution, problems: list[Problem]
+    settings: Settings,
+    workload: Workload,
+    loaded: Loaded,
+    resolution: Resolution,
+    problems: list[Problem],
+    *,
+    trial: bool,
 ) -> list[App]:
     name = settings.app_name(workload.name)
     target = Target(
@@ -141,6 +149,7 @@ def _workload_app(
         default_image=settings.images.default,
         unsupported="warn" if settings.unsupported == "warn" else "error",
         artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
+        trial=trial,
     )
     uids = loaded.graph.uids_of(workload)
     routes = [_route(resource, resolution.params[uid]) for resource, uid in uids.items() if _is_route(loaded, uid)]
