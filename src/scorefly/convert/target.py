@@ -63,7 +63,8 @@ class Conversion:
         if self.target.unsupported == "warn":
             self.warn(f"{message}; it is left out", "", place)
         else:
-            self.wrong(message, hint or "`unsupported: warn` goes on without it", place)
+            go_on = "`unsupported: warn` goes on without it"
+            self.wrong(message, f"{hint}; {go_on}" if hint else go_on, place)
 
     def substitute(self, text: str, place: Place) -> Text | None:
         """The text with its placeholders replaced, or None with a problem."""

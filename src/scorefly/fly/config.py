@@ -56,7 +56,10 @@ def _blocks(table: Mapping[str, Any], path: str) -> Iterator[str]:
 def _headed(header: str, table: Mapping[str, Any], name: str) -> Iterator[str]:
     blocks = list(_blocks(table, f"{name}."))
     own_values = bool(blocks) and not blocks[0].startswith("[")
-    yield header + (blocks.pop(0) if own_values else "")
+    if own_values:
+        yield header + blocks.pop(0)
+    elif header.startswith("[[") or not blocks:
+        yield header
     yield from blocks
 
 
