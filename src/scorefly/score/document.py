@@ -22,6 +22,7 @@ Path = tuple[str | int, ...]
 MAX_BYTES = 1 << 20
 MAX_NODES = 100_000  # counted after aliases are followed
 MAX_DEPTH = 100
+_SIGNS_OF_DEPTH = 2000
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = "scorefly:plain"  # a scalar without quotes or tag, whose type the core schema decides
@@ -106,6 +107,7 @@ def parse_any(text: str | bytes, file: str) -> AnyDocument:
     """The one document in a YAML text, whatever its top is. Raises InputError."""
     decoded = _decode(text, file)
     try:
+        _refuse_depth(decoded, file)
         loader = _Loader(decoded)
         try:
             node = loader.get_single_node()
@@ -133,6 +135,24 @@ def _decode(text: str | bytes, file: str) -> str:
         line = text.count(b"\n", 0, error.start) + 1
         column = error.start - (text.rfind(b"\n", 0, error.start) + 1) + 1
         raise InputError(Problem("the file is not UTF-8 here", "save it as UTF-8", Place(file, line, column))) from None
+
+
+def _refuse_depth(text: str, file: str) -> None:
+    """Stops before libyaml's composer, which calls itself for every level, has used up the stack.
+
+    A level costs a sign, so a text with few of them is shallow; only others are read twice.
+    """
+    if sum(map(text.count, "[{-?:")) < _SIGNS_OF_DEPTH:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                mark = event.start_mark
+                raise InputError(_too_deep(Place(file, mark.line + 1, mark.column + 1)))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _yaml_problem(error: yaml.YAMLError, file: str) -> Problem:

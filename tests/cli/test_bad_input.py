@@ -1,0 +1,222 @@
+"""Every input a user can get wrong: exit 2, a place, words, and nothing changed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from workspaces import Workspace
+
+HEAD = "apiVersion: score.dev/v1b1\nmetadata: {name: web}\ncontainers:\n  main:\n    image: nginx\n"
+PROVISIONERS = ".scorefly/x.provisioners.yaml"
+
+# name, files, arguments, where the first problem is, and words of it
+CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
+    ("no yaml", {"score.yaml": "a: [1\n"}, (), "score.yaml:2:1", "no valid YAML"),
+    ("a tab", {"score.yaml": "a:\n\tb: 1\n"}, (), "score.yaml:2:1", "no valid YAML"),
+    ("a list", {"score.yaml": "- a\n"}, (), "score.yaml:1:1", "a mapping is wanted"),
+    ("empty", {"score.yaml": ""}, (), "score.yaml:1:1", "a mapping is wanted"),
+    ("two documents", {"score.yaml": HEAD + "---\na: 1\n"}, (), "score.yaml:6:1", "a second document"),
+    ("a key twice", {"score.yaml": HEAD + "metadata: {name: x}\n"}, (), "score.yaml:6:1", "is here twice, first in line 2"),
+    ("an object", {"score.yaml": "a: !!python/object:os.system x\n"}, (), "score.yaml:1:4", "tag"),
+    ("deep nesting", {"score.yaml": "a: " + "[" * 5000 + "]" * 5000}, (), "score.yaml:1:", "nested deeper"),
+    ("a wrong type", {"score.yaml": HEAD.replace("image: nginx", "image: 5")}, (), "score.yaml:5:5", "has to be a text"),
+    ("an unknown key", {"score.yaml": HEAD + "    imagee: x\n"}, (), "score.yaml:6:5", "did you mean 'image'?"),
+    ("no image", {"score.yaml": HEAD.replace("    image: nginx\n", "    args: []\n")}, (), "score.yaml:4:3", "image is missing"),
+    ("a bad name", {"score.yaml": HEAD.replace("name: web", 'name: "web\\n"')}, (), "score.yaml:2:12", "cannot be"),
+    ("a foreign digit", {"score.yaml": HEAD + '    resources: {limits: {cpu: "٣"}}\n'}, (), "score.yaml:6:26", "whole or fractional"),
+    (
+        "an unknown resource",
+        {"score.yaml": HEAD + '    variables: {A: "${resources.nope.x}"}\n'},
+        (),
+        "score.yaml:6:17",
+        "no resource is called 'nope'",
+    ),
+    (
+        "an unknown output",
+        {"score.yaml": HEAD + '    variables: {A: "${resources.name.hots}"}\nresources: {name: {type: dns}}\n'},
+        (),
+        "score.yaml:6:17",
+        "did you mean 'host'?",
+    ),
+    (
+        "an unknown root",
+        {"score.yaml": HEAD + '    variables: {A: "${resource.x}"}\n'},
+        (),
+        "score.yaml:6:17",
+        "did you mean 'resources'?",
+    ),
+    (
+        "unknown metadata",
+        {"score.yaml": HEAD + '    variables: {A: "${metadata.nme}"}\n'},
+        (),
+        "score.yaml:6:17",
+        "there is no 'metadata.nme'",
+    ),
+    (
+        "a cycle",
+        {
+            "score.yaml": HEAD + "resources:\n"
+            '  one: {type: volume, params: {name: "${resources.two.source}"}}\n'
+            '  two: {type: volume, params: {name: "${resources.one.source}"}}\n'
+        },
+        (),
+        "score.yaml:7:3",
+        "volume.default#web.one -> volume.default#web.two -> volume.default#web.one",
+    ),
+    ("one name twice", {"a.score.yaml": HEAD, "b.score.yaml": HEAD}, (), "b.score.yaml:2:12", "already, at a.score.yaml:2:12"),
+    ("no provisioner", {"score.yaml": HEAD + "resources: {x1: {type: nope}}\n"}, (), "score.yaml:6:13", "no provisioner"),
+    (
+        "params that differ",
+        {
+            "a.score.yaml": HEAD + "resources: {db: {type: volume, id: one, params: {size_gb: 1}}}\n",
+            "b.score.yaml": HEAD.replace("web", "zwei") + "resources: {db: {type: volume, id: one, params: {size_gb: 2}}}\n",
+        },
+        (),
+        "b.score.yaml:6:41",
+        "params differ from those at",
+    ),
+    ("a long app name", {"score.yaml": HEAD}, ("--app-prefix", "x" * 61), "score.yaml:2:12", "has 64 characters"),
+    ("a bad prefix", {"score.yaml": HEAD}, ("--app-prefix", "A_"), "--app-prefix:1:1", "lower-case"),
+    ("a source outside", {"score.yaml": HEAD + "    files: {/x: {source: ../x}}\n"}, (), "score.yaml:6:18", "outside the workspace"),
+    ("an absolute source", {"score.yaml": HEAD + "    files: {/x: {source: /etc/passwd}}\n"}, (), "score.yaml:6:18", "no relative path"),
+    ("no such source", {"score.yaml": HEAD + "    files: {/x: {source: x}}\n"}, (), "score.yaml:6:18", "there is no file"),
+    ("a relative target", {"score.yaml": HEAD + "    files: {x: {content: y}}\n"}, (), "score.yaml:6:13", "cannot be mounted"),
+    ("no base64", {"score.yaml": HEAD + "    files: {/x: {binaryContent: '?'}}\n"}, (), "score.yaml:6:18", "no base64"),
+    (
+        "a placeholder in a source",
+        {"score.yaml": HEAD + "    files: {/x: {source: x}}\n", "x": "one\n  ${resources.a.b}\n"},
+        (),
+        "x:2:3",
+        "no resource is called 'a'",
+    ),
+    ("a volume's name", {"score.yaml": HEAD + "    volumes: {/x: {source: My-Data}}\n"}, (), "score.yaml:6:15", "'my_data'"),
+    (
+        "two volumes",
+        {"score.yaml": HEAD + "    volumes: {/x: {source: x}, /y: {source: y}}\n"},
+        (),
+        "score.yaml:6:32",
+        "one volume at most",
+    ),
+    ("a bad image", {"score.yaml": HEAD.replace("nginx", "Nginx latest")}, (), "score.yaml:5:5", "no image reference"),
+    ("no image to build", {"score.yaml": HEAD.replace("nginx", ".")}, (), "score.yaml:5:5", "there is no Dockerfile"),
+    ("two containers", {"score.yaml": HEAD + "  two: {image: x}\n"}, (), "score.yaml:3:1", "several containers"),
+    (
+        "too large",
+        {"score.yaml": HEAD + "    resources: {requests: {memory: 1Ti}}\n"},
+        (),
+        "score.yaml:6:5",
+        "the largest Machine is performance-16x",
+    ),
+    ("an unknown scheme", {"score.yaml": HEAD, PROVISIONERS: "- {uri: ftp://x, type: y}\n"}, (), f"{PROVISIONERS}:1:4", "unknown scheme"),
+    (
+        "an unknown provisioner key",
+        {"score.yaml": HEAD, PROVISIONERS: "- {uri: static://x, type: y, output: {}}\n"},
+        (),
+        f"{PROVISIONERS}:1:30",
+        "did you mean 'outputs'?",
+    ),
+    (
+        "a bad template",
+        {"score.yaml": HEAD + "resources: {x1: {type: y1}}\n", PROVISIONERS: '- {uri: template://x, type: y1, outputs: {a: "{{ b }}"}}\n'},
+        (),
+        f"{PROVISIONERS}:1:43",
+        "'b' is not there",
+    ),
+    (
+        "an output that was promised",
+        {"score.yaml": HEAD + "resources: {x1: {type: y1}}\n", PROVISIONERS: "- {uri: static://x, type: y1, expected_outputs: [a]}\n"},
+        (),
+        f"{PROVISIONERS}:1:3",
+        "no output a",
+    ),
+    ("no such provisioner file", {"score.yaml": HEAD}, ("--provisioners", "x.yaml"), "--provisioners:1:1", "there is no provisioner file"),
+    (
+        "an unknown workload",
+        {"score.yaml": HEAD + "resources: {x1: {type: service, params: {workload: nope}}}\n"},
+        (),
+        "score.yaml:6:13",
+        "no workload is called 'nope'; there are: web",
+    ),
+    (
+        "a missing GitHub secret",
+        {"score.yaml": HEAD + "resources: {x1: {type: secret, params: {name: NOPE}}}\n"},
+        (),
+        "score.yaml:6:13",
+        "no GitHub secret is called 'NOPE'",
+    ),
+    ("a route to nowhere", {"score.yaml": HEAD + "resources: {x1: {type: route, params: {port: web}}}\n"}, (), "score.yaml:6:40", "'web'"),
+    ("secrets that are no object", {"score.yaml": HEAD}, ("--secrets", "[1]"), "--secrets:1:1", "no JSON object"),
+    ("secrets that are no JSON", {"score.yaml": HEAD}, ("--secrets", '{"A":\n tr0ub4dor'), "--secrets:2:2", "is no JSON"),
+    ("a bad choice", {"score.yaml": HEAD}, ("--unsupported", "wran"), "--unsupported:1:1", "did you mean 'warn'?"),
+    ("a bad number", {"score.yaml": HEAD}, ("--max-parallel", "many"), "--max-parallel:1:1", "whole number"),
+    ("a bad time", {"score.yaml": HEAD}, ("--wait-timeout", "soon"), "--wait-timeout:1:1", "duration"),
+    ("a bad truth", {"score.yaml": HEAD}, ("--force=perhaps",), "--force:1:1", "true or false"),
+    ("a bad environment", {"score.yaml": HEAD}, ("--environment", "../x"), "--environment:1:1", "letters"),
+    ("a bad region", {"score.yaml": HEAD}, ("--region", "Amsterdam"), "--region:1:1", "three letters"),
+    ("an unknown option", {"score.yaml": HEAD}, ("--nope",), "--nope:1:1", "No such option"),
+    ("no such file", {"score.yaml": HEAD}, ("nope.yaml",), "--score-files:1:1", "there is no Score file 'nope.yaml'"),
+    ("no file at all", {"x.yaml": HEAD}, (), "--score-files:1:1", "scorefly init"),
+    ("no such project file", {"score.yaml": HEAD}, ("--config", "x.yaml"), "--config:1:1", "no project file"),
+    ("an unknown project key", {"score.yaml": HEAD, "scorefly.yaml": "regoin: ams\n"}, (), "scorefly.yaml:1:1", "did you mean 'region'?"),
+    ("a secret in a file", {"score.yaml": HEAD, "scorefly.yaml": "fly-api-token: x\n"}, (), "scorefly.yaml:1:1", "does not belong"),
+    ("an override of nothing", {"score.yaml": HEAD}, ("--override-property", "x"), "--override-property:1:1", "has no `=`"),
+    (
+        "an index that is not there",
+        {"score.yaml": HEAD},
+        ("--override-property", "containers.main.image.x=1"),
+        "--override-property:1:1",
+        "no mapping and no list",
+    ),
+    (
+        "an override that breaks the schema",
+        {"score.yaml": HEAD},
+        ("--override-property", "containers.main.image=[1]"),
+        "--override-property:1:1",
+        "has to be a text",
+    ),
+    ("a bad key", {"score.yaml": HEAD}, ("--state-key", "tr0ub4dor"), "--state-key:1:1", "key 1 is no Fernet key"),
+]
+
+
+@pytest.mark.parametrize(("files", "arguments", "place", "words"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_it_ends_with_a_place_and_changes_nothing(
+    workspace: Workspace, files: dict[str, str], arguments: tuple[str, ...], place: str, words: str
+) -> None:
+    for name, text in files.items():
+        path = workspace.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    before = workspace.tree()
+    result = workspace.run("generate", "--rehearse", *arguments)
+    assert result.code == 2, result
+    assert result.problems, result.err
+    assert result.problems[0].startswith(place), result.err
+    assert words in result.problems[0]
+    assert "Traceback" not in result.err
+    assert "tr0ub4dor" not in result.err + result.out
+    assert {name: text for name, text in workspace.tree().items() if not name.endswith(".lock")} == before
+
+
+def test_all_problems_of_all_files_come_in_one_run(workspace: Workspace) -> None:
+    workspace.write("a.score.yaml", HEAD + "    nope: 1\n    nada: 2\n")
+    workspace.write("b.score.yaml", "x: [\n")
+    workspace.write(PROVISIONERS, "- {uri: nope://x, type: y}\n")
+    found = [re.split(r":(?=\d)", line)[0] for line in workspace.run("validate").problems]
+    assert found == ["a.score.yaml", "a.score.yaml", "b.score.yaml", PROVISIONERS]
+
+
+def test_what_fly_cannot_give_may_pass_with_a_warning(workspace: Workspace) -> None:
+    workspace.write("score.yaml", HEAD + "    volumes: {/x: {source: x, readOnly: true}}\n")
+    assert workspace.run("generate").code == 2
+    result = workspace.run("generate", "--unsupported", "warn")
+    assert result.code == 0
+    assert "warning: score.yaml:6:15: readOnly: Fly mounts volumes for reading and writing; it is left out" in result.err
+
+
+def test_a_fault_of_our_own_shows_no_traceback_unless_asked(workspace: Workspace) -> None:
+    workspace.write("score.yaml", HEAD)
+    (workspace.path / ".scorefly").write_text("a file where a folder must be")
+    result = workspace.run("generate")
+    assert result.code == 1
+    assert "Traceback" not in result.err
