@@ -1,0 +1,48 @@
+"""action.yml, the table of options and the contract say the same."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from workspaces import REPOSITORY, SHARED
+
+from scorefly.faces.options import OPTIONS
+from scorefly.faces.outputs import outputs
+from scorefly.run.report import Report
+
+
+@pytest.fixture(scope="module")
+def definition() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((REPOSITORY / "action.yml").read_text())
+    return found
+
+
+def test_every_option_is_an_input_with_its_help(definition: dict[str, Any]) -> None:
+    inputs = dict(definition["inputs"])
+    inputs.pop("command")
+    assert list(inputs) == [option.name for option in OPTIONS]
+    assert all(inputs[option.name]["description"].startswith(option.help) for option in OPTIONS)
+
+
+def test_defaults_stay_in_the_program_for_a_project_file_comes_before_them(definition: dict[str, Any]) -> None:
+    assert {name for name, each in definition["inputs"].items() if "default" in each} == {"github-token"}
+
+
+def test_every_output_is_defined(definition: dict[str, Any]) -> None:
+    assert list(definition["outputs"]) == list(outputs(Report("deploy", "production")))
+
+
+def test_the_contract_names_the_same_inputs_with_the_same_defaults() -> None:
+    contract = SHARED / "contract.md"
+    if not contract.is_file():
+        pytest.skip("the contract's page is not here")
+    table = contract.read_text().partition("## Inputs")[2].partition("## Outputs")[0]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| `")]
+    names = [name for row in rows for name in re.findall(r"`([\w-]+)`", row[1])]
+    assert sorted(names) == sorted(["command", *(option.name for option in OPTIONS)])
+    defaults = {re.findall(r"`([\w-]+)`", row[1])[0]: re.findall(r"`([^`]+)`", row[2]) for row in rows}
+    plain = [option for option in OPTIONS if option.default and option.name not in ("score-files", "org")]
+    assert {option.name: option.default for option in plain} == {option.name: defaults[option.name][0] for option in plain}

@@ -1,0 +1,135 @@
+"""A secret put through every path is found nowhere but in what Fly receives."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from workspaces import Workspace
+
+CANARY = "canary-8c1f3b7e5d"
+FORMS = (CANARY, b64encode(CANARY.encode()).decode(), CANARY.upper(), CANARY[::-1])
+
+PROVISIONERS = """\
+- uri: template://test/derived
+  type: derived
+  state: {kept: "{{ secrets.CANARY | reverse }}"}
+  outputs:
+    upper: "{{ params.from | upper }}"
+    again: "{{ state.kept }}"
+    looped: "{% for c in params.list %}{{ c }}{% endfor %}"
+  secrets: {straight: "{{ secrets.CANARY }}"}
+  apps:
+    side:
+      build: {image: "redis:7"}
+      env: {SIDE: "x-{{ secrets.CANARY }}"}
+      files: [{guest_path: /side, raw_value: "{{ params.from }}"}]
+- {uri: static://test/fixed, type: fixed, secrets: {value: canary-8c1f3b7e5d}}
+"""
+
+BODY = """\
+    variables:
+      STRAIGHT: ${resources.one.value}
+      INSIDE: a ${resources.one.value} b
+      UPPER: ${resources.derived.upper}
+      AGAIN: ${resources.derived.again}
+      LOOPED: ${resources.derived.looped}
+      FIXED: ${resources.fixed.value}
+      ENV: ${resources.env.CANARY}
+    files:
+      /etc/content: {content: "key=${resources.one.value}"}
+      /etc/source: {source: template.txt}
+resources:
+  one: {type: secret, params: {name: CANARY}}
+  env: {type: environment, params: {secrets: [CANARY]}}
+  fixed: {type: fixed}
+  derived: {type: derived, params: {from: "${resources.one.value}", list: ["${resources.one.value}"]}}
+"""
+
+
+@pytest.fixture
+def poisoned(workspace: Workspace) -> Workspace:
+    workspace.workload("web", BODY)
+    workspace.write("template.txt", "source ${resources.derived.straight}\n")
+    workspace.write(".scorefly/test.provisioners.yaml", PROVISIONERS)
+    return workspace
+
+
+def leaks(text: str) -> list[str]:
+    return [form for form in FORMS if form in text]
+
+
+def ours(workspace: Workspace) -> dict[str, bytes]:
+    """Every file scorefly wrote, but not the input that holds the canary by itself."""
+    return {name: text for name, text in workspace.tree().items() if "provisioners" not in name}
+
+
+@pytest.mark.parametrize("fate", ["nginx:1.27", "rehearsal.invalid/crashing:1"])
+def test_from_the_command_line(poisoned: Workspace, fate: str) -> None:
+    poisoned.workload("web", BODY, image=fate)
+    secrets = json.dumps({"CANARY": CANARY})
+    for command in (["validate"], ["generate", "--rehearse"], ["deploy", "--rehearse"], ["deploy", "--rehearse"], ["resources", "list", "--rehearse"]):
+        result = poisoned.run("--debug", *command, SCOREFLY_SECRETS=secrets)
+        assert leaks(result.out + result.err) == []
+    outputs = poisoned.run("resources", "outputs", "derived.default#web.derived", "--rehearse")
+    assert leaks(outputs.out) == []
+    assert {name: leaks(text.decode("latin-1")) for name, text in ours(poisoned).items() if leaks(text.decode("latin-1"))} == {}
+
+
+def test_from_the_action(poisoned: Workspace) -> None:
+    secrets = json.dumps({"CANARY": CANARY})
+    result = poisoned.action({"rehearse": "true", "secrets": secrets}, RUNNER_DEBUG="1")
+    assert result.code == 0, result.out
+    log = "\n".join(line for line in result.out.splitlines() if not line.startswith("::add-mask::"))
+    assert leaks(log + result.err + result.summary + json.dumps(result.outputs)) == []
+    assert {name for name, text in ours(poisoned).items() if leaks(text.decode("latin-1"))} == set()
+
+
+def test_it_does_reach_fly(poisoned: Workspace) -> None:
+    exported = poisoned.run("export-secrets", "--app", "web", SCOREFLY_SECRETS=json.dumps({"CANARY": CANARY})).out
+    names = {line.partition("=")[0] for line in exported.splitlines()}
+    assert {"STRAIGHT", "INSIDE", "UPPER", "AGAIN", "LOOPED", "FIXED", "ENV"} <= names
+    assert len(names) == 9
+    assert f"INSIDE='a {CANARY} b'" in exported
+
+
+def test_the_arguments_and_environment_of_flyctl_hold_no_secret_but_its_token(poisoned: Workspace, tmp_path: Path) -> None:
+    """flyctl is a stand-in that writes down how it was called; the API is the rehearsal."""
+    from scorefly.rehearsal.server import Rehearsal
+
+    log = tmp_path / "calls"
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    stand_in = folder / "flyctl"
+    stand_in.write_text(
+        "#!/usr/bin/env python3\n"
+        "import json, os, sys\n"
+        f"open({str(log)!r}, 'a').write(json.dumps([sys.argv, dict(os.environ)]) + '\\n')\n"
+        "if sys.argv[1] == 'version': print(json.dumps({'Version': '0.4.87'}))\n"
+        f"else: print('::error::{CANARY}')\n"
+    )
+    stand_in.chmod(0o755)
+    import os
+
+    with Rehearsal(None) as fly:
+        result = poisoned.run(
+            "deploy",
+            SCOREFLY_SECRETS=json.dumps({"CANARY": CANARY}),
+            FLY_API_TOKEN="fo1_token",
+            FLY_FLAPS_BASE_URL=fly.url,
+            GITHUB_TOKEN="ghs_token",
+            PATH=f"{folder}:{os.environ['PATH']}",
+        )
+        assert result.code == 0, result.err
+        assert fly.received_secrets("web")["STRAIGHT"] == CANARY
+    calls: list[tuple[list[str], dict[str, str]]] = [tuple(json.loads(line)) for line in log.read_text().splitlines()]
+    verbs = [arguments[1] for arguments, _ in calls]
+    assert verbs == ["version", "secrets", "deploy", "secrets", "deploy"]
+    assert leaks(result.out + result.err + log.read_text()) == []
+    environments: list[dict[str, Any]] = [environment for _, environment in calls]
+    assert all("ghs_token" not in json.dumps(each) for each in environments)
+    assert len({each["FLY_CONFIG_DIR"] for each in environments}) == 3
+    assert not any(Path(each["FLY_CONFIG_DIR"]).exists() for each in environments)
