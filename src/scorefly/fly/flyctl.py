@@ -154,7 +154,9 @@ class FlyctlDeployer:
         on_line: Callable[[str], None],
         stop: threading.Event,
     ) -> None:
-        process = subprocess.Popen(
+        ended = threading.Event()
+        lines: list[str] = []
+        with subprocess.Popen(
             command,
             cwd=folder,
             env=environment,
@@ -165,19 +167,17 @@ class FlyctlDeployer:
             text=True,
             encoding="utf-8",
             errors="replace",
-        )
-        ended = threading.Event()
-        watcher = threading.Thread(target=self._watch, args=(process, stop, ended), daemon=True)
-        watcher.start()
-        lines: list[str] = []
-        try:
-            for line in process.stdout or ():
-                lines.append(self._redacted(line.rstrip("\n")))
-                on_line(lines[-1])
-            code = process.wait()
-        finally:
-            ended.set()
-            watcher.join()
+        ) as process:
+            watcher = threading.Thread(target=self._watch, args=(process, stop, ended), daemon=True)
+            watcher.start()
+            try:
+                for line in process.stdout or ():
+                    lines.append(self._redacted(line.rstrip("\n")))
+                    on_line(lines[-1])
+                code = process.wait()
+            finally:
+                ended.set()
+                watcher.join()
         if code:
             raise explain(app.name, code, lines, stopped=stop.is_set())
 

@@ -201,7 +201,7 @@ def _org_machines(call: Call) -> tuple[int, Any]:
         if app["organization"]["slug"] == call.arguments[0]
         for machine in app["machines"].values()
     ]
-    start, limit = int(call.query.get("cursor") or 0), int(call.query.get("limit") or 100)
+    start, limit = int(call.query.get("cursor") or 0), min(int(call.query.get("limit") or 100), 100)
     page = found[start : start + limit]
     after = start + len(page)
     return 200, {"machines": page, "next_cursor": str(after) if after < len(found) else ""}

@@ -1,0 +1,110 @@
+"""What `make bench` prints: CPU time and memory of real runs, beside the floor that nothing can go under.
+
+The floor parses the same files with libyaml, checks them with jsonschema and writes as many TOML files, and
+nothing else. Figures are medians over runs in processes of their own; CPU time is user and system together.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+SCHEMA = Path(__file__).parents[1] / "src/scorefly/score/score-v1b1.schema.json"
+
+SCORE = """\
+apiVersion: score.dev/v1b1
+metadata:
+  name: workload-{number}
+service:
+  ports:
+    http: {{port: 8080, targetPort: 9000}}
+containers:
+  main:
+    image: registry.example/team/service:{number}
+    variables:
+      NAME: ${{metadata.name}}
+      HOST: ${{resources.dns.host}}
+      LEVEL: info
+    resources:
+      requests: {{cpu: 100m, memory: 64Mi}}
+      limits: {{memory: 256Mi}}
+    readinessProbe:
+      httpGet: {{path: /ready, port: 9000}}
+resources:
+  dns: {{type: dns}}
+  route:
+    type: route
+    params: {{host: "${{resources.dns.host}}", path: /, port: http}}
+"""
+
+FLOOR = """\
+import json, sys, tomli_w, yaml
+from pathlib import Path
+from jsonschema import Draft202012Validator
+validator = Draft202012Validator(json.loads(Path(sys.argv[1]).read_text()))
+for path in sorted(Path().glob("*.score.yaml")):
+    data = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+    assert validator.is_valid(data)
+    out = Path("floor", path.stem)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "fly.toml").write_text(tomli_w.dumps(data))
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One run: seconds of CPU, seconds on the wall, and MiB at most."""
+
+    cpu: float
+    wall: float
+    memory: float
+
+
+def run(command: list[str], folder: Path) -> Cost:
+    """Runs to the end, and says what it took."""
+    import time
+
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} ended with {status}")
+    return Cost(usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss / 1024)
+
+
+def median(command: list[str], folder: Path, times: int) -> Cost:
+    """The median of several runs, after one that warms the caches."""
+    run(command, folder)
+    costs = [run(command, folder) for _ in range(times)]
+    return Cost(*(statistics.median(getattr(cost, name) for cost in costs) for name in ("cpu", "wall", "memory")))
+
+
+def row(name: str, cost: Cost, target: str) -> None:
+    """One line of the table."""
+    print(f"{name:<34} {cost.cpu * 1000:8.0f} ms {cost.wall * 1000:8.0f} ms {cost.memory:7.0f} MiB   {target}")
+
+
+def main() -> None:
+    """Prints the table."""
+    scorefly = [str(Path(sys.executable).with_name("scorefly"))]
+    print(f"{'':<34} {'CPU':>11} {'wall':>11} {'memory':>11}   target")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        row("python -c pass", median([sys.executable, "-c", "pass"], folder, 10), "")
+        row("scorefly --version", median([*scorefly, "--version"], folder, 10), "40 ms")
+        (folder / "a.score.yaml").write_text(SCORE.format(number=1))
+        row("generate, 1 workload", median([*scorefly, "generate"], folder, 10), "200 ms")
+        for count, target in ((250, ""), (500, ""), (1000, "2500 ms, 150 MiB"), (2000, "grows linearly")):
+            for number in range(count):
+                (folder / f"w{number}.score.yaml").write_text(SCORE.format(number=number + 2))
+            row(f"generate, {count + 1} workloads", median([*scorefly, "generate"], folder, 3), target)
+            row("  its floor", median([sys.executable, "-c", FLOOR, str(SCHEMA)], folder, 3), "")
+
+
+if __name__ == "__main__":
+    main()
