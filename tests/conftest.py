@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
 from workspaces import Workspace
 
 settings.register_profile("scorefly", max_examples=80, deadline=None, derandomize=True)

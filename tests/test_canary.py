@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from workspaces import Workspace
 
 CANARY = "canary-8c1f3b7e5d"
@@ -71,12 +72,20 @@ def ours(workspace: Workspace) -> dict[str, bytes]:
 def test_from_the_command_line(poisoned: Workspace, fate: str) -> None:
     poisoned.workload("web", BODY, image=fate)
     secrets = json.dumps({"CANARY": CANARY})
-    for command in (["validate"], ["generate", "--rehearse"], ["deploy", "--rehearse"], ["deploy", "--rehearse"], ["resources", "list", "--rehearse"]):
+    for command in (
+        ["validate"],
+        ["generate", "--rehearse"],
+        ["deploy", "--rehearse"],
+        ["deploy", "--rehearse"],
+        ["resources", "list", "--rehearse"],
+    ):
         result = poisoned.run("--debug", *command, SCOREFLY_SECRETS=secrets)
         assert leaks(result.out + result.err) == []
     outputs = poisoned.run("resources", "outputs", "derived.default#web.derived", "--rehearse")
     assert leaks(outputs.out) == []
-    assert {name: leaks(text.decode("latin-1")) for name, text in ours(poisoned).items() if leaks(text.decode("latin-1"))} == {}
+    assert {
+        name: leaks(text.decode("latin-1")) for name, text in ours(poisoned).items() if leaks(text.decode("latin-1"))
+    } == {}
 
 
 def test_from_the_action(poisoned: Workspace) -> None:
@@ -96,7 +105,9 @@ def test_it_does_reach_fly(poisoned: Workspace) -> None:
     assert f"INSIDE='a {CANARY} b'" in exported
 
 
-def test_the_arguments_and_environment_of_flyctl_hold_no_secret_but_its_token(poisoned: Workspace, tmp_path: Path) -> None:
+def test_the_arguments_and_environment_of_flyctl_hold_no_secret_but_its_token(
+    poisoned: Workspace, tmp_path: Path
+) -> None:
     """flyctl is a stand-in that writes down how it was called; the API is the rehearsal."""
     from scorefly.rehearsal.server import Rehearsal
 

@@ -15,6 +15,7 @@ from typing import Any
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared"
 
+
 @dataclass(frozen=True)
 class Result:
     """One finished process."""
@@ -96,7 +97,13 @@ class Workspace:
         kept = ("PATH", "HOME", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COVERAGE_RUN")
         environment = {name: os.environ[name] for name in kept if name in os.environ}
         done = subprocess.run(
-            command, cwd=self.path, env={**environment, **variables}, capture_output=True, text=True, timeout=120, check=False
+            command,
+            cwd=self.path,
+            env={**environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)
 

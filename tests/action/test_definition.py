@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
-from workspaces import REPOSITORY, SHARED
 
 from scorefly.faces.options import OPTIONS
 from scorefly.faces.outputs import outputs
 from scorefly.run.report import Report
+from workspaces import REPOSITORY, SHARED
 
 
 @pytest.fixture(scope="module")
@@ -45,4 +45,6 @@ def test_the_contract_names_the_same_inputs_with_the_same_defaults() -> None:
     assert sorted(names) == sorted(["command", *(option.name for option in OPTIONS)])
     defaults = {re.findall(r"`([\w-]+)`", row[1])[0]: re.findall(r"`([^`]+)`", row[2]) for row in rows}
     plain = [option for option in OPTIONS if option.default and option.name not in ("score-files", "org")]
-    assert {option.name: option.default for option in plain} == {option.name: defaults[option.name][0] for option in plain}
+    assert {option.name: option.default for option in plain} == {
+        option.name: defaults[option.name][0] for option in plain
+    }

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+
 from workspaces import Workspace
 
 CACHE = '    variables: {CACHE: "redis://:${resources.cache.password}@x"}\nresources: {cache: {type: redis}}\n'
@@ -80,7 +81,10 @@ def test_a_problem_is_an_annotation_on_its_line(workspace: Workspace) -> None:
     workspace.workload("web", "    nope: 1\n")
     result = workspace.action({"command": "validate"})
     assert result.code == 2
-    assert "::error file=web.score.yaml,line=6,col=5,title=scorefly%3A error::containers.main: unknown key 'nope'" in result.out
+    assert (
+        "::error file=web.score.yaml,line=6,col=5,title=scorefly%3A error::containers.main: unknown key 'nope'"
+        in result.out
+    )
     assert "web.score.yaml:6:5" in result.summary
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from workspaces import Workspace
 
 HEAD = "apiVersion: score.dev/v1b1\nmetadata: {name: web}\ncontainers:\n  main:\n    image: nginx\n"
@@ -17,14 +18,38 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
     ("a list", {"score.yaml": "- a\n"}, (), "score.yaml:1:1", "a mapping is wanted"),
     ("empty", {"score.yaml": ""}, (), "score.yaml:1:1", "a mapping is wanted"),
     ("two documents", {"score.yaml": HEAD + "---\na: 1\n"}, (), "score.yaml:6:1", "a second document"),
-    ("a key twice", {"score.yaml": HEAD + "metadata: {name: x}\n"}, (), "score.yaml:6:1", "is here twice, first in line 2"),
+    (
+        "a key twice",
+        {"score.yaml": HEAD + "metadata: {name: x}\n"},
+        (),
+        "score.yaml:6:1",
+        "is here twice, first in line 2",
+    ),
     ("an object", {"score.yaml": "a: !!python/object:os.system x\n"}, (), "score.yaml:1:4", "tag"),
     ("deep nesting", {"score.yaml": "a: " + "[" * 5000 + "]" * 5000}, (), "score.yaml:1:", "nested deeper"),
-    ("a wrong type", {"score.yaml": HEAD.replace("image: nginx", "image: 5")}, (), "score.yaml:5:5", "has to be a text"),
+    (
+        "a wrong type",
+        {"score.yaml": HEAD.replace("image: nginx", "image: 5")},
+        (),
+        "score.yaml:5:5",
+        "has to be a text",
+    ),
     ("an unknown key", {"score.yaml": HEAD + "    imagee: x\n"}, (), "score.yaml:6:5", "did you mean 'image'?"),
-    ("no image", {"score.yaml": HEAD.replace("    image: nginx\n", "    args: []\n")}, (), "score.yaml:4:3", "image is missing"),
+    (
+        "no image",
+        {"score.yaml": HEAD.replace("    image: nginx\n", "    args: []\n")},
+        (),
+        "score.yaml:4:3",
+        "image is missing",
+    ),
     ("a bad name", {"score.yaml": HEAD.replace("name: web", 'name: "web\\n"')}, (), "score.yaml:2:12", "cannot be"),
-    ("a foreign digit", {"score.yaml": HEAD + '    resources: {limits: {cpu: "٣"}}\n'}, (), "score.yaml:6:26", "whole or fractional"),
+    (
+        "a foreign digit",
+        {"score.yaml": HEAD + '    resources: {limits: {cpu: "٣"}}\n'},
+        (),
+        "score.yaml:6:26",
+        "whole or fractional",
+    ),
     (
         "an unknown resource",
         {"score.yaml": HEAD + '    variables: {A: "${resources.nope.x}"}\n'},
@@ -64,13 +89,26 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
         "score.yaml:7:3",
         "volume.default#web.one -> volume.default#web.two -> volume.default#web.one",
     ),
-    ("one name twice", {"a.score.yaml": HEAD, "b.score.yaml": HEAD}, (), "b.score.yaml:2:12", "already, at a.score.yaml:2:12"),
-    ("no provisioner", {"score.yaml": HEAD + "resources: {x1: {type: nope}}\n"}, (), "score.yaml:6:13", "no provisioner"),
+    (
+        "one name twice",
+        {"a.score.yaml": HEAD, "b.score.yaml": HEAD},
+        (),
+        "b.score.yaml:2:12",
+        "already, at a.score.yaml:2:12",
+    ),
+    (
+        "no provisioner",
+        {"score.yaml": HEAD + "resources: {x1: {type: nope}}\n"},
+        (),
+        "score.yaml:6:13",
+        "no provisioner",
+    ),
     (
         "params that differ",
         {
             "a.score.yaml": HEAD + "resources: {db: {type: volume, id: one, params: {size_gb: 1}}}\n",
-            "b.score.yaml": HEAD.replace("web", "zwei") + "resources: {db: {type: volume, id: one, params: {size_gb: 2}}}\n",
+            "b.score.yaml": HEAD.replace("web", "zwei")
+            + "resources: {db: {type: volume, id: one, params: {size_gb: 2}}}\n",
         },
         (),
         "b.score.yaml:6:41",
@@ -78,10 +116,34 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
     ),
     ("a long app name", {"score.yaml": HEAD}, ("--app-prefix", "x" * 61), "score.yaml:2:12", "has 64 characters"),
     ("a bad prefix", {"score.yaml": HEAD}, ("--app-prefix", "A_"), "--app-prefix:1:1", "lower-case"),
-    ("a source outside", {"score.yaml": HEAD + "    files: {/x: {source: ../x}}\n"}, (), "score.yaml:6:18", "outside the workspace"),
-    ("an absolute source", {"score.yaml": HEAD + "    files: {/x: {source: /etc/passwd}}\n"}, (), "score.yaml:6:18", "no relative path"),
-    ("no such source", {"score.yaml": HEAD + "    files: {/x: {source: x}}\n"}, (), "score.yaml:6:18", "there is no file"),
-    ("a relative target", {"score.yaml": HEAD + "    files: {x: {content: y}}\n"}, (), "score.yaml:6:13", "cannot be mounted"),
+    (
+        "a source outside",
+        {"score.yaml": HEAD + "    files: {/x: {source: ../x}}\n"},
+        (),
+        "score.yaml:6:18",
+        "outside the workspace",
+    ),
+    (
+        "an absolute source",
+        {"score.yaml": HEAD + "    files: {/x: {source: /etc/passwd}}\n"},
+        (),
+        "score.yaml:6:18",
+        "no relative path",
+    ),
+    (
+        "no such source",
+        {"score.yaml": HEAD + "    files: {/x: {source: x}}\n"},
+        (),
+        "score.yaml:6:18",
+        "there is no file",
+    ),
+    (
+        "a relative target",
+        {"score.yaml": HEAD + "    files: {x: {content: y}}\n"},
+        (),
+        "score.yaml:6:13",
+        "cannot be mounted",
+    ),
     ("no base64", {"score.yaml": HEAD + "    files: {/x: {binaryContent: '?'}}\n"}, (), "score.yaml:6:18", "no base64"),
     (
         "a placeholder in a source",
@@ -90,7 +152,13 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
         "x:2:3",
         "no resource is called 'a'",
     ),
-    ("a volume's name", {"score.yaml": HEAD + "    volumes: {/x: {source: My-Data}}\n"}, (), "score.yaml:6:15", "'my_data'"),
+    (
+        "a volume's name",
+        {"score.yaml": HEAD + "    volumes: {/x: {source: My-Data}}\n"},
+        (),
+        "score.yaml:6:15",
+        "'my_data'",
+    ),
     (
         "two volumes",
         {"score.yaml": HEAD + "    volumes: {/x: {source: x}, /y: {source: y}}\n"},
@@ -108,7 +176,13 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
         "score.yaml:6:5",
         "the largest Machine is performance-16x",
     ),
-    ("an unknown scheme", {"score.yaml": HEAD, PROVISIONERS: "- {uri: ftp://x, type: y}\n"}, (), f"{PROVISIONERS}:1:4", "unknown scheme"),
+    (
+        "an unknown scheme",
+        {"score.yaml": HEAD, PROVISIONERS: "- {uri: ftp://x, type: y}\n"},
+        (),
+        f"{PROVISIONERS}:1:4",
+        "unknown scheme",
+    ),
     (
         "an unknown provisioner key",
         {"score.yaml": HEAD, PROVISIONERS: "- {uri: static://x, type: y, output: {}}\n"},
@@ -118,19 +192,31 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
     ),
     (
         "a bad template",
-        {"score.yaml": HEAD + "resources: {x1: {type: y1}}\n", PROVISIONERS: '- {uri: template://x, type: y1, outputs: {a: "{{ b }}"}}\n'},
+        {
+            "score.yaml": HEAD + "resources: {x1: {type: y1}}\n",
+            PROVISIONERS: '- {uri: template://x, type: y1, outputs: {a: "{{ b }}"}}\n',
+        },
         (),
         f"{PROVISIONERS}:1:43",
         "'b' is not there",
     ),
     (
         "an output that was promised",
-        {"score.yaml": HEAD + "resources: {x1: {type: y1}}\n", PROVISIONERS: "- {uri: static://x, type: y1, expected_outputs: [a]}\n"},
+        {
+            "score.yaml": HEAD + "resources: {x1: {type: y1}}\n",
+            PROVISIONERS: "- {uri: static://x, type: y1, expected_outputs: [a]}\n",
+        },
         (),
         f"{PROVISIONERS}:1:3",
         "no output a",
     ),
-    ("no such provisioner file", {"score.yaml": HEAD}, ("--provisioners", "x.yaml"), "--provisioners:1:1", "there is no provisioner file"),
+    (
+        "no such provisioner file",
+        {"score.yaml": HEAD},
+        ("--provisioners", "x.yaml"),
+        "--provisioners:1:1",
+        "there is no provisioner file",
+    ),
     (
         "an unknown workload",
         {"score.yaml": HEAD + "resources: {x1: {type: service, params: {workload: nope}}}\n"},
@@ -145,9 +231,21 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
         "score.yaml:6:13",
         "no GitHub secret is called 'NOPE'",
     ),
-    ("a route to nowhere", {"score.yaml": HEAD + "resources: {x1: {type: route, params: {port: web}}}\n"}, (), "score.yaml:6:40", "'web'"),
+    (
+        "a route to nowhere",
+        {"score.yaml": HEAD + "resources: {x1: {type: route, params: {port: web}}}\n"},
+        (),
+        "score.yaml:6:40",
+        "'web'",
+    ),
     ("secrets that are no object", {"score.yaml": HEAD}, ("--secrets", "[1]"), "--secrets:1:1", "no JSON object"),
-    ("secrets that are no JSON", {"score.yaml": HEAD}, ("--secrets", '{"A":\n tr0ub4dor'), "--secrets:2:2", "is no JSON"),
+    (
+        "secrets that are no JSON",
+        {"score.yaml": HEAD},
+        ("--secrets", '{"A":\n tr0ub4dor'),
+        "--secrets:2:2",
+        "is no JSON",
+    ),
     ("a bad choice", {"score.yaml": HEAD}, ("--unsupported", "wran"), "--unsupported:1:1", "did you mean 'warn'?"),
     ("a bad number", {"score.yaml": HEAD}, ("--max-parallel", "many"), "--max-parallel:1:1", "whole number"),
     ("a bad time", {"score.yaml": HEAD}, ("--wait-timeout", "soon"), "--wait-timeout:1:1", "duration"),
@@ -158,9 +256,27 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
     ("no such file", {"score.yaml": HEAD}, ("nope.yaml",), "--score-files:1:1", "there is no Score file 'nope.yaml'"),
     ("no file at all", {"x.yaml": HEAD}, (), "--score-files:1:1", "scorefly init"),
     ("no such project file", {"score.yaml": HEAD}, ("--config", "x.yaml"), "--config:1:1", "no project file"),
-    ("an unknown project key", {"score.yaml": HEAD, "scorefly.yaml": "regoin: ams\n"}, (), "scorefly.yaml:1:1", "did you mean 'region'?"),
-    ("a secret in a file", {"score.yaml": HEAD, "scorefly.yaml": "fly-api-token: x\n"}, (), "scorefly.yaml:1:1", "does not belong"),
-    ("an override of nothing", {"score.yaml": HEAD}, ("--override-property", "x"), "--override-property:1:1", "has no `=`"),
+    (
+        "an unknown project key",
+        {"score.yaml": HEAD, "scorefly.yaml": "regoin: ams\n"},
+        (),
+        "scorefly.yaml:1:1",
+        "did you mean 'region'?",
+    ),
+    (
+        "a secret in a file",
+        {"score.yaml": HEAD, "scorefly.yaml": "fly-api-token: x\n"},
+        (),
+        "scorefly.yaml:1:1",
+        "does not belong",
+    ),
+    (
+        "an override of nothing",
+        {"score.yaml": HEAD},
+        ("--override-property", "x"),
+        "--override-property:1:1",
+        "has no `=`",
+    ),
     (
         "an index that is not there",
         {"score.yaml": HEAD},
@@ -179,7 +295,9 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("files", "arguments", "place", "words"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("files", "arguments", "place", "words"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
 def test_it_ends_with_a_place_and_changes_nothing(
     workspace: Workspace, files: dict[str, str], arguments: tuple[str, ...], place: str, words: str
 ) -> None:
@@ -211,7 +329,9 @@ def test_what_fly_cannot_give_may_pass_with_a_warning(workspace: Workspace) -> N
     assert workspace.run("generate").code == 2
     result = workspace.run("generate", "--unsupported", "warn")
     assert result.code == 0
-    assert "warning: score.yaml:6:15: readOnly: Fly mounts volumes for reading and writing; it is left out" in result.err
+    assert (
+        "warning: score.yaml:6:15: readOnly: Fly mounts volumes for reading and writing; it is left out" in result.err
+    )
 
 
 def test_a_fault_of_our_own_shows_no_traceback_unless_asked(workspace: Workspace) -> None:

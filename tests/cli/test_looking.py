@@ -7,6 +7,7 @@ import stat
 import subprocess
 
 import pytest
+
 from workspaces import REPOSITORY, Workspace
 
 
@@ -64,17 +65,23 @@ def test_files_that_are_no_longer_mounted_leave_the_artefact(workspace: Workspac
 
 
 def test_exported_secrets_are_a_file_only_the_owner_reads_and_a_shell_understands(workspace: Workspace) -> None:
-    workspace.workload("web", '    variables: {A: "${resources.one.value}"}\nresources: {one: {type: secret, params: {name: X}}}\n')
-    value = "it's \"$HOME\" `x`\\"
+    workspace.workload(
+        "web", '    variables: {A: "${resources.one.value}"}\nresources: {one: {type: secret, params: {name: X}}}\n'
+    )
+    value = 'it\'s "$HOME" `x`\\'
     result = workspace.run("export-secrets", "--file", "env", SCOREFLY_SECRETS=json.dumps({"X": value}))
     assert result.code == 0
     assert stat.S_IMODE((workspace.path / "env").stat().st_mode) == 0o600
-    shell = subprocess.run(["sh", "-c", '. ./env; printf %s "$A"'], cwd=workspace.path, capture_output=True, text=True, check=True)
+    shell = subprocess.run(
+        ["sh", "-c", '. ./env; printf %s "$A"'], cwd=workspace.path, capture_output=True, text=True, check=True
+    )
     assert shell.stdout == value
 
 
 def test_provisioners_are_listed_in_the_order_in_which_they_are_asked(workspace: Workspace) -> None:
-    workspace.write(".scorefly/mine.provisioners.yaml", "- {uri: static://mine/dns, type: dns, outputs: {host: here}}\n")
+    workspace.write(
+        ".scorefly/mine.provisioners.yaml", "- {uri: static://mine/dns, type: dns, outputs: {host: here}}\n"
+    )
     lines = workspace.run("provisioners", "list").out.splitlines()
     dns = [line.split()[3] for line in lines if line.startswith("dns ")]
     assert dns == ["static://mine/dns", "template://scorefly/dns"]
@@ -143,13 +150,20 @@ def test_overrides_change_one_score_file(workspace: Workspace) -> None:
     workspace.workload("web", "    variables: {A: a, B: b}\n")
     workspace.write("more.yaml", "containers: {main: {variables: {A: null, C: c}}}\n")
     result = workspace.run(
-        "generate", "--overrides-file", "more.yaml", "--override-property", "containers.main.variables.D=d", "web.score.yaml"
+        "generate",
+        "--overrides-file",
+        "more.yaml",
+        "--override-property",
+        "containers.main.variables.D=d",
+        "web.score.yaml",
     )
     assert result.code == 0
     assert workspace.toml("web")["env"] == {"B": "b", "C": "c", "D": "d"}
 
 
-@pytest.mark.parametrize("command", ["generate", "deploy", "validate", "provisioners list", "resources list", "export-secrets"])
+@pytest.mark.parametrize(
+    "command", ["generate", "deploy", "validate", "provisioners list", "resources list", "export-secrets"]
+)
 def test_help_of_every_command_shows_an_option_of_its_own(workspace: Workspace, command: str) -> None:
     result = workspace.run(*command.split(), "--help")
     assert (result.code, "--environment" in result.out) == (0, True)

@@ -13,13 +13,17 @@ from scorefly.fly.sizes import KINDS, NoSuchSize, preset_named, smallest_size
 from scorefly.rehearsal.rules import Refused, machine_config
 
 
-@pytest.mark.parametrize(("text", "number"), [("1", 1), ("0.5", Fraction(1, 2)), ("250m", Fraction(1, 4)), ("0", 0), ("1500m", Fraction(3, 2))])
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1", 1), ("0.5", Fraction(1, 2)), ("250m", Fraction(1, 4)), ("0", 0), ("1500m", Fraction(3, 2))],
+)
 def test_cpus(text: str, number: Fraction) -> None:
     assert cpus(text) == number
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("128Mi", 128 * MIB), ("1.5G", 1_500_000_000), ("0.5Gi", 512 * MIB), ("1048576", MIB), ("1K", 1000)]
+    ("text", "number"),
+    [("128Mi", 128 * MIB), ("1.5G", 1_500_000_000), ("0.5Gi", 512 * MIB), ("1048576", MIB), ("1K", 1000)],
 )
 def test_memory(text: str, number: int) -> None:
     assert memory_bytes(text) == number
@@ -52,7 +56,10 @@ def test_presets_by_name() -> None:
     assert preset_named("shared-cpu-3x") is None
 
 
-@pytest.mark.parametrize("guest", [{"cpus": 3}, {"memory_mb": 300}, {"cpus": 1, "memory_mb": 4096}, {"cpu_kind": "performance", "memory_mb": 256}])
+@pytest.mark.parametrize(
+    "guest",
+    [{"cpus": 3}, {"memory_mb": 300}, {"cpus": 1, "memory_mb": 4096}, {"cpu_kind": "performance", "memory_mb": 256}],
+)
 def test_the_rehearsal_refuses_combinations_that_fly_refuses(guest: dict[str, object]) -> None:
     with pytest.raises(Refused):
         machine_config({"image": "x", "guest": guest}, {})

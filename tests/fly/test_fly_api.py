@@ -48,7 +48,9 @@ def test_retry_after_is_followed_up_to_a_bound() -> None:
 
 def test_patience_ends() -> None:
     with Rehearsal(None, faults=[Fault("*", "*", 503, times=99)]) as fly:
-        with pytest.raises(OutsideError, match=r"Fly refused GET /platform/regions: .* \(HTTP 503, request rehearsal\)"):
+        with pytest.raises(
+            OutsideError, match=r"Fly refused GET /platform/regions: .* \(HTTP 503, request rehearsal\)"
+        ):
             client(fly).regions()
         assert len(fly.requests) == 5
 

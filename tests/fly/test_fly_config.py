@@ -62,7 +62,9 @@ def test_the_command_line_of_an_image() -> None:
 
 
 def test_the_command_line_of_a_build() -> None:
-    command = deploy_command("flyctl", app(image=Build("web", "web/Dockerfile")), "f", DeployOptions(build_args={"A": "b c"}))
+    command = deploy_command(
+        "flyctl", app(image=Build("web", "web/Dockerfile")), "f", DeployOptions(build_args={"A": "b c"})
+    )
     assert command[7:10] == ("--remote-only", "--build-arg", "A=b c")
     assert "--image" not in command
 
@@ -90,7 +92,10 @@ def test_app_names_are_labels(name: str) -> None:
     assert (app_name_problem(name) is None) == bool(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name))
 
 
-@given(st.from_regex(r"[a-z][a-z0-9-]{0,10}", fullmatch=True), st.from_regex(r"[a-z0-9][a-z0-9-]{0,80}[a-z0-9]", fullmatch=True))
+@given(
+    st.from_regex(r"[a-z][a-z0-9-]{0,10}", fullmatch=True),
+    st.from_regex(r"[a-z0-9][a-z0-9-]{0,80}[a-z0-9]", fullmatch=True),
+)
 def test_names_of_resource_apps_are_always_names(prefix: str, stem: str) -> None:
     name = resource_app_name(prefix, stem, "")
     assert app_name_problem(name) is None

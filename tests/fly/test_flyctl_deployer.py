@@ -33,11 +33,16 @@ def run(tool: FlyctlDeployer, folder: Path, stop: threading.Event | None = None,
 
 
 def test_lines_come_as_they_are_said_without_secrets(tmp_path: Path) -> None:
-    assert run(deployer(tmp_path, "echo one; echo a hidden-value and $FLY_API_TOKEN >&2"), tmp_path) == ["one", "a *** and ***"]
+    assert run(deployer(tmp_path, "echo one; echo a hidden-value and $FLY_API_TOKEN >&2"), tmp_path) == [
+        "one",
+        "a *** and ***",
+    ]
 
 
 def test_it_sees_only_what_it_needs(tmp_path: Path) -> None:
-    lines = run(deployer(tmp_path, "env | cut -d= -f1 | sort | tr '\\n' ' '; ls -ld $FLY_CONFIG_DIR | cut -c1-10"), tmp_path)
+    lines = run(
+        deployer(tmp_path, "env | cut -d= -f1 | sort | tr '\\n' ' '; ls -ld $FLY_CONFIG_DIR | cut -c1-10"), tmp_path
+    )
     names = set(lines[0].split()) - {"PWD", "OLDPWD", "SHLVL", "_", "drwx------"}
     assert names == {
         "PATH", "HOME", "CI", "NO_COLOR", "FLY_API_TOKEN", "FLY_CONFIG_DIR", "FLY_SEND_METRICS", "FLY_TRACE_COLLECTOR_URL",
@@ -62,12 +67,21 @@ def test_a_stop_ends_it_and_its_children(tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(OutsideError, match="was interrupted"):
-        run(deployer(tmp_path, "trap 'exit 127' INT; while :; do read -r _ < /dev/null || sleep 0.05; done"), tmp_path, stop)
+        run(
+            deployer(tmp_path, "trap 'exit 127' INT; while :; do read -r _ < /dev/null || sleep 0.05; done"),
+            tmp_path,
+            stop,
+        )
 
 
 @pytest.mark.parametrize(
     ("version", "fine"),
-    [('{"Version":"0.4.87"}', True), ('{"Version":"v0.5.0"}', True), ('{"Version":"0.4.86"}', False), ('{"Version":"dev"}', True)],
+    [
+        ('{"Version":"0.4.87"}', True),
+        ('{"Version":"v0.5.0"}', True),
+        ('{"Version":"0.4.86"}', False),
+        ('{"Version":"dev"}', True),
+    ],
 )
 def test_an_old_flyctl_is_refused(tmp_path: Path, version: str, fine: bool) -> None:
     tool = deployer(tmp_path, f"echo '{version}'")

@@ -14,7 +14,13 @@ from scorefly.values import Secret, Tree, holds_secret, reveal
 
 CANARY = "canary9f"
 CONTEXT: dict[str, Tree] = {
-    "params": {"plain": "text", "number": 3, "list": ["a", Secret(CANARY)], "open": ["a", "b"], "deep": {"pass": Secret(CANARY), "host": "h"}},
+    "params": {
+        "plain": "text",
+        "number": 3,
+        "list": ["a", Secret(CANARY)],
+        "open": ["a", "b"],
+        "deep": {"pass": Secret(CANARY), "host": "h"},
+    },
     "state": {"password": Secret(CANARY), "port": 6379},
     "secrets": {"TOKEN": Secret(CANARY)},
     "name": "web",
@@ -71,16 +77,45 @@ def test_what_reads_a_secret_is_secret(source: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["{{ params.plain }}", "{{ params.deep.host }}", "{{ state.port }}", "{{ state.nothing or 1 }}", "{{ params.list[0] }}", "{{ name | upper }}"],
+    [
+        "{{ params.plain }}",
+        "{{ params.deep.host }}",
+        "{{ state.port }}",
+        "{{ state.nothing or 1 }}",
+        "{{ params.list[0] }}",
+        "{{ name | upper }}",
+    ],
 )
 def test_what_stands_beside_a_secret_is_not_secret(source: str) -> None:
     assert not holds_secret(value(source))
 
 
 names = st.sampled_from(["params", "state", "secrets", "name"])
-keys = st.sampled_from([".plain", ".deep", ".deep.pass", ".list", "['list'][1]", ".password", ".TOKEN", ".port", ".open", "", ".items()"])
-filters = st.sampled_from(["", " | string", " | tojson", " | list", " | upper", " | first", " | length", " | reverse | list", " | default('')"])
-frames = st.sampled_from(["{{{{ {} }}}}", "a{{{{ {} }}}}b", "{{% set x = {} %}}{{{{ x }}}}", "{{% for x in {} %}}{{{{ x }}}}{{% endfor %}}", "{{{{ [{}] }}}}"])
+keys = st.sampled_from(
+    [".plain", ".deep", ".deep.pass", ".list", "['list'][1]", ".password", ".TOKEN", ".port", ".open", "", ".items()"]
+)
+filters = st.sampled_from(
+    [
+        "",
+        " | string",
+        " | tojson",
+        " | list",
+        " | upper",
+        " | first",
+        " | length",
+        " | reverse | list",
+        " | default('')",
+    ]
+)
+frames = st.sampled_from(
+    [
+        "{{{{ {} }}}}",
+        "a{{{{ {} }}}}b",
+        "{{% set x = {} %}}{{{{ x }}}}",
+        "{{% for x in {} %}}{{{{ x }}}}{{% endfor %}}",
+        "{{{{ [{}] }}}}",
+    ]
+)
 
 
 @given(names, keys, filters, frames)

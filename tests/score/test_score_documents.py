@@ -33,7 +33,9 @@ def test_anything_at_all_is_read_or_refused_with_a_place(content: bytes | str) -
 
 def test_every_element_keeps_its_place() -> None:
     places = parse("a:\n  b: [1,\n    2]\n  c: {d: e}\n", "f").places
-    found = [str(places.at(*path)) for path in ((), ("a",), ("a", "b"), ("a", "b", 1), ("a", "c", "d"), ("a", "c", "x", "y"))]
+    found = [
+        str(places.at(*path)) for path in ((), ("a",), ("a", "b"), ("a", "b", 1), ("a", "c", "d"), ("a", "c", "x", "y"))
+    ]
     assert found == ["f:1:1", "f:1:1", "f:2:3", "f:3:5", "f:4:7", "f:4:3"]
 
 
@@ -50,7 +52,9 @@ def test_scalars_have_the_types_of_yaml_1_2(text: str, value: object) -> None:
     assert type(parse(f"a: {text}", "f").data["a"]) is type(value)
 
 
-@pytest.mark.parametrize("text", ["!!int x", "!!binary aGk=", "!!set {x: null}", "!mine x", "!!python/name:os.system", ".nan", "-.inf"])
+@pytest.mark.parametrize(
+    "text", ["!!int x", "!!binary aGk=", "!!set {x: null}", "!mine x", "!!python/name:os.system", ".nan", "-.inf"]
+)
 def test_other_tags_and_numbers_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(InputError):
         parse(f"a: {text}", "f")

@@ -59,7 +59,11 @@ def test_a_text_is_secret_exactly_when_a_part_of_it_is(parts: list[str]) -> None
     assert reveal_text(result).count("hidden") == parts.count("${resources.secret}")
 
 
-@given(st.recursive(st.sampled_from(["${resources.secret}", "x"]), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.sampled_from(["${resources.secret}", "x"]), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
 def test_params_keep_secrecy_leaf_by_leaf(tree: Any) -> None:
     result = substitute_tree(tree, lookup)
     assert holds_secret(result) == ("hidden" in str(reveal(result)))
@@ -67,7 +71,9 @@ def test_params_keep_secrecy_leaf_by_leaf(tree: Any) -> None:
 
 keys = st.sampled_from(["a", "b.c", "d\\e", "f"])
 leaves = st.none() | st.integers() | st.text(max_size=3)
-maps = st.recursive(st.dictionaries(keys, leaves, max_size=3), lambda inner: st.dictionaries(keys, leaves | inner, max_size=3))
+maps = st.recursive(
+    st.dictionaries(keys, leaves, max_size=3), lambda inner: st.dictionaries(keys, leaves | inner, max_size=3)
+)
 
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +97,11 @@ def test_a_fragment_merges_as_in_score_compose(old: dict[str, Any], new: dict[st
     assert apply_fragment(*documents).data == merged(old, new)
 
 
-@given(maps.filter(lambda each: bool(each)), st.lists(keys, min_size=1, max_size=3), st.text(alphabet=st.characters(max_codepoint=0xFFF), max_size=5))
+@given(
+    maps.filter(bool),
+    st.lists(keys, min_size=1, max_size=3),
+    st.text(alphabet=st.characters(max_codepoint=0xFFF), max_size=5),
+)
 def test_a_property_that_was_set_is_there(old: dict[str, Any], path: list[str], value: str) -> None:
     import json
 

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from workspaces import SHARED
 
 from scorefly.score.document import Document, Places
 from scorefly.score.schema import check, score_validator, strict_validator
+from workspaces import SHARED
 
 OFFICIAL = SHARED / "score" / "score-v1b1.schema.json"
 needs_official = pytest.mark.skipif(not OFFICIAL.is_file(), reason="the official schema is not here")
@@ -39,7 +39,9 @@ SAMPLE: dict[str, Any] = {
             },
         }
     },
-    "resources": {"db": {"type": "postgres", "class": "default", "id": "a.b-c", "params": {"x": 1}, "metadata": {"y": 2}}},
+    "resources": {
+        "db": {"type": "postgres", "class": "default", "id": "a.b-c", "params": {"x": 1}, "metadata": {"y": 2}}
+    },
 }
 
 ODD: list[Any] = [

@@ -29,7 +29,11 @@ from scorefly.values import Secret
 scalars = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5)
 leaves = scalars | scalars.map(Secret)
 names = st.text(max_size=6) | st.sampled_from(["$secret", "$", "$$secret"])
-trees = st.dictionaries(names, st.recursive(leaves, lambda each: st.lists(each, max_size=2) | st.dictionaries(names, each, max_size=2)), max_size=3)
+trees = st.dictionaries(
+    names,
+    st.recursive(leaves, lambda each: st.lists(each, max_size=2) | st.dictionaries(names, each, max_size=2)),
+    max_size=3,
+)
 words = st.text(max_size=8)
 resources = st.builds(
     ResourceState, uid=words, guid=words, provisioner=words, type=words, class_=words, id=words,
@@ -77,7 +81,9 @@ def test_files_are_for_their_owner_only(store: FileStore) -> None:
 
 
 def test_nothing_in_the_file_can_be_read(store: FileStore) -> None:
-    resource = ResourceState("redis.default#web.c", "g", "u", "redis", "default", "web.c", outputs={"p": Secret("canary")})
+    resource = ResourceState(
+        "redis.default#web.c", "g", "u", "redis", "default", "web.c", outputs={"p": Secret("canary")}
+    )
     store.save(new_environment("local").with_resource(resource))
     content = store.path.read_bytes()
     assert not [word for word in (b"canary", b"redis", b"web") if word in content]

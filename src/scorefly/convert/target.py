@@ -18,8 +18,8 @@ class Target:
     """The Fly app a workload becomes.
 
     `images` are references by `workload` or `workload.container`, `default_image` is for all others whose
-    image is `.`. `artefact` is the app's artefact folder, relative to `workspace`. In a `trial`, which only checks, what
-    may still be given later is no error.
+    image is `.`. `artefact` is the app's artefact folder, relative to `workspace`. In a `trial`, which only
+    checks, what may still be given later is no error.
     """
 
     workspace: Path

@@ -149,15 +149,14 @@ def _refuse_depth(text: str, file: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                mark = event.start_mark
-                raise InputError(_too_deep(Place(file, mark.line + 1, mark.column + 1)))
+                raise InputError(_too_deep(_place(file, event.start_mark)))
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
 
 def _yaml_problem(error: yaml.YAMLError, file: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+    place = _place(file, mark)
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
     context = getattr(error, "context", None)
     if "but found another document" in str(what):
@@ -166,6 +165,10 @@ def _yaml_problem(error: yaml.YAMLError, file: str) -> Problem:
         return _too_deep(place)
     about = f"{context}: {what}" if context else str(what)
     return Problem(f"this is no valid YAML: {' '.join(about.split())}", "check indentation and quotes", place)
+
+
+def _place(file: str, mark: Any) -> Place:
+    return Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
 
 
 def _too_deep(place: Place) -> Problem:
@@ -281,7 +284,7 @@ class _Builder:
             raise self.wrong(node, f"the tag {node.tag!r} is not allowed", "take it out")
 
     def place(self, node: yaml.Node) -> Place:
-        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+        return _place(self.file, node.start_mark)
 
     def wrong(self, node: yaml.Node, message: str, hint: str) -> InputError:
         return InputError(Problem(message, hint, self.place(node)))

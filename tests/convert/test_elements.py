@@ -1,0 +1,206 @@
+"""What becomes of each Score element, by way of `scorefly generate`."""
+
+from __future__ import annotations
+
+import tomllib
+from base64 import b64decode
+from typing import Any
+
+import pytest
+
+from workspaces import Workspace
+
+
+def generated(workspace: Workspace, body: str, *options: str, image: str = "nginx:1.27") -> dict[str, Any]:
+    workspace.workload("web", body, image=image)
+    result = workspace.run("generate", *options)
+    assert result.code == 0, result.err
+    return workspace.toml("web")
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "result"),
+    [
+        ("ghcr.io/a/b:1", (), "ghcr.io/a/b:1"),
+        ("localhost:5000/a@sha256:" + "0" * 64, (), "localhost:5000/a@sha256:" + "0" * 64),
+        (".", ("--images", "one:1"), "one:1"),
+        (".", ("--images", "web=two:1"), "two:1"),
+        (".", ("--images", "one:1", "--images", "web.main=three:1"), "three:1"),
+    ],
+)
+def test_images(workspace: Workspace, image: str, options: tuple[str, ...], result: str) -> None:
+    assert generated(workspace, "", *options, image=image)["build"] == {"image": result}
+
+
+def test_a_build_has_its_folder_as_context_and_finds_its_files(workspace: Workspace) -> None:
+    workspace.write("app/Dockerfile", "FROM scratch\n")
+    workspace.workload("web", "    files: {/etc/a: {content: hello}}\n", image=".", file="app/score.yaml")
+    assert workspace.run("generate").code == 0
+    toml = workspace.toml("web")
+    assert toml["build"] == {"dockerfile": "Dockerfile"}
+    assert (workspace.path / "app" / toml["files"][0]["local_path"]).read_text() == "hello"
+
+
+def test_a_build_is_deployed_again_when_its_context_changes(workspace: Workspace) -> None:
+    workspace.write("app/Dockerfile", "FROM scratch\n")
+    workspace.workload("web", image=".", file="app/score.yaml")
+    workspace.run("deploy", "--rehearse")
+    assert "unchanged" in workspace.run("deploy", "--rehearse").out
+    workspace.write("app/main.py", "print()\n")
+    assert "deployed" in workspace.run("deploy", "--rehearse").out
+
+
+def test_command_and_args_override_entrypoint_and_cmd(workspace: Workspace) -> None:
+    toml = generated(workspace, "    command: [sh, -c]\n    args: ['echo \"$X\"']\n")
+    assert toml["experimental"] == {"entrypoint": ["sh", "-c"], "cmd": ['echo "$X"']}
+
+
+@pytest.mark.parametrize("words", ["a $(NAME) b", "${resources.x.y}", "$${NAME}"])
+def test_args_that_mean_something_elsewhere_are_warned_about(workspace: Workspace, words: str) -> None:
+    workspace.workload("web", f"    args: ['{words}']\n    variables: {{NAME: x}}\n")
+    assert "warning: web.score.yaml:6:12: " in workspace.run("generate").err
+
+
+def test_variables_keep_every_character(workspace: Workspace) -> None:
+    toml = generated(workspace, '    variables: {A: "ä\\n\\t\\"\\\\#", B: "", C: "$$x", "D.E": y}\n')
+    assert toml["env"] == {"A": 'ä\n\t"\\#', "B": "", "C": "$x", "D.E": "y"}
+
+
+def test_files_by_content_source_and_binary(workspace: Workspace) -> None:
+    workspace.write("conf/a.txt", "name=${metadata.name}\n")
+    (workspace.path / "conf/b.bin").write_bytes(b"\xff\x00$")
+    toml = generated(
+        workspace,
+        """\
+            files:
+              /etc/one: {content: "x=${metadata.name}"}
+              /etc/two: {content: "x=${metadata.name}", noExpand: true}
+              /etc/three: {source: conf/a.txt}
+              /etc/four: {source: conf/b.bin, noExpand: true}
+              /etc/five: {binaryContent: /wAB}
+        """,
+    )
+    folder = workspace.path / ".scorefly/out/local/web"
+    found = {each["guest_path"]: (folder / each["local_path"]).read_bytes() for each in toml["files"]}
+    assert found == {
+        "/etc/one": b"x=web",
+        "/etc/two": b"x=${metadata.name}",
+        "/etc/three": b"name=web\n",
+        "/etc/four": b"\xff\x00$",
+        "/etc/five": b"\xff\x00\x01",
+    }
+
+
+def test_a_file_with_a_secret_in_it_travels_as_a_secret(workspace: Workspace) -> None:
+    toml = generated(
+        workspace,
+        "    files: {/etc/a: {content: 'p=${resources.cache.password}'}}\nresources: {cache: {type: redis}}\n",
+    )
+    secret = toml["files"][0]["secret_name"]
+    exported = dict(line.split("=", 1) for line in workspace.run("export-secrets", "--app", "web").out.splitlines())
+    assert b64decode(exported[secret].strip("'")).startswith(b"p=")
+    assert not list((workspace.path / ".scorefly/out").rglob("files/*"))
+
+
+def test_a_link_that_leaves_the_workspace_is_refused(workspace: Workspace) -> None:
+    outside = workspace.path.parent / "outside"
+    outside.write_text("theirs")
+    (workspace.path / "link").symlink_to(outside)
+    workspace.workload("web", "    files: {/etc/a: {source: link}}\n")
+    assert "is outside the workspace" in workspace.run("generate").err
+
+
+@pytest.mark.parametrize(
+    ("service", "resources", "public", "ports"),
+    [
+        ("http: {port: 8080}", "", None, ["http private"]),
+        ("http: {port: 80, targetPort: 3000}", "", 3000, []),
+        ("http: {port: 443, targetPort: 3000}", "", 3000, []),
+        ("dns: {port: 80, protocol: UDP}", "", None, ["dns private"]),
+        ("web: {port: 8080}, rpc: {port: 9000}", "to: {type: route, params: {port: web}}", 8080, ["rpc private"]),
+        ("web: {port: 8080, targetPort: 1}", "to: {type: route, params: {port: 8080}}", 1, []),
+        ("web: {port: 8080, targetPort: 1}", 'to: {type: route, params: {port: "8080"}}', 1, []),
+        ("", "to: {type: route, params: {port: 8765}}", 8765, []),
+    ],
+)
+def test_a_port_is_public_when_a_route_or_its_number_says_so(
+    workspace: Workspace, service: str, resources: str, public: int | None, ports: list[str]
+) -> None:
+    workspace.workload("web", f"service: {{ports: {{{service}}}}}\nresources: {{{resources}}}\n")
+    result = workspace.run("generate")
+    assert result.code == 0, result.err
+    assert workspace.toml("web").get("http_service", {}).get("internal_port") == public
+    assert ("notice" in result.err and "private" in result.err) == bool(ports)
+
+
+def test_routes_with_paths_to_one_port_are_one_service(workspace: Workspace) -> None:
+    routes = ", ".join(f"r-{name}: {{type: route, params: {{path: /{name}, port: 80}}}}" for name in "ab")
+    assert (
+        generated(workspace, f"service: {{ports: {{web: {{port: 80}}}}}}\nresources: {{{routes}}}\n")["http_service"][
+            "internal_port"
+        ]
+        == 80
+    )
+
+
+def test_routes_to_two_ports_are_refused(workspace: Workspace) -> None:
+    routes = ", ".join(f"r-{port}: {{type: route, params: {{port: {port}}}}}" for port in (8001, 8002))
+    workspace.workload("web", f"resources: {{{routes}}}\n")
+    result = workspace.run("generate")
+    assert result.code == 2
+    assert "Fly routes by host, not by path" in result.err
+
+
+def test_readiness_belongs_to_the_service_it_asks_and_liveness_to_the_machine(workspace: Workspace) -> None:
+    toml = generated(
+        workspace,
+        """\
+            readinessProbe: {httpGet: {port: 8080, path: /ready, httpHeaders: [{name: X-A, value: b}]}}
+            livenessProbe: {httpGet: {port: 9000, path: /live, scheme: HTTPS, host: inner}}
+        service: {ports: {http: {port: 80, targetPort: 8080}}}
+        """,
+    )
+    times = {"interval": "15s", "timeout": "5s", "grace_period": "10s", "method": "GET"}
+    assert toml["http_service"]["checks"] == [{**times, "path": "/ready", "headers": {"X-A": "b"}}]
+    tls = {"protocol": "https", "tls_skip_verify": True, "tls_server_name": "inner", "headers": {"Host": "inner"}}
+    assert toml["checks"] == {"liveness": {"type": "http", "port": 9000, **times, "path": "/live", **tls}}
+
+
+def test_readiness_of_a_private_port_is_a_check_of_the_machine(workspace: Workspace) -> None:
+    toml = generated(
+        workspace, "    readinessProbe: {httpGet: {port: 8080, path: /}}\nservice: {ports: {a1: {port: 8080}}}\n"
+    )
+    assert toml["checks"]["readiness"]["port"] == 8080
+
+
+@pytest.mark.parametrize(
+    ("compute", "vm"),
+    [
+        ("", {"size": "shared-cpu-1x"}),
+        ("requests: {cpu: 100m, memory: 64Mi}", {"size": "shared-cpu-1x"}),
+        ("limits: {memory: 512Mi}", {"size": "shared-cpu-1x", "memory": "512mb"}),
+        ("requests: {cpu: '2'}, limits: {memory: 1Gi}", {"size": "shared-cpu-2x", "memory": "1024mb"}),
+        ("requests: {cpu: '10'}", {"size": "performance-10x"}),
+        ("requests: {memory: 20Gi}", {"size": "performance-4x", "memory": "20480mb"}),
+    ],
+)
+def test_compute(workspace: Workspace, compute: str, vm: dict[str, str]) -> None:
+    assert generated(workspace, f"    args: []\n    resources: {{{compute}}}\n")["vm"] == [vm]
+
+
+def test_a_resource_app_puts_no_secret_into_its_toml(workspace: Workspace) -> None:
+    generated(workspace, "resources: {cache: {type: redis, params: {size_gb: 3}}}\n")
+    text = (workspace.path / ".scorefly/out/local/web-cache/fly.toml").read_text()
+    assert tomllib.loads(text)["mounts"] == [{"source": "data", "destination": "/data", "initial_size": "3gb"}]
+    assert "REDIS_PASSWORD" in text
+    assert "env" not in tomllib.loads(text)
+
+
+def test_a_secret_where_fly_toml_has_no_place_for_one_is_refused(workspace: Workspace) -> None:
+    app = '{build: {image: "x:{{ secrets.TOKEN }}"}}'
+    workspace.write(".scorefly/x.provisioners.yaml", f"- {{uri: template://x, type: thing, apps: {{one: {app}}}}}\n")
+    workspace.workload("web", "resources: {thing: {type: thing}}\n")
+    result = workspace.run("generate", SCOREFLY_SECRETS='{"TOKEN": "hidden-value"}')
+    assert result.code == 2
+    assert "build.image is secret, and fly.toml is no place for it" in result.err
+    assert "hidden-value" not in result.err
