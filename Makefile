@@ -7,7 +7,7 @@ RUN := $(VENV)/.run-stamp
 DEV := $(VENV)/.dev-stamp
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: try test lint fmt bench lock clean
+.PHONY: try test lint fmt bench docs lock clean
 
 try: $(RUN)
 	@echo '$$ cd examples/try && scorefly deploy --rehearse'
@@ -30,6 +30,9 @@ fmt: $(DEV)
 
 bench: $(DEV)
 	@$(BIN)/python benchmarks/bench.py
+
+docs: $(DEV)
+	$(BIN)/python docs/make_options.py
 
 lock: $(DEV)
 	$(PIP) install uv

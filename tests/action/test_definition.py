@@ -48,3 +48,10 @@ def test_the_contract_names_the_same_inputs_with_the_same_defaults() -> None:
     assert {option.name: option.default for option in plain} == {
         option.name: defaults[option.name][0] for option in plain
     }
+
+
+def test_the_page_of_options_is_the_table() -> None:
+    import runpy
+
+    made = runpy.run_path(str(REPOSITORY / "docs/make_options.py"))
+    assert made["PAGE"].read_text(encoding="utf-8") == made["page"]()
