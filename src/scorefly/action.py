@@ -32,6 +32,8 @@ def main(environ: Mapping[str, str]) -> int:
     except ScoreflyError as error:
         for problem in error.problems:
             progress.problem(problem)
+        if context.debug:
+            _traceback(progress)
         _summarize_failure(command, context, error, error.problems, progress)
         return error.exit_code
     except (KeyboardInterrupt, Terminated) as stopped:

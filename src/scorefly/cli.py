@@ -27,9 +27,19 @@ class Terminated(BaseException):
 class Face:
     """What every command needs: the settings of its options, and progress to tell."""
 
-    def __init__(self, debug: bool) -> None:
-        self.debug = debug
+    def __init__(self) -> None:
+        self.debug = False
         self.progress = TerminalProgress(sys.stderr, os.environ)
+
+    def fail(self, *problems: Problem) -> None:
+        """Shows what ended the run, with where it came from when `--debug` asks."""
+        self.progress.clear()
+        for problem in problems:
+            self.progress.problem(problem)
+        if self.debug:
+            import traceback
+
+            self.progress.output("traceback", traceback.format_exc().splitlines())
 
     def settings(self, command: str, values: dict[str, Any]) -> Settings:
         """Settings from the options given on the command line, the environment and the project file."""
@@ -47,9 +57,9 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="scorefly")
-@click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
-@click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
+@click.option("--debug", is_flag=True, help="Show where in the program a problem came from.")
+@click.pass_obj
+def cli(face: Face, /, debug: bool) -> None:
     """Deploys Score workloads (score.dev) to Fly.io.
 
     \b
@@ -58,7 +68,7 @@ def cli(ctx: click.Context, debug: bool) -> None:
       scorefly validate             is everything right?
       scorefly deploy --rehearse    the whole deploy against an embedded Fly: no token, no network
     """
-    ctx.obj = Face(debug)
+    face.debug = debug
 
 
 def options(command: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -133,7 +143,7 @@ def _reporting(command: str, values: dict[str, Any], face: Face) -> None:
     face.progress.clear()
     click.echo(face.progress.redact(report_text(report, coloured=sys.stdout.isatty() and face.progress.coloured)))
     if report.exit_code:
-        raise SystemExit(report.exit_code)
+        sys.exit(report.exit_code)
 
 
 @cli.command()
@@ -289,48 +299,44 @@ def state_new_key() -> None:
 def main() -> NoReturn:
     """Runs the command line and ends the process with its exit status."""
     signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_run(Face()))
+
+
+def _run(face: Face) -> int:
+    again = "run it again: it converges"
     try:
-        cli.main(standalone_mode=False)
+        cli.main(standalone_mode=False, obj=face)
     except ScoreflyError as error:
-        _show(error.problems)
-        sys.exit(error.exit_code)
+        face.fail(*error.problems)
+        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 2
     except click.ClickException as error:
-        _show_usage(error)
-        sys.exit(2)
+        face.fail(_usage_problem(error))
+        return 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; run it again: it converges", err=True)
-        sys.exit(130)
+        face.fail(Problem("interrupted", again, severity="warning"))
+        return 130
     except Terminated:
-        click.echo("terminated; run it again: it converges", err=True)
-        sys.exit(143)
+        face.fail(Problem("terminated", again, severity="warning"))
+        return 143
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(0)
-    except Exception as error:  # a fault ends in words, not in a traceback
-        if "--debug" in sys.argv:
-            raise
-        click.echo(f"scorefly has a fault: {type(error).__name__}: {error} (--debug shows where)", err=True)
-        sys.exit(1)
-    sys.exit(0)
+        return 0
+    except Exception as error:  # noqa: BLE001 - a fault ends in words, not in a traceback
+        face.fail(Problem(f"scorefly has a fault: {type(error).__name__}: {error}", "--debug shows where"))
+        return 1
+    return 0
 
 
-def _show(problems: tuple[Problem, ...]) -> None:
-    progress = TerminalProgress(sys.stderr, os.environ)
-    progress.clear()
-    for problem in problems:
-        progress.problem(problem)
-
-
-def _show_usage(error: click.ClickException) -> None:
+def _usage_problem(error: click.ClickException) -> Problem:
     """A wrong option, said as every other problem is; help is one word away."""
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(error.format_message())
-        return
     name = next((part.split("=")[0] for part in sys.argv[1:] if part.startswith("--")), "--help")
     if isinstance(error, click.NoSuchOption | click.BadOptionUsage):
         name = error.option_name
-    hint = "`scorefly --help` tells what there is"
-    _show((Problem(error.format_message().rstrip("."), hint, option_place(name.lstrip("-"))),))
+    message = error.format_message().rstrip(".")
+    return Problem(message, "`scorefly --help` tells what there is", option_place(name.lstrip("-")))
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

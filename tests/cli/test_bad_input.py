@@ -313,7 +313,8 @@ def test_it_ends_with_a_place_and_changes_nothing(
     assert words in result.problems[0]
     assert "Traceback" not in result.err
     assert "tr0ub4dor" not in result.err + result.out
-    assert {name: text for name, text in workspace.tree().items() if not name.endswith(".lock")} == before
+    assert workspace.tree() == before
+    assert (workspace.path / ".scorefly").exists() == any(name.startswith(".scorefly/") for name in files)
 
 
 def test_all_problems_of_all_files_come_in_one_run(workspace: Workspace) -> None:

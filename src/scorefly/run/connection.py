@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from scorefly.fly.api import FlyApi
 from scorefly.fly.deployer import Deployer
+from scorefly.problems import option_place, wrong
 from scorefly.run.settings import Settings
 
 REHEARSAL_TOKEN = "rehearsal"  # noqa: S105 - what the rehearsal takes for a token
@@ -34,6 +35,10 @@ def connect(settings: Settings) -> Iterator[Connection]:
         return
     from scorefly.fly.flyctl import DeployOptions, FlyctlDeployer
 
+    if settings.build_secrets:
+        hint = "build the image in a step of its own, and give it with images"
+        reason = "flyctl takes build secrets on its command line only, where every process can read them"
+        raise wrong(reason, hint, option_place("build-secrets"))
     options = DeployOptions(
         wait_timeout=settings.wait_timeout,
         ha=settings.ha,

@@ -57,19 +57,39 @@ class FileStore:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds `<path>.lock`; the system lets go of it when the process ends, however that happens."""
+        """Holds `<path>.lock`; the system lets go of it when the process ends, however that happens.
+
+        A run that saved nothing leaves nothing behind, neither the lock nor a folder.
+        """
         path = self.path.with_name(f"{self.path.name}.lock")
         self._refuse_link(path)
+        made = [folder for folder in (self.path.parent, *self.path.parent.parents) if not folder.exists()]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = self._hold(path)
         except OSError as error:
             raise self._failed("locked", error) from error
         with os.fdopen(descriptor, "r+") as file:
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield
+            finally:
+                with suppress(OSError):
+                    path.unlink()
+                    for folder in made:
+                        folder.rmdir()
+
+    def _hold(self, path: Path) -> int:
+        """An open lock file that is ours, and is still the one that stands at the path."""
+        while True:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                holder = file.read().strip() or "unknown"
+                holder = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
+                os.close(descriptor)
                 raise OutsideError(
                     Problem(
                         f"another run (process {holder}) is working on {self.environment}",
@@ -77,10 +97,10 @@ class FileStore:
                         Place(str(self.path)),
                     )
                 ) from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
-            yield
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    return descriptor
+            os.close(descriptor)
 
     def _own_keys(self) -> Keys:
         if self._keys is None:
