@@ -1,7 +1,9 @@
 # One word a task; each sets up what it needs.
 SHELL := /bin/bash
 VENV := .venv
-PYTHON := $(shell for v in 3.14 3.13 3.12 3.11; do command -v python$$v && break; done || command -v python3)
+# The newest Python that really runs and can make an environment; a version manager's shim may do neither.
+PYTHON = $(shell for v in 3.14 3.13 3.12 3.11 3; do \
+  python$$v -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo python$$v && break; done)
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run-stamp
 DEV := $(VENV)/.dev-stamp
@@ -43,8 +45,8 @@ clean:
 	rm -rf examples/*/.scorefly/{out,state,rehearsal}
 
 $(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo 'scorefly needs Python 3.11 or newer'; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo 'Python has no venv: on Debian `apt-get install python3-venv`'; exit 1; }
+	@test -n "$(PYTHON)" || { echo 'scorefly needs Python 3.11 or newer with venv: on Debian, apt-get install python3-venv'; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
 
 $(RUN): $(VENV)/bin/python pyproject.toml requirements/runtime.txt requirements/build.txt
 	@echo 'Installing scorefly into $(VENV) …'
