@@ -181,7 +181,7 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
         {"score.yaml": HEAD, PROVISIONERS: "- {uri: ftp://x, type: y}\n"},
         (),
         f"{PROVISIONERS}:1:4",
-        "unknown scheme",
+        "is unknown",
     ),
     (
         "an unknown provisioner key",

@@ -204,3 +204,45 @@ def test_a_secret_where_fly_toml_has_no_place_for_one_is_refused(workspace: Work
     assert result.code == 2
     assert "build.image is secret, and fly.toml is no place for it" in result.err
     assert "hidden-value" not in result.err
+
+
+def test_a_file_cannot_be_below_a_file(workspace: Workspace) -> None:
+    workspace.workload("web", "    files: {/etc/a: {content: x}, /etc/a/b: {content: y}}\n")
+    assert (
+        "web.score.yaml:6:35: file '/etc/a/b' and file '/etc/a' cannot both be files" in workspace.run("generate").err
+    )
+
+
+def test_nothing_is_written_through_a_link_out_of_the_workspace(workspace: Workspace) -> None:
+    outside = workspace.path.parent / "outside"
+    outside.mkdir()
+    (workspace.path / ".scorefly").mkdir()
+    (workspace.path / ".scorefly/out").symlink_to(outside)
+    workspace.workload("web")
+    result = workspace.run("generate")
+    assert (result.code, "leads out of the workspace" in result.err) == (1, True)
+    assert not list(outside.iterdir())
+
+
+def test_the_command_line_takes_files_from_elsewhere(workspace: Workspace) -> None:
+    elsewhere = workspace.path.parent / "elsewhere"
+    workspace.workload(
+        "web", "    files: {/etc/a: {source: a.txt}}\nresources: {x1: {type: mine}}\n", file="../elsewhere/score.yaml"
+    )
+    (elsewhere / "a.txt").write_text("hello")
+    (elsewhere / "p.yaml").write_text("- {uri: static://x, type: mine}\n")
+    result = workspace.run("generate", str(elsewhere / "score.yaml"), "--provisioners", str(elsewhere / "p.yaml"))
+    assert result.code == 0, result.err
+    assert (workspace.path / ".scorefly/out/local/web/files/etc/a").read_text() == "hello"
+
+
+def test_the_action_does_not(workspace: Workspace) -> None:
+    workspace.workload("web", file="../elsewhere/score.yaml")
+    result = workspace.action({"command": "validate", "score-files": "../elsewhere/score.yaml"})
+    assert (result.code, "outside the workspace" in result.out) == (2, True)
+
+
+def test_an_app_of_a_resource_that_is_no_mapping_is_refused(workspace: Workspace) -> None:
+    workspace.write(".scorefly/x.provisioners.yaml", "- {uri: template://x, type: mine, apps: {one: 3}}\n")
+    workspace.workload("web", "resources: {x1: {type: mine}}\n")
+    assert "apps.one, evaluated for mine.default#web.x1" in workspace.run("generate").err

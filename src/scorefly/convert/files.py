@@ -39,6 +39,11 @@ def convert_files(conversion: Conversion, image: str | Build) -> Files:
         target = _target(conversion, file, place)
         if target is None:
             continue
+        if above := next(
+            (each for each in seen if each.startswith(f"{target}/") or target.startswith(f"{each}/")), None
+        ):
+            conversion.wrong(f"file {file.target!r} and file {seen[above]!r} cannot both be files", "move one", place)
+            continue
         if target in seen or target in mounted:
             what = f"file {seen[target]!r}" if target in seen else "a volume"
             conversion.wrong(f"file {file.target!r} and {what} are at one path", "move one of them", place)
@@ -109,7 +114,7 @@ def _expanded(conversion: Conversion, text: str, path: Path) -> bytes | Secret |
     try:
         result = substitute(text, conversion.lookup)
     except UnknownReference:
-        name = path.relative_to(conversion.target.workspace.resolve()).as_posix()
+        name = Path(os.path.relpath(path, conversion.target.workspace.resolve())).as_posix()
         for offset, reference in reference_offsets(text):
             try:
                 substitute("${" + ".".join(key.replace(".", "\\.") for key in reference) + "}", conversion.lookup)
@@ -122,8 +127,13 @@ def _expanded(conversion: Conversion, text: str, path: Path) -> bytes | Secret |
 
 
 def _inside(conversion: Conversion, source: str, place: Place) -> Path | None:
-    """The file, with symbolic links followed, if it is in the workspace."""
+    """The file, with symbolic links followed, if it is in the workspace.
+
+    A Score file from elsewhere, which only the command line takes, brings its own folder for a workspace.
+    """
     workspace = conversion.target.workspace.resolve()
+    if conversion.workload.file.is_absolute():
+        workspace = Path(conversion.workload.file.parent).resolve()
     if PurePosixPath(source).is_absolute() or "\0" in source:
         conversion.wrong(f"source {source!r} is no relative path", "give a path relative to the Score file", place)
         return None
@@ -148,7 +158,8 @@ def _add(files: Files, conversion: Conversion, image: str | Build, target: str, 
     local = f"files/{below}"
     if isinstance(image, Build):
         # flyctl reads it from its working folder, which is the build context then.
-        local = os.path.relpath(conversion.target.artefact / local, image.context)
+        workspace = conversion.target.workspace
+        local = os.path.relpath(workspace / conversion.target.artefact / local, workspace / image.context)
     files.entries.append({"guest_path": target, "local_path": local})
 
 

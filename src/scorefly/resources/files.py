@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -39,6 +41,8 @@ SCHEME_KEYS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     },
 }
 
+LATER_SCHEMES = ("cmd", "http", "https")
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedProvisioners:
@@ -59,8 +63,7 @@ def load_provisioners(workspace: Path, files: Sequence[str], *, check_templates:
     """
     provisioners: list[Provisioner] = []
     problems: list[Problem] = []
-    for path in _expand(workspace, files):
-        file = path.relative_to(workspace).as_posix()
+    for path, file in _expand(workspace, files):
         try:
             document = parse_any(path.read_bytes(), file)
         except OSError as error:
@@ -88,13 +91,16 @@ def built_in_provisioners() -> tuple[Provisioner, ...]:
     return tuple(found)
 
 
-def _expand(workspace: Path, patterns: Sequence[str]) -> Iterator[Path]:
-    seen: set[Path] = set()
+def _expand(workspace: Path, patterns: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    """Every file once, with the name to show: relative to the workspace where it is in it."""
+    seen: set[str] = set()
     for pattern in patterns:
-        for path in sorted(workspace.glob(pattern)):
-            if path not in seen and path.is_file():
-                seen.add(path)
-                yield path
+        # Path.glob takes no absolute pattern.
+        for name in sorted(glob(pattern, root_dir=workspace, recursive=True, include_hidden=True)):  # noqa: PTH207
+            shown = os.path.relpath(name, workspace) if Path(name).is_relative_to(workspace) else name
+            if shown not in seen and (workspace / name).is_file():
+                seen.add(shown)
+                yield workspace / name, Path(shown).as_posix()
 
 
 @dataclass(slots=True)
@@ -149,7 +155,8 @@ class _Reader:
         scheme, separator, _ = uri.partition("://") if isinstance(uri, str) else ("", "", "")
         if not separator or scheme not in SCHEME_KEYS:
             known = ", ".join(f"{name}://" for name in SCHEME_KEYS)
-            self._problem(f"unknown scheme in uri {uri!r}", f"there are {known}", (index, "uri"))
+            what = "is not in this version" if scheme in LATER_SCHEMES else "is unknown"
+            self._problem(f"the scheme of uri {uri!r} {what}", f"there are {known}", (index, "uri"))
             return ""
         return scheme
 

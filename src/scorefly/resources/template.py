@@ -72,6 +72,9 @@ class _Evaluation:
         outputs = self._mapping("outputs", randoms)
         secrets = {name: conceal(value) for name, value in self._mapping("secrets", randoms).items()}
         apps = self._mapping("apps", randoms)
+        for key, config in apps.items():
+            if not isinstance(config, dict):
+                raise self._error("an app is fly.toml as a mapping", "write build: {image: …} below it", ("apps", key))
         return Provisioned(
             outputs={name: value for name, value in {**outputs, **secrets}.items() if value is not None},
             state=state,

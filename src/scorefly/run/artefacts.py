@@ -36,6 +36,7 @@ def write_artefact(settings: Settings, app: App) -> Path:
     """
     folder = artefact_folder(settings, app.name)
     absolute = settings.workspace / folder
+    _refuse_links_outside(settings, absolute)
     try:
         absolute.mkdir(parents=True, exist_ok=True)
         _write(absolute / "fly.toml", fly_toml(app).encode())
@@ -60,6 +61,13 @@ def ignore_working_files(workspace: Path) -> None:
     path = folder / ".gitignore"
     if folder.is_dir() and not path.exists():
         path.write_text("/.gitignore\n/out/\n/state/\n/rehearsal/\n", encoding="utf-8")
+
+
+def _refuse_links_outside(settings: Settings, folder: Path) -> None:
+    """A link in the repository must not lead what is written to somewhere else on the machine."""
+    if Path(settings.artefacts).is_absolute() or folder.resolve().is_relative_to(settings.workspace.resolve()):
+        return
+    raise failed(f"{folder} leads out of the workspace through a symbolic link", "remove the link")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -84,9 +84,9 @@ class Deployment:
         try:
             report = AppDeployment(self, app).run()
         except ScoreflyError as error:
-            problem = error.problems[0]
-            self.progress.problem(problem)
-            report = replace(app_report(self.settings, app), status="failed", problem=problem)
+            for problem in error.problems:
+                self.progress.problem(problem)
+            report = replace(app_report(self.settings, app), status="failed", problem=error.problems[0])
         self.progress.step(f"{app.name}: {report.status}")
         return replace(report, seconds=round(time.monotonic() - started, 1))
 

@@ -56,7 +56,7 @@ def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvi
 
 
 def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Problem]]:
-    files, problems = find_score_files(settings.workspace, settings.score_files)
+    files, problems = find_score_files(settings.workspace, settings.score_files, outside=not settings.in_action)
     narrowed = settings.overrides_file or settings.override_property
     if narrowed and len(files) > 1:
         option = "overrides-file" if settings.overrides_file else "override-property"

@@ -13,15 +13,18 @@ NAMES = ("score.yaml", "*.score.yaml")
 _SKIPPED = {".git", ".scorefly", ".venv", "node_modules", "__pycache__"}
 
 
-def find_score_files(workspace: Path, patterns: Sequence[str]) -> tuple[tuple[PurePosixPath, ...], tuple[Problem, ...]]:
+def find_score_files(
+    workspace: Path, patterns: Sequence[str], *, outside: bool = False
+) -> tuple[tuple[PurePosixPath, ...], tuple[Problem, ...]]:
     """The Score files of paths and globs, relative to the workspace, sorted; without any, all below it.
 
-    A pattern that finds nothing is a problem; so is one that leaves the workspace.
+    A pattern that finds nothing is a problem; so is one that leaves the workspace, unless `outside` files are allowed:
+    those keep their absolute path.
     """
     found: set[PurePosixPath] = set()
     problems: list[Problem] = []
     for pattern in patterns:
-        matches, problem = _matches(workspace, pattern)
+        matches, problem = _matches(workspace, pattern, outside=outside)
         found |= matches
         if problem:
             problems.append(problem)
@@ -38,10 +41,15 @@ def find_score_files(workspace: Path, patterns: Sequence[str]) -> tuple[tuple[Pu
     return tuple(sorted(found)), tuple(problems)
 
 
-def _matches(workspace: Path, pattern: str) -> tuple[set[PurePosixPath], Problem | None]:
+def _matches(workspace: Path, pattern: str, *, outside: bool) -> tuple[set[PurePosixPath], Problem | None]:
     place = option_place("score-files")
     relative = os.path.relpath(workspace / pattern, workspace)
     if Path(relative).parts[:1] == ("..",):
+        path = Path(os.path.normpath(workspace / pattern))
+        if outside and path.is_file():
+            return {PurePosixPath(path.as_posix())}, None
+        if outside:
+            return set(), Problem(f"there is no Score file {pattern!r}", "check the path", place)
         return set(), Problem(f"{pattern!r} is outside the workspace", "give a path inside it", place)
     path = workspace / relative
     if path.is_dir():
