@@ -57,7 +57,7 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="scorefly")
-@click.option("--debug", is_flag=True, help="Show where in the program a problem came from.")
+@click.option("--debug", is_flag=True, help="Show all output of flyctl, and where a problem came from.")
 @click.pass_obj
 def cli(face: Face, /, debug: bool) -> None:
     """Deploys Score workloads (score.dev) to Fly.io.
@@ -68,7 +68,7 @@ def cli(face: Face, /, debug: bool) -> None:
       scorefly validate             is everything right?
       scorefly deploy --rehearse    the whole deploy against an embedded Fly: no token, no network
     """
-    face.debug = debug
+    face.debug = face.progress.verbose = debug
 
 
 def options(command: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -294,6 +294,30 @@ def state_new_key() -> None:
     from scorefly.state.encryption import new_key
 
     click.echo(new_key())
+
+
+@cli.group()
+def rehearsal() -> None:
+    """Run the embedded Fly by itself."""
+
+
+@rehearsal.command("serve")
+@click.option("--port", default=4280, show_default=True, help="The port on 127.0.0.1; 0 takes a free one.")
+@click.option("--world", type=click.Path(dir_okay=False, path_type=Path), help="Keep its world in this file.")
+@click.option("--latency", default="0ms", show_default=True, metavar="TIME", help="What a call takes, such as 100ms.")
+@click.option("--fail", "failures", multiple=True, metavar="METHOD:PATH:STATUS[:TIMES]", help="Answer with a failure.")
+@click.pass_obj
+def rehearsal_serve(face: Face, /, port: int, world: Path | None, latency: str, failures: tuple[str, ...]) -> None:
+    """Serve the rehearsal until interrupted, for flyctl or your own tools.
+
+    \b
+    Example:
+      scorefly rehearsal serve --latency 100ms --fail 'POST:/v1/apps/*/machines:503:2'
+    """
+    from scorefly.faces.serving import parse_fault, parse_latency, serve
+
+    face.progress.clear()
+    serve(port, world, parse_latency(latency), [parse_fault(each) for each in failures], sys.stdout)
 
 
 def main() -> NoReturn:

@@ -164,7 +164,8 @@ def test_a_terminal_that_is_none_gets_plain_lines() -> None:
     progress.hide(["hidden-value"])
     progress.step("one hidden-value")
     progress.problem(Problem("two", "three", Place("f", 1, 2), "warning"))
-    progress.output("four", ["five hidden-value"])
+    progress.output("quiet", ["it went well"])
+    progress.output("four", ["five hidden-value"], failed=True)
     assert out.getvalue() == "one ***\nwarning: f:1:2: two (three)\nfour:\n  five ***\n"
 
 

@@ -46,8 +46,9 @@ class ActionProgress:
                 commands.mask(text)
             sys.stdout.flush()
 
-    def output(self, title: str, lines: Iterable[str]) -> None:
-        """A group in which no line is taken for a command."""
+    def output(self, title: str, lines: Iterable[str], *, failed: bool = False) -> None:
+        """A group in which no line is taken for a command. It is folded, so what went well may stand there too."""
+        del failed
         shown = [self._redactor.redact(one_line(line)) for line in lines]
         with self._lock:
             commands.group(one_line(title), shown)

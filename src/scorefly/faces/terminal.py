@@ -29,6 +29,7 @@ class TerminalProgress:
         self._stream = stream
         self._redactor = Redactor()
         self._lock = threading.Lock()
+        self.verbose = False
         self.live = stream.isatty()
         self.coloured = self.live and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
@@ -49,8 +50,10 @@ class TerminalProgress:
         """Takes these out of everything shown from now on."""
         self._redactor.add(texts)
 
-    def output(self, title: str, lines: Iterable[str]) -> None:
-        """Another program's output, indented under its title."""
+    def output(self, title: str, lines: Iterable[str], *, failed: bool = False) -> None:
+        """Another program's output, indented under its title, where it explains a failure or everything is wanted."""
+        if not (failed or self.verbose):
+            return
         shown = [self._redactor.redact(one_line(line)) for line in lines]
         self._line("\n".join([f"{one_line(title)}:", *(f"  {line}" for line in shown)]))
 

@@ -23,7 +23,7 @@ from scorefly.problems import InputError, OutsideError, Problem, option_place
 
 LEAST_VERSION = (0, 4, 87)
 GRACE = 20.0  # seconds flyctl gets to end by itself once it is told to
-_CLOSED_PORT = "http://127.0.0.1:9"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # flyctl colours its check marks whatever NO_COLOR says
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +199,7 @@ class FlyctlDeployer:
             timer.cancel()
 
     def _redacted(self, line: str) -> str:
+        line = _COLOURS.sub("", line)
         for text in self._hidden:
             line = line.replace(text, "***")
         return line

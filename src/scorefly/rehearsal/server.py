@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from scorefly.rehearsal import machines
+from scorefly.rehearsal import graphql, machines, uiex
 from scorefly.rehearsal.rules import NEAREST, REGIONS, Refused
 from scorefly.rehearsal.world import Json, World
 
@@ -58,12 +58,14 @@ Handler = Callable[[Call], "tuple[int, Any]"]
 class Rehearsal:
     """A server for the length of a `with`. Its world lives at `world`, or in memory when that is None."""
 
-    def __init__(self, world: Path | None, *, latency: float = 0.0, faults: Sequence[Fault] = ()) -> None:
+    def __init__(
+        self, world: Path | None, *, latency: float = 0.0, faults: Sequence[Fault] = (), port: int = 0
+    ) -> None:
         self.world = World(world)
         self.latency = latency
         self.faults = list(faults)
         self.requests: list[tuple[str, str]] = []
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.rehearsal = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
@@ -178,7 +180,7 @@ class _Routes:
     table: list[tuple[str, re.Pattern[str], Handler]] = field(default_factory=list)
 
     def add(self, method: str, path: str, handler: Handler) -> None:
-        self.table.append((method, re.compile("/v1" + re.sub(r"\{\w+\}", "([^/]+)", path)), handler))
+        self.table.append((method, re.compile(re.sub(r"\{\w+\}", "([^/]+)", path)), handler))
 
 
 def _app_json(app: Json) -> Json:
@@ -249,7 +251,10 @@ def _regions(_call: Call) -> tuple[int, Any]:
 
 def _routes() -> list[tuple[str, re.Pattern[str], Handler]]:
     routes = _Routes()
-    add = routes.add
+
+    def add(method: str, path: str, handler: Handler) -> None:
+        routes.add(method, f"/v1{path}", handler)
+
     add("GET", "/platform/regions", _regions)
     add("GET", "/apps", _list_apps)
     add("POST", "/apps", lambda call: (201, _app_json(call.world.create_app(call.body))))
@@ -328,7 +333,21 @@ def _routes() -> list[tuple[str, re.Pattern[str], Handler]]:
     )
     add("POST", f"{metadata}/{{key}}", _set_metadata)
     add("DELETE", f"{metadata}/{{key}}", _delete_metadata)
+    routes.add("POST", "/graphql", lambda call: (200, graphql.answer(call.world, call.body)))
+    _add_uiex(routes)
     return routes.table
+
+
+def _add_uiex(routes: _Routes) -> None:
+    """The calls beside the Machines API; the first part of their paths stands where an app's name does elsewhere."""
+    add = routes.add
+    add("GET", "/api/v1/organizations/{org}", lambda call: (200, uiex.organization(call.app)))
+    add("POST", "/api/v1/builds", lambda call: (200, uiex.build(call.world)))
+    add("POST", "/api/v1/builds/finish", lambda call: (200, uiex.build(call.world)))
+    add("POST", "/api/v1/releases", lambda call: (201, uiex.create_release(call.world, call.body)))
+    add("PATCH", "/api/v1/releases/{id}", lambda call: (200, uiex.update_release(call.world, call.app, call.body)))
+    add("GET", "/api/v1/apps/{app}/releases", lambda call: (200, uiex.releases(call.world, call.app)))
+    add("GET", "/api/v1/apps/{app}/logs", lambda call: (200, uiex.logs(call.world, call.app)))
 
 
 def _machines(call: Call) -> list[Json]:

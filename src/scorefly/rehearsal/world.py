@@ -34,6 +34,7 @@ class World:
         self.path = path
         self.lock = threading.RLock()
         self.received: dict[str, dict[str, str]] = {}
+        self.organizations: set[str] = set()
         self._changed = False
         self.data: Json = self._read()
 
@@ -66,6 +67,7 @@ class World:
             "secrets": {},
             "secrets_version": 0,
             "addresses": [],
+            "releases": [],
         }
         self.data["apps"][name] = app
         self.changed()

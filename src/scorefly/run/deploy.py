@@ -211,7 +211,7 @@ class AppDeployment:
                 self.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
 
     def _bring(self, region: str) -> None:
-        settings, lines = self.deployment.settings, list[str]()
+        settings, lines, failed = self.deployment.settings, list[str](), True
         try:
             self.deployer.deploy(
                 replace(self.app, region=region),
@@ -220,9 +220,10 @@ class AppDeployment:
                 on_line=lines.append,
                 stop=self.deployment.stop,
             )
+            failed = False
         finally:
             if lines:
-                self.deployment.progress.output(f"deploy of {self.app.name}", lines)
+                self.deployment.progress.output(f"deploy of {self.app.name}", lines, failed=failed)
 
     def _remember(self, digest: str) -> None:
         for machine in self.api.machines(self.app.name):

@@ -23,6 +23,6 @@ class Progress(Protocol):
         """Secret texts: masked before anything that could hold them is shown."""
         ...
 
-    def output(self, title: str, lines: Iterable[str]) -> None:
-        """The output of a child process or another program, whole, under a title."""
+    def output(self, title: str, lines: Iterable[str], *, failed: bool = False) -> None:
+        """The output of another program, whole, under a title; `failed` says that it explains a failure."""
         ...
