@@ -65,11 +65,9 @@ def _duration(option: Option, value: Plain, place: Place) -> float:
 
 
 def _lines(option: Option, value: Plain, place: Place) -> tuple[str, ...]:
-    if isinstance(value, list):
-        if not all(isinstance(item, str) for item in value):
-            raise _wrong(option, "has to be a list of texts", "", place)
-        return tuple(str(item) for item in value)
-    return tuple(line.strip() for line in _text(option, value, place).splitlines() if line.strip())
+    """Lines of one text or of several: an option that is given twice, or a list in a file."""
+    texts = value if isinstance(value, list) else [value]
+    return tuple(line.strip() for text in texts for line in _text(option, text, place).splitlines() if line.strip())
 
 
 def _words(option: Option, value: Plain, place: Place) -> tuple[str, ...]:
