@@ -64,7 +64,10 @@ def test_files_that_are_no_longer_mounted_leave_the_artefact(workspace: Workspac
     assert [name for name in workspace.tree() if "/files/" in name] == [".scorefly/out/local/web/files/etc/b"]
 
 
-def test_exported_secrets_are_a_file_only_the_owner_reads_and_a_shell_understands(workspace: Workspace) -> None:
+@pytest.mark.parametrize("value", ['it\'s "$HOME" `x`\\', "two\nlines", "it's\ntwo $lines\r", "#!=", " "])
+def test_exported_secrets_are_a_file_only_the_owner_reads_and_a_shell_understands(
+    workspace: Workspace, value: str
+) -> None:
     workspace.workload(
         "web", '    variables: {A: "${resources.one.value}"}\nresources: {one: {type: secret, params: {name: X}}}\n'
     )
@@ -72,10 +75,8 @@ def test_exported_secrets_are_a_file_only_the_owner_reads_and_a_shell_understand
     result = workspace.run("export-secrets", "--file", "env", SCOREFLY_SECRETS=json.dumps({"X": value}))
     assert result.code == 0
     assert stat.S_IMODE((workspace.path / "env").stat().st_mode) == 0o600
-    shell = subprocess.run(
-        ["sh", "-c", '. ./env; printf %s "$A"'], cwd=workspace.path, capture_output=True, text=True, check=True
-    )
-    assert shell.stdout == value
+    shell = subprocess.run(["sh", "-c", '. ./env; printf %s "$A"'], cwd=workspace.path, capture_output=True, check=True)
+    assert shell.stdout.decode() == value
 
 
 def test_provisioners_are_listed_in_the_order_in_which_they_are_asked(workspace: Workspace) -> None:

@@ -17,6 +17,7 @@ from scorefly.run.connection import Connection, connect
 from scorefly.run.digest import METADATA_KEY, app_digest
 from scorefly.run.generate import Generated, app_report, want, write
 from scorefly.run.keeper import Keeper
+from scorefly.run.loading import load
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Report
 from scorefly.run.secrets import SecretPlan, plan_secrets
@@ -26,7 +27,7 @@ from scorefly.state.document import AppState, SecretState, fingerprint
 
 def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users."""
-    wanted = want(settings, keeper, progress)
+    wanted = want(settings, load(settings), keeper, progress)
     write(settings, wanted, keeper, progress)
     with connect(settings) as connection:
         connection.deployer.check()

@@ -39,9 +39,10 @@ class Generated:
 
 def validate(settings: Settings, progress: Progress) -> Report:
     """Checks everything that can be checked without changing anything, all problems at once."""
-    settings, missing = _with_stand_in_variables(settings, load(settings, check_templates=True))
+    loaded = load(settings, check_templates=True)
+    settings, missing = _with_stand_in_variables(settings, loaded)
     keeper = Keeper(None, new_environment(settings.environment))
-    wanted = want(settings, keeper, progress, trial=True, warnings=missing)
+    wanted = want(settings, loaded, keeper, progress, trial=True, warnings=missing)
     return Report(
         command=settings.command,
         environment=settings.environment,
@@ -52,7 +53,7 @@ def validate(settings: Settings, progress: Progress) -> Report:
 
 def generate(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Provisions, converts and writes the artefacts."""
-    wanted = want(settings, keeper, progress)
+    wanted = want(settings, load(settings), keeper, progress)
     write(settings, wanted, keeper, progress)
     return Report(
         command=settings.command,
@@ -67,6 +68,7 @@ def generate(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
 
 def want(
     settings: Settings,
+    loaded: Loaded,
     keeper: Keeper,
     progress: Progress,
     *,
@@ -74,7 +76,6 @@ def want(
     warnings: Sequence[Problem] = (),
 ) -> Generated:
     """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
-    loaded = load(settings)
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     resolution = provision(settings, loaded, keeper, progress, trial=trial)
     problems = [*warnings, *loaded.problems, *resolution.problems]

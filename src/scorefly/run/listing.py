@@ -92,7 +92,7 @@ def resource_outputs(settings: Settings, uid: str, *, show_secrets: bool) -> Map
 
 def export_secrets(settings: Settings, app_name: str, keeper: Keeper, progress: Progress) -> Mapping[str, Secret]:
     """The secrets an app would be given, by name; without a name those of the only workload's app."""
-    apps = {app.name: app for app in want(settings, keeper, progress).apps}
+    apps = {app.name: app for app in want(settings, load(settings), keeper, progress).apps}
     if not app_name:
         workloads = [app for app in apps.values() if app.workload]
         if len(workloads) != 1:
@@ -113,18 +113,11 @@ def dotenv(secrets: Mapping[str, Secret]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Single quotes keep everything but themselves; those need double quotes with escapes."""
-    if "'" not in text and "\r" not in text:
+    """Single quotes keep everything but themselves; double quotes, with escapes, the rest."""
+    if "'" not in text:
         return f"'{text}'"
-    for character, escape in (
-        ("\\", "\\\\"),
-        ('"', '\\"'),
-        ("$", "\\$"),
-        ("`", "\\`"),
-        ("\n", "\\n"),
-        ("\r", "\\r"),
-    ):
-        text = text.replace(character, escape)
+    for character in '\\"$`':
+        text = text.replace(character, f"\\{character}")
     return f'"{text}"'
 
 

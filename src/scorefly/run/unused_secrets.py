@@ -7,6 +7,7 @@ from dataclasses import replace
 from scorefly.run.connection import connect
 from scorefly.run.generate import app_report, want
 from scorefly.run.keeper import Keeper
+from scorefly.run.loading import load
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Report
 from scorefly.run.secrets import plan_secrets
@@ -15,7 +16,7 @@ from scorefly.run.settings import Settings
 
 def remove_unused_secrets(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Looks at every app of the Score files that are given, and removes by `unused-secrets` and `keep-secrets`."""
-    wanted = want(settings, keeper, progress)
+    wanted = want(settings, load(settings), keeper, progress)
     reports: list[AppReport] = []
     with connect(settings) as connection:
         for app in wanted.apps:
