@@ -213,8 +213,9 @@ def remove_unused_secrets(face: Face, /, **values: Any) -> None:
 @click.pass_obj
 def export_secrets(face: Face, /, app_name: str, path: Path | None, **values: Any) -> None:
     """Print an app's secrets as dotenv, or write them to a file only you can read."""
-    from scorefly.run.listing import dotenv, export_secrets, write_private
+    from scorefly.run.listing import dotenv, export_secrets
     from scorefly.run.opening import open_state
+    from scorefly.state.file import replace_private
 
     settings = face.settings("export-secrets", values)
     with open_state(settings) as keeper:
@@ -224,7 +225,7 @@ def export_secrets(face: Face, /, app_name: str, path: Path | None, **values: An
     if path is None:
         click.echo(content, nl=False)
     else:
-        write_private(path, content)
+        replace_private(Path.cwd() / path, content.encode())
         click.echo(f"{path} written", err=True)
 
 

@@ -83,3 +83,12 @@ def raise_errors(problems: Iterable[Problem]) -> None:
     if errors:
         raise InputError(*errors)
     return
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str = "there are:") -> str:
+    """A hint for a name nobody knows: the one that was probably meant, else all there are."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    close = get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"{otherwise} {', '.join(names) or 'none'}"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from scorefly.faces.options import BY_NAME, OPTIONS, Option
 from scorefly.faces.parse import parse
-from scorefly.problems import InputError, Place, Problem, option_place
+from scorefly.problems import InputError, Place, Problem, nearest, option_place
 from scorefly.run.settings import Settings
 from scorefly.values import Plain
 
@@ -117,8 +116,7 @@ class _Sources:
         option = BY_NAME.get(key)
         allowed = [each.name for each in OPTIONS if not each.private]
         if option is None:
-            close = get_close_matches(key, allowed, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(allowed)}"
+            hint = nearest(key, allowed)
             self.problems.append(Problem(f"unknown key {key!r}", hint, place))
         elif option.private:
             hint = "give it as an option, an input or an environment variable"

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from scorefly.faces.options import Kind, Option
-from scorefly.problems import InputError, Place, Problem
+from scorefly.problems import InputError, Place, Problem, nearest
 from scorefly.run.settings import Images
 from scorefly.values import Plain
 
@@ -80,9 +79,7 @@ def _words(option: Option, value: Plain, place: Place) -> tuple[str, ...]:
 def _choice(option: Option, value: Plain, place: Place) -> str:
     text = _text(option, value, place)
     if text not in option.choices:
-        close = get_close_matches(text, option.choices, n=1)
-        known = ", ".join(option.choices)
-        hint = f"did you mean {close[0]!r}? There are: {known}" if close else f"there are: {known}"
+        hint = nearest(text, option.choices)
         raise _wrong(option, f"is {_shown(option, value)}", hint, place)
     return text
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from scorefly.problems import InputError, Place, Problem
+from scorefly.problems import InputError, Place, Problem, nearest
 from scorefly.resources.provisioner import Provisioner, Spec
 from scorefly.resources.static import StaticProvisioner
 from scorefly.resources.template import TemplateProvisioner
@@ -129,8 +128,7 @@ class _Reader:
         for key, value in entry.items():
             if key not in allowed:
                 if scheme:
-                    close = get_close_matches(key, allowed, n=1)
-                    hint = f"did you mean {close[0]!r}?" if close else f"{scheme}:// knows: {', '.join(allowed)}"
+                    hint = nearest(key, allowed, f"{scheme}:// knows:")
                     self._problem(f"unknown key {key!r}", hint, (index, key))
             elif not isinstance(value, allowed[key]):
                 wanted = " or ".join(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
+from scorefly.problems import nearest
 from scorefly.score.placeholders import Lookup, Reference, UnknownReference, metadata_lookup
 from scorefly.values import Plain, Tree
 
@@ -21,7 +21,7 @@ def output_lookup(metadata: Mapping[str, Plain], outputs: Mapping[str, Mapping[s
             return of_metadata(reference)
         if len(reference) < 2 or reference[1] not in outputs:
             name = reference[1] if len(reference) > 1 else ""
-            raise UnknownReference(f"no resource is called {name!r}", _nearest(name, outputs))
+            raise UnknownReference(f"no resource is called {name!r}", nearest(name, sorted(outputs)))
         name, keys = reference[1], reference[2:]
         known = outputs[name]
         if not keys and "source" not in known:
@@ -41,15 +41,14 @@ def _walk(tree: Mapping[str, Tree], keys: Reference, owner: str) -> Tree:
             known = value if isinstance(value, dict) else {}
             raise UnknownReference(
                 f"{owner} has no output {'.'.join(keys[: depth + 1])!r}",
-                _nearest(key, known) if known else f"{below} has nothing below it" if below else "it has no outputs",
+                nearest(key, sorted(known))
+                if known
+                else f"{below} has nothing below it"
+                if below
+                else "it has no outputs",
             )
         value = value[key]
     return value
-
-
-def _nearest(name: str, known: Mapping[str, object]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"there are: {_names(known)}"
 
 
 def _names(known: Mapping[str, object]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 from scorefly.fly.app import App, Build
@@ -89,4 +88,4 @@ def _remove_others(folder: Path, wanted: set[Path]) -> None:
             if path.is_symlink():
                 path.unlink()
             elif not any(path.iterdir()):
-                shutil.rmtree(path)
+                path.rmdir()

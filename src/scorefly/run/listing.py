@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from pathlib import Path
 
-from scorefly.problems import InputError, Problem, option_place, raise_errors
+from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
 from scorefly.run.generate import want
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import load, provisioners_of
@@ -83,8 +79,7 @@ def resource_outputs(settings: Settings, uid: str, *, show_secrets: bool) -> Map
     with open_state(settings) as keeper:
         resources = keeper.state.resources
     if uid not in resources:
-        close = get_close_matches(uid, resources, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "`scorefly resources list` shows them"
+        hint = nearest(uid, sorted(resources))
         raise InputError(Problem(f"state has no resource {uid!r}", hint, option_place("uid")))
     outputs = resources[uid].outputs
     return {name: reveal(value) if show_secrets else redact(value) for name, value in sorted(outputs.items())}
@@ -119,11 +114,3 @@ def _quoted(text: str) -> str:
     for character in '\\"$`':
         text = text.replace(character, f"\\{character}")
     return f'"{text}"'
-
-
-def write_private(path: Path, content: str) -> None:
-    """Writes a file that only its owner can read, from the first byte on. An older file there is replaced."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-    Path(temporary).replace(path)

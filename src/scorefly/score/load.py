@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
-from scorefly.problems import InputError, Place, Problem, option_place
+from scorefly.problems import InputError, Place, Problem, nearest, option_place
 from scorefly.score.document import Document, parse
 from scorefly.score.model import read_workload
 from scorefly.score.normalise import normalise
@@ -84,7 +83,5 @@ def _placeholder_problems(workload: Workload) -> Iterator[Problem]:
                 continue
             if reference[0] == "resources" and (len(reference) < 2 or reference[1] not in workload.resources):
                 name = reference[1] if len(reference) > 1 else ""
-                close = get_close_matches(name, workload.resources, n=1)
-                known = ", ".join(workload.resources) or "none"
-                hint = f"did you mean {close[0]!r}?" if close else f"there are: {known}"
+                hint = nearest(name, workload.resources)
                 yield Problem(f"{written}: no resource is called {name!r}", hint, place)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import TypeAlias
 
+from scorefly.problems import nearest
 from scorefly.values import Plain, Text, Tree, join, to_text
 
 Reference: TypeAlias = tuple[str, ...]
@@ -78,11 +78,10 @@ def substitute_tree(tree: Plain, lookup: Lookup) -> Tree:
 def check_root(reference: Reference, written: str) -> None:
     """Refuses a placeholder that begins with neither `metadata` nor `resources`."""
     if reference[0] not in ROOTS:
-        close = get_close_matches(reference[0], ROOTS, n=1)
-        nearest = f"did you mean {close[0]!r}? " if close else ""
+        meant = nearest(reference[0], ROOTS, "the roots are:")
         raise UnknownReference(
             f"{written} begins with neither `metadata` nor `resources`",
-            f"{nearest}to keep the text as it is write ${written}",
+            f"{meant} To keep the text as it is write ${written}",
         )
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from scorefly.problems import Problem
+from scorefly.problems import Problem, nearest
 from scorefly.score.document import Document
 
 
@@ -82,9 +81,7 @@ def _words(error: Any, path: tuple[str | int, ...], where: str) -> tuple[str, st
     if keyword == "type":
         return f"{where} has to be {_article(wanted)}, not {_kind(instance)}", _type_hint(wanted, instance)
     if keyword == "enum":
-        close = get_close_matches(str(instance), [str(each) for each in wanted], n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]!r}?" if close else f"it is {' or '.join(map(str, wanted))}"
-        return f"{where} is {instance!r}", hint
+        return f"{where} is {instance!r}", nearest(str(instance), [str(each) for each in wanted], "it is one of:")
     if keyword == "pattern":
         return f"{where} is {instance!r}, which it cannot be", _PATTERN_HINTS.get(str(path[-1]), _LABEL)
     if keyword in ("minLength", "minProperties"):
@@ -122,11 +119,8 @@ def _name_hint(where: str, name: str) -> str:
 
 
 def _nearest(key: str, known: Mapping[str, object]) -> str:
-    close = get_close_matches(key, known, n=1)
-    if close:
-        return f"did you mean {close[0]!r}?"
     lowered = {name.lower(): name for name in known}
-    return f"did you mean {lowered[key.lower()]!r}?" if key.lower() in lowered else f"there are: {', '.join(known)}"
+    return nearest(lowered.get(key.lower(), key), known)
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import secrets
+import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -77,7 +77,7 @@ class EnvironmentState:
 
 def new_environment(name: str) -> EnvironmentState:
     """The state of an environment nothing is known of."""
-    return EnvironmentState(name, secrets.token_hex(16))
+    return EnvironmentState(name, os.urandom(16).hex())
 
 
 def fingerprint(seed: str, name: str, value: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,7 +50,7 @@ class FileStore:
         """Encrypts and replaces. A failure in the middle leaves the old file as it was."""
         self._refuse_link(self.path)
         try:
-            self._replace(self.path, self._own_keys().encrypt(dump(state)))
+            replace_private(self.path, self._own_keys().encrypt(dump(state)))
         except OSError as error:
             raise self._failed("written", error) from error
 
@@ -119,26 +118,11 @@ class FileStore:
                             Place(str(self.path)),
                         )
                     )
-                self._replace(self.key_path, f"{new_key()}\n".encode())
+                replace_private(self.key_path, f"{new_key()}\n".encode())
             self.key_path.chmod(0o600)
             return self.key_path.read_text(encoding="ascii")
         except OSError as error:
             raise self._failed("given a key", error) from error
-
-    def _replace(self, path: Path, content: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # mkstemp makes the file 0600, and in the same folder the replacement is one step.
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                Path(temporary).unlink()
-            raise
 
     def _refuse_link(self, path: Path) -> None:
         if path.is_symlink():
@@ -153,3 +137,23 @@ class FileStore:
             Place(str(self.path)),
         )
         return OutsideError(problem)
+
+
+def replace_private(path: Path, content: bytes) -> None:
+    """Writes a file that only its owner can read, from the first byte on, in the place of any that is there.
+
+    It is there whole or not at all; the folder is made when it is missing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # In the same folder, so that the replacement is one step; a name nobody can have put there before.
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
