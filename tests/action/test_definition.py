@@ -31,6 +31,10 @@ def test_defaults_stay_in_the_program_for_a_project_file_comes_before_them(defin
     assert {name for name, each in definition["inputs"].items() if "default" in each} == {"github-token"}
 
 
+def test_no_description_holds_an_expression_for_the_runner_would_evaluate_it(definition: dict[str, Any]) -> None:
+    assert not [name for name, each in definition["inputs"].items() if "${{" in each["description"]]
+
+
 def test_every_output_is_defined(definition: dict[str, Any]) -> None:
     assert list(definition["outputs"]) == list(outputs(Report("deploy", "production")))
 

@@ -129,11 +129,11 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "secrets",
         "json",
-        "JSON object of secrets: ${{ toJSON(secrets) }}.",
+        "JSON object of GitHub secrets, as toJSON(secrets) gives it.",
         private=True,
         commands=CONVERTING,
     ),
-    Option("variables", "json", "JSON object of variables: ${{ toJSON(vars) }}.", commands=CONVERTING),
+    Option("variables", "json", "JSON object of GitHub variables, as toJSON(vars) gives it.", commands=CONVERTING),
     Option(
         "provisioners",
         "lines",
