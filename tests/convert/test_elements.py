@@ -246,3 +246,12 @@ def test_an_app_of_a_resource_that_is_no_mapping_is_refused(workspace: Workspace
     workspace.write(".scorefly/x.provisioners.yaml", "- {uri: template://x, type: mine, apps: {one: 3}}\n")
     workspace.workload("web", "resources: {x1: {type: mine}}\n")
     assert "apps.one, evaluated for mine.default#web.x1" in workspace.run("generate").err
+
+
+def test_a_service_whose_port_is_not_where_it_listens_is_warned_about(workspace: Workspace) -> None:
+    workspace.workload("mail", "service: {ports: {smtp: {port: 25, targetPort: 8025}}}\n")
+    workspace.workload("web", "resources: {mail: {type: service}}\n")
+    result = workspace.run("generate")
+    assert (
+        "warning: web.score.yaml:6:13: mail answers other apps at port 8025, not at its service port 25" in result.err
+    )

@@ -162,6 +162,7 @@ def _workload_app(
     for uid in uids.values():
         if (other := _other_workload(loaded, resolution, uid)) and other != workload.name:
             needs.append(settings.app_name(other))
+            problems += _moved_ports(loaded, uid, other)
     return [replace(converted.app, needs=tuple(sorted(set(needs))))]
 
 
@@ -187,6 +188,24 @@ def _other_workload(loaded: Loaded, resolution: Resolution, uid: str) -> str:
         return ""
     named = resolution.params.get(uid, {}).get("workload")
     return reveal_text(to_text(named)) if named is not None else node.name
+
+
+def _moved_ports(loaded: Loaded, uid: str, other: str) -> list[Problem]:
+    """A `service` is a name, with a port written by hand beside it: on the private network that is the target port."""
+    node = loaded.graph.nodes[uid]
+    found = next((each for each in loaded.workloads if each.name == other), None)
+    if node.type != "service" or found is None:
+        return []
+    return [
+        Problem(
+            f"{other} answers other apps at port {port.target_port}, not at its service port {port.port}",
+            f"connect to {port.target_port}, or take both from a resource of type service-port",
+            node.place,
+            severity="warning",
+        )
+        for port in found.ports.values()
+        if port.port != port.target_port
+    ]
 
 
 def _depends_on_failure(workload: Workload, loaded: Loaded, resolution: Resolution) -> bool:

@@ -81,7 +81,7 @@ def check_root(reference: Reference, written: str) -> None:
         meant = nearest(reference[0], ROOTS, "the roots are:")
         raise UnknownReference(
             f"{written} begins with neither `metadata` nor `resources`",
-            f"{meant} To keep the text as it is write ${written}",
+            f"to keep the text as it is write ${written}; {meant}",
         )
 
 
