@@ -26,9 +26,11 @@ def test_a_deploy_that_is_told_to_end(workspace: Workspace, tmp_path: Path, numb
         "import signal, sys\n"
         "if sys.argv[1] == 'version': sys.exit()\n"
         "if sys.argv[1] == 'secrets': sys.exit()\n"
-        f"signal.signal(signal.SIGINT, lambda *_: (open({str(ended)!r}, 'w').close(), sys.exit(127)))\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
         f"open({str(started)!r}, 'w').close()\n"
-        "signal.pause()\n"
+        "signal.sigwait({signal.SIGINT})\n"
+        f"open({str(ended)!r}, 'w').close()\n"
+        "sys.exit(127)\n"
     )
     flyctl.chmod(0o755)
     with Rehearsal(None) as fly:

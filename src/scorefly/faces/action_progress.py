@@ -6,9 +6,9 @@ import sys
 import threading
 from collections.abc import Iterable
 
-from scorefly.faces.lines import one_line, problem_line
+from scorefly.faces.lines import one_line
 from scorefly.faces.redaction import Redactor
-from scorefly.github import commands
+from scorefly.github import commands, markdown
 from scorefly.problems import Problem
 
 
@@ -16,26 +16,31 @@ class ActionProgress:
     """Progress for the Action. One lock: lines of several apps never mix."""
 
     def __init__(self) -> None:
-        self._redactor = Redactor()
+        self._redactor = Redactor(markdown.text, markdown.code, markdown.mermaid_label)
         self._lock = threading.Lock()
 
     def step(self, message: str) -> None:
         """One line of the log."""
         with self._lock:
-            commands.plain(self._redactor.redact(one_line(message)))
+            commands.plain(self._line(message))
             sys.stdout.flush()
 
     def problem(self, problem: Problem) -> None:
-        """An annotation, on its file's line where it has one."""
+        """An annotation, on its file's line where it has one.
+
+        The log shows an annotation without its place, so there it follows the whole problem.
+        """
         place = problem.place
-        title = f"scorefly: {problem.severity}"
-        in_file = place is not None and not place.is_option
-        where: dict[str, str | int] = (
-            {"file": place.file, "line": place.line, "col": place.column} if place and in_file else {}
-        )
-        text = problem_line(Problem(problem.message, problem.hint) if in_file else problem)
+        where: dict[str, str | int] = {}
+        told = problem
+        if place is not None and not place.is_option:
+            where = {"file": self._line(place.file), "line": place.line, "col": place.column}
+            told = Problem(problem.message, problem.hint)
         with self._lock:
-            commands.annotate(problem.severity, self._redactor.redact(text), {**where, "title": title})
+            if where:
+                commands.plain(self._line(str(problem)))
+            title = f"scorefly: {problem.severity}"
+            commands.annotate(problem.severity, self._line(str(told)), {**where, "title": title})
             sys.stdout.flush()
 
     def hide(self, texts: Iterable[str]) -> None:
@@ -49,11 +54,14 @@ class ActionProgress:
     def output(self, title: str, lines: Iterable[str], *, failed: bool = False) -> None:
         """A group in which no line is taken for a command. It is folded, so what went well may stand there too."""
         del failed
-        shown = [self._redactor.redact(one_line(line)) for line in lines]
+        shown = [self._line(line) for line in lines]
         with self._lock:
-            commands.group(one_line(title), shown)
+            commands.group(self._line(title), shown)
             sys.stdout.flush()
 
     def redact(self, text: str) -> str:
-        """The text without secrets."""
+        """The text, Markdown too, without secrets."""
         return self._redactor.redact(text)
+
+    def _line(self, text: str) -> str:
+        return one_line(self._redactor.redact(text))

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import re
 import threading
-from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 LEAST = 4  # shorter texts stand everywhere: taking them out would tell more than it hides
 
 
 class Redactor:
-    """Knows the secrets of a run; safe to use from several threads."""
+    """Knows the secrets of a run; safe to use from several threads.
 
-    def __init__(self) -> None:
+    A secret is found as it is, line by line, and as `repr`, JSON, base64, URLs and `writers` write it: what is
+    shown in some format needs that format's writer here.
+    """
+
+    def __init__(self, *writers: Callable[[str], str]) -> None:
+        self._writers = writers
         self._texts: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        # By their first characters: a run may have thousands of secrets, and no line may have to try them all.
+        self._forms: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
     def add(self, texts: Iterable[str]) -> tuple[str, ...]:
@@ -24,27 +27,58 @@ class Redactor:
         with self._lock:
             new = tuple(text for text in dict.fromkeys(texts) if text and text not in self._texts)
             self._texts.update(new)
-            if new:
-                self._pattern = None
+            for text in new:
+                for form in self._written(text):
+                    self._forms.setdefault(form[:LEAST], set()).add(form)
         return new
 
     def redact(self, text: str) -> str:
-        """The text with `***` for every secret in it."""
+        """The text with `***` for every secret in it; secrets that overlap go together."""
         with self._lock:
-            if not self._texts:
+            if not self._forms:
                 return text
-            if self._pattern is None:
-                forms = {form for each in self._texts for form in _forms(each) if len(form) >= LEAST}
-                longest_first = sorted(forms, key=lambda form: (-len(form), form))
-                self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-            pattern = self._pattern
-        return pattern.sub("***", text)
+            shown, kept_from = [], 0
+            for start, end in self._found(text):
+                shown += [text[kept_from:start], "***"]
+                kept_from = end
+        return "".join([*shown, text[kept_from:]])
+
+    def _found(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where secrets stand: spans in order that do not overlap."""
+        begin = end = -1
+        for start in range(len(text) - LEAST + 1):
+            forms = self._forms.get(text[start : start + LEAST])
+            longest = max((len(form) for form in forms if text.startswith(form, start)), default=0) if forms else 0
+            if not longest:
+                continue
+            if start > end:
+                if end > 0:
+                    yield begin, end
+                begin = start
+            end = max(end, start + longest)
+        if end > 0:
+            yield begin, end
+
+    def _written(self, text: str) -> Iterator[str]:
+        if len(text) < LEAST:
+            return
+        for part in {text, *(line.strip() for line in text.splitlines())}:
+            yield from (form for form in (part, *(write(part) for write in self._writers)) if len(form) >= LEAST)
+        yield from _encoded(text)
 
 
-def _forms(text: str) -> Iterator[str]:
-    """A secret as it is, line by line, and as JSON and base64 write it."""
-    yield text
-    yield from (line.strip() for line in text.splitlines())
+def _encoded(text: str) -> Iterator[str]:
+    """A secret of at least LEAST characters as other formats write it."""
+    import json
+    from base64 import b64encode, urlsafe_b64encode
+    from urllib.parse import quote
+
+    yield repr(text)[1:-1]
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
-    yield b64encode(text.encode()).decode()
+    # JSON may escape half a pair of UTF-16, which is no text that UTF-8 has.
+    data = text.encode("utf-8", "surrogatepass")
+    yield b64encode(data).decode().rstrip("=")
+    yield urlsafe_b64encode(data).decode().rstrip("=")
+    yield quote(data)
+    yield quote(data, safe="")

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from scorefly.faces.lines import one_line, problem_line
+from scorefly.faces.lines import one_line
 from scorefly.faces.redaction import Redactor
 from scorefly.problems import Problem
 from scorefly.run.report import AppReport, Report
@@ -35,14 +35,14 @@ class TerminalProgress:
 
     def step(self, message: str) -> None:
         """One line; on a terminal the next step takes its place."""
-        text = self._redactor.redact(one_line(message))
+        text = one_line(self._redactor.redact(message))
         with self._lock:
-            self._stream.write(f"\r\033[K{text[:100]}" if self.live else f"{text}\n")
+            self._stream.write(f"\r\033[K{_fitting(text)}" if self.live else f"{text}\n")
             self._stream.flush()
 
     def problem(self, problem: Problem) -> None:
         """One line that stays."""
-        text = self._redactor.redact(problem_line(problem))
+        text = one_line(self._redactor.redact(str(problem)))
         label = "" if problem.severity == "error" else f"{problem.severity}: "
         self._line(paint(f"{label}{text}", problem.severity, self.coloured))
 
@@ -54,8 +54,8 @@ class TerminalProgress:
         """Another program's output, indented under its title, where it explains a failure or everything is wanted."""
         if not (failed or self.verbose):
             return
-        shown = [self._redactor.redact(one_line(line)) for line in lines]
-        self._line("\n".join([f"{one_line(title)}:", *(f"  {line}" for line in shown)]))
+        heading, *shown = [one_line(self._redactor.redact(line)) for line in (title, *lines)]
+        self._line("\n".join([f"{heading}:", *(f"  {line}" for line in shown)]))
 
     def clear(self) -> None:
         """Takes the moving line away."""
@@ -72,6 +72,19 @@ class TerminalProgress:
         with self._lock:
             self._stream.write(f"{chr(13)}{chr(27)}[K{text}\n" if self.live else f"{text}\n")
             self._stream.flush()
+
+
+def _fitting(text: str) -> str:
+    """As much as a terminal's line holds: one that wrapped could not be taken back. Wide characters take two cells."""
+    import shutil
+    from unicodedata import east_asian_width
+
+    room = shutil.get_terminal_size().columns - 1
+    for index, character in enumerate(text):
+        room -= 2 if east_asian_width(character) in "WF" else 1
+        if room < 0:
+            return text[:index]
+    return text
 
 
 def paint(text: str, name: str, coloured: bool) -> str:

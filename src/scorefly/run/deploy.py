@@ -24,6 +24,8 @@ from scorefly.run.secrets import SecretPlan, plan_secrets
 from scorefly.run.settings import Settings
 from scorefly.state.document import AppState, SecretState, fingerprint
 
+WAKE = 0.5  # seconds
+
 
 def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users."""
@@ -72,7 +74,8 @@ class Deployment:
                         done[app.name] = self._skipped(app, broken)
                     else:
                         running[pool.submit(self._deploy_timed, app)] = app
-                finished, _ = wait(running, return_when=FIRST_COMPLETED) if running else ((), ())
+                # The system may hand a signal to any thread; only this one acts on it, and it has to wake for that.
+                finished, _ = wait(running, timeout=WAKE, return_when=FIRST_COMPLETED)
                 for future in finished:
                     done[running.pop(future).name] = future.result()
         finally:
