@@ -1,10 +1,12 @@
 """Workflow commands: how a step talks to GitHub's runner on standard output.
 
 Of actions-toolkit the modules below `core` are used: `core` itself imports an HTTP client that no command needs.
+What the runner takes for a command is told by its `ActionCommand` and `ActionCommandManager`.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 import sys
 from collections.abc import Iterable, Mapping
@@ -17,8 +19,10 @@ def mask(text: str) -> None:
     """Hides a text in the log from here on, and each of its lines: the runner looks at one line at a time."""
     from actions_toolkit.command import issue_command
 
-    for each in dict.fromkeys((text, *(line.strip() for line in text.splitlines()))):
-        if each:
+    # Half a pair of UTF-16, which JSON can hold, cannot be printed: neither here nor by anybody who would leak it.
+    printable = text.encode("utf-8", "replace").decode()
+    for each in dict.fromkeys((printable, *(line.strip() for line in printable.splitlines()))):
+        if each.strip():
             issue_command("add-mask", {}, each)
 
 
@@ -34,22 +38,39 @@ def group(title: str, lines: Iterable[str]) -> None:
     from actions_toolkit.command import issue
 
     issue("group", title)
-    untrusted(lines)
-    issue("endgroup")
+    try:
+        untrusted(lines)
+    finally:
+        issue("endgroup")
 
 
 def untrusted(lines: Iterable[str]) -> None:
     """Prints lines while workflow commands are switched off, until a token comes that nobody can guess."""
     token = secrets.token_hex(24)
     sys.stdout.write(f"::stop-commands::{token}\n")
-    for line in lines:
-        sys.stdout.write(f"{line}\n")
-    sys.stdout.write(f"::{token}::\n")
+    try:
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+    finally:
+        sys.stdout.write(f"::{token}::\n")
 
 
 def plain(line: str) -> None:
-    """A line of our own. A command can only begin a line, so one that looks like it is moved by a space."""
-    sys.stdout.write(f" {line}\n" if line.lstrip().startswith(("::", "##[")) else f"{line}\n")
+    """A line of our own, which may name what others wrote: fenced off where it could be taken for a command."""
+    if _may_be_command(line):
+        untrusted([line])
+    else:
+        sys.stdout.write(f"{line}\n")
+
+
+def _may_be_command(line: str) -> bool:
+    """Whether the runner might act on a line: `::` begins it, spaces aside, or `##[` is anywhere in it.
+
+    The runner compares as its culture does, which passes over characters that have no width: only visible ASCII
+    counts here.
+    """
+    visible = re.sub(r"[^!-~]+", "", line)
+    return visible.startswith("::") or "##[" in visible
 
 
 def set_output(name: str, value: str) -> None:
