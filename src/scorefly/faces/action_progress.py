@@ -16,7 +16,7 @@ class ActionProgress:
     """Progress for the Action. One lock: lines of several apps never mix."""
 
     def __init__(self) -> None:
-        self._redactor = Redactor(markdown.text, markdown.code, markdown.mermaid_label)
+        self._redactor = Redactor(markdown.text, markdown.in_code, markdown.mermaid_label)
         self._lock = threading.Lock()
 
     def step(self, message: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from scorefly.problems import Problem
-
 
 def one_line(text: str) -> str:
     """The text with control characters as escapes, so that it can neither break a line nor move a cursor.
@@ -13,8 +11,3 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
-
-
-def problem_line(problem: Problem) -> str:
-    """`FILE:LINE:COL: what is wrong (what to do)`, on one line."""
-    return one_line(str(problem))

@@ -1,6 +1,7 @@
 """The Action's outputs, as the contract names them.
 
-`apps` has every app of the run; after `generate`, which deploys nothing, their `status` is empty.
+`apps` has every app of the run, those that resources bring too, with an empty `workload`; after `generate`, which
+deploys nothing, their `status` is empty. In a dry run every output, `changed` too, tells what would be.
 """
 
 from __future__ import annotations
@@ -14,9 +15,7 @@ from scorefly.run.report import AppReport, Report
 def outputs(report: Report) -> dict[str, str]:
     """Every output by name; JSON is compact."""
     urls = {app.workload: app.url for app in report.apps if app.workload and app.url}
-    changed = report.named("created", "deployed", "destroyed") or any(
-        app.secrets_removed for app in report.apps if not report.dry_run
-    )
+    changed = report.named("created", "deployed", "destroyed") or any(app.secrets_removed for app in report.apps)
     return {
         "environment": report.environment,
         "apps": _json([_app(app) for app in report.apps]),

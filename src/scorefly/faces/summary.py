@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from scorefly.github.markdown import code, link, mermaid_label, table, text
+from scorefly.faces.graph import graph
+from scorefly.faces.wording import counts, nothing_changed
+from scorefly.github.markdown import code, details, link, table, text
 from scorefly.problems import InputError, OutsideError, Problem
 from scorefly.run.report import AppReport, Report
+
+# Nobody reads more, and GitHub takes 1 MiB.
+_MOST_APPS = 1000
+_MOST_LINES = 200
+_MOST_NAMES = 3  # in a table's cell
 
 _MARKS = {
     "created": "🟢 created",
@@ -26,30 +33,47 @@ _VERBS = {
 
 
 def summary(report: Report) -> str:
-    """The Markdown of a run's summary. Nothing in it is secret."""
+    """The Markdown of a run's summary. Names of secrets are in it, values never."""
     problems = [app.problem for app in report.apps if app.problem] + list(report.problems)
+    private = _private_addresses(report.apps)
     sections = [
         f"## {_headline(report)}",
+        _outcome(report),
         _rehearsal_note(report),
         _apps(report.apps),
-        _problems([each for each in problems if each.severity != "notice"]),
-        _private(report.apps),
-        _graph(report),
+        _problems(each for each in problems if each.severity != "notice"),
+        _private(private),
+        _notes(report.problems, private.values()),
+        _secret_names(report.apps),
+        details("Resources", graph(report.resources)) if report.resources else "",
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    return _joined(sections)
 
 
 def failure_summary(command: str, error: InputError | OutsideError | Exception, problems: Sequence[Problem]) -> str:
     """The Markdown of a run that ended before there was a report."""
-    nothing = " Nothing was changed." if isinstance(error, InputError) else ""
-    return f"## {text(command)} failed\n\n{_problems(problems)}\n\n{nothing}\n"
+    nothing = "Nothing was changed." if isinstance(error, InputError) else ""
+    return _joined((f"## {text(command)} failed", _problems(problems), nothing))
+
+
+def _joined(sections: Iterable[str]) -> str:
+    return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def _headline(report: Report) -> str:
-    failed = report.named("failed", "skipped")
-    verb = "Failed to deploy" if failed else _VERBS.get(report.command, report.command)
-    verb = f"Would have {verb.lower()}" if report.dry_run and not failed else verb
-    return f"{verb} {code(report.environment)}"
+    environment = code(report.environment)
+    if report.named("failed", "skipped"):
+        return f"Failed to deploy {environment}"
+    if nothing_changed(report):
+        return f"Nothing {'would change' if report.dry_run else 'changed'} in {environment}"
+    verb = _VERBS.get(report.command, report.command)
+    return f"{f'Would have {verb.lower()}' if report.dry_run else verb} {environment}"
+
+
+def _outcome(report: Report) -> str:
+    if report.command == "generate":
+        return f"{len(report.apps)} {'app' if len(report.apps) == 1 else 'apps'} in {code(report.artefacts)}"
+    return counts(report)
 
 
 def _rehearsal_note(report: Report) -> str:
@@ -69,58 +93,70 @@ def _apps(apps: Sequence[AppReport]) -> str:
             _secrets(app),
             f"{app.seconds:.1f}" if app.seconds else "",
         )
-        for app in apps
+        for app in apps[:_MOST_APPS]
     ]
-    return table(("App", "Status", "Image", "Size", "Region", "Secrets", "Seconds"), rows)
+    shown = table(("App", "Status", "Image", "Size", "Region", "Secrets", "Seconds"), rows)
+    return f"{shown}\n\n… and {len(apps) - _MOST_APPS} more apps" if len(apps) > _MOST_APPS else shown
 
 
 def _secrets(app: AppReport) -> str:
-    parts = [f"set {', '.join(map(code, app.secrets_set))}"] if app.secrets_set else []
-    parts += [f"removed {', '.join(map(code, app.secrets_removed))}"] if app.secrets_removed else []
-    return "<br>".join(parts)
+    """The names where they are few, else how many; `_secret_names` has all."""
+    return "<br>".join(
+        f"{verb} {', '.join(map(code, names)) if len(names) <= _MOST_NAMES else len(names)}"
+        for verb, names in (("set", app.secrets_set), ("removed", app.secrets_removed))
+        if names
+    )
+
+
+def _secret_names(apps: Sequence[AppReport]) -> str:
+    lines = [
+        f"- {text(app.app)}: {verb} {', '.join(map(code, names))}"
+        for app in apps
+        for verb, names in (("set", app.secrets_set), ("removed", app.secrets_removed))
+        if len(names) > _MOST_NAMES
+    ]
+    return details("Secrets", _list(lines)) if lines else ""
 
 
 def _problems(problems: Iterable[Problem]) -> str:
-    lines = []
-    for problem in problems:
-        where = f"{code(str(problem.place))} " if problem.place else ""
-        what_to_do = f" — {text(problem.hint)}" if problem.hint else ""
-        lines.append(f"- **{problem.severity}** {where}{text(problem.message)}{what_to_do}")
-    return "### Problems\n\n" + "\n".join(lines) if lines else ""
+    lines = [f"- **{problem.severity}** {_problem(problem)}" for problem in problems]
+    return f"### Problems\n\n{_list(lines)}" if lines else ""
 
 
-def _private(apps: Sequence[AppReport]) -> str:
+def _notes(problems: Sequence[Problem], told: Collection[str]) -> str:
+    """Notices, without those that only say what the list of private ports does."""
     lines = [
-        f"- {text(app.app)}: port {code(port.name)} at {code(f'{app.app}.internal:{port.internal}')}"
+        f"- {_problem(problem)}"
+        for problem in problems
+        if problem.severity == "notice" and not any(address in problem.message for address in told)
+    ]
+    return details("Notes", _list(lines)) if lines else ""
+
+
+def _problem(problem: Problem) -> str:
+    where = f"{code(str(problem.place))} " if problem.place else ""
+    what_to_do = f" — {text(problem.hint)}" if problem.hint else ""
+    return f"{where}{text(problem.message)}{what_to_do}"
+
+
+def _private_addresses(apps: Sequence[AppReport]) -> dict[tuple[str, str], str]:
+    """Where other apps reach a port that is not public, by app and port name."""
+    return {
+        (app.app, port.name): f"{app.app}.internal:{port.internal}"
         for app in apps
         for port in app.ports
         if not port.public
-    ]
-    if not lines:
+    }
+
+
+def _private(addresses: Mapping[tuple[str, str], str]) -> str:
+    if not addresses:
         return ""
+    lines = [f"- {text(app)}: port {code(port)} at {code(address)}" for (app, port), address in addresses.items()]
     how = "Only apps of the organization reach these. A resource of type `route` makes a port public."
-    return "\n".join(["<details><summary>Private ports</summary>", "", how, "", *lines, "", "</details>"])
+    return details("Private ports", f"{how}\n\n{_list(lines)}")
 
 
-def _graph(report: Report) -> str:
-    """Workloads, the resources they ask for, and the apps those bring."""
-    if not report.resources:
-        return ""
-    ids: dict[str, str] = {}
-    lines = ["```mermaid", "graph LR"]
-
-    def node(kind: str, name: str, shape: tuple[str, str]) -> str:
-        key = f"{kind} {name}"
-        if key not in ids:
-            ids[key] = f"n{len(ids)}"
-            lines.append(f'  {ids[key]}{shape[0]}"{mermaid_label(name)}"{shape[1]}')
-        return ids[key]
-
-    edges = []
-    for resource in report.resources:
-        here = node("resource", resource.uid, ("(", ")"))
-        edges += [f"  {node('workload', workload, ('[', ']'))} --> {here}" for workload in resource.workloads]
-        edges += [f"  {here} --> {node('resource', need, ('(', ')'))}" for need in resource.needs]
-        edges += [f"  {here} --> {node('app', app, ('[[', ']]'))}" for app in resource.apps]
-    body = "\n".join([*lines, *edges, "```"])
-    return f"<details><summary>Resources</summary>\n\n{body}\n\n</details>"
+def _list(lines: Sequence[str]) -> str:
+    more = [f"- … and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+    return "\n".join([*lines[:_MOST_LINES], *more])

@@ -8,6 +8,7 @@ from typing import TextIO
 
 from scorefly.faces.lines import one_line
 from scorefly.faces.redaction import Redactor
+from scorefly.faces.wording import counts
 from scorefly.problems import Problem
 from scorefly.run.report import AppReport, Report
 
@@ -127,10 +128,5 @@ def _ending(report: Report) -> str:
         return f"valid{f', with {warnings} warnings' if warnings > 1 else ', with 1 warning' if warnings else ''}"
     if report.command == "generate":
         return f"{report.environment}: {len(report.apps)} in {report.artefacts}"
-    counts = [
-        f"{number} {status}"
-        for status in ("created", "deployed", "unchanged", "failed", "skipped", "destroyed")
-        if (number := len(report.named(status)))
-    ]
     would = "would be: " if report.dry_run else ""
-    return f"{where}: {would}{', '.join(counts) or 'nothing to do'}"
+    return f"{where}: {would}{counts(report) or 'nothing to do'}"

@@ -1,4 +1,8 @@
-"""GitHub's Markdown, with everything that comes from elsewhere kept from meaning anything."""
+"""GitHub's Markdown, with everything that comes from elsewhere kept from meaning anything.
+
+Each character is escaped by itself, so that a part of a text is written as it is in the whole: a redactor finds
+a secret in what these made.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,27 @@ from pathlib import Path
 
 SUMMARY_LIMIT = 1024 * 1024  # bytes of one step's summary
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~$-])")
+_SPECIAL = re.compile(r"[\\`*_{}\[\]()#+!|<>~$:-]|(?<=w)\.")
+# In HTML's <code> Markdown goes on: emphasis, links and bare addresses are still read.
+_SPECIAL_IN_CODE = re.compile(r"[&<>|@`*_\[\]\\~$!]|:(?=//)|(?<=w)\.")
 
 
 def text(value: str) -> str:
-    """A text that shows as it is, on one line; `@name` calls nobody."""
-    line = " ".join(value.split())
-    return _SPECIAL.sub(r"\\\1", line.replace("&", "&amp;")).replace("@", "&#64;").replace("://", "&#58;//")
+    """A text that shows as it is, on one line; `@name` calls nobody, and an address is no link."""
+    escaped = _SPECIAL.sub(r"\\\g<0>", _line(value).replace("&", "&amp;"))
+    # Mentions are looked for in what is shown: only a character of no width keeps a name from its @.
+    return escaped.replace("@", "&#64;&#8203;")
 
 
 def code(value: str) -> str:
-    """A text as code, in a table too. HTML, for no number of backticks is safe inside a table's cell."""
-    line = " ".join(value.split())
-    for character, entity in (
-        ("&", "&amp;"),
-        ("<", "&lt;"),
-        (">", "&gt;"),
-        ("|", "&#124;"),
-        ("@", "&#64;"),
-        ("`", "&#96;"),
-    ):
-        line = line.replace(character, entity)
-    return f"<code>{line}</code>" if line else ""
+    """A text as code, in a table too. HTML, for a `|` cannot be written both in a table's code and outside."""
+    inner = in_code(value)
+    return f"<code>{inner}</code>" if inner else ""
+
+
+def in_code(value: str) -> str:
+    """A text as `code` writes it between its tags."""
+    return _SPECIAL_IN_CODE.sub(lambda found: f"&#{ord(found[0])};", _line(value))
 
 
 def link(label: str, url: str) -> str:
@@ -45,9 +48,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
+def details(title: str, body: str) -> str:
+    """Markdown folded under a title, which is Markdown already."""
+    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
+
+
 def mermaid_label(value: str) -> str:
     """A text inside the quotes of a Mermaid label."""
-    return "".join(each if each.isalnum() or each in " .-_/:" else f"#{ord(each)};" for each in " ".join(value.split()))
+    return "".join(each if each.isalnum() or each in " .-_/:" else f"#{ord(each)};" for each in _line(value))
 
 
 def write_summary(path: Path, markdown: str) -> None:
@@ -58,3 +66,9 @@ def write_summary(path: Path, markdown: str) -> None:
         content = content[: SUMMARY_LIMIT - len(note)].decode(errors="ignore").encode() + note
     with path.open("ab") as file:
         file.write(content)
+
+
+def _line(value: str) -> str:
+    """On one line, and nothing in it that cannot be seen, such as what turns the direction of writing."""
+    line = " ".join(value.split())
+    return line if line.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in line)
