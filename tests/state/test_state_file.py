@@ -131,6 +131,30 @@ def test_a_key_that_is_gone_is_not_replaced(store: FileStore) -> None:
     assert not store.key_path.exists()
 
 
+def test_a_state_that_is_there_already_is_not_written_again(store: FileStore) -> None:
+    state = new_environment("local")
+    store.save(state)
+    before = store.path.read_bytes()
+    FileStore(store.path, "local").save(state)
+    assert store.path.read_bytes() == before
+
+
+def test_a_damaged_file_is_replaced_when_the_state_is_saved(store: FileStore) -> None:
+    state = new_environment("local")
+    store.save(state)
+    store.path.write_bytes(store.path.read_bytes()[:-20])
+    store.save(state)
+    assert store.load() == state
+
+
+@pytest.mark.parametrize("content", [b"", b"junk\n", b"\xff\n"])
+def test_a_key_file_that_holds_no_key_is_named(store: FileStore, content: bytes) -> None:
+    store.save(new_environment("local"))
+    store.key_path.write_bytes(content)
+    with pytest.raises(InputError, match=r"local\.state\.key:1:1: this is no key"):
+        FileStore(store.path, "local").load()
+
+
 def test_a_newer_version_is_refused() -> None:
     data = json.loads(dump(new_environment("x")))
     with pytest.raises(InputError, match="use a newer scorefly"):
@@ -147,7 +171,10 @@ def test_only_one_run_works_on_an_environment(store: FileStore) -> None:
     import os
 
     with store.lock():
-        with pytest.raises(OutsideError, match=f"process {os.getpid()}"), FileStore(store.path, "local").lock():
+        with (
+            pytest.raises(OutsideError, match=rf"process {os.getpid()}, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC"),
+            FileStore(store.path, "local").lock(),
+        ):
             pass
     with FileStore(store.path, "local").lock():
         pass

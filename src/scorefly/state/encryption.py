@@ -17,6 +17,11 @@ class Keys:
 
     keys: tuple[str, ...]
 
+    @property
+    def first(self) -> Keys:
+        """The one that encrypts, alone."""
+        return Keys(self.keys[:1])
+
     def encrypt(self, content: bytes) -> bytes:
         """A header line that names the key without giving it away, then the token."""
         from cryptography.fernet import Fernet

@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import gmtime, strftime
 
-from scorefly.problems import InputError, OutsideError, Place, Problem
+from scorefly.problems import InputError, OutsideError, Place, Problem, wrong
 from scorefly.state.document import EnvironmentState, dump, load
 from scorefly.state.encryption import Keys, new_key, parse_keys
 
@@ -47,10 +48,15 @@ class FileStore:
         return state
 
     def save(self, state: EnvironmentState) -> None:
-        """Encrypts and replaces. A failure in the middle leaves the old file as it was."""
+        """Encrypts and replaces. A failure in the middle leaves the old file as it was.
+
+        What is there already stays untouched, unless another key than the first encrypted it.
+        """
         self._refuse_link(self.path)
+        keys, content = self._own_keys(), dump(state)
         try:
-            replace_private(self.path, self._own_keys().encrypt(dump(state)))
+            if not self._holds(keys, content):
+                replace_private(self.path, keys.encrypt(content))
         except OSError as error:
             raise self._failed("written", error) from error
 
@@ -86,24 +92,39 @@ class FileStore:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 holder = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
+                since = strftime("%Y-%m-%d %H:%M:%S UTC", gmtime(os.fstat(descriptor).st_mtime))
                 os.close(descriptor)
                 raise OutsideError(
                     Problem(
-                        f"another run (process {holder}) is working on {self.environment}",
+                        f"another run (process {holder}, since {since}) is working on {self.environment}",
                         "wait until it has ended",
                         Place(str(self.path)),
                     )
                 ) from None
+            except OSError:
+                os.close(descriptor)
+                raise
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(descriptor), path.stat()):
                     return descriptor
             os.close(descriptor)
 
+    def _holds(self, keys: Keys, content: bytes) -> bool:
+        try:
+            return keys.first.decrypt(self.path.read_bytes()) == content
+        except (FileNotFoundError, InputError):
+            return False
+
     def _own_keys(self) -> Keys:
         if self._keys is None:
-            self._keys = parse_keys(self._read_or_make_key())
+            text = self._read_or_make_key()
+            try:
+                self._keys = parse_keys(text)
+            except InputError as error:
+                hint = "put the right one back, or give the key with state-key"
+                raise wrong("this is no key for the state", hint, Place(str(self.key_path))) from error
         return self._keys
 
     def _read_or_make_key(self) -> str:
@@ -120,7 +141,7 @@ class FileStore:
                     )
                 replace_private(self.key_path, f"{new_key()}\n".encode())
             self.key_path.chmod(0o600)
-            return self.key_path.read_text(encoding="ascii")
+            return self.key_path.read_text(encoding="ascii", errors="replace")
         except OSError as error:
             raise self._failed("given a key", error) from error
 
