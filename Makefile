@@ -41,7 +41,7 @@ lock: $(DEV)
 	$(BIN)/python requirements/lock.py
 
 clean:
-	rm -rf $(VENV) dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf examples/*/.scorefly/{out,state,rehearsal}
 
 $(VENV)/bin/python:

@@ -11,10 +11,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 SCHEMA = Path(__file__).parents[1] / "src/scorefly/score/score-v1b1.schema.json"
+
+# Workloads in one run, runs, and what they may take.
+SIZES = ((1, 10, "200 ms"), (500, 3, ""), (1000, 3, "2500 ms, 150 MiB"), (2000, 3, "grows linearly"))
 
 SCORE = """\
 apiVersion: score.dev/v1b1
@@ -67,8 +71,6 @@ class Cost:
 
 def run(command: list[str], folder: Path) -> Cost:
     """Runs to the end, and says what it took."""
-    import time
-
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -97,13 +99,11 @@ def main() -> None:
         folder = Path(name)
         row("python -c pass", median([sys.executable, "-c", "pass"], folder, 10), "")
         row("scorefly --version", median([*scorefly, "--version"], folder, 10), "40 ms")
-        (folder / "a.score.yaml").write_text(SCORE.format(number=1))
-        row("generate, 1 workload", median([*scorefly, "generate"], folder, 10), "200 ms")
-        for count, target in ((250, ""), (500, ""), (1000, "2500 ms, 150 MiB"), (2000, "grows linearly")):
+        for count, times, target in SIZES:
             for number in range(count):
-                (folder / f"w{number}.score.yaml").write_text(SCORE.format(number=number + 2))
-            row(f"generate, {count + 1} workloads", median([*scorefly, "generate"], folder, 3), target)
-            row("  its floor", median([sys.executable, "-c", FLOOR, str(SCHEMA)], folder, 3), "")
+                (folder / f"w{number}.score.yaml").write_text(SCORE.format(number=number))
+            row(f"generate, {count} workloads", median([*scorefly, "generate"], folder, times), target)
+            row("  its floor", median([sys.executable, "-c", FLOOR, str(SCHEMA)], folder, times), "")
 
 
 if __name__ == "__main__":
