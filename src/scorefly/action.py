@@ -103,7 +103,9 @@ def _summarize_failure(
 def _traceback(progress: ActionProgress) -> None:
     import traceback
 
-    progress.output("traceback", traceback.format_exc().splitlines())
+    with progress.output("traceback") as write:
+        for line in traceback.format_exc().splitlines():
+            write(line)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -39,7 +39,9 @@ class Face:
         if self.debug:
             import traceback
 
-            self.progress.output("traceback", traceback.format_exc().splitlines())
+            with self.progress.output("traceback") as write:
+                for line in traceback.format_exc().splitlines():
+                    write(line)
 
     def settings(self, command: str, values: dict[str, Any]) -> Settings:
         """Settings from the options given on the command line, the environment and the project file."""

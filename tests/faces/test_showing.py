@@ -6,6 +6,7 @@ import io
 import json
 import re
 from base64 import b64encode
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -167,8 +168,11 @@ def test_a_terminal_that_is_none_gets_plain_lines() -> None:
     progress.hide(["hidden-value"])
     progress.step("one hidden-value")
     progress.problem(Problem("two", "three", Place("f", 1, 2), "warning"))
-    progress.output("quiet", ["it went well"])
-    progress.output("four", ["five hidden-value"], failed=True)
+    with progress.output("quiet") as write:
+        write("it went well")
+    with suppress(OSError), progress.output("four") as write:
+        write("five hidden-value")
+        raise OSError
     assert out.getvalue() == "one ***\nwarning: f:1:2: two (three)\nfour:\n  five ***\n"
 
 

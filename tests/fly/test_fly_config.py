@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from scorefly.fly.app import App, Build
 from scorefly.fly.config import dump
-from scorefly.fly.flyctl import DeployOptions, deploy_command, explain
+from scorefly.fly.flyctl import DeployOptions, deploy_arguments
+from scorefly.fly.flyctl_failures import explain
 from scorefly.fly.names import app_name_problem, resource_app_name, secret_name_problem, volume_name_problem
 
 texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -54,18 +55,16 @@ def app(**changes: Any) -> App:
 
 def test_the_command_line_of_an_image() -> None:
     options = DeployOptions(wait_timeout=90, ha=False, strategy="canary", extra=("--vm-gpus", "1"))
-    assert deploy_command("flyctl", app(region="ams"), "/a/fly.toml", options) == (
-        "flyctl", "deploy", "--config", "/a/fly.toml", "--app", "web", "--yes", "--image", "nginx:1", "--primary-region", "ams",
+    assert deploy_arguments(app(region="ams"), "/a/fly.toml", options) == (
+        "deploy", "--config", "/a/fly.toml", "--app", "web", "--yes", "--image", "nginx:1", "--primary-region", "ams",
         "--ha=false", "--strategy", "canary", "--wait-timeout", "90s", "--no-public-ips", "--deploy-retries", "0",
         "--dns-checks=false", "--vm-gpus", "1",
     )  # fmt: skip
 
 
 def test_the_command_line_of_a_build() -> None:
-    command = deploy_command(
-        "flyctl", app(image=Build("web", "web/Dockerfile")), "f", DeployOptions(build_args={"A": "b c"})
-    )
-    assert command[7:10] == ("--remote-only", "--build-arg", "A=b c")
+    command = deploy_arguments(app(image=Build("web", "web/Dockerfile")), "f", DeployOptions(build_args={"A": "b c"}))
+    assert command[6:9] == ("--remote-only", "--build-arg", "A=b c")
     assert "--image" not in command
 
 
@@ -82,7 +81,7 @@ def test_the_command_line_of_a_build() -> None:
     ],
 )
 def test_failures_of_flyctl_are_told_apart(line: str, words: str) -> None:
-    assert words in str(explain("web", 1, ["==> Verifying", line, ""], stopped=False))
+    assert words in str(explain("web", 1, ["==> Verifying", line, ""]))
 
 
 @given(st.text(max_size=70))

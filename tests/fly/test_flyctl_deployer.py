@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,16 @@ def deployer(folder: Path, script: str, **options: Any) -> FlyctlDeployer:
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     environ = {"PATH": f"{path.parent}:{os.environ['PATH']}", "GITHUB_TOKEN": "ghs_token"}
-    return FlyctlDeployer("fo1_token", DeployOptions(**options), environ, ["hidden-value"])
+    return FlyctlDeployer("fo1_token", DeployOptions(**options), environ, ["hidden-value"], delays=(0.0, 0.0))
 
 
 def run(tool: FlyctlDeployer, folder: Path, stop: threading.Event | None = None, **changes: Any) -> list[str]:
     lines: list[str] = []
     app = App(**{"name": "web", "owner": "web", "config": {}, "image": "nginx:1", "size": "", **changes})
-    tool.deploy(app, folder, folder, on_line=lines.append, stop=stop or threading.Event())
+    stop = stop or threading.Event()
+    with tool:
+        tool.prepare(app, stop=stop)
+        tool.deploy(app, folder, folder, on_line=lines.append, stop=stop)
     return lines
 
 
@@ -52,15 +56,55 @@ def test_it_sees_only_what_it_needs(tmp_path: Path) -> None:
 
 
 def test_secrets_are_synced_first_in_the_same_folder(tmp_path: Path) -> None:
-    lines = run(deployer(tmp_path, 'echo "$1 $FLY_CONFIG_DIR"'), tmp_path, secrets={"A": Secret("x")})
-    verbs, folders = zip(*(line.split() for line in lines), strict=True)
+    log = tmp_path / "log"
+    run(deployer(tmp_path, f'echo "$1 $FLY_CONFIG_DIR" >>{log}'), tmp_path, secrets={"A": Secret("x")})
+    verbs, folders = zip(*(line.split() for line in log.read_text().splitlines()), strict=True)
     assert verbs == ("secrets", "deploy")
     assert len(set(folders)) == 1
+    assert not Path(folders[0]).parent.exists()
 
 
 def test_an_exit_status_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(OutsideError, match="web: the app keeps crashing"):
         run(deployer(tmp_path, "echo 'Error: the app appears to be crashing'; exit 1"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("Error: failed to get lease on VM 1: lease currently held by x", "another deploy of the app is under way"),
+        ("Error: server returned a non-200 status code: 503", "Fly's API did not answer as it should"),
+        ("Error: failed to launch VM: insufficient resources", "Fly has no room in this region now"),
+        ('Error: could not find image "nginx:1"', "Fly cannot find the image"),
+    ],
+)
+def test_what_may_pass_by_itself_is_tried_again(tmp_path: Path, said: str, words: str) -> None:
+    again = f"echo x >>{tmp_path}/tries; [ $(wc -l <{tmp_path}/tries) = 3 ] && exit 0; echo '{said}'; exit 1"
+    assert [line for line in run(deployer(tmp_path, again), tmp_path) if "once more" in line] == [
+        f"web: {words}: once more in 0 s"
+    ] * 2
+    with pytest.raises(OutsideError, match=words):
+        run(deployer(tmp_path, f"echo '{said}'; exit 1"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("echo 'Error: timeout reached waiting for health checks to pass for machine 1'; exit 1", "healthy in time"),
+        ("echo 'Error: release command failed - aborting deployment'; exit 1", "the release command failed"),
+        ("echo 'Failed to provision IP addresses: status 503'; echo 'Error: odd'; exit 1", "ended with 1: Error: odd"),
+        (
+            "echo 'smoke checks for 1 failed: the app appears to be crashing'; echo 'Error: odd'; exit 1",
+            "keeps crashing",
+        ),
+        ("exit 127", "flyctl was cancelled"),
+        ("exit 3", "flyctl ended with 3: no output"),
+    ],
+)
+def test_what_will_not_pass_is_told_at_once(tmp_path: Path, script: str, words: str) -> None:
+    with pytest.raises(OutsideError, match=words):
+        run(deployer(tmp_path, f"echo x >>{tmp_path}/tries; {script}"), tmp_path)
+    assert (tmp_path / "tries").read_text() == "x\n"
 
 
 def test_a_stop_ends_it_and_its_children(tmp_path: Path) -> None:
@@ -85,14 +129,12 @@ def test_a_stop_ends_it_and_its_children(tmp_path: Path) -> None:
 )
 def test_an_old_flyctl_is_refused(tmp_path: Path, version: str, fine: bool) -> None:
     tool = deployer(tmp_path, f"echo '{version}'")
-    if fine:
+    refused = pytest.raises(InputError, match=r"flyctl is 0\.4\.86, and scorefly needs 0\.4\.87")
+    with tool, nullcontext() if fine else refused:
         tool.check()
-    else:
-        with pytest.raises(InputError, match=r"flyctl is 0\.4\.86, and scorefly needs 0\.4\.87"):
-            tool.check()
 
 
 def test_no_flyctl_is_a_problem_that_says_what_to_do(tmp_path: Path) -> None:
-    tool = FlyctlDeployer("x", DeployOptions(), {"PATH": str(tmp_path)})
-    with pytest.raises(InputError, match="install flyctl"):
-        tool.check()
+    with FlyctlDeployer("x", DeployOptions(), {"PATH": str(tmp_path)}) as tool:
+        with pytest.raises(InputError, match="install flyctl"):
+            tool.check()

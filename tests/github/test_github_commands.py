@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given
@@ -73,9 +75,46 @@ def test_a_problem_is_one_annotation_and_nothing_else(message: str, file: str) -
     assert list(obeyed(printed(lambda: ActionProgress().problem(problem)))) == ["warning"]
 
 
-@given(hostile, st.lists(hostile, max_size=4))
+def output(progress: ActionProgress, title: str, lines: Iterable[str]) -> None:
+    with progress.output(title) as write:
+        for line in lines:
+            write(line)
+
+
+@given(hostile, st.lists(hostile, min_size=1, max_size=4))
 def test_output_of_others_is_a_group_and_nothing_else(title: str, lines: list[str]) -> None:
-    assert list(obeyed(printed(lambda: ActionProgress().output(title, lines)))) == ["group", "endgroup"]
+    assert list(obeyed(printed(lambda: output(ActionProgress(), title, lines)))) == ["group", "endgroup"]
+
+
+def test_outputs_of_several_never_mix_and_the_first_is_shown_as_it_comes() -> None:
+    def act() -> None:
+        progress = ActionProgress()
+        with ExitStack() as second:
+            with progress.output("first") as one:
+                two = second.enter_context(progress.output("second"))
+                two_is_late = [one, two, one]
+                for number, write in enumerate(two_is_late):
+                    write(f"line {number}")
+                progress.step("a step")
+                progress.hide(["hidden-value"])
+                one("hidden-value")
+            two("last")
+
+    lines = [line for line in printed(act).splitlines() if not re.fullmatch(r"::(stop-commands::)?\w{48}(::)?", line)]
+    assert lines == [
+        "::group::first", "line 0", "line 2", "::add-mask::hidden-value", "***", "::endgroup::",
+        "a step",
+        "::group::second", "line 1", "last", "::endgroup::",
+    ]  # fmt: skip
+
+
+def test_the_first_output_is_shown_before_it_ends() -> None:
+    def act() -> None:
+        with ActionProgress().output("first") as write:
+            write("at once")
+            sys.stdout.write("now\n")
+
+    assert [line for line in printed(act).splitlines() if "::" not in line] == ["at once", "now"]
 
 
 def test_the_log_tells_the_place_that_an_annotation_only_carries() -> None:
@@ -93,7 +132,7 @@ def test_a_fence_closes_though_what_it_holds_breaks_off() -> None:
 
     def act() -> None:
         with pytest.raises(RuntimeError):
-            commands.group("title", lines())
+            output(ActionProgress(), "title", lines())
         commands.mask("after")
 
     assert list(obeyed(printed(act))) == ["group", "endgroup", "add-mask"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TextIO
 
 from scorefly.faces.lines import one_line
@@ -51,12 +52,18 @@ class TerminalProgress:
         """Takes these out of everything shown from now on."""
         self._redactor.add(texts)
 
-    def output(self, title: str, lines: Iterable[str], *, failed: bool = False) -> None:
+    @contextmanager
+    def output(self, title: str) -> Iterator[Callable[[str], None]]:
         """Another program's output, indented under its title, where it explains a failure or everything is wanted."""
-        if not (failed or self.verbose):
-            return
-        heading, *shown = [one_line(self._redactor.redact(line)) for line in (title, *lines)]
-        self._line("\n".join([f"{heading}:", *(f"  {line}" for line in shown)]))
+        lines: list[str] = []
+        wanted = True
+        try:
+            yield lines.append
+            wanted = self.verbose
+        finally:
+            if lines and wanted:
+                heading, *shown = [one_line(self._redactor.redact(line)) for line in (title, *lines)]
+                self._line("\n".join([f"{heading}:", *(f"  {line}" for line in shown)]))
 
     def clear(self) -> None:
         """Takes the moving line away."""

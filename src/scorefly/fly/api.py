@@ -207,10 +207,12 @@ class FlyApi:
         found = self._call("GET", f"/apps/{app}/secrets").json()
         return tuple(SecretView(each["name"], each.get("digest", "")) for each in found.get("secrets") or ())
 
-    def update_secrets(self, app: str, values: Mapping[str, str | None]) -> None:
-        """Sets secrets, and removes those whose value is None, all in one call."""
+    def update_secrets(self, app: str, values: Mapping[str, str | None]) -> dict[str, str]:
+        """Sets secrets, and removes those whose value is None, all in one call. Returns the digests by name."""
         hidden = [value for value in values.values() if value]
-        self._call("POST", f"/apps/{app}/secrets", json={"values": dict(values)}, repeat=True, hidden=hidden)
+        body = {"values": dict(values)}
+        found = self._call("POST", f"/apps/{app}/secrets", json=body, repeat=True, hidden=hidden).json()
+        return {each["name"]: each.get("digest", "") for each in found.get("secrets") or ()}
 
     def volumes(self, app: str) -> tuple[VolumeView, ...]:
         """The app's volumes by id."""

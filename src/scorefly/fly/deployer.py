@@ -17,6 +17,10 @@ class Deployer(Protocol):
         """Raises InputError when the engine cannot work here at all."""
         ...
 
+    def prepare(self, app: App, *, stop: threading.Event) -> None:
+        """Makes the engine see the app's secrets, after they were set over REST. Raises OutsideError."""
+        ...
+
     def deploy(
         self, app: App, artefact: Path, folder: Path, *, on_line: Callable[[str], None], stop: threading.Event
     ) -> None:

@@ -14,11 +14,15 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from scorefly.fly.app import App, Build
+from scorefly.fly.flyctl_failures import Failure, explain, interrupted
 from scorefly.problems import InputError, OutsideError, Problem, option_place
 
 LEAST_VERSION = (0, 4, 87)
@@ -37,9 +41,9 @@ class DeployOptions:
     build_args: Mapping[str, str] = field(default_factory=dict)
 
 
-def deploy_command(flyctl: str, app: App, fly_toml: str, options: DeployOptions) -> tuple[str, ...]:
-    """The command line that deploys an app from its fly.toml. Nothing on it is secret."""
-    command = [flyctl, "deploy", "--config", fly_toml, "--app", app.name, "--yes"]
+def deploy_arguments(app: App, fly_toml: str, options: DeployOptions) -> tuple[str, ...]:
+    """flyctl's arguments to deploy an app from its fly.toml. Nothing of them is secret."""
+    command = ["deploy", "--config", fly_toml, "--app", app.name, "--yes"]
     if isinstance(app.image, str):
         command += ["--image", app.image]
     else:
@@ -89,16 +93,32 @@ def child_environment(environ: Mapping[str, str], token: str, home: Path, *, bui
 
 
 class FlyctlDeployer:
-    """Runs `flyctl deploy`, and `flyctl secrets sync` before it where the app has secrets."""
+    """Runs `flyctl deploy`, and `flyctl secrets sync` before it where the app has secrets.
+
+    What may pass by itself is tried again after `delays`, in seconds: running a deploy again is safe.
+    """
 
     def __init__(
-        self, token: str, options: DeployOptions, environ: Mapping[str, str], redact: Sequence[str] = ()
+        self,
+        token: str,
+        options: DeployOptions,
+        environ: Mapping[str, str],
+        redact: Sequence[str] = (),
+        delays: tuple[float, ...] = (5.0, 20.0),
     ) -> None:
         self._token = token
         self._options = options
         self._environ = environ
+        self._delays = delays
         self._hidden = sorted({token, *redact} - {""}, key=len, reverse=True)
         self._flyctl = shutil.which("flyctl", path=environ.get("PATH")) or shutil.which("fly", path=environ.get("PATH"))
+        self._homes = tempfile.TemporaryDirectory(prefix="scorefly-", ignore_cleanup_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._homes.cleanup()
 
     def check(self) -> None:
         """Raises InputError when there is no flyctl, or one too old."""
@@ -106,14 +126,13 @@ class FlyctlDeployer:
         if self._flyctl is None:
             hint = f"install flyctl {wanted} or newer (https://fly.io/docs/flyctl/install/), or use `rehearse`"
             raise InputError(Problem("there is no flyctl on PATH", hint, option_place("command")))
-        with tempfile.TemporaryDirectory(prefix="scorefly-") as home:
-            result = subprocess.run(
-                [self._flyctl, "version", "--json"],
-                env=child_environment(self._environ, "", Path(home), building=False),
-                capture_output=True,
-                timeout=60,
-                check=False,
-            )
+        result = subprocess.run(
+            [self._flyctl, "version", "--json"],
+            env=child_environment(self._environ, "", Path(self._homes.name), building=False),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
         version = _version(result.stdout)
         if version and version < LEAST_VERSION:
             found = ".".join(map(str, version))
@@ -125,41 +144,57 @@ class FlyctlDeployer:
                 )
             )
 
+    def prepare(self, app: App, *, stop: threading.Event) -> None:
+        """Secrets were set over REST, which the app's configuration folder does not know of yet."""
+        if app.secrets:
+            self._run(("secrets", "sync", "--app", app.name), app, Path.cwd(), lambda _: None, stop)
+
     def deploy(
         self, app: App, artefact: Path, folder: Path, *, on_line: Callable[[str], None], stop: threading.Event
     ) -> None:
         """Deploys with flyctl. Raises OutsideError that says what kind of failure it was."""
-        with tempfile.TemporaryDirectory(prefix="scorefly-") as name:
-            home = Path(name)
-            environment = child_environment(self._environ, self._token, home, building=isinstance(app.image, Build))
-            if app.secrets:
-                # Secrets were set over REST, which this folder of flyctl's does not know of yet.
-                self._run(
-                    (str(self._flyctl), "secrets", "sync", "--app", app.name),
-                    app,
-                    folder,
-                    environment,
-                    on_line,
-                    stop,
-                )
-            command = deploy_command(str(self._flyctl), app, str(artefact / "fly.toml"), self._options)
-            self._run(command, app, folder, environment, on_line, stop)
+        try:
+            self._run(deploy_arguments(app, str(artefact / "fly.toml"), self._options), app, folder, on_line, stop)
+        finally:
+            shutil.rmtree(self._home(app), ignore_errors=True)
+
+    def _home(self, app: App) -> Path:
+        return Path(self._homes.name) / app.name
 
     def _run(
         self,
-        command: Sequence[str],
+        arguments: Sequence[str],
         app: App,
         folder: Path,
-        environment: Mapping[str, str],
         on_line: Callable[[str], None],
         stop: threading.Event,
     ) -> None:
+        delays = list(self._delays)
+        while failure := self._attempt(arguments, app, folder, on_line, stop):
+            if not (failure.again and delays):
+                raise OutsideError(Problem(failure.what, failure.hint))
+            delay = delays.pop(0)
+            on_line(f"{failure.what}: once more in {delay:.0f} s")
+            if stop.wait(delay):
+                raise OutsideError(Problem(*interrupted(app.name)))
+
+    def _attempt(
+        self,
+        arguments: Sequence[str],
+        app: App,
+        folder: Path,
+        on_line: Callable[[str], None],
+        stop: threading.Event,
+    ) -> Failure | None:
+        """Runs flyctl once, to its end or to ours."""
+        home = self._home(app)
+        home.mkdir(mode=0o700, exist_ok=True)
         ended = threading.Event()
         lines: list[str] = []
         with subprocess.Popen(
-            command,
+            (str(self._flyctl), *arguments),
             cwd=folder,
-            env=environment,
+            env=child_environment(self._environ, self._token, home, building=isinstance(app.image, Build)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -168,8 +203,8 @@ class FlyctlDeployer:
             encoding="utf-8",
             errors="replace",
         ) as process:
-            watcher = threading.Thread(target=self._watch, args=(process, stop, ended), daemon=True)
-            watcher.start()
+            watch = _Watch(process, stop, ended, self._deadline)
+            watch.start()
             try:
                 for line in process.stdout or ():
                     lines.append(self._redacted(line.rstrip("\n")))
@@ -177,26 +212,22 @@ class FlyctlDeployer:
                 code = process.wait()
             finally:
                 ended.set()
-                watcher.join()
-        if code:
-            raise explain(app.name, code, lines, stopped=stop.is_set())
+                watch.join()
+        if not code:
+            return None
+        if stop.is_set():
+            return Failure(*interrupted(app.name))
+        if watch.late:
+            return Failure(
+                f"{app.name}: flyctl was still not done after {self._deadline:.0f} s, and was ended",
+                "run it again: it converges; or raise wait-timeout",
+            )
+        return explain(app.name, code, lines)
 
-    def _watch(self, process: subprocess.Popen[str], stop: threading.Event, ended: threading.Event) -> None:
-        """Ends the process when the run is stopped or its time is over: asks first, then insists."""
-        # A deploy waits for state and for health, on each of its Machines in turn, and builds before that.
-        deadline = threading.Event()
-        timer = threading.Timer(self._options.wait_timeout * 4 + 600, deadline.set)
-        timer.daemon = True
-        timer.start()
-        try:
-            while not ended.wait(0.2):
-                if stop.is_set() or deadline.is_set():
-                    _signal(process, signal.SIGINT)
-                    if not ended.wait(GRACE):
-                        _signal(process, signal.SIGKILL)
-                    return
-        finally:
-            timer.cancel()
+    @property
+    def _deadline(self) -> float:
+        """Seconds: a deploy waits for state and for health, on each of its Machines in turn, and builds before."""
+        return self._options.wait_timeout * 4 + 600
 
     def _redacted(self, line: str) -> str:
         line = _COLOURS.sub("", line)
@@ -205,11 +236,30 @@ class FlyctlDeployer:
         return line
 
 
-def _signal(process: subprocess.Popen[str], number: int) -> None:
-    try:
-        os.killpg(process.pid, number)
-    except ProcessLookupError:
-        return
+class _Watch(threading.Thread):
+    """Ends a process when the run is stopped or its time is over: asks first, then insists."""
+
+    def __init__(
+        self, process: subprocess.Popen[str], stop: threading.Event, ended: threading.Event, seconds: float
+    ) -> None:
+        super().__init__(daemon=True)
+        self._process, self._stop_run, self._ended = process, stop, ended
+        self._end = time.monotonic() + seconds
+        self.late = False
+
+    def run(self) -> None:
+        """Looks five times a second."""
+        while not self._ended.wait(0.2):
+            self.late = time.monotonic() >= self._end
+            if self.late or self._stop_run.is_set():
+                self._signal(signal.SIGINT)
+                if not self._ended.wait(GRACE):
+                    self._signal(signal.SIGKILL)
+                return
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
 
 def _version(output: bytes) -> tuple[int, ...]:
@@ -221,64 +271,3 @@ def _version(output: bytes) -> tuple[int, ...]:
     match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text)
     version = tuple(int(part) for part in match.groups()) if match else ()
     return version if any(version) else ()
-
-
-# flyctl's words, and what to do about them; the first that is found decides.
-_FAILURES: tuple[tuple[str, str, str], ...] = (
-    ("no access token available", "flyctl has no token", "set fly-api-token"),
-    ("(status 401)", "the Fly API token is not accepted", "check fly-api-token"),
-    (
-        "(status 403)",
-        "the Fly API token may not deploy this app",
-        "use a deploy token of the app or its organization",
-    ),
-    (
-        "not authorized",
-        "the Fly API token may not deploy this app",
-        "use a deploy token of the app or its organization",
-    ),
-    ("could not find image", "Fly cannot find the image", "check the reference, and that Fly may pull it"),
-    (
-        "app configuration is not valid",
-        "flyctl refuses the fly.toml",
-        "see the lines above; this is worth an issue",
-    ),
-    (
-        "timeout reached waiting for health checks",
-        "the app did not become healthy in time",
-        "look at `fly logs`, or raise wait-timeout",
-    ),
-    ("appears to be crashing", "the app keeps crashing", "look at `fly logs`"),
-    (
-        "timeout reached waiting for machine's state",
-        "a Machine did not start in time",
-        "run it again, or raise wait-timeout",
-    ),
-    ("lease currently held", "another deploy of the app is under way", "run it again when that has ended"),
-    ("failed to get lease", "another deploy of the app is under way", "run it again when that has ended"),
-    (
-        "insufficient resources",
-        "Fly has no room in this region now",
-        "run it again, or choose another region",
-    ),
-    (
-        "could not reserve resource",
-        "Fly has no room in this region now",
-        "run it again, or choose another region",
-    ),
-    ("payment method", "the organization has no payment method", "add one at https://fly.io/dashboard"),
-    ("release command failed", "the release command failed", "see the lines above"),
-    ("unattached", "a volume is missing", "run it again: scorefly makes what is missing"),
-)
-
-
-def explain(app: str, code: int, lines: Sequence[str], *, stopped: bool) -> OutsideError:
-    """One problem that says what kind of failure ended flyctl."""
-    if stopped:
-        return OutsideError(Problem(f"the deploy of {app} was interrupted", "run it again: it converges"))
-    text = "\n".join(lines).lower()
-    for words, what, hint in _FAILURES:
-        if words in text:
-            return OutsideError(Problem(f"{app}: {what}", hint))
-    last = next((line for line in reversed(lines) if line.startswith("Error:")), lines[-1] if lines else "no output")
-    return OutsideError(Problem(f"{app}: flyctl ended with {code}: {last.strip()}", "see its output above"))

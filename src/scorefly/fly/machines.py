@@ -32,6 +32,9 @@ class MachinesDeployer:
     def check(self) -> None:
         """It needs nothing but the API."""
 
+    def prepare(self, app: App, *, stop: threading.Event) -> None:
+        """It reads secrets when it deploys."""
+
     def deploy(
         self, app: App, artefact: Path, folder: Path, *, on_line: Callable[[str], None], stop: threading.Event
     ) -> None:

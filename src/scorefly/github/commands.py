@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 Level = Literal["error", "warning", "notice"]
@@ -33,34 +33,39 @@ def annotate(level: Level, message: str, properties: Mapping[str, str | int]) ->
     issue_command(level, dict(properties), message)
 
 
-def group(title: str, lines: Iterable[str]) -> None:
-    """Lines that came from elsewhere, folded under a title; no line of them is taken for a command."""
+def start_group(title: str) -> None:
+    """Folds what follows under a title, until `end_group`."""
     from actions_toolkit.command import issue
 
     issue("group", title)
-    try:
-        untrusted(lines)
-    finally:
-        issue("endgroup")
 
 
-def untrusted(lines: Iterable[str]) -> None:
-    """Prints lines while workflow commands are switched off, until a token comes that nobody can guess."""
+def end_group() -> None:
+    """Ends what `start_group` began."""
+    from actions_toolkit.command import issue
+
+    issue("endgroup")
+
+
+def stop_commands() -> str:
+    """Switches workflow commands off. Returns the token that switches them on again, which nobody can guess."""
     token = secrets.token_hex(24)
     sys.stdout.write(f"::stop-commands::{token}\n")
-    try:
-        for line in lines:
-            sys.stdout.write(f"{line}\n")
-    finally:
-        sys.stdout.write(f"::{token}::\n")
+    return token
+
+
+def resume_commands(token: str) -> None:
+    """Switches workflow commands on again."""
+    sys.stdout.write(f"::{token}::\n")
 
 
 def plain(line: str) -> None:
     """A line of our own, which may name what others wrote: fenced off where it could be taken for a command."""
-    if _may_be_command(line):
-        untrusted([line])
-    else:
-        sys.stdout.write(f"{line}\n")
+    fenced = _may_be_command(line)
+    token = stop_commands() if fenced else ""
+    sys.stdout.write(f"{line}\n")
+    if fenced:
+        resume_commands(token)
 
 
 def _may_be_command(line: str) -> bool:

@@ -47,5 +47,8 @@ def connect(settings: Settings) -> Iterator[Connection]:
         build_args=settings.build_args,
     )
     hidden = [*settings.secrets.values(), settings.github_token]
-    with FlyApi(settings.fly_api_token, base_url=settings.fly_base_url) as api:
-        yield Connection(api, FlyctlDeployer(settings.fly_api_token, options, settings.environ, hidden))
+    with (
+        FlyApi(settings.fly_api_token, base_url=settings.fly_base_url) as api,
+        FlyctlDeployer(settings.fly_api_token, options, settings.environ, hidden) as deployer,
+    ):
+        yield Connection(api, deployer)

@@ -7,6 +7,15 @@ from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
 
+def longest_chains_first(needs: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Names by how long a chain of others waits for them, for that decides when all are done; no circles."""
+    chain = dict.fromkeys(needs, 0)
+    for name in reversed([*TopologicalSorter(needs).static_order()]):
+        for need in needs[name]:
+            chain[need] = max(chain[need], chain[name] + 1)
+    return sorted(needs, key=lambda name: -chain[name])
+
+
 def waves(needs: Mapping[str, tuple[str, ...]]) -> tuple[list[list[str]], dict[str, tuple[str, ...]]]:
     """Names in waves, each wave needing only earlier ones, and the needs that were kept.
 

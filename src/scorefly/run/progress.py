@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from scorefly.problems import Problem
@@ -23,6 +24,6 @@ class Progress(Protocol):
         """Secret texts: masked before anything that could hold them is shown."""
         ...
 
-    def output(self, title: str, lines: Iterable[str], *, failed: bool = False) -> None:
-        """The output of another program, whole, under a title; `failed` says that it explains a failure."""
+    def output(self, title: str) -> AbstractContextManager[Callable[[str], None]]:
+        """Where another program's output goes, line by line, under a title; an exception inside says that it failed."""
         ...

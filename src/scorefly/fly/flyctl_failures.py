@@ -1,0 +1,96 @@
+"""What flyctl's failures mean: its words, classified into what to do, and whether trying again may help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+CANCELLED = 127  # flyctl's exit status when it was cancelled; also when several Machines failed at once
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why flyctl ended without success, what to do, and whether trying again may help."""
+
+    what: str
+    hint: str
+    again: bool = False
+
+
+_TOKEN = "use a deploy token of the app or its organization"  # noqa: S105 - a hint, not a token
+_LATER = "run it again when that has ended"
+_ROOM = "run it again, or choose another region"
+_SERVER = "run it again; https://status.fly.io says whether Fly has trouble"
+
+# flyctl's words, and what they mean; the first that is found decides.
+_FAILURES: tuple[tuple[str, Failure], ...] = (
+    ("no access token available", Failure("flyctl has no token", "set fly-api-token")),
+    (r"status (code: )?401", Failure("the Fly API token is not accepted", "check fly-api-token")),
+    (r"status (code: )?403|not authorized|unauthorized", Failure("the Fly API token may not deploy this app", _TOKEN)),
+    (r"organization \S+ not found", Failure("there is no such organization for this token", "check org")),
+    (
+        "could not find image",
+        Failure("Fly cannot find the image", "check the reference, and that Fly may pull it", again=True),
+    ),
+    (
+        "app configuration is not valid|strict validation failed",
+        Failure("flyctl refuses the fly.toml", "see the lines above; this is worth an issue"),
+    ),
+    ("release command failed", Failure("the release command failed", "see the lines above")),
+    (
+        "timeout reached waiting for health checks",
+        Failure("the app did not become healthy in time", "look at `fly logs`, or raise wait-timeout"),
+    ),
+    ("appears to be crashing", Failure("the app keeps crashing", "look at `fly logs`")),
+    (
+        "timeout reached waiting for machine's state",
+        Failure("a Machine did not start in time", "run it again, or raise wait-timeout", again=True),
+    ),
+    (
+        "lease currently held|failed to get lease",
+        Failure("another deploy of the app is under way", _LATER, again=True),
+    ),
+    (
+        "insufficient resources|insufficient memory|could not reserve resource|insufficient_capacity",
+        Failure("Fly has no room in this region now", _ROOM, again=True),
+    ),
+    ("payment method", Failure("the organization has no payment method", "add one at https://fly.io/dashboard")),
+    (
+        "can't update the attached volume|requires manual intervention",
+        Failure("a Machine has another volume than the Score file asks for", "destroy the Machine, or keep the volume"),
+    ),
+    (
+        "unattached|needs volumes with name",
+        Failure("a volume is missing", "run it again: scorefly makes what is missing"),
+    ),
+    (
+        r"status (code: )?(408|429|5\d\d)|connection (refused|reset)|no such host|\beof\b|timeout|getting machine",
+        Failure("Fly's API did not answer as it should", _SERVER, again=True),
+    ),
+)
+
+# Said on the way, by deploys that may well succeed: no reason for a failure.
+_HARMLESS = re.compile(
+    "failed to provision ip addresses|dns checks failed|dns verification failed|failed to create build in graphql"
+    "|failed to set final release status|failed to release lease|metrics send issue|not listening on the expected"
+)
+
+
+def interrupted(app: str) -> tuple[str, str]:
+    """What is said of a deploy that we ended ourselves."""
+    return f"the deploy of {app} was interrupted", "run it again: it converges"
+
+
+def explain(app: str, code: int, lines: Sequence[str]) -> Failure:
+    """What kind of failure ended flyctl with `code`: by its error, or by what it said before when that is odd."""
+    errors = [number for number, line in enumerate(lines) if line.startswith("Error:")]
+    for told in (lines[errors[-1] :] if errors else (), lines):
+        text = "\n".join(line.lower() for line in told if not _HARMLESS.search(line.lower()))
+        for words, failure in _FAILURES:
+            if re.search(words, text):
+                return replace(failure, what=f"{app}: {failure.what}")
+    if code == CANCELLED:
+        return Failure(f"{app}: flyctl was cancelled, or gave up on some Machines", "see its output above")
+    last = lines[errors[-1]] if errors else (lines[-1] if lines else "no output")
+    return Failure(f"{app}: flyctl ended with {code}: {last.strip()}", "see its output above")
