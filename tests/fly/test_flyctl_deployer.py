@@ -75,7 +75,6 @@ def test_an_exit_status_is_a_problem(tmp_path: Path) -> None:
         ("Error: failed to get lease on VM 1: lease currently held by x", "another deploy of the app is under way"),
         ("Error: server returned a non-200 status code: 503", "Fly's API did not answer as it should"),
         ("Error: failed to launch VM: insufficient resources", "Fly has no room in this region now"),
-        ('Error: could not find image "nginx:1"', "Fly cannot find the image"),
     ],
 )
 def test_what_may_pass_by_itself_is_tried_again(tmp_path: Path, said: str, words: str) -> None:
@@ -91,6 +90,7 @@ def test_what_may_pass_by_itself_is_tried_again(tmp_path: Path, said: str, words
     ("script", "words"),
     [
         ("echo 'Error: timeout reached waiting for health checks to pass for machine 1'; exit 1", "healthy in time"),
+        ("echo 'Error: could not find image x'; exit 1", "Fly cannot find the image"),
         ("echo 'Error: release command failed - aborting deployment'; exit 1", "the release command failed"),
         ("echo 'Failed to provision IP addresses: status 503'; echo 'Error: odd'; exit 1", "ended with 1: Error: odd"),
         (

@@ -31,7 +31,7 @@ _FAILURES: tuple[tuple[str, Failure], ...] = (
     (r"organization \S+ not found", Failure("there is no such organization for this token", "check org")),
     (
         "could not find image",
-        Failure("Fly cannot find the image", "check the reference, and that Fly may pull it", again=True),
+        Failure("Fly cannot find the image", "check the reference, and that Fly may pull it"),
     ),
     (
         "app configuration is not valid|strict validation failed",

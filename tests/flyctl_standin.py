@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""A stand-in for flyctl: the commands scorefly runs, with the calls and the words of the real one.
+
+It finds the API as flyctl does, by FLY_FLAPS_BASE_URL, FLY_API_BASE_URL and FLY_UIEX_BASE_URL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import sys
+import threading
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from scorefly.fly.api import FlyApi
+from scorefly.fly.app import App, VolumeClaim
+from scorefly.fly.machines import MachinesDeployer
+from scorefly.problems import ScoreflyError
+
+TOKEN = os.environ.get("FLY_API_TOKEN", "")
+
+
+def main() -> int:
+    """Runs one command, and returns the exit status."""
+    parser = argparse.ArgumentParser("flyctl")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("version").add_argument("--json", action="store_true")
+    sync = verbs.add_parser("secrets").add_subparsers(dest="verb", required=True).add_parser("sync")
+    sync.add_argument("--app", required=True)
+    deploy = verbs.add_parser("deploy")
+    for name in ("config", "app", "image", "strategy", "wait-timeout", "primary-region", "deploy-retries", "ha"):
+        deploy.add_argument(f"--{name}", default="")
+    for name in ("yes", "no-public-ips"):
+        deploy.add_argument(f"--{name}", action="store_true")
+    deploy.add_argument("--dns-checks", choices=["false"])
+    arguments = parser.parse_args()
+    if arguments.verb == "version":
+        print(json.dumps({"Name": "flyctl", "Version": "0.4.87"}))
+        return 0
+    try:
+        return {"sync": sync_secrets, "deploy": release}[arguments.verb](arguments)
+    except (ScoreflyError, requests.RequestException) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+
+
+def sync_secrets(arguments: argparse.Namespace) -> int:
+    """A write that changes nothing tells the version."""
+    with FlyApi(TOKEN, base_url=os.environ["FLY_FLAPS_BASE_URL"]) as api:
+        api.update_secrets(arguments.app, {f"BogusDummySecret_{secrets.token_hex(8)}": None})
+    return 0
+
+
+def release(arguments: argparse.Namespace) -> int:
+    """Resolves the image, begins a release, replaces the Machines one after the other, ends the release."""
+    toml = tomllib.loads(Path(arguments.config).read_text(encoding="utf-8"))
+    with FlyApi(TOKEN, base_url=os.environ["FLY_FLAPS_BASE_URL"]) as api:
+        view = api.app(arguments.app)
+        if view is None:
+            print(f"Error: the app name {arguments.app} could not be found", file=sys.stderr)
+            return 1
+        call("GET", f"/api/v1/organizations/{view.organization}")
+        call("POST", "/api/v1/builds", {"app_name": arguments.app})
+        query = "query($appName: String!, $imageRef: String!){ app(name:$appName){ id image(ref:$imageRef){ id digest ref } } }"
+        variables = {"appName": arguments.app, "imageRef": arguments.image}
+        found = call("POST", "/graphql", {"query": query, "variables": variables}, base="FLY_API_BASE_URL")
+        image = ((found.get("data") or {}).get("app") or {}).get("image")
+        if image is None:
+            print(f'Error: could not find image "{arguments.image}"', file=sys.stderr)
+            return 1
+        call("POST", "/api/v1/builds/finish", {"app_name": arguments.app})
+        made = call("POST", "/api/v1/releases", {"app_name": arguments.app, "image": image["ref"], "definition": toml})
+        path = f"/api/v1/releases/{made['release']['id']}"
+        call("PATCH", path, {"status": "running"})
+        claims = tuple(VolumeClaim(each["source"], 1) for each in toml.get("mounts", ()))
+        app = App(arguments.app, arguments.app, toml, image["ref"], "", region=arguments.primary_region, volumes=claims)
+        ha = {"": None, "true": True, "false": False}[arguments.ha]
+        engine = MachinesDeployer(api, float(arguments.wait_timeout.removesuffix("s") or 300), ha)
+        try:
+            folder = Path(arguments.config).parent
+            engine.deploy(app, folder, Path.cwd(), on_line=lambda line: print(line, flush=True), stop=threading.Event())
+        except ScoreflyError as error:
+            call("PATCH", path, {"status": "failed"})
+            print(f"Error: {in_its_words(str(error))}", file=sys.stderr)
+            return 1
+        call("PATCH", path, {"status": "complete"})
+    return 0
+
+
+def in_its_words(told: str) -> str:
+    """What flyctl says where scorefly's own engine says something else."""
+    if "was not healthy" in told:
+        return f"timeout reached waiting for health checks to pass for machine: {told}"
+    if "keeps crashing" in told:
+        return f"smoke checks failed: the app appears to be crashing: {told}"
+    return told
+
+
+def call(method: str, path: str, body: Any = None, *, base: str = "FLY_UIEX_BASE_URL") -> Any:
+    """One call beside the Machines API; its answer as JSON."""
+    answer = requests.request(
+        method,
+        os.environ[base] + path,
+        json=body,
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        timeout=60,
+    )
+    answer.raise_for_status()
+    return answer.json()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
