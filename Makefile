@@ -9,7 +9,7 @@ RUN := $(VENV)/.run-stamp
 DEV := $(VENV)/.dev-stamp
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: try test lint fmt bench docs lock clean
+.PHONY: try test container-test lint fmt bench docs lock clean
 
 try: $(RUN)
 	@echo '$$ cd examples/try && scorefly deploy --rehearse'
@@ -19,6 +19,11 @@ test: lint
 	@rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest -q -n auto --dist loadfile
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report
+
+# Exit status 77 of the script says that nothing here can build an image.
+container-test: $(DEV)
+	@built=$$(container/build.sh) || { [ $$? = 77 ] && echo 'container-test was left out' && exit 0 || exit 1; }; \
+	SCOREFLY_TEST_IMAGE="$$(tail -1 <<<"$$built")" $(BIN)/pytest -q tests/container
 
 lint: $(DEV)
 	$(BIN)/ruff check .

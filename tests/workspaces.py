@@ -72,7 +72,7 @@ class Workspace:
             **variables,
         }
         result = self._process([sys.executable, str(REPOSITORY / "entrypoint.py")], environment)
-        return ActionResult(result.code, result.out, result.err, _outputs(output.read_text()), summary.read_text())
+        return ActionResult(result.code, result.out, result.err, read_outputs(output.read_text()), summary.read_text())
 
     def tree(self) -> dict[str, bytes]:
         """Every file there is, with its content."""
@@ -116,7 +116,7 @@ class ActionResult(Result):
     summary: str
 
 
-def _outputs(text: str) -> dict[str, str]:
+def read_outputs(text: str) -> dict[str, str]:
     """The outputs in a GITHUB_OUTPUT file with delimiters."""
     found = re.findall(r"^([\w-]+)<<(\S+)\n(.*?)\n?^\2$", text, re.MULTILINE | re.DOTALL)
     return {name: value for name, _, value in found}

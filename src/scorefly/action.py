@@ -46,6 +46,8 @@ def main(environ: Mapping[str, str]) -> int:
             _traceback(progress)
         _summarize_failure(command, context, error, [problem], progress)
         return 1
+    finally:
+        _give_back(context, environ)
 
 
 def _run(command: str, context: Context, environ: Mapping[str, str], progress: ActionProgress) -> int:
@@ -56,6 +58,15 @@ def _run(command: str, context: Context, environ: Mapping[str, str], progress: A
     report = execute(gather(command, inputs, environ, context.workspace.resolve(), in_action=True), progress)
     _tell(report, context, progress)
     return report.exit_code
+
+
+def _give_back(context: Context, environ: Mapping[str, str]) -> None:
+    from scorefly.github.ownership import give_back
+
+    named = [environ.get("INPUT_ARTEFACTS", ""), environ.get("INPUT_STATE", "").removeprefix("file:")]
+    made = [".scorefly", *(name for name in named if name and name != "git")]
+    state = [f"{name}{end}" for name in made for end in ("", ".key")]
+    give_back(context.workspace, (context.workspace / name for name in state))
 
 
 def _secrets_in(inputs: Mapping[str, str]) -> list[str]:
