@@ -22,6 +22,8 @@ RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --whe
 # Flattened below, so that what is removed here is not in any layer.
 FROM ${PYTHON_IMAGE} AS system
 COPY container/slim.sh /tmp/
+# Debian keeps one version of a package: one that is pinned is gone with its first security fix.
+# hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates git \
  && sh /tmp/slim.sh
@@ -35,6 +37,7 @@ LABEL org.opencontainers.image.title="scorefly" \
 ENV PATH=/opt/scorefly/bin:/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin \
     LANG=C.UTF-8 \
     PYTHONDONTWRITEBYTECODE=1
+# hadolint ignore=DL3067
 COPY --from=system / /
 COPY --from=flyctl /flyctl /usr/local/bin/flyctl
 COPY --from=package /opt/scorefly /opt/scorefly

@@ -7,6 +7,8 @@ PYTHON = $(shell for v in 3.14 3.13 3.12 3.11 3; do \
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run-stamp
 DEV := $(VENV)/.dev-stamp
+ACTIONLINT := $(BIN)/actionlint
+SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 .PHONY: try test container-test lint fmt bench docs lock clean
@@ -25,11 +27,17 @@ container-test: $(DEV)
 	@built=$$(container/build.sh) || { [ $$? = 77 ] && echo 'container-test was left out' && exit 0 || exit 1; }; \
 	SCOREFLY_TEST_IMAGE="$$(tail -1 <<<"$$built")" $(BIN)/pytest -q tests/container
 
-lint: $(DEV)
+lint: $(DEV) $(ACTIONLINT)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/zizmor --offline --pedantic --quiet .
+	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml src/scorefly/run/samples/workflow.yml
+	$(SCHEMA) vendor.github-actions action.yml
+	$(SCHEMA) vendor.dependabot .github/dependabot.yml
+	@if [ -x $(ACTIONLINT) ]; then $(ACTIONLINT); else echo 'actionlint was left out: it is built with Go'; fi
 
 fmt: $(DEV)
 	$(BIN)/ruff check --fix .
@@ -48,6 +56,10 @@ lock: $(DEV)
 clean:
 	rm -rf $(VENV) dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf examples/*/.scorefly/{out,state,rehearsal}
+
+$(ACTIONLINT): | $(VENV)/bin/python
+	@! command -v go >/dev/null || \
+	GOBIN=$(abspath $(BIN)) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 2>/dev/null || true
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo 'scorefly needs Python 3.11 or newer with venv: on Debian, apt-get install python3-venv'; exit 1; }
