@@ -83,6 +83,7 @@ class AppDeployment:
             self.progress.step(f"{self.app.name}: updating")
             self._provide()
         self._forget_digest()
+        self._leave_containers()
         with self.progress.output(f"deploy of {self.app.name}") as output:
             self.connection.deployer.deploy(
                 self.app,
@@ -111,7 +112,14 @@ class AppDeployment:
         app = self.app
         known = self.keeper.state.apps.get(app.name)
         ports = {port.name: (port.port, port.internal) for port in app.ports}
-        fresh = AppState(name=app.name, owner=app.owner, workload=app.workload, ports=ports, url=app.url)
+        fresh = AppState(
+            name=app.name,
+            owner=app.owner,
+            workload=app.workload,
+            ports=ports,
+            url=app.url,
+            flycast=any(port.how == "flycast" for port in app.ports),
+        )
         return replace(fresh, digest=known.digest, secrets=known.secrets) if known else fresh
 
     def _live_secrets(self) -> dict[str, str]:
@@ -178,6 +186,15 @@ class AppDeployment:
         for machine in self.machines:
             if METADATA_KEY in machine.metadata:
                 self.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
+
+    def _leave_containers(self) -> None:
+        """flyctl leaves a Machine the containers it has, where its configuration no longer names any."""
+        if self.app.machine or not self.machines:
+            return
+        for machine in self.api.machines(self.app.name):
+            if machine.config.get("containers"):
+                self.progress.step(f"{self.app.name}: replacing Machine {machine.id}, which has containers")
+                self.api.delete_machine(self.app.name, machine.id)
 
     def _remove_secrets(self) -> None:
         to_remove = self._plan.to_remove

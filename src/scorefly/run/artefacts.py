@@ -1,4 +1,4 @@
-"""Writes the artefacts: `<artefacts>/<environment>/<app>/fly.toml` and the files it mounts."""
+"""Writes the artefacts: `<artefacts>/<environment>/<app>/fly.toml`, what stands beside it, and the files it mounts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from scorefly.fly.app import App, Build
-from scorefly.fly.config import dump
+from scorefly.fly.config import dump, dump_machine
 from scorefly.problems import failed
 from scorefly.run.settings import Settings
 
@@ -39,6 +39,10 @@ def write_artefact(settings: Settings, app: App) -> Path:
     try:
         absolute.mkdir(parents=True, exist_ok=True)
         _write(absolute / "fly.toml", fly_toml(app).encode())
+        if app.machine:
+            _write(absolute / "machine.json", dump_machine(app.machine).encode())
+        else:
+            (absolute / "machine.json").unlink(missing_ok=True)
         files = absolute / "files"
         if files.is_dir():
             _remove_others(files, {files / name for name in app.files})

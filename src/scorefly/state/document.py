@@ -45,7 +45,10 @@ class SecretState:
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """One app scorefly made or deployed. `ports` maps a service port's name to (port, target port)."""
+    """One app scorefly made or deployed. `ports` maps a service port's name to (port, target port).
+
+    `flycast` says that others connect to its service ports, through Fly's proxy.
+    """
 
     name: str
     owner: str
@@ -54,6 +57,7 @@ class AppState:
     url: str = ""
     secrets: Mapping[str, SecretState] = field(default_factory=dict)
     ports: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    flycast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
