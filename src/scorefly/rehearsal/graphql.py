@@ -10,11 +10,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scorefly.rehearsal import rules
+from scorefly.rehearsal import fates, rules
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
 
 Variables = Mapping[str, Any]
+
+_USER = {"id": "user", "email": "somebody@example.com", "name": "somebody"}
 
 
 def answer(world: World, body: Mapping[str, Any]) -> Json:
@@ -85,6 +87,7 @@ def _app(world: World, variables: Variables) -> Json:
         ],
         "currentRelease": {"version": release["version"]} if release else None,
         "currentReleaseUnprocessed": _release(release) if release else None,
+        "releases": {"nodes": [_release(each) for each in reversed(app["releases"])][: variables.get("limit")]},
         "latestImageDetails": None,
         "imageDetails": None,
         "imageUpgradeAvailable": False,
@@ -100,6 +103,8 @@ def _release(release: Json) -> Json:
         "id": release["id"],
         "version": release["version"],
         "configDefinition": release["definition"],
+        "description": f"Release by {_USER['email']}",
+        "user": _USER,
         "imageRef": release["image"],
         "status": release["status"],
         "stable": True,
@@ -108,17 +113,15 @@ def _release(release: Json) -> Json:
 
 
 def _address(address: Json) -> Json:
-    kind = "v6" if ":" in address["ip"] else "v4"
-    if address["ip"].startswith("fdaa"):
-        kind = "private_v6"
+    kind = "private_v6" if address["ip"].startswith("fdaa") else "v6" if ":" in address["ip"] else "v4"
     return {
         "id": f"ip-{address['ip']}",
         "address": address["ip"],
         "type": kind,
         "region": address["region"],
         "createdAt": address["created_at"],
-        "network": None,
-        "serviceName": None,
+        "network": {"name": address["network"], "organization": None} if kind == "private_v6" else None,
+        "serviceName": address["service_name"],
     }
 
 
@@ -127,7 +130,7 @@ def _image(world: World, variables: Variables) -> Json:
     name = str(variables.get("appName") or variables.get("name"))
     world.app(name)
     reference = str(variables.get("imageRef") or variables.get("ref") or "")
-    if reference.startswith("rehearsal.invalid/missing"):
+    if fates.is_missing(reference):
         return {"app": {"id": name, "image": None}}
     digest = f"sha256:{hashlib.sha256(reference.encode()).hexdigest()}"
     image = {
@@ -143,13 +146,33 @@ def _image(world: World, variables: Variables) -> Json:
 def _allocate(world: World, variables: Variables) -> Json:
     given = variables.get("input") or {}
     name = str(given.get("appId"))
-    address = world.assign_address(name, {"type": given.get("type")})
+    address = world.assign_address(name, {**given, "service_name": given.get("serviceName")})
     return {
         "allocateIpAddress": {
             "app": {"sharedIpAddress": address["ip"] if address["shared"] else None},
             "ipAddress": None if address["shared"] else _address(address),
         }
     }
+
+
+def _release_address(world: World, variables: Variables) -> Json:
+    given = variables.get("input") or {}
+    world.release_address(str(given.get("appId")), str(given.get("ip")))
+    return {"releaseIpAddress": {"clientMutationId": None}}
+
+
+def _latest_image(_world: World, _variables: Variables) -> Json:
+    """Fly knows newer versions of its own images alone."""
+    raise Refused(404, "Unknown repository")
+
+
+def _no_network(_world: World, _variables: Variables) -> Json:
+    """What flyctl wants a private network for, it does another way when it cannot have one."""
+    raise Refused(422, "the rehearsal has no private network")
+
+
+def _no_builder(_world: World, _variables: Variables) -> Json:
+    raise Refused(422, rules.NO_BUILDER)
 
 
 def _organizations(world: World, _variables: Variables) -> Json:
@@ -165,8 +188,13 @@ def _platform(_world: World, _variables: Variables) -> Json:
     return {"platform": {"requestRegion": rules.NEAREST, "regions": regions, "vmSizes": []}}
 
 
-def _apps(world: World, _variables: Variables) -> Json:
-    nodes = [_app(world, {"name": name}) for name in sorted(world.data["apps"])]
+def _apps(world: World, variables: Variables) -> Json:
+    wanted = variables.get("org")
+    nodes = [
+        _app(world, {"name": name})
+        for name, app in sorted(world.data["apps"].items())
+        if wanted in (None, f"org-{app['organization']['slug']}") and variables.get("role") in (None, app["app_role"])
+    ]
     return {"apps": {"pageInfo": {"hasNextPage": False, "endCursor": ""}, "nodes": nodes}}
 
 
@@ -186,6 +214,10 @@ _RESOLVERS: tuple[tuple[re.Pattern[str], Callable[[World, Variables], Json]], ..
     (re.compile(pattern), resolve)
     for pattern, resolve in (
         (r"allocateIpAddress", _allocate),
+        (r"releaseIpAddress", _release_address),
+        (r"latestImageDetails", _latest_image),
+        (r"WireGuardPeer", _no_network),
+        (r"RemoteBuilder\s*\(", _no_builder),
         (r"image\s*\(", _image),
         (r"canPerformBluegreenDeployment", lambda _world, _variables: {"canPerformBluegreenDeployment": True}),
         (r"organizations\s*\(|organizations\s*\{", _organizations),
@@ -193,6 +225,6 @@ _RESOLVERS: tuple[tuple[re.Pattern[str], Callable[[World, Variables], Json]], ..
         (r"\bplatform\s*\{", _platform),
         (r"organization\s*\(", _one_organization),
         (r"\bapp\s*\(", _one_app),
-        (r"\bviewer\b", lambda _world, _variables: {"viewer": {"id": "user", "email": "somebody@example.com"}}),
+        (r"\bviewer\b", lambda _world, _variables: {"viewer": _USER}),
     )
 )
