@@ -161,6 +161,7 @@ def _config(world: World, app_name: str, body: Mapping[str, Any]) -> Json:
 
 
 def _attach(app: Json, machine: Json, config: Json) -> None:
+    """Gives a Machine the volumes it mounts; their names and sizes show in its configuration, as Fly's do."""
     for mount in config.get("mounts") or []:
         volume = app["volumes"].get(mount.get("volume"))
         if volume is None:
@@ -171,7 +172,9 @@ def _attach(app: Json, machine: Json, config: Json) -> None:
             raise Refused(409, f"volume is attached to machine {volume['attached_machine_id']} already")
     _detach(app, machine["id"])
     for mount in config.get("mounts") or []:
-        app["volumes"][mount["volume"]]["attached_machine_id"] = machine["id"]
+        volume = app["volumes"][mount["volume"]]
+        volume["attached_machine_id"] = machine["id"]
+        mount |= {"name": volume["name"], "size_gb": volume["size_gb"], "encrypted": volume["encrypted"]}
 
 
 def _detach(app: Json, machine_id: str) -> None:
