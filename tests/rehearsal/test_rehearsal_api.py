@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rehearsing import Client
 from scorefly.rehearsal.server import Rehearsal
@@ -114,6 +118,64 @@ def test_a_token_is_wanted(call: Client, header: str) -> None:
 def test_what_is_no_object_is_refused(call: Client, body: bytes) -> None:
     answer = requests.post(f"{call.fly.url}/v1/apps", data=body, headers={"Authorization": "Bearer x"}, timeout=10)
     assert answer.status_code == 400
+
+
+KEYS = (
+    "image", "env", "init", "guest", "metadata", "mounts", "services", "checks", "files", "restart", "containers", "volumes",
+    "name", "cmd", "exec", "ports", "handlers", "port", "path", "internal_port", "type", "depends_on", "healthchecks", "http",
+    "secrets", "auto_destroy", "raw_value", "guest_path", "config", "lease_ttl", "min_secrets_version", "region", "size_gb",
+    "values", "app_role_id", "cpus", "memory_mb", "network", "ttl", "input", "appId", "query", "variables", "definition",
+)  # fmt: skip
+TEXTS = st.sampled_from(["", "x", "/x", "ams", "web", "tcp", "app(name:", "allocateIpAddress"]) | st.text(max_size=3)
+LEAVES = st.none() | st.booleans() | st.integers(-2, 70000) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=20,
+)
+OBJECTS = st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6)
+
+
+@settings(max_examples=300)
+@given(
+    path=st.sampled_from(
+        [
+            "machines",
+            "machines/ID",
+            "machines/ID/lease",
+            "machines/ID/metadata/a",
+            "volumes",
+            "secrets",
+            "ip_assignments",
+        ]
+    ),
+    body=OBJECTS,
+    config=OBJECTS,
+)
+def test_whatever_is_sent_gets_an_answer(
+    nonsense: Client, path: str, body: dict[str, Any], config: dict[str, Any]
+) -> None:
+    machine = nonsense.machine({"image": "x"})["id"]
+    whole = {**body, "config": {"image": "x", **config}}
+    assert nonsense("POST", f"/apps/web/{path.replace('ID', machine)}", whole)[0] < 500
+    assert nonsense("DELETE", f"/apps/web/machines/{machine}?force=true")[0] in (200, 409)
+
+
+@given(query=TEXTS, body=OBJECTS)
+def test_whatever_is_asked_gets_an_answer(nonsense: Client, query: str, body: dict[str, Any]) -> None:
+    assert isinstance(nonsense.beside("POST", "/graphql", {"query": query, "variables": body}), dict)
+    assert isinstance(nonsense.beside("POST", "/api/v1/releases", body), dict)
+    for path in ("orgs/personal/machines?limit", "apps/web/machines?state", "apps/web/secrets?version"):
+        assert nonsense("GET", f"/{path}={quote(query)}")[0] < 500
+
+
+@pytest.fixture(scope="module")
+def nonsense() -> Iterator[Client]:
+    """A rehearsal that outlives one example."""
+    with Rehearsal(None) as fly:
+        client = Client(fly)
+        client("POST", "/apps", {"name": "web", "org_slug": "personal"})
+        yield client
 
 
 def test_the_world_lives_on_and_knows_no_secret(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from scorefly.rehearsal import fates
-from scorefly.rehearsal.rules import Refused, secret_name, whole_number
+from scorefly.rehearsal.rules import Refused, a_text, an_object, secret_name, whole_number
 
 _GUESTS = {
     "shared": ((1, 2, 4, 6, 8), 256, 2048, 256),
@@ -27,7 +27,10 @@ def machine_config(config: object, secrets: Mapping[str, Any]) -> dict[str, Any]
     containers = _objects(config, "containers", "config")
     if not containers or config.get("image"):
         _image(config.get("image"), "config.image")
-    _guest(_object(config, "guest", "config"))
+    _guest(an_object(config, "guest", "config."))
+    init = an_object(config, "init", "config.")
+    for key in ("exec", "entrypoint", "cmd"):
+        _words(init.get(key) or [], f"config.init.{key}")
     _texts(config, "env", "config")
     _texts(config, "metadata", "config")
     _restart(config, "config")
@@ -39,7 +42,7 @@ def machine_config(config: object, secrets: Mapping[str, Any]) -> dict[str, Any]
         _absolute(mount.get("path"), "config.mounts")
     for service in _objects(config, "services", "config"):
         _service(service)
-    for name, check in _object(config, "checks", "config").items():
+    for name, check in an_object(config, "checks", "config.").items():
         _check(check, f"config.checks.{name}", needs_port=True)
     _containers(config, containers, secrets)
     return config
@@ -101,7 +104,7 @@ def _refuse_circles(containers: list[dict[str, Any]]) -> None:
 
 def _container_secret(secret: Mapping[str, Any], where: str, secrets: Mapping[str, Any]) -> None:
     variable = secret_name(secret.get("env_var"), f"{where}.env_var")
-    name = secret.get("name") or variable
+    name = a_text(secret, "name") or variable
     if name not in secrets:
         raise Refused(400, f"invalid {where}: secret {name!r} does not exist")
 
@@ -114,11 +117,9 @@ def _healthcheck(check: Mapping[str, Any], where: str) -> None:
     _one_of(check, "unhealthy", ("stop",), where)
     for key in ("interval", "grace_period", "timeout", "success_threshold", "failure_threshold"):
         whole_number(check.get(key, 0), f"{where}.{key}")
-    settings = _object(check, kinds[0], where)
+    settings = an_object(check, kinds[0], f"{where}.")
     if kinds[0] == "exec":
-        command = settings.get("command")
-        if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
-            raise Refused(400, f"invalid {where}.exec: command must be a list of strings")
+        _words(settings.get("command") or None, f"{where}.exec: command")
     else:
         _port(settings.get("port"), f"{where}.{kinds[0]}")
         _one_of(settings, "scheme", ("http", "https"), where)
@@ -133,7 +134,7 @@ def _image(image: object, where: str) -> None:
 
 def _guest(guest: Mapping[str, Any]) -> None:
     kind, cpus, memory = guest.get("cpu_kind", "shared"), guest.get("cpus", 1), guest.get("memory_mb", 256)
-    if kind not in _GUESTS:
+    if not isinstance(kind, str) or kind not in _GUESTS:
         raise Refused(422, f"invalid config.guest.cpu_kind: {kind}")
     counts, least, most, step = _GUESTS[kind]
     if cpus not in counts:
@@ -147,7 +148,7 @@ def _guest(guest: Mapping[str, Any]) -> None:
 
 
 def _restart(config: Mapping[str, Any], where: str) -> None:
-    _one_of(_object(config, "restart", where), "policy", _RESTARTS, f"{where}.restart")
+    _one_of(an_object(config, "restart", f"{where}."), "policy", _RESTARTS, f"{where}.restart")
 
 
 def _files(config: Mapping[str, Any], where: str, secrets: Mapping[str, Any]) -> None:
@@ -159,7 +160,7 @@ def _files(config: Mapping[str, Any], where: str, secrets: Mapping[str, Any]) ->
             raise Refused(400, f"invalid {where}: {path} is there twice")
         seen.add(path)
         whole_number(file.get("mode", 0), f"{where}: mode of {path}")
-        name = file.get("secret_name")
+        name = a_text(file, "secret_name")
         if name and name not in secrets:
             raise Refused(400, f"invalid {where}: secret {name!r} for {path} does not exist")
         if not name:
@@ -176,7 +177,7 @@ def _service(service: Mapping[str, Any]) -> None:
     for port in _objects(service, "ports", "service"):
         if "port" in port:
             _port(port["port"], "ports.port")
-        for handler in port.get("handlers") or []:
+        for handler in _words(port.get("handlers") or [], "service handlers"):
             if handler not in _HANDLERS:
                 raise Refused(400, f"invalid service handler: {handler}")
     for check in _objects(service, "checks", "service"):
@@ -206,16 +207,15 @@ def _one_of(data: Mapping[str, Any], key: str, allowed: tuple[str, ...], where: 
         raise Refused(400, f"invalid {where}.{key}: {data[key]!r} is none of {', '.join(allowed)}")
 
 
+def _words(value: object, what: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise Refused(400, f"invalid {what} must be a list of strings")
+    return value
+
+
 def _texts(data: Mapping[str, Any], key: str, where: str) -> None:
-    if not all(isinstance(value, str) for value in _object(data, key, where).values()):
+    if not all(isinstance(value, str) for value in an_object(data, key, f"{where}.").values()):
         raise Refused(400, f"invalid {where}.{key}: values must be strings")
-
-
-def _object(data: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
-    found = data.get(key) or {}
-    if not isinstance(found, dict):
-        raise Refused(400, f"invalid {where}.{key}: it must be an object")
-    return found
 
 
 def _objects(data: Mapping[str, Any], key: str, where: str) -> list[dict[str, Any]]:

@@ -21,9 +21,9 @@ _USER = {"id": "user", "email": "somebody@example.com", "name": "somebody"}
 
 def answer(world: World, body: Mapping[str, Any]) -> Json:
     """The answer to one request: `data`, or `errors` as GraphQL has them."""
-    query, variables = str(body.get("query", "")), body.get("variables") or {}
+    query = str(body.get("query", ""))
     try:
-        return {"data": _resolver(query)(world, variables)}
+        return {"data": _resolver(query)(world, rules.an_object(body, "variables"))}
     except Refused as refused:
         code = {404: "NOT_FOUND", 403: "UNAUTHORIZED"}.get(refused.http, "UNPROCESSABLE")
         return {"data": None, "errors": [{"message": refused.body["error"], "extensions": {"code": code}}]}
@@ -87,11 +87,15 @@ def _app(world: World, variables: Variables) -> Json:
         ],
         "currentRelease": {"version": release["version"]} if release else None,
         "currentReleaseUnprocessed": _release(release) if release else None,
-        "releases": {"nodes": [_release(each) for each in reversed(app["releases"])][: variables.get("limit")]},
+        "releases": {"nodes": [_release(each) for each in reversed(app["releases"])][: _limit(variables)]},
         "latestImageDetails": None,
         "imageDetails": None,
         "imageUpgradeAvailable": False,
     }
+
+
+def _limit(variables: Variables) -> int | None:
+    return rules.whole_number(variables["limit"], "limit") if variables.get("limit") is not None else None
 
 
 def _secret(secret: Json) -> Json:
@@ -144,7 +148,7 @@ def _image(world: World, variables: Variables) -> Json:
 
 
 def _allocate(world: World, variables: Variables) -> Json:
-    given = variables.get("input") or {}
+    given = rules.an_object(variables, "input")
     name = str(given.get("appId"))
     address = world.assign_address(name, {**given, "service_name": given.get("serviceName")})
     return {
@@ -156,7 +160,7 @@ def _allocate(world: World, variables: Variables) -> Json:
 
 
 def _release_address(world: World, variables: Variables) -> Json:
-    given = variables.get("input") or {}
+    given = rules.an_object(variables, "input")
     world.release_address(str(given.get("appId")), str(given.get("ip")))
     return {"releaseIpAddress": {"clientMutationId": None}}
 

@@ -16,9 +16,9 @@ _INTERNAL = ("lease", "been")
 def create(world: World, app_name: str, body: Mapping[str, Any]) -> Json:
     """A new Machine; its answer alone has the nonce of the lease it may be born with."""
     app = world.app(app_name)
-    config = _config(world, app_name, body)
+    config, ttl = _config(world, app_name, body), rules.whole_number(body.get("lease_ttl") or 0, "lease_ttl")
     region = rules.region(body.get("region"))
-    name = body.get("name") or f"rehearsal-{secrets.token_hex(3)}"
+    name = rules.a_text(body, "name") or f"rehearsal-{secrets.token_hex(3)}"
     if any(each["name"] == name for each in app["machines"].values()):
         raise Refused(409, f"a machine named {name!r} exists already")
     machine: Json = {
@@ -37,19 +37,19 @@ def create(world: World, app_name: str, body: Mapping[str, Any]) -> Json:
     app["machines"][machine["id"]] = machine
     app["status"] = "deployed"
     life.renew(machine, config, launch=not body.get("skip_launch"))
-    nonce = {"nonce": leases.take(machine, "", ttl)["nonce"]} if (ttl := body.get("lease_ttl")) else {}
+    nonce = {"nonce": leases.take(machine, "", ttl)["nonce"]} if ttl else {}
     _settle(world, app_name, machine)
     return {**shown(machine), **nonce}
 
 
 def update(world: World, app_name: str, machine_id: str, body: Mapping[str, Any], nonce: str) -> Json:
     """A Machine with another configuration, started again."""
-    config = _config(world, app_name, body)
+    config, ttl = _config(world, app_name, body), rules.whole_number(body.get("lease_ttl") or 0, "lease_ttl")
 
     def renew(machine: Json) -> None:
         _attach(world.app(app_name), machine, config)
         life.renew(machine, config, launch=not body.get("skip_launch"))
-        if ttl := body.get("lease_ttl"):
+        if ttl:
             leases.take(machine, nonce, ttl)
 
     return shown(change(world, app_name, machine_id, nonce, renew))
@@ -163,7 +163,7 @@ def _config(world: World, app_name: str, body: Mapping[str, Any]) -> Json:
 def _attach(app: Json, machine: Json, config: Json) -> None:
     """Gives a Machine the volumes it mounts; their names and sizes show in its configuration, as Fly's do."""
     for mount in config.get("mounts") or []:
-        volume = app["volumes"].get(mount.get("volume"))
+        volume = app["volumes"].get(rules.a_text(mount, "volume"))
         if volume is None:
             raise Refused(422, f"invalid config.mounts: volume {mount.get('volume')!r} does not exist")
         if volume["region"] != machine["region"]:

@@ -67,9 +67,9 @@ def region(code: object) -> str:
     """A region there is; none means the nearest."""
     if code in (None, ""):
         return NEAREST
-    if code not in REGIONS:
+    if not isinstance(code, str) or code not in REGIONS:
         raise Refused(422, f"invalid region: {code}")
-    return str(code)
+    return code
 
 
 def address_kind(kind: object) -> str:
@@ -116,6 +116,22 @@ def whole_number(value: object, what: str, *, most: int = 2**31 - 1) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= most:
         raise Refused(400, f"invalid {what}: {value!r}")
     return number
+
+
+def an_object(data: Mapping[str, Any], key: str, where: str = "") -> dict[str, Any]:
+    """The object under a key; none is an empty one."""
+    found = data.get(key) or {}
+    if not isinstance(found, dict):
+        raise Refused(400, f"invalid {where}{key}: it must be an object")
+    return found
+
+
+def a_text(data: Mapping[str, Any], key: str) -> str:
+    """The text under a key; none is an empty one."""
+    found = data.get(key) or ""
+    if not isinstance(found, str):
+        raise Refused(400, f"invalid {key}: it must be a string")
+    return found
 
 
 def builder(role: object) -> None:
