@@ -119,6 +119,21 @@ def test_a_release_command_runs_before_the_machines(flyctl: Flyctl) -> None:
     assert [each["status"] for each in flyctl.app["releases"]] == ["complete", "failed"]
 
 
+def test_a_machine_check_is_a_machine_that_ends(flyctl: Flyctl) -> None:
+    flyctl.deployed(HTTP)
+    failed = flyctl.deploy(f"{HTTP}[[http_service.machine_checks]]\ncommand = ['sh', '-c', 'exit 2']\n", "nginx:2")
+    assert (failed.code, "test command failed" in failed.err, exits(flyctl)) == (1, True, [2])
+
+
+def test_process_groups_get_a_spare_or_a_standby_that_stays_stopped(flyctl: Flyctl) -> None:
+    toml = f"{HTTP}processes = ['web']\n[processes]\nweb = 'serve'\nworker = 'work'\n"
+    for image, options in (("nginx:1", ()), ("nginx:2", ()), ("nginx:3", ("--deploy-retries", "2"))):
+        flyctl.deployed(toml, image, "--ha", *options)
+        states = [(each["config"]["metadata"]["fly_process_group"], each["state"]) for each in flyctl.machines]
+        assert sorted(states) == [("web", "started"), ("web", "started"), ("worker", "started"), ("worker", "stopped")]
+        assert {each["config"]["image"] for each in flyctl.machines} == {image}
+
+
 def test_a_crash_fails_the_smoke_check_and_leaves_a_machine_that_the_next_deploy_does_not_start(flyctl: Flyctl) -> None:
     flyctl.deployed(CHECKED)
     failed = flyctl.deploy(CHECKED, "rehearsal.invalid/crashing:1")
