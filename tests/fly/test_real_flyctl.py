@@ -256,6 +256,8 @@ def test_volumes_are_made_extended_listed_and_destroyed(flyctl: Flyctl) -> None:
     volume = next(iter(flyctl.app["volumes"]))
     assert flyctl.app["volumes"][volume]["size_gb"] == 2
     flyctl.ok("volumes", "extend", volume, "-s", "5", "-y", "-a", "web")
+    flyctl.ok("volumes", "update", volume, "--snapshot-retention", "9", "-a", "web")
+    assert json.loads(flyctl.ok("volumes", "show", volume, "-a", "web", "--json"))["snapshot_retention"] == 9
     assert "cannot become 4 GB" in flyctl("volumes", "extend", volume, "-s", "4", "-y", "-a", "web").err
     assert "attached to a machine" in flyctl("volumes", "destroy", volume, "-y", "-a", "web").err
     flyctl.ok("scale", "count", "2", "-y", "-a", "web")

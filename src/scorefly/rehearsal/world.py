@@ -25,6 +25,7 @@ from scorefly.rehearsal.rules import Refused
 Json = dict[str, Any]
 
 
+_VERSION = 2
 _SHARED = "203.0.113.254"
 _FIRST = {
     kind: ip_address(ip) for kind, ip in (("v4", "198.18.0.1"), ("v6", "2001:db8::1"), ("private_v6", "fdaa:0:1::1"))
@@ -242,8 +243,8 @@ class World:
         except ValueError as error:
             raise WorldUnreadable(f"{self.path} is no world of a rehearsal: remove it") from error
         if data is None:
-            return {"version": 1, "salt": secrets.token_hex(16), "apps": {}}
-        if not isinstance(data, dict) or data.get("version") != 1:
+            return {"version": _VERSION, "salt": secrets.token_hex(16), "apps": {}}
+        if not isinstance(data, dict) or data.get("version") != _VERSION:
             raise WorldUnreadable(f"{self.path} is no world of this version: remove it")
         return data
 
