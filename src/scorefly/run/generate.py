@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from scorefly.convert.places import place_of
 from scorefly.convert.resource_app import convert_resource_app
 from scorefly.convert.service import Route
 from scorefly.convert.target import Target
 from scorefly.convert.workload import convert
 from scorefly.fly.app import App
-from scorefly.problems import Problem, raise_errors
+from scorefly.fly.check.checker import check
+from scorefly.problems import Place, Problem, option_place, raise_errors
 from scorefly.resources.lookup import STAND_IN
-from scorefly.run.artefacts import artefact_folder, ignore_working_files, write_artefact
+from scorefly.run.artefacts import artefact_folder, ignore_working_files, working_folder, write_artefact
 from scorefly.run.flycast import flycast_workloads
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
@@ -132,6 +135,7 @@ def _resource_apps(settings: Settings, loaded: Loaded, resolution: Resolution, p
             app, found = convert_resource_app(each.name, uid, each.config, settings.region, at)
             problems += found
             if app:
+                problems += _refused(settings, app, at)
                 apps.append(app)
     return apps
 
@@ -164,12 +168,27 @@ def _workload_app(
     problems += converted.problems
     if converted.app is None:
         return []
+    problems += _refused(settings, converted.app, workload)
     needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
     for uid in uids.values():
         if (other := _other_workload(loaded, resolution, uid)) and other != workload.name:
             needs.append(settings.app_name(other))
             problems += _moved_ports(loaded, uid, other) if other not in flycast else []
     return [replace(converted.app, needs=tuple(sorted(set(needs))))]
+
+
+def _refused(settings: Settings, app: App, source: Workload | Place) -> list[Problem]:
+    """What Fly would not take of an app as it stands, found before Fly is asked; `source` is what it was made of."""
+    folder = settings.workspace / artefact_folder(settings, app.name) / "files"
+    beside = {os.path.relpath(folder / name, working_folder(settings, app)) for name in app.files}
+    problems = []
+    for finding in check(app.config, beside=beside):
+        place = source if isinstance(source, Place) else place_of(source, app.config, finding.path)
+        if finding.path == ("primary_region",) and settings.region:
+            place = option_place("region")
+        message = f"{finding.document} of {app.name}: {finding.where}: {finding.message}"
+        problems.append(Problem(message, finding.hint, place, finding.severity))
+    return problems
 
 
 def _is_route(loaded: Loaded, uid: str) -> bool:

@@ -216,4 +216,4 @@ def _within(number: float, least: float, most: float | None, unit: str = "", sev
 
 
 def _limits(least: float, most: float | None) -> str:
-    return f"give {least:g} or more" if most is None else f"give {least:g} to {most:g}"
+    return f"give {least:.12g} or more" if most is None else f"give {least:.12g} to {most:.12g}"
