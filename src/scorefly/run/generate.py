@@ -14,7 +14,7 @@ from scorefly.convert.target import Target
 from scorefly.convert.workload import convert
 from scorefly.fly.app import App
 from scorefly.fly.check.checker import check
-from scorefly.problems import Place, Problem, option_place, raise_errors
+from scorefly.problems import Place, Problem, raise_errors
 from scorefly.resources.lookup import STAND_IN
 from scorefly.run.artefacts import artefact_folder, ignore_working_files, working_folder, write_artefact
 from scorefly.run.flycast import flycast_workloads
@@ -181,14 +181,15 @@ def _refused(settings: Settings, app: App, source: Workload | Place) -> list[Pro
     """What Fly would not take of an app as it stands, found before Fly is asked; `source` is what it was made of."""
     folder = settings.workspace / artefact_folder(settings, app.name) / "files"
     beside = {os.path.relpath(folder / name, working_folder(settings, app)) for name in app.files}
-    problems = []
-    for finding in check(app.config, beside=beside):
-        place = source if isinstance(source, Place) else place_of(source, app.config, finding.path)
-        if finding.path == ("primary_region",) and settings.region:
-            place = option_place("region")
-        message = f"{finding.document} of {app.name}: {finding.where}: {finding.message}"
-        problems.append(Problem(message, finding.hint, place, finding.severity))
-    return problems
+    return [
+        Problem(
+            f"{finding.document} of {app.name}: {finding.where}: {finding.message}",
+            finding.hint,
+            source if isinstance(source, Place) else place_of(source, app.config, finding.path),
+            finding.severity,
+        )
+        for finding in check(app.config, beside=beside)
+    ]
 
 
 def _is_route(loaded: Loaded, uid: str) -> bool:

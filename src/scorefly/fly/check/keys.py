@@ -10,6 +10,7 @@ from scorefly.fly.check.leaf import Flag, Leaf, Number, OneOf, Size, Span, Text,
 from scorefly.fly.check.shape import Keys, Named, Table, Tables, Texts
 from scorefly.fly.check.texts import (
     empty_problem,
+    header_problem,
     machine_config_problem,
     mount_problem,
     path_problem,
@@ -66,9 +67,9 @@ HTTP_CHECK: Keys = {
     "protocol": OneOf(("http", "https")),
     "tls_skip_verify": FLAG,
     "tls_server_name": TEXT,
-    "headers": Named(TEXT, variable_problem),
+    "headers": Named(TEXT, header_problem),
 }
-LOOSE_HEADERS: Keys = {"headers": Named(Text(loose=True), variable_problem)}
+LOOSE_HEADERS: Keys = {"headers": Named(Text(loose=True), header_problem)}
 
 
 def _service_times(bare: str) -> Keys:
@@ -97,7 +98,7 @@ TLS_OPTIONS = Table({"alpn": WORDS, "versions": Texts(OneOf(("TLSv1.2", "TLSv1.3
 HTTP_OPTIONS = Table(
     {
         "compress": FLAG,
-        "response": Table({"headers": Named(ANYTHING, variable_problem), "pristine": FLAG}),
+        "response": Table({"headers": Named(ANYTHING, header_problem), "pristine": FLAG}),
         "h2_backend": FLAG,
         "idle_timeout": Whole(0, 2**32 - 1),
         "headers_read_timeout": Whole(0, 2**32 - 1),
@@ -287,7 +288,7 @@ FLY_TOML = Table(
                 "wait_timeout": Span(0),
                 "release_command": COMMAND,
                 "release_command_timeout": Span(0),
-                "release_command_vm": Table(COMPUTE),
+                "release_command_vm": Table({**COMPUTE, "memory": Size("MB", MIB, 1024, numbers=False)}),
                 "seed_command": COMMAND,
             },
             elsewhere={"processes": "a release command runs once, for all of them"},

@@ -22,10 +22,11 @@ from scorefly.fly.check.keys import (
 )
 from scorefly.fly.check.leaf import Number, OneOf, Span, Text, Whole
 from scorefly.fly.check.shape import Keys, Named, Table, Tables, Texts
-from scorefly.fly.check.texts import base64_problem, value_problem, variable_problem
+from scorefly.fly.check.texts import base64_problem, header_problem, value_problem, variable_problem
 from scorefly.fly.names import secret_name_problem
 
 ENV = Named(Text(value_problem, "take it out"), variable_problem)
+HEADER = Text(header_problem, "rename it")
 SECRET_NAME = Text(secret_name_problem, "rename it")
 SECONDS = Whole(0, 2**31 - 1)
 RESTART = Table({"policy": OneOf(("no", "always", "on-failure")), "max_retries": COUNT})
@@ -78,7 +79,7 @@ HEALTHCHECK = Table(
                 "port": PORT,
                 "method": OneOf(METHODS, any_case=True),
                 "path": URL_PATH,
-                "headers": Tables(Table({"name": NAME, "values": WORDS}, required={"name": "name the header"})),
+                "headers": Tables(Table({"name": HEADER, "values": WORDS}, required={"name": "name the header"})),
                 "scheme": OneOf(("http", "https")),
                 "tls_skip_verify": FLAG,
                 "tls_server_name": TEXT,

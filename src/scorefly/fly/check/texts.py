@@ -33,6 +33,11 @@ def variable_problem(text: str) -> str | None:
     return None if text and "=" not in text and "\0" not in text else f"{text!r} is no name of a variable"
 
 
+def header_problem(text: str) -> str | None:
+    """A token, as RFC 9110 has it."""
+    return None if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", text) else f"{text!r} is no name of a header"
+
+
 def value_problem(text: str) -> str | None:
     """A variable's value, which is not shown."""
     return "holds a NUL, which ends a variable" if "\0" in text else None
