@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fly_documents import FULL, MACHINE, OTHERS, misspelt, paths, removed, replaced
 from scorefly.fly.check.checker import check
@@ -116,6 +118,25 @@ def test_what_flyctl_refuses_the_checker_refuses(tmp_path: Path) -> None:
 
 def _verdicts(documents: list[dict[str, Any]], folder: Path) -> list[tuple[str, dict[str, Any]]]:
     return [(refused(document, folder), document) for document in documents]
+
+
+def texts(alphabet: str, *often: str) -> st.SearchStrategy[str]:
+    return st.text(alphabet=alphabet, max_size=8) | st.lists(st.sampled_from(often), max_size=3).map("".join)
+
+
+@given(
+    texts("015.-+smhu\u00b5\u03bc n", "1s", "1.5m", "30", "ms", "0", ".", "-"),
+    texts("015.-+kmgtpbiGB e", "10", "GB", "gib", " ", ".5", "1"),
+    texts("ab'\"\\# \n", "'", '"', "\\", "#", "a", " "),
+)
+def test_both_read_durations_sizes_and_commands_alike(
+    tmp_path_factory: pytest.TempPathFactory, duration: str, size: str, command: str
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "grammars"
+    for document in ({"kill_timeout": duration}, {"mounts": [{**MOUNT, "initial_size": size}]}):
+        assert has_errors(document) or not refused(document, folder)
+    command_line = {"console_command": command}
+    assert has_errors(command_line) == bool(refused(command_line, folder))
 
 
 @pytest.mark.parametrize("document", MISSED)

@@ -174,6 +174,7 @@ def test_the_documents_of_these_tests_have_every_key(table: Table, documents: tu
         ({"services": [{**TCP, "protocol": "http"}]}, "error services[0].protocol: is 'http' (one of tcp, udp)"),
         ({"services": [{**TCP, "ports": []}]}, "warning services[0].ports: is missing: nobody reaches the service"),
         ({"services": [{**TCP, "checks": []}]}, "error services[0].checks: is read by nothing here (here they are"),
+        ({"services": [{**TCP, "tcp_checks": {"restart_limit": 6}}]}, "error services[0].tcp_checks.restart_limit: is re"),
         ({"services": [{**TCP, "internl_port": 1}]}, "error services[0].internl_port: is no known key (did you mean 'in"),
         ({"services": [{**TCP, "ports": [{}]}]}, "error services[0].ports[0].port: is missing (give one port"),
         ({"services": [{**TCP, "ports": [{"start_port": 1}]}]}, "error services[0].ports[0].start_port: is missing"),
@@ -343,8 +344,15 @@ def test_other_sizes_are_none(text: str) -> None:
 
 
 odd = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates() | st.just("8080"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "port", "app", "x"]), inner),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**400, "9" * 5000, "9" * 400 + "gb", "9" * 400 + "h"])
+    | st.floats()
+    | st.text(max_size=5)
+    | st.dates()
+    | st.just("8080"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "port", "app", 3]), inner),
     max_leaves=6,
 )
 

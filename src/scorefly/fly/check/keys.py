@@ -81,6 +81,8 @@ def _service_times(bare: str) -> Keys:
     }
 
 
+NO_RESTART = {"restart_limit": "Fly restarts no Machine for a failed check"}
+
 MACHINE_CHECK = Table(
     {
         "command": WORDS,
@@ -178,8 +180,10 @@ SERVICE = Table(
             ),
             alone=True,
         ),
-        "tcp_checks": Tables(Table(_service_times(bare="ms")), alone=True),
-        "http_checks": Tables(Table({**_service_times(bare="ms"), **HTTP_CHECK, **LOOSE_HEADERS}), alone=True),
+        "tcp_checks": Tables(Table(_service_times(bare="ms"), elsewhere=NO_RESTART), alone=True),
+        "http_checks": Tables(
+            Table({**_service_times(bare="ms"), **HTTP_CHECK, **LOOSE_HEADERS}, elsewhere=NO_RESTART), alone=True
+        ),
     },
     required={"internal_port": "give the port the app listens on", "protocol": 'say "tcp" or "udp"'},
     elsewhere={
@@ -204,6 +208,7 @@ CHECK = Table(
         "processes": PROCESSES,
     },
     required={"type": 'say "http" or "tcp"'},
+    elsewhere=NO_RESTART,
 )
 
 MOUNT = Table(

@@ -16,8 +16,8 @@ from typing import Any
 from scorefly.fly.check.finding import Finding, Path
 from scorefly.problems import Severity, nearest
 
-_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
-_NUMBER = r"[0-9]+\.?[0-9]*|\.[0-9]+"
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_NUMBER = r"[0-9]{1,18}(?:\.[0-9]*)?|\.[0-9]+"
 _UNITS = {"ns": 1e-9, "us": 1e-6, "\u00b5s": 1e-6, "\u03bcs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SPAN = re.compile(rf"({_NUMBER})({'|'.join(sorted(_UNITS, key=len, reverse=True))})", re.ASCII)
 _DURATION = re.compile(rf"[+-]?(?:0|(?:{_SPAN.pattern})+)", re.ASCII)
@@ -50,7 +50,7 @@ class Leaf:
     def read(self, value: Any, path: Path, found: list[Finding]) -> Any:
         """What the value means; None, and a finding more, where it is wrong."""
         try:
-            return self.meaning(value)
+            return self.meaning(_of_64_bits(value))
         except Wrong as wrong:
             found.append(Finding(path, str(wrong), wrong.hint, wrong.severity))
             return None
@@ -194,6 +194,13 @@ class Size(Leaf):
             raise Wrong(f"is {shown(value)}, which is no size", f'write it like "2{self.name.lower()}"')
         _within(size, 1, self.most, f" {self.name}")
         return size
+
+
+def _of_64_bits(value: Any) -> Any:
+    """The value, unless it is a number that Go cannot read."""
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise Wrong("is larger than any number there may be", "give a smaller one")
+    return value
 
 
 def is_no(value: object, wanted: str) -> str:

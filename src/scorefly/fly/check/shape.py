@@ -128,10 +128,13 @@ class Named:
         if not isinstance(value, Mapping):
             found.append(Finding(path, is_no(value, "a table"), _header(path, "[{}]")))
             return None
-        for key in value:
-            if problem := self.rule(key):
+        named: dict[str, Any] = {}
+        for key, each in value.items():
+            problem = self.rule(key) if isinstance(key, str) else "is no text"
+            if problem:
                 found.append(Finding((*path, key), problem, "rename it"))
-        return {key: self.item.read(each, (*path, key), found) for key, each in value.items()}
+            named[str(key)] = self.item.read(each, (*path, key), found)
+        return named
 
 
 @dataclass(frozen=True, slots=True)
