@@ -82,6 +82,7 @@ def test_the_documents_of_these_tests_have_every_key(table: Table, documents: tu
         ({"container": "app"}, "error container: names a container, and without machine_config there are none"),
         ({"machine_config": "machine.yaml"}, "error machine_config: is neither JSON that begins with {"),
         ({"machine_config": "{"}, "error machine_config: is no JSON: "),
+        ({"machine_config": '{"a":' * 100_000}, "error machine_config: is no JSON: "),
         ({"machine_config": "other.json"}, "error machine_config: there is no file 'other.json'"),
         ({"machine_config": '{"containers": {}}'}, "error machine_config.containers: is a table, and has to be a list"),
         ({"machine_config": "{}", "container": "a"}, "error container: there is no container 'a' (there are: none)"),
@@ -177,7 +178,7 @@ def test_the_documents_of_these_tests_have_every_key(table: Table, documents: tu
         ({"services": [{**TCP, "tcp_checks": {"restart_limit": 6}}]}, "error services[0].tcp_checks.restart_limit: is re"),
         ({"services": [{**TCP, "internl_port": 1}]}, "error services[0].internl_port: is no known key (did you mean 'in"),
         ({"services": [{**TCP, "ports": [{}]}]}, "error services[0].ports[0].port: is missing (give one port"),
-        ({"services": [{**TCP, "ports": [{"start_port": 1}]}]}, "error services[0].ports[0].start_port: is missing"),
+        ({"services": [{**TCP, "ports": [{"start_port": 1}]}]}, "error services[0].ports[0].end_port: is missing"),
         (
             {"services": [{**TCP, "ports": [{"start_port": 9, "end_port": 8}]}]},
             "error services[0].ports[0].end_port: is 8, below start_port 9",

@@ -58,7 +58,7 @@ def _machine(config: Section, machine: Mapping[str, Any] | None, found: list[Fin
     if source.startswith("{"):
         try:
             machine = json.loads(source)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             found.append(Finding(path, f"is no JSON: {error}", "name a .json file instead"))
             return nothing
     else:
@@ -80,7 +80,7 @@ def _machine(config: Section, machine: Mapping[str, Any] | None, found: list[Fin
 def _missing_files(config: Section, machine: Section, name: str, beside: Collection[str]) -> Iterator[Finding]:
     """Files that flyctl would look for in its working folder, and not find."""
     there = {posixpath.normpath(each) for each in beside}
-    lists = [(DOCUMENT, config.sections("files")), (name, machine.sections("files"))]
+    lists = [(DOCUMENT, config.sections("files"))]
     lists += [(name, container.sections("files")) for container in machine.sections("containers")]
     named = [(document, file.at("local_path"), file.get("local_path")) for document, files in lists for file in files]
     for section in (config, config.section("experimental")):

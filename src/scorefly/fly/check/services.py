@@ -77,8 +77,8 @@ def _port(port: Section, *, udp: bool) -> Iterator[Finding]:
     if port.has("port") and range_keys:
         yield Finding(port.at("port"), f"stands beside {range_keys[0]}", "give one port, or a range of them")
     elif not port.has("port") and len(range_keys) < 2:
-        hint = "give one port, or start_port and end_port"
-        yield Finding(port.at("port" if not range_keys else "start_port"), "is missing", hint)
+        missing = {(): "port", ("start_port",): "end_port", ("end_port",): "start_port"}[tuple(range_keys)]
+        yield Finding(port.at(missing), "is missing", "give one port, or start_port and end_port")
     first, last = port.get("start_port"), port.get("end_port")
     if first and last and first > last:
         yield Finding(port.at("end_port"), f"is {last}, below start_port {first}", "swap them")
