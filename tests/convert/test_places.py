@@ -34,7 +34,7 @@ containers:
     livenessProbe: {httpGet: {port: 80, path: /}}
     readinessProbe: {httpGet: {port: 80, path: /}}
 """
-CONFIG: dict[str, Any] = {"files": [{"guest_path": "/etc/a"}], "mounts": [{"destination": "/data"}]}
+CONFIG: dict[str, Any] = {"files": [{"guest_path": "/etc/a"}, {}, 3], "mounts": [{"destination": "/data"}]}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,10 @@ CONFIG: dict[str, Any] = {"files": [{"guest_path": "/etc/a"}], "mounts": [{"dest
         (("env", "A"), 15),
         (("env", "B"), 14),
         (("files", 0, "guest_path"), 17),
+        (("files", 1, "guest_path"), 16),
+        (("files", 2), 16),
         (("mounts", 0, "initial_size"), 19),
+        (("mounts", "source"), 1),
         (("vm", 0, "memory"), 20),
         (("checks", "liveness", "interval"), 21),
         (("checks", "readiness", "path"), 22),

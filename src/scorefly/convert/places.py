@@ -28,11 +28,15 @@ def place_of(workload: Workload, config: Mapping[str, Any], path: tuple[str | in
         case ("app", *_):
             return workload.place("metadata", "name")
         case ("files", int(index), *_):
-            return workload.place(*container, "files", str(config["files"][index]["guest_path"]))
+            return workload.place(*container, "files", _target(config["files"][index], "guest_path"))
         case ("mounts", int(index), *_):
-            return workload.place(*container, "volumes", str(config["mounts"][index]["destination"]))
+            return workload.place(*container, "volumes", _target(config["mounts"][index], "destination"))
         case _:
             for beginning, element in _OF_A_CONTAINER.items():
                 if path[: len(beginning)] == beginning:
                     return workload.place(*container, element, *path[len(beginning) :])
     return workload.place("service", "ports") if path[:1] in (("http_service",), ("services",)) else workload.place()
+
+
+def _target(entry: object, key: str) -> str:
+    return str(entry.get(key)) if isinstance(entry, Mapping) else ""
