@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from scorefly.convert.places import place_of
+from scorefly.fly.app import App
+from scorefly.fly.check.finding import Finding
 from scorefly.score.load import load_workloads
 
 SCORE = """\
@@ -65,4 +67,5 @@ def test_a_path_leads_to_its_line(tmp_path: Path, path: tuple[str | int, ...], l
     (tmp_path / "score.yaml").write_text(SCORE, encoding="utf-8")
     (workload,), problems = load_workloads(tmp_path, [PurePosixPath("score.yaml")])
     assert not problems
-    assert place_of(workload, CONFIG, path).line == line
+    app = App(name="web", owner="web", config=CONFIG, image="x", size="")
+    assert place_of(workload, app, Finding(path, "")).line == line

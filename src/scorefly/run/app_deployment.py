@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
-from scorefly.problems import ScoreflyError
+from scorefly.problems import ScoreflyError, failed
 from scorefly.run.artefacts import artefact_folder, working_folder
 from scorefly.run.connection import Connection
 from scorefly.run.digest import METADATA_KEY, app_digest
@@ -95,7 +95,9 @@ class AppDeployment:
 
     def settle(self) -> AppReport:
         """Remembers what runs now, and removes secrets that nothing uses any longer."""
-        for machine in self.api.machines(self.app.name):
+        machines = self.api.machines(self.app.name)
+        self._start_the_fallen(machines)
+        for machine in machines:
             self.api.set_metadata(self.app.name, machine.id, METADATA_KEY, self._digest)
         self.keeper.record(lambda state: state.with_app(replace(self._known, digest=self._digest)))
         self._remove_secrets()
@@ -186,6 +188,17 @@ class AppDeployment:
         for machine in self.machines:
             if METADATA_KEY in machine.metadata:
                 self.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
+
+    def _start_the_fallen(self, machines: tuple[MachineView, ...]) -> None:
+        """Starts Machines that crashed before this deploy: flyctl replaces what is stopped, and leaves it so."""
+        fallen = [machine for machine in machines if machine.state == "stopped" and machine.crashed]
+        for machine in fallen:
+            self.progress.step(f"{self.app.name}: starting Machine {machine.id}, which had crashed")
+            self.api.start_machine(self.app.name, machine.id)
+        for machine in fallen:
+            if not self.api.wait_machine(self.app.name, machine.id, "started", int(self.settings.wait_timeout)):
+                hint = f"look at its log with `fly logs -a {self.app.name}`"
+                raise failed(f"Machine {machine.id} of {self.app.name} does not start", hint)
 
     def _leave_containers(self) -> None:
         """flyctl leaves a Machine the containers it has, where its configuration no longer names any."""
