@@ -217,7 +217,15 @@ def test_what_an_overlay_mounts_or_publishes_is_provided(workspace: Workspace) -
 
 def test_every_example_is_taken(workspace: Workspace) -> None:
     """Each annotation's own example, all that do not exclude each other at once."""
-    apart = {"flycast", "strategy", "service-container", "schedule", "gpu-kind", "gpus", "service-<port>-proxy-proto-options"}
+    apart = {
+        "flycast",
+        "strategy",
+        "service-container",
+        "schedule",
+        "gpu-kind",
+        "gpus",
+        "service-<port>-proxy-proto-options",
+    }
     names = {each.name.replace("<port>", "db"): each.example for each in ANNOTATIONS if each.name not in apart}
     body = "service: {ports: {db: {port: 5432}}}\nresources: {disk: {type: volume}}\n"
     workload(workspace, {f"{PREFIX}{name}": text for name, text in names.items()}, body)
