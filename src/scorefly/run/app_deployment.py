@@ -19,6 +19,7 @@ from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport
 from scorefly.run.secrets import SecretPlan, plan_secrets
 from scorefly.run.settings import Settings
+from scorefly.run.superseding import Standing
 from scorefly.state.document import AppState, SecretState, fingerprint
 
 
@@ -33,6 +34,7 @@ class AppDeployment:
     app: App
     machines: tuple[MachineView, ...]
     stop: threading.Event
+    standing: Standing = field(default_factory=Standing)
     seconds: float = 0.0
     _exists: bool = False
     _digest: str = ""
@@ -54,6 +56,8 @@ class AppDeployment:
     def prepare(self) -> AppReport | None:
         """Looks whether anything is to do. A new app gets all but its Machines at once: nobody uses it yet."""
         app, settings = self.app, self.settings
+        if app.name in self.standing.ahead:
+            return replace(app_report(settings, app), status="unchanged")
         self._prints = {
             name: fingerprint(self.keeper.state.seed, name, str(value.value)) for name, value in app.secrets.items()
         }
@@ -68,6 +72,8 @@ class AppDeployment:
         )
         if not settings.force and not self._plan.to_set and self._runs():
             self._remove_secrets()
+            if not settings.dry_run:
+                self.keeper.change(lambda state: state.with_app(self._deployed))
             return self._report("unchanged")
         if settings.dry_run:
             return self._report("deployed" if self._exists else "created")
@@ -99,7 +105,7 @@ class AppDeployment:
         self._start_the_fallen(machines)
         for machine in machines:
             self.api.set_metadata(self.app.name, machine.id, METADATA_KEY, self._digest)
-        self.keeper.record(lambda state: state.with_app(replace(self._known, digest=self._digest)))
+        self.keeper.record(lambda state: state.with_app(self._deployed))
         self._remove_secrets()
         return self._report("deployed" if self._exists else "created")
 
@@ -122,7 +128,12 @@ class AppDeployment:
             url=app.url,
             flycast=any(port.how == "flycast" for port in app.ports),
         )
-        return replace(fresh, digest=known.digest, secrets=known.secrets) if known else fresh
+        return replace(fresh, digest=known.digest, secrets=known.secrets, commit=known.commit) if known else fresh
+
+    @property
+    def _deployed(self) -> AppState:
+        """What state says of the app once it runs as wanted."""
+        return replace(self._known, digest=self._digest, commit=self.standing.commit)
 
     def _live_secrets(self) -> dict[str, str]:
         """Fly's digests by name; apps that have and had none are not asked, unless everything unknown must go."""

@@ -42,7 +42,7 @@ def _with_state(
 ) -> Report:
     from scorefly.run.opening import open_state
 
-    with open_state(settings) as keeper:
+    with open_state(settings, progress) as keeper:
         return command(settings, keeper, progress)
 
 

@@ -44,7 +44,10 @@ class ResourceReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run. `problems` holds warnings and notices too; errors decide the exit status."""
+    """A whole run. `problems` holds warnings and notices too; errors decide the exit status.
+
+    `superseded` says why a run left everything to a newer one; else it is empty.
+    """
 
     command: str
     environment: str
@@ -54,6 +57,7 @@ class Report:
     artefacts: str = ""
     rehearsed: bool = False
     dry_run: bool = False
+    superseded: str = ""
 
     def named(self, *statuses: Status) -> tuple[str, ...]:
         """The names of the apps that ended in one of `statuses`."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scorefly.github.context import Trigger
+
 PROVISIONERS = (".scorefly/*.provisioners.yaml",)
 
 
@@ -44,6 +46,7 @@ class Settings:
     provisioners: tuple[str, ...] = PROVISIONERS
     state: str = "file"
     state_key: str = ""
+    lock_timeout: float = 300.0
     fly_api_token: str = ""
     github_token: str = ""
     artefacts: str = ".scorefly/out"
@@ -64,6 +67,7 @@ class Settings:
     dry_run: bool = False
     rehearse: bool = False
     fly_base_url: str = "https://api.machines.dev"
+    trigger: Trigger = field(default_factory=Trigger)
     environ: Mapping[str, str] = field(default_factory=dict)
 
     def app_name(self, stem: str) -> str:

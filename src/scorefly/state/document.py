@@ -7,14 +7,14 @@ import hmac
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from scorefly.problems import InputError, Problem
 from scorefly.values import Tree, from_json, to_json
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class SecretState:
 class AppState:
     """One app scorefly made or deployed. `ports` maps a service port's name to (port, target port).
 
-    `flycast` says that others connect to its service ports, through Fly's proxy.
+    `flycast` says that others connect to its service ports, through Fly's proxy. `commit` is the one it was deployed
+    from last; empty where nobody knows.
     """
 
     name: str
@@ -60,6 +61,7 @@ class AppState:
     workload: str = ""
     digest: str = ""
     url: str = ""
+    commit: str = ""
     secrets: Mapping[str, SecretState] = field(default_factory=dict)
     ports: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     flycast: bool = False
@@ -132,6 +134,8 @@ def load(content: bytes) -> EnvironmentState:
                     "use a newer scorefly",
                 )
             )
+        for older in range(version, VERSION):
+            _MIGRATIONS[older](data)
         return EnvironmentState(
             environment=data["environment"],
             seed=data["seed"],
@@ -142,6 +146,17 @@ def load(content: bytes) -> EnvironmentState:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(Problem("the state is damaged: it is no state document", "restore it from a copy")) from error
 
+
+def _to_version_2(data: dict[str, Any]) -> None:
+    """Apps know their commit and how others reach them; resources what they need, and their metadata."""
+    for app in data["apps"].values():
+        app.update({"commit": "", "flycast": False} | app)
+    for resource in data["resources"].values():
+        resource.update({"needs": [], "metadata": {}} | resource)
+
+
+# Each brings a document of its version to the next one.
+_MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], None]] = {1: _to_version_2}
 
 _TREES = ("metadata", "params", "state", "outputs", "random")
 
