@@ -16,7 +16,7 @@ from scorefly.state.encryption import Keys, parse_keys
 from scorefly.state.file import FileStore
 from scorefly.state.store import HeldError, StateStore
 
-_POLL = 5.0  # seconds
+_POLL = (0.5, 8.0)  # seconds: from, to
 
 
 @contextmanager
@@ -62,6 +62,8 @@ def take_lock(
 ) -> None:
     """Puts the lock into `held`, waiting `timeout` seconds for another run. Raises HeldError when they are over."""
     end, told = now() + timeout, ""
+    shortest, longest = _POLL
+    pause = shortest
     while True:
         try:
             held.enter_context(store.lock())
@@ -72,7 +74,8 @@ def take_lock(
             if (message := other.problems[0].message) != told:
                 tell(f"waiting: {message}")
                 told = message
-            sleep(min(_POLL, left))
+            sleep(min(pause, left))
+            pause = min(pause * 2, longest)
         else:
             return
 

@@ -21,6 +21,18 @@ class Standing:
     ahead: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def notices(self) -> tuple[Problem, ...]:
+        """What is to be said when the run goes on, though some of its apps stay as they are."""
+        return tuple(
+            Problem(
+                f"{name} runs {other[:7]}, which is newer than this run's {self.commit[:7]}, and stays as it is",
+                "force deploys this run's",
+                severity="notice",
+            )
+            for name, other in self.ahead.items()
+        )
+
 
 def standing(settings: Settings, loaded: Loaded, state: EnvironmentState) -> Standing:
     """Compares this run's commit with those its apps were deployed from.
@@ -40,10 +52,8 @@ def standing(settings: Settings, loaded: Loaded, state: EnvironmentState) -> Sta
         return Standing(own)
     later = _later(settings, own, set(deployed.values()))
     unknown = sorted(each for each, is_later in later.items() if is_later is None)
-    problems = [_unknown(own, each) for each in unknown]
     ahead = {name: each for name, each in deployed.items() if later[each]}
-    problems += [_ahead(own, name, each) for name, each in ahead.items()]
-    return Standing(own, ahead, tuple(problems))
+    return Standing(own, ahead, tuple(_unknown(own, each) for each in unknown))
 
 
 def superseded(settings: Settings, loaded: Loaded, state: EnvironmentState, found: Standing) -> Report | None:
@@ -96,9 +106,3 @@ def _unknown(own: str, other: str) -> Problem:
     )
 
 
-def _ahead(own: str, name: str, other: str) -> Problem:
-    return Problem(
-        f"{name} runs {other[:7]}, which is newer than this run's {own[:7]}, and stays as it is",
-        "`force` deploys this run's",
-        severity="notice",
-    )
