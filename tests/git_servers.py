@@ -99,87 +99,93 @@ class HttpServer:
     requests: list[tuple[str, str]] = field(default_factory=list)
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """One request: a fault, a refusal, or what git answers."""
+
+    protocol_version = "HTTP/1.1"
+    serving: HttpServer
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        serving, body = self.serving, self._body()
+        serving.requests.append((self.path, self.headers.get("Authorization", "")))
+        fault = next((fault for fault in serving.faults if fault[0] in self.path), None)
+        if fault:
+            serving.faults.remove(fault)
+            self._send(fault[1], [], b"a fault")
+        elif self._password() != serving.token:
+            self._send(401, [("WWW-Authenticate", 'Basic realm="git"')], b"")
+        elif serving.readonly and "receive-pack" in self.path:
+            self._send(403, [], b"Permission to acme/shop.git denied to somebody.")
+        else:
+            self._backend(body)
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _password(self) -> str:
+        kind, _, encoded = self.headers.get("Authorization", "").partition(" ")
+        return b64decode(encoded).decode().partition(":")[2] if kind == "Basic" else ""
+
+    def _backend(self, body: bytes) -> None:
+        path, _, query = self.path.partition("?")
+        done = subprocess.run(
+            ["git", "http-backend"],
+            input=body,
+            env={
+                **ENVIRONMENT,
+                "GIT_PROJECT_ROOT": str(self.serving.root),
+                "GIT_HTTP_EXPORT_ALL": "1",
+                # GitHub takes a repository's name without `.git` too.
+                "PATH_INFO": path.replace("/shop/", "/shop.git/"),
+                "QUERY_STRING": query,
+                "REQUEST_METHOD": self.command,
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "CONTENT_LENGTH": str(len(body)),
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+                "REMOTE_USER": "somebody",
+                "REMOTE_ADDR": "127.0.0.1",
+            },
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        headers = [(name, value) for name, _, value in (line.partition(": ") for line in head.decode().splitlines())]
+        status = next((int(value.split()[0]) for name, value in headers if name == "Status"), 200)
+        self._send(status, [(name, value) for name, value in headers if name != "Status"], content)
+
+    def _send(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
 @contextmanager
 def http_server(root: Path, **options: Any) -> Iterator[HttpServer]:
     """Serves the repositories under `root` on loopback."""
     server = HttpServer(root, **options)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Says nothing."""
-
-        def do_GET(self) -> None:
-            self._answer()
-
-        def do_POST(self) -> None:
-            self._answer()
-
-        def _answer(self) -> None:
-            path, _, query = self.path.partition("?")
-            body = self._body()
-            server.requests.append((self.path, self.headers.get("Authorization", "")))
-            for fault in server.faults:
-                if fault[0] in self.path:
-                    server.faults.remove(fault)
-                    return self._send(fault[1], [], b"a fault")
-            if self._password() != server.token:
-                return self._send(401, [("WWW-Authenticate", 'Basic realm="git"')], b"")
-            if server.readonly and "receive-pack" in self.path:
-                return self._send(403, [], b"Permission to acme/shop.git denied to somebody.")
-            return self._backend(path, query, body)
-
-        def _body(self) -> bytes:
-            if self.headers.get("Transfer-Encoding") == "chunked":
-                parts = []
-                while size := int(self.rfile.readline(), 16):
-                    parts.append(self.rfile.read(size))
-                    self.rfile.readline()
-                self.rfile.readline()
-                return b"".join(parts)
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
-        def _password(self) -> str:
-            kind, _, encoded = self.headers.get("Authorization", "").partition(" ")
-            return b64decode(encoded).decode().partition(":")[2] if kind == "Basic" else ""
-
-        def _backend(self, path: str, query: str, body: bytes) -> None:
-            done = subprocess.run(
-                ["git", "http-backend"],
-                input=body,
-                env={
-                    **ENVIRONMENT,
-                    "GIT_PROJECT_ROOT": str(server.root),
-                    "GIT_HTTP_EXPORT_ALL": "1",
-                    "PATH_INFO": path if ".git/" in path else path.replace("/acme/shop/", "/acme/shop.git/"),
-                    "QUERY_STRING": query,
-                    "REQUEST_METHOD": self.command,
-                    "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-                    "CONTENT_LENGTH": str(len(body)),
-                    "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                    "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-                    "REMOTE_USER": "somebody",
-                    "REMOTE_ADDR": "127.0.0.1",
-                },
-                capture_output=True,
-                timeout=60,
-                check=False,
-            )
-            head, _, content = done.stdout.partition(b"\r\n\r\n")
-            headers = [tuple(line.split(": ", 1)) for line in head.decode().splitlines()]
-            status = next((int(value.split()[0]) for name, value in headers if name == "Status"), 200)
-            self._send(status, [(name, value) for name, value in headers if name != "Status"], content)
-
-        def _send(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
-            self.send_response(status)
-            for name, value in headers:
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
+    handler = type("Handler", (_Handler,), {"serving": server})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
         server.url = f"http://127.0.0.1:{serving.server_port}"
         thread = threading.Thread(target=serving.serve_forever, daemon=True)
         thread.start()

@@ -106,7 +106,9 @@ def test_a_server_that_takes_the_objects_and_not_the_ref(remote: GitRemote, bare
     assert bare.refs == {}
 
 
-def test_a_server_that_fails_for_a_while_is_asked_again(server: HttpServer, web: GitRemote, waited: list[float]) -> None:
+def test_a_server_that_fails_for_a_while_is_asked_again(
+    server: HttpServer, web: GitRemote, waited: list[float]
+) -> None:
     server.faults += [("git-receive-pack", 500), ("service=git-receive-pack", 503)]
     assert web.swap(REF, "", web.commit(b"x", "x"))
     assert waited == [1.0, 4.0]
@@ -149,10 +151,10 @@ def test_no_such_repository(server: HttpServer) -> None:
         remote.read(REF)
 
 
-def test_a_server_nobody_reaches(bare: Bare) -> None:
+def test_a_server_nobody_reaches(bare: Bare, waited: list[float]) -> None:
     with http_server(bare.root) as gone:
         pass
-    with GitRemote(address(gone), os.environ, sleep=[].append) as remote:
+    with GitRemote(address(gone), os.environ, sleep=waited.append) as remote:
         with pytest.raises(OutsideError, match=r"cannot be written: .*Failed to connect"):
             remote.swap(REF, "", remote.commit(b"x", "x"))
 

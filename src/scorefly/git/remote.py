@@ -92,7 +92,10 @@ class GitRemote:
         self._stack = ExitStack()
 
     def __enter__(self) -> GitRemote:
-        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="scorefly-git-")))
+        try:
+            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="scorefly-git-")))
+        except OSError as error:
+            raise failed(f"there is no temporary folder: {error.strerror}", "check the disk, and $TMPDIR") from error
         config, variables = _credential_config(self.address)
         own = {"GIT_DIR": str(folder)}
         self._local = Git(folder, self._environ, variables=own)

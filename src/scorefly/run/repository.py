@@ -8,7 +8,7 @@ import re
 from scorefly.git.history import head, origin
 from scorefly.git.process import Git
 from scorefly.git.remote import Address, address_of
-from scorefly.problems import option_place, wrong
+from scorefly.problems import InputError, option_place, wrong
 from scorefly.run.settings import Settings
 from scorefly.state.git_lock import Holder
 
@@ -26,14 +26,12 @@ def address(settings: Settings) -> Address:
 
 
 def commit(settings: Settings) -> str:
-    """The commit this run is of; empty outside of a repository."""
-    found = settings.trigger.commit or head(checkout(settings))
-    return found if is_commit(found) else ""
-
-
-def is_commit(text: str) -> bool:
-    """Whether a text is a commit's whole id."""
-    return _COMMIT.fullmatch(text) is not None
+    """The commit this run is of; empty outside of a repository, and where there is no git."""
+    try:
+        found = settings.trigger.commit or head(checkout(settings))
+    except InputError:
+        return ""
+    return found if _COMMIT.fullmatch(found) else ""
 
 
 def holder(settings: Settings) -> Holder:

@@ -87,14 +87,16 @@ def _later(settings: Settings, own: str, others: Collection[str]) -> dict[str, b
     from scorefly.git.remote import GitRemote
     from scorefly.run.repository import address, checkout
 
-    found = later_than(checkout(settings), own, others)
-    unknown = [each for each, later in found.items() if later is None]
-    if unknown and not settings.rehearse:
-        try:
+    found: dict[str, bool | None] = dict.fromkeys(others)
+    try:
+        found |= later_than(checkout(settings), own, others)
+        unknown = [each for each, later in found.items() if later is None]
+        if unknown and not settings.rehearse:
             with GitRemote(address(settings), settings.environ) as remote:
                 found |= later_on_server(remote, own, unknown)
-        except ScoreflyError:
-            return found
+    except ScoreflyError:
+        # No git, no server: what is not known stays so, and is said.
+        return found
     return found
 
 
@@ -104,5 +106,3 @@ def _unknown(own: str, other: str) -> Problem:
         "this run goes on, as if it were the newer one",
         severity="warning",
     )
-
-

@@ -95,17 +95,19 @@ class FileStore:
             descriptor = self._hold(path)
         except OSError as error:
             raise self._failed("locked", error) from error
-        with os.fdopen(descriptor, "r+") as file:
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        try:
             try:
-                yield
-            finally:
-                with suppress(OSError):
-                    path.unlink()
-                    for folder in made:
-                        folder.rmdir()
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, str(os.getpid()).encode())
+            except OSError as error:
+                raise self._failed("locked", error) from error
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
+                for folder in made:
+                    folder.rmdir()
+            os.close(descriptor)
 
     def holder(self) -> str:
         """The process that has the lock; empty when none has."""
