@@ -28,7 +28,6 @@ _CONFIG = (
     ("gc.auto", "0"),
     ("http.lowSpeedLimit", "1"),
     ("http.lowSpeedTime", "20"),
-    ("http.proactiveAuth", "basic"),
     ("init.templateDir", ""),
     ("maintenance.auto", "false"),
     ("push.followTags", "false"),

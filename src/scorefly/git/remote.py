@@ -208,8 +208,8 @@ def _credential_config(address: Address) -> tuple[tuple[tuple[str, str], ...], d
     if known is None or not address.url.startswith(("https://", "http://")):
         return (), {}
     helper = f"credential.{known.server}.helper"
-    # An empty one forgets those of the user's own configuration.
-    config = ((helper, ""), (helper, _HELPER))
+    # An empty one forgets those of the user's own configuration. A git that can (2.46) asks nothing twice.
+    config = ((helper, ""), (helper, _HELPER), (f"http.{known.server}.proactiveAuth", "basic"))
     return config, {"SCOREFLY_GIT_USERNAME": known.username, "SCOREFLY_GIT_PASSWORD": known.password}
 
 

@@ -34,9 +34,12 @@ def read_state(settings: Settings) -> EnvironmentState:
 
 
 @contextmanager
-def open_store(settings: Settings) -> Iterator[StateStore]:
-    """Where the state is kept. In a rehearsal that is a file, for it needs no token and no network."""
-    keys = _keys(settings)
+def open_store(settings: Settings, *, reads: bool = True) -> Iterator[StateStore]:
+    """Where the state is kept. In a rehearsal that is a file, for it needs no token and no network.
+
+    Who does not read it needs no key.
+    """
+    keys = _keys(settings) if reads else Keys(())
     if not on_git(settings):
         yield FileStore(_path(settings), state_name(settings), keys)
         return

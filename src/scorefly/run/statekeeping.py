@@ -24,7 +24,7 @@ def show_state(settings: Settings) -> dict[str, Any]:
 
 def unlock_state(settings: Settings) -> str:
     """Takes the lock from a run that is dead. Returns who had it; empty when nobody had."""
-    with open_store(settings) as store:
+    with open_store(settings, reads=False) as store:
         holder = store.holder()
         if holder:
             store.unlock()
