@@ -94,6 +94,7 @@ class HttpServer:
     root: Path
     token: str = "ghs_canarytoken1234"
     readonly: bool = False
+    moved_to: str = ""
     url: str = ""
     faults: list[tuple[str, int]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -121,6 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault:
             serving.faults.remove(fault)
             self._send(fault[1], [], b"a fault")
+        elif serving.moved_to:
+            self._send(301, [("Location", serving.moved_to + self.path)], b"")
         elif self._password() != serving.token:
             self._send(401, [("WWW-Authenticate", 'Basic realm="git"')], b"")
         elif serving.readonly and "receive-pack" in self.path:

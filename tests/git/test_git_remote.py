@@ -167,6 +167,15 @@ def test_the_token_is_for_its_own_server_only(bare: Bare, server: HttpServer) ->
         assert {authorization for _, authorization in other.requests} == {""}
 
 
+def test_a_server_that_sends_us_elsewhere_does_not_take_the_token_there(bare: Bare, server: HttpServer) -> None:
+    with http_server(bare.root, token="other") as other:
+        server.moved_to = other.url
+        with GitRemote(address(server), os.environ) as remote, pytest.raises(OutsideError, match="cannot be read"):
+            remote.read(REF)
+        assert other.requests
+        assert {authorization for _, authorization in other.requests} == {""}
+
+
 def test_a_password_in_a_url_is_used_and_taken_out_of_it(server: HttpServer) -> None:
     written = f"http://somebody:{server.token}@{server.url.removeprefix('http://')}/acme/shop"
     found = address_of(written, "https://github.com", "ghs_other")
