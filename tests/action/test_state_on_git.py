@@ -53,7 +53,7 @@ class GitHub:
             "GITHUB_RUN_ID": str(self.jobs),
             "GITHUB_ACTOR": actor,
             "GITHUB_SHA": commit,
-            "FLY_FLAPS_BASE_URL": self.fly.url,
+            **dict.fromkeys(("FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL"), self.fly.url),
         }
 
     def deploy(self, job: Workspace, commit: str = "", **inputs: str) -> ActionResult:
@@ -70,6 +70,16 @@ class GitHub:
     def password(self) -> str:
         """What the only redis was given last."""
         return str(self.fly.received_secrets("cache")["REDIS_PASSWORD"])
+
+    def with_machines(self) -> GitHub:
+        """From here on a deploy makes Machines, and takes its time."""
+        stand_in = REPOSITORY / "tests/flyctl_standin.py"
+        (self.root / "bin" / "flyctl").write_text(f'#!/bin/sh\nexec {sys.executable} {stand_in} "$@"\n')
+        return self
+
+    def runs(self, app: str) -> list[str]:
+        """The images that an app's Machines run."""
+        return [each["config"]["image"] for each in self.fly.world.data["apps"][app]["machines"].values()]
 
     @property
     def deployed(self) -> list[list[str]]:
@@ -183,18 +193,30 @@ def test_a_commit_nobody_knows_any_longer_stops_nobody_and_is_said(github: GitHu
     assert "nobody can tell whether 1111111, which runs now, came before or after" in result.out
 
 
+def test_an_app_that_a_newer_commit_left_unchanged_is_of_that_commit_all_the_same(github: GitHub) -> None:
+    first, changed, reverted = github.with_machines().bare.commit("first", "changed", "reverted")
+    job = github.job()
+    job.workload("web", image="nginx:1")
+    assert github.deploy(job, first).outputs["deployed"] == '["web"]'
+    assert github.deploy(job, reverted).outputs["unchanged"] == '["web"]'
+    job.workload("web", image="nginx:2")
+    assert "superseded" in github.deploy(job, changed).out
+    assert github.runs("web") == ["nginx:1"]
+
+
 def test_two_jobs_at_once_share_one_redis_and_the_newer_commit_is_what_runs(github: GitHub) -> None:
-    older, newer = github.bare.commit("older", "newer")
+    older, newer = github.with_machines().bare.commit("older", "newer")
     jobs = []
     for name, commit in (("older", older), ("newer", newer)):
         job = github.job()
-        job.workload("web", REDIS, image=f"web:{name}")
-        job.workload(name, REDIS, image=f"{name}:1")
+        job.workload("web", REDIS, image=f"nginx:{name}")
+        job.workload(name, REDIS)
         jobs.append((job, commit))
     with ThreadPoolExecutor() as pool:
         results = list(pool.map(lambda each: github.deploy(*each), jobs))
     assert [result.code for result in results] == [0, 0], results
-    assert [image for app, image in github.deployed if app == "web"][-1] == "web:newer"
+    assert github.runs("web") == ["nginx:newer"]
+    assert len(github.runs("cache")) == 1
     shown = github.cli("state", "show").out
     assert re.findall(r"^  ([a-z]+):$", shown.partition("resources:")[0], re.MULTILINE) == [
         "cache",
