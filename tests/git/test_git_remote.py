@@ -101,7 +101,9 @@ def test_the_parent_is_kept_though_only_one_commit_was_fetched(remote: GitRemote
 @pytest.mark.parametrize("hook", ["pre-receive", "update"])
 def test_a_server_that_takes_the_objects_and_not_the_ref(remote: GitRemote, bare: Bare, hook: str) -> None:
     bare.hook(hook, "echo 'no such ref here' >&2; exit 1")
-    with pytest.raises(OutsideError, match=r"has a rule or hook against it.*let the job write refs/scorefly"):
+    with pytest.raises(
+        OutsideError, match=r"rule or hook against it: remote: no such ref here; .*! \[remote rejected\].*declined"
+    ):
         remote.swap(REF, "", remote.commit(b"x", "x"))
     assert bare.refs == {}
 
@@ -182,6 +184,12 @@ def test_a_password_in_a_url_is_used_and_taken_out_of_it(server: HttpServer) -> 
     assert found.url == f"{server.url}/acme/shop"
     with GitRemote(found, os.environ) as remote:
         assert remote.read(REF) is None
+
+
+@pytest.mark.parametrize("url", ["https://[::1", "git@github.com:acme/shop.git", "/srv/shop.git", "ssh://git@h/x"])
+def test_a_url_that_is_not_the_servers_gets_no_token(url: str) -> None:
+    assert (address_of(url, "https://github.com", "ghs_x").url, address_of(url, "", "").credentials) == (url, None)
+    assert address_of(url, "https://github.com", "ghs_x").credentials is None
 
 
 def test_the_token_stands_on_no_command_line_and_in_no_file(server: HttpServer, tmp_path: Path) -> None:

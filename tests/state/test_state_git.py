@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -290,6 +292,25 @@ def test_a_lock_that_is_refreshed_lives_on(opened: Open, clock: Clock) -> None:
             pass
 
 
+def test_a_lock_is_refreshed_as_long_as_the_run_works(bare: Bare) -> None:
+    refreshed, calls = threading.Event(), itertools.count()
+
+    def now() -> float:
+        if (call := next(calls)) == 3:
+            refreshed.set()
+        return 1_800_000_000.0 + call
+
+    with GitRemote(Address(bare.path.as_uri()), os.environ) as remote:
+        lock = GitLock(remote, LOCK, "production", Holder("one"), now=now, refresh_every=0.01)
+        with lock.hold():
+            assert refreshed.wait(30)
+            entry = json.loads(bare.show(LOCK))
+        assert bare.refs == {}
+        assert not lock.lost
+    assert entry["since"] == 1_800_000_000.0
+    assert entry["expires"] > entry["since"] + LIFE
+
+
 def test_a_run_that_lost_its_lock_stops_when_it_saves_and_leaves_the_new_holders_alone(
     opened: Open, clock: Clock, bare: Bare
 ) -> None:
@@ -313,8 +334,15 @@ def test_an_unlocked_lock_is_anybodys_and_nobody_is_an_answer_too(opened: Open, 
     assert bare.refs == {}
 
 
-def test_a_lock_nobody_can_read_is_never_taken_for_expired(opened: Open, clock: Clock, bare: Bare) -> None:
-    git(bare.path, "update-ref", LOCK, bare.commit("no lock of ours")[0])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "[" * 100_000, '{"name": 1, "link": 1, "since": 0, "expires": NaN}', '{"since": 1e300}']
+)
+def test_a_lock_nobody_can_read_is_never_taken_for_expired(opened: Open, bare: Bare, content: str) -> None:
+    (bare.source / "document").write_text(content)
+    git(bare.source, "add", "document")
+    commit = git(bare.source, "commit-tree", git(bare.source, "write-tree"), "-m", "x")
+    git(bare.source, "push", "--quiet", "origin", f"{commit}:{LOCK}")
+    assert opened().holder() == "somebody who left no name"
     with pytest.raises(HeldError, match="somebody who left no name"), opened().lock():
         pass
 

@@ -117,15 +117,15 @@ class Git:
 
 def local_failure(what: str, done: Done) -> OutsideError:
     """git failed at something that asks no server."""
-    return failed(f"git {what} failed: {last_line(done)}", "check the disk, and $TMPDIR")
+    return failed(f"git {what} failed: {told(done)}", "check the disk, and $TMPDIR")
 
 
-def last_line(done: Done) -> str:
-    """What git ended with, in one line: its own last word, else the server's."""
-    lines = [line.strip() for line in done.error.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("fatal:", "error:", "!", "remote:"))]
-    fatal = [line for line in told if not line.startswith("error: failed to push some refs")]
-    return next(iter([*fatal[-1:], *told[-1:], *lines[-1:]]), f"it ended with {done.code}")
+def told(done: Done) -> str:
+    """What the server and git said of a failure, as one line."""
+    lines = [line.strip() for line in done.error.splitlines()]
+    kept = [line for line in lines if line.startswith(("fatal:", "error:", "!", "remote: "))]
+    kept = [line for line in kept if not line.startswith("error: failed to push some refs")]
+    return "; ".join(kept[-4:] or lines[-1:]) or f"it ended with {done.code}"
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

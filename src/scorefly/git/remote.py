@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
-from scorefly.git.process import Done, Git, last_line
+from scorefly.git.process import Done, Git, told
 from scorefly.problems import OutsideError, Place, failed
 
 _FILE = "document"
@@ -193,8 +193,8 @@ class GitRemote:
         where = Place(self.address.url, is_option=True)
         for words, message, hint in _FAILURES:
             if any(word in done.error for word in words):
-                return failed(f"the state cannot be {what}: {message}: {last_line(done)}", hint, where)
-        return failed(f"the state cannot be {what}: {last_line(done)}", "run it again", where)
+                return failed(f"the state cannot be {what}: {message}: {told(done)}", hint, where)
+        return failed(f"the state cannot be {what}: {told(done)}", "run it again", where)
 
 
 def _refused(done: Done) -> bool:
@@ -205,7 +205,7 @@ def _refused(done: Done) -> bool:
 def _credential_config(address: Address) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
     """Configuration and environment that tell this server, and no other, who we are."""
     known = address.credentials
-    if known is None or not address.url.startswith(("https://", "http://")):
+    if known is None:
         return (), {}
     helper = f"credential.{known.server}.helper"
     # An empty one forgets those of the user's own configuration. A git that can (2.46) asks nothing twice.
@@ -215,13 +215,16 @@ def _credential_config(address: Address) -> tuple[tuple[tuple[str, str], ...], d
 
 def address_of(url: str, server: str, token: str) -> Address:
     """The address of a URL a user wrote: a password in it is taken out; the token is for `server` only."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return Address(url)
     if parts.scheme not in ("https", "http"):
         return Address(url)
-    host = parts.netloc.rpartition("@")[2]
+    host = parts.netloc.rpartition("@")[2].lower()
     own = f"{parts.scheme}://{host}"
     url = parts._replace(netloc=host).geturl()
-    if token and own == server.rstrip("/"):
+    if token and own == server.rstrip("/").lower():
         return Address(url, Credentials(own, "x-access-token", token))
     if parts.password:
         return Address(url, Credentials(own, unquote(parts.username or ""), unquote(parts.password)))

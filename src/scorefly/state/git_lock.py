@@ -14,7 +14,7 @@ from scorefly.problems import OutsideError, Place, Problem
 from scorefly.state.store import HeldError
 
 LIFE = 180.0  # seconds a lock is good for: as long as others wait for a run that was killed
-_REFRESH = LIFE / 4
+_LATEST = 253_402_300_800.0  # the year 10000
 _SKEW = 20.0  # seconds the clocks of two machines may differ
 
 
@@ -36,8 +36,8 @@ class Entry:
     expires: float
 
     def __str__(self) -> str:
-        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self.since))
-        return f"{self.name}, since {since}{f', {self.link}' if self.link else ''}"
+        since = time.strftime(", since %Y-%m-%d %H:%M:%S UTC", time.gmtime(self.since)) if self.since else ""
+        return f"{self.name}{since}{f', {self.link}' if self.link else ''}"
 
 
 class GitLock:
@@ -51,12 +51,14 @@ class GitLock:
         holder: Holder,
         *,
         now: Callable[[], float] = time.time,
+        refresh_every: float = LIFE / 4,
     ) -> None:
         self._remote = remote
         self._ref = ref
         self._environment = environment
         self._holder = holder
         self._now = now
+        self._refresh_every = refresh_every
         self._commit = ""
         self._entry: Entry | None = None
         self.lost = False
@@ -126,7 +128,7 @@ class GitLock:
             )
 
     def _keep(self, done: threading.Event) -> None:
-        while not done.wait(_REFRESH) and not self.lost:
+        while not done.wait(self._refresh_every) and not self.lost:
             # A server that fails is asked again in time; when it does not come back, saving will say so.
             with suppress(OutsideError):
                 self.refresh()
@@ -150,8 +152,12 @@ class GitLock:
 
 def _parse(version: Version) -> Entry:
     """What another run wrote; an entry that cannot be read never expires, for nobody knows who wrote it."""
+    unknown = Entry("somebody who left no name", "", 0.0, float("inf"))
     try:
         data = json.loads(version.content)
-        return Entry(str(data["name"]), str(data["link"]), float(data["since"]), float(data["expires"]))
-    except (ValueError, KeyError, TypeError):
-        return Entry("somebody who left no name", "", 0.0, float("inf"))
+        since, expires = float(data["since"]), float(data["expires"])
+        if not (0 <= since < _LATEST and 0 <= expires < _LATEST):
+            return unknown
+        return Entry(str(data["name"]), str(data["link"]), since, expires)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return unknown
