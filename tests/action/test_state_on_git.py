@@ -251,6 +251,16 @@ def test_a_server_that_refuses_the_state_changes_nothing_on_fly(github: GitHub) 
     assert github.deploy(job).code == 0
 
 
+def test_a_server_that_stops_taking_the_state_stops_the_deploy_and_all_is_reported(github: GitHub) -> None:
+    github.bare.hook("update", f"test $1 != {REF} || mkdir once")
+    job = github.job()
+    job.workload("web", REDIS)
+    result = github.deploy(job)
+    assert (result.code, result.outputs["failed"]) == (1, '["cache","web"]')
+    assert "rule or hook" in result.summary
+    assert (github.deployed, set(github.bare.refs)) == ([], {REF})
+
+
 def test_without_a_key_the_commands_that_make_one_are_told(github: GitHub) -> None:
     job = github.job()
     job.workload("web")

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 from scorefly.fly.api import MachineView
-from scorefly.problems import Problem
+from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.app_deployment import AppDeployment
 from scorefly.run.artefacts import artefact_folder
 from scorefly.run.connection import connect
@@ -46,7 +46,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
             for app in wanted.apps
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
-    keeper.save()
+    _save_the_rest(keeper, outcomes)
     return Report(
         command=settings.command,
         environment=settings.environment,
@@ -137,6 +137,15 @@ class Deployment:
         problem = Problem(f"{name} was not deployed, for it needs {', '.join(broken)}", "mend that first")
         self.progress.step(f"{name}: skipped, for {', '.join(broken)} failed")
         return replace(app_report(self.settings, job.app), status="skipped", problem=problem)
+
+
+def _save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:
+    """Saves what nobody waited for. Where that fails and an app did too, the report of it all matters more."""
+    try:
+        keeper.save()
+    except ScoreflyError:
+        if not any(outcome.status == "failed" for outcome in outcomes):
+            raise
 
 
 def _by_app(machines: Sequence[MachineView]) -> dict[str, list[MachineView]]:
