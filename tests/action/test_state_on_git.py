@@ -287,12 +287,14 @@ def stopped(github: GitHub, tmp_path: Path) -> Iterator[tuple[Workspace, subproc
     )
     job = github.job()
     job.workload("web", REDIS)
+    leftovers = tmp_path / "leftovers"
+    leftovers.mkdir()
     given = {"fly-api-token": "x", "github-token": github.server.token, "state-key": github.key}
     inputs = {f"INPUT_{name.upper()}": value for name, value in given.items()}
     process = subprocess.Popen(
         [sys.executable, str(REPOSITORY / "entrypoint.py")],
         cwd=job.path,
-        env={**github.variables(), **inputs, "GITHUB_WORKSPACE": str(job.path)},
+        env={**github.variables(), **inputs, "GITHUB_WORKSPACE": str(job.path), "TMPDIR": str(leftovers)},
         stdout=subprocess.PIPE,
     )
     with started.open() as pipe:
@@ -320,6 +322,18 @@ def test_a_run_that_was_killed_leaves_a_lock_which_says_so_and_expires(
     result = github.deploy(job, **{"lock-timeout": "1s"})
     assert (result.code, github.password) == (0, password), result.out
     assert set(github.bare.refs) == {REF}
+
+
+def test_a_run_that_was_killed_leaves_nothing_anybody_could_read(
+    github: GitHub, stopped: tuple[Workspace, subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    job, process = stopped
+    process.kill()
+    process.communicate(timeout=60)
+    files = [path for folder in (tmp_path / "leftovers", job.path) for path in folder.rglob("*") if path.is_file()]
+    assert [path for path in files if "scorefly-git-" in str(path)]
+    secrets = [github.server.token.encode(), github.password.encode(), github.key.encode()]
+    assert not [path for path in files if any(secret in path.read_bytes() for secret in secrets)]
 
 
 def test_a_run_that_is_cancelled_gives_its_lock_back(
