@@ -104,7 +104,7 @@ def test_unlock_says_when_nobody_has_the_lock(kept: Workspace) -> None:
 @pytest.mark.parametrize("kept", ["git"], indirect=True)
 def test_unlock_takes_the_lock_from_a_dead_run_and_tells_whose_it_was(kept: Workspace, bare: Bare) -> None:
     (bare.source / "document").write_text(
-        json.dumps({"name": "hubot", "link": "https://x.example/9", "since": 0, "expires": 1e12})
+        json.dumps({"name": "hubot", "link": "https://x.example/9", "since": 0, "expires": 1e11})
     )
     git(bare.source, "add", "document")
     commit = git(bare.source, "commit-tree", git(bare.source, "write-tree"), "-m", "lock")
