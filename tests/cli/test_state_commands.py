@@ -104,12 +104,12 @@ def test_unlock_says_when_nobody_has_the_lock(kept: Workspace) -> None:
 @pytest.mark.parametrize("kept", ["git"], indirect=True)
 def test_unlock_takes_the_lock_from_a_dead_run_and_tells_whose_it_was(kept: Workspace, bare: Bare) -> None:
     (bare.source / "document").write_text(
-        json.dumps({"name": "hubot", "link": "https://x.example/9", "since": 0, "expires": 1e11})
+        json.dumps({"name": "hubot", "link": "https://x.example/9", "since": 60, "expires": 1e11})
     )
     git(bare.source, "add", "document")
     commit = git(bare.source, "commit-tree", git(bare.source, "write-tree"), "-m", "lock")
     git(bare.source, "push", "--quiet", "origin", f"{commit}:refs/scorefly-locks/local")
-    held = "hubot, since 1970-01-01 00:00:00 UTC, https://x.example/9"
+    held = "hubot, since 1970-01-01 00:01:00 UTC, https://x.example/9"
     assert yaml.safe_load(kept.run("state", "show").out)["locked by"] == held
     assert held in kept.run("generate", "--lock-timeout", "1s").err
     assert kept.run("state", "unlock", SCOREFLY_STATE_KEY="").out == f"local was locked by {held}\n"
