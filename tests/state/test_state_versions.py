@@ -22,6 +22,8 @@ CACHE = ResourceState(
     class_="default",
     id="web.cache",
     workloads=("web",),
+    needs=("environment.default#web.env",),
+    metadata={"annotations": {"size": "1"}},
     params={"size": 1, "$odd": [True, None]},
     state={"password": Secret("x-y-z")},
     outputs={"host": "web-cache.internal", "password": Secret("x-y-z")},
@@ -37,6 +39,7 @@ WEB = AppState(
     commit=COMMIT,
     secrets={"CACHE": SecretState("fp", "fd")},
     ports={"http": (80, 8080)},
+    flycast=True,
 )
 NEWEST = EnvironmentState(
     environment="production",
@@ -46,7 +49,14 @@ NEWEST = EnvironmentState(
     apps={"web": WEB},
 )
 # What each version could not know yet.
-READ = {1: replace(NEWEST, apps={"web": replace(WEB, commit="")}), 2: NEWEST}
+READ = {
+    1: replace(
+        NEWEST,
+        apps={"web": replace(WEB, commit="", flycast=False)},
+        resources={CACHE.uid: replace(CACHE, needs=(), metadata={})},
+    ),
+    2: NEWEST,
+}
 
 
 @pytest.mark.parametrize("version", range(1, VERSION + 1))
