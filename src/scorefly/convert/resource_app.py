@@ -5,10 +5,12 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.fly.names import app_name_problem, secret_name_problem, volume_name_problem
+from scorefly.fly.sizes import NoSuchSize, megabytes, preset_named, smallest_size, with_memory
 from scorefly.problems import Place, Problem
 from scorefly.values import Secret, Tree, reveal, reveal_text, to_text
 
@@ -50,21 +52,19 @@ def convert_resource_app(
     image = plain.get("build", {}).get("image") if isinstance(plain.get("build"), dict) else None
     if not isinstance(image, str) or not image:
         reading.wrong("build.image is missing", "name the image the app runs")
-    plain.setdefault("vm", [{"size": DEFAULT_SIZE}])
+    plain["vm"], size = _vm(reading, plain.get("vm", [{}]))
     volumes = _volumes(reading, plain.get("mounts", []))
     if reading.problems:
         return None, tuple(reading.problems)
     if not plain["env"]:
         del plain["env"]
     plain = {"app": name, **({"primary_region": region} if region else {}), **plain}
-    machines = plain["vm"] if isinstance(plain["vm"], list) else [plain["vm"]]
-    size = next((each.get("size") for each in machines if isinstance(each, dict)), None) or DEFAULT_SIZE
     app = App(
         name=name,
         owner=uid,
         config=plain,
         image=str(image),
-        size=str(size),
+        size=size,
         secrets=reading.secrets,
         volumes=volumes,
         region=region,
@@ -111,6 +111,30 @@ def _files(reading: _Reading, given: Tree) -> Tree:
             entry["secret_name"] = secret
         files.append(entry)
     return files
+
+
+def _vm(reading: _Reading, tables: Any) -> tuple[list[dict[str, Any]], str]:
+    """`[[vm]]` with a size, and that size in words. Where only `memory` is given, the smallest Machine that has it."""
+    given = tables[0] if isinstance(tables, list) and len(tables) == 1 else tables
+    if not isinstance(given, dict):
+        reading.wrong("vm is no list of one mapping", "write `- {memory: 512mb}`")
+        return [], ""
+    preset, memory = preset_named(str(given.get("size", DEFAULT_SIZE))), given.get("memory")
+    if preset is None:
+        reading.wrong(f"Fly has no Machine size {given['size']!r}", "for example shared-cpu-1x")
+        return [], ""
+    if memory is None:
+        return [{"size": preset.preset, **given}], str(preset)
+    try:
+        wanted = megabytes(str(memory))
+        size = with_memory(preset, wanted) if "size" in given else smallest_size(Fraction(0), wanted)
+    except NoSuchSize as error:
+        reading.wrong(f"it cannot have memory {memory}: {error}")
+        return [], ""
+    except ValueError:
+        reading.wrong(f"memory is {memory!r}", "write 512mb or 2gb")
+        return [], ""
+    return [{**given, "size": size.preset, "memory": f"{size.memory_mb}mb"}], str(size)
 
 
 def _volumes(reading: _Reading, mounts: Any) -> tuple[VolumeClaim, ...]:

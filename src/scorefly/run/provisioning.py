@@ -12,6 +12,7 @@ from scorefly.resources.merge_patch import merge_patch
 from scorefly.resources.provisioner import (
     Calls,
     Outside,
+    Peer,
     Provisioned,
     Provisioner,
     Request,
@@ -112,7 +113,7 @@ class _Provisioning:
     def _ask(self, node: ResourceNode, params: Mapping[str, Tree], provisioner: Provisioner) -> Provisioned:
         """What reaches out is remembered and saved before, and directly after."""
         keeper, progress = self.keeper, self.progress
-        request = _request(node, params, self.surroundings, keeper.state)
+        request = _request(node, params, self.surroundings, keeper.state, provisioner)
         users = users_of(self.settings, node, self.loaded, keeper.state)
 
         def remember(given: Provisioned) -> Callable[[EnvironmentState], EnvironmentState]:
@@ -219,7 +220,11 @@ def _params(node: ResourceNode, workload: Workload, lookup: Lookup) -> dict[str,
 
 
 def _request(
-    node: ResourceNode, params: Mapping[str, Tree], surroundings: Surroundings, state: EnvironmentState
+    node: ResourceNode,
+    params: Mapping[str, Tree],
+    surroundings: Surroundings,
+    state: EnvironmentState,
+    provisioner: Provisioner,
 ) -> Request:
     known = state.resources.get(node.uid)
     return Request(
@@ -237,6 +242,11 @@ def _request(
         shared=state.shared,
         random=known.random if known else {},
         outputs=known.outputs if known else {},
+        peers={
+            uid: Peer(each.params, each.state)
+            for uid, each in state.resources.items()
+            if each.provisioner == provisioner.spec.uri and uid != node.uid
+        },
     )
 
 
