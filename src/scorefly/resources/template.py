@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from scorefly.problems import InputError, Problem
 from scorefly.resources.lookup import STAND_IN
@@ -170,6 +171,7 @@ class _Evaluation:
             find_port=self._find_port,
             find_secret=self._find_secret,
             find_secrets=self._find_secrets,
+            url_parts=self._url_parts,
         )
 
     def _text(self, part: str, randoms: Randoms) -> str:
@@ -253,6 +255,29 @@ class _Evaluation:
                 f"no GitHub secret is called {name!r}: pass it in with `secrets: ${{{{ toJSON(secrets) }}}}`"
             )
         return Secret(value)
+
+    def _url_parts(self, url: object) -> Tree:
+        """What a connection URL is made of, percent signs decoded: host, port, username, password, name (the path)."""
+        from scorefly.resources.expressions import ExpressionError
+
+        if self.surroundings.trial and url == STAND_IN:
+            return dict.fromkeys(("scheme", "host", "port", "username", "password", "name"), STAND_IN)
+        try:
+            parts = urlsplit(str(url))
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
+        if not parts.scheme or not parts.hostname:
+            # Its text may be a secret, so it is not shown.
+            raise ExpressionError("a URL is wanted, for example postgres://user:password@host:5432/name")
+        return {
+            "scheme": parts.scheme,
+            "host": parts.hostname,
+            "port": port,
+            "username": unquote(parts.username or ""),
+            "password": unquote(parts.password or ""),
+            "name": unquote(parts.path.removeprefix("/")),
+        }
 
     def _find_secrets(self, names: object) -> Tree:
         from scorefly.resources.expressions import ExpressionError

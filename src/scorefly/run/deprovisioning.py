@@ -29,9 +29,10 @@ def resource_in(state: EnvironmentState, uid: str) -> ResourceState:
 
 
 def apps_of(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]:
-    """The Fly apps a resource brought, those it brought in earlier runs too."""
+    """The Fly apps a resource brought, those it brought in earlier runs too; not one that another resource shares."""
     owned = (app.name for app in state.apps.values() if app.owner == resource.uid)
-    return tuple(sorted({*resource.apps, *owned}))
+    shared = (name for each in state.resources.values() if each.uid != resource.uid for name in each.apps)
+    return tuple(sorted({*resource.apps, *owned}.difference(shared)))
 
 
 def deprovision(
