@@ -68,18 +68,28 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
+@pytest.fixture(scope="module")
+def revealed(deployed: Workspace) -> dict[str, dict[str, Any]]:
+    """The outputs of every resource, secrets and all."""
+    return {name: outputs(deployed, uid(name), "--reveal") for name in RESOURCES}
+
+
 @pytest.mark.parametrize("name", RESOURCES)
-def test_a_resource_gives_its_outputs_and_hides_the_secret_ones(deployed: Workspace, name: str) -> None:
+def test_a_resource_gives_its_outputs_and_hides_the_secret_ones(
+    deployed: Workspace, revealed: dict[str, dict[str, Any]], name: str
+) -> None:
     _, plain, secret = RESOURCES[name]
     shown = outputs(deployed, uid(name))
     assert {key for key, value in shown.items() if value != "***"} == plain
     assert {key for key, value in shown.items() if value == "***"} == secret
-    assert all(outputs(deployed, uid(name), "--reveal").values())
+    assert all(revealed[name].values())
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-def test_it_runs_as_one_private_pinned_and_checked_app_with_a_volume(deployed: Workspace, name: str) -> None:
-    given = outputs(deployed, uid(name))
+def test_it_runs_as_one_private_pinned_and_checked_app_with_a_volume(
+    deployed: Workspace, revealed: dict[str, dict[str, Any]], name: str
+) -> None:
+    given = revealed[name]
     app = str(given.get("host") or given["server"]).removesuffix(".internal")
     toml = deployed.toml(app)
     assert re.search(r":[\w.-]*\d[\w.-]*$", toml["build"]["image"])
@@ -91,13 +101,10 @@ def test_it_runs_as_one_private_pinned_and_checked_app_with_a_volume(deployed: W
     assert len(live["machines"]) == len(live["volumes"]) == 1
 
 
-def test_no_password_is_in_an_artefact_whose_command_lines_are_the_servers(deployed: Workspace) -> None:
-    secrets = [
-        str(value)
-        for name, (_, _, secret) in RESOURCES.items()
-        for key, value in outputs(deployed, uid(name), "--reveal").items()
-        if key in secret
-    ]
+def test_no_password_is_in_an_artefact_which_has_the_command_lines_of_the_servers(
+    deployed: Workspace, revealed: dict[str, dict[str, Any]]
+) -> None:
+    secrets = [str(revealed[name][key]) for name, (_, _, secret) in RESOURCES.items() for key in secret]
     assert len(secrets) > len(RESOURCES)
     artefacts = [text.decode() for name, text in deployed.tree().items() if "/out/" in name]
     assert not [secret for secret in secrets for text in artefacts if secret in text]
@@ -110,8 +117,8 @@ def test_a_second_deploy_changes_nothing(deployed: Workspace) -> None:
     assert deployed.world == before
 
 
-def test_the_connection_url_of_mongodb_is_whole(deployed: Workspace) -> None:
-    given = outputs(deployed, uid("docs"), "--reveal")
+def test_the_connection_url_of_mongodb_is_whole(revealed: dict[str, dict[str, Any]]) -> None:
+    given = revealed["docs"]
     assert given["connection"] == (
         f"mongodb://{given['username']}:{given['password']}@web-docs.internal:27017/{given['name']}?authSource=admin"
     )
@@ -320,11 +327,33 @@ def test_the_documentation_has_every_built_in_resource_with_its_params_and_outpu
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-def test_the_documentation_has_the_outputs_it_really_gives(deployed: Workspace, name: str) -> None:
+def test_the_documentation_has_the_outputs_it_really_gives(revealed: dict[str, dict[str, Any]], name: str) -> None:
     type_, class_ = uid(name).partition("#")[0].split(".")
     rows = {(row[0], row[1]): row for row in table(REPOSITORY / "docs/provisioners.md", "## Built in")}
     cell = rows[f"`{type_}`", "" if class_ == "default" else f"`{class_}`"][3]
     _, plain, secret = RESOURCES[name]
-    assert set(outputs(deployed, uid(name))) == names(cell)
+    assert set(revealed[name]) == names(cell)
     assert set(re.findall(r"\*`(\w+)`\*", cell)) == secret
     assert names(cell) - set(re.findall(r"\*`(\w+)`\*", cell)) == plain
+
+
+REAL = SHARED / "score/real"
+WITH_SERVERS = (
+    "single/astromechza__demo-app__three-databases.yaml",
+    "single/score-spec__score-compose__elasticsearch.yaml",
+    "single/score-spec__score-compose__kafka-route-named-port.yaml",
+    "single/score-spec__score-compose__mssql.yaml",
+    "single/score-spec__score-compose__two-s3-unused-second.yaml",
+    "apps/voting-app",
+)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real Score files are not beside the repository")
+@pytest.mark.parametrize("path", WITH_SERVERS)
+def test_real_score_files_deploy_without_a_provisioner_of_their_own(workspace: Workspace, path: str) -> None:
+    source = REAL / path
+    for index, file in enumerate(sorted(source.glob("*.yaml")) if source.is_dir() else [source]):
+        workspace.write(f"part{index}.score.yaml", file.read_text(encoding="utf-8"))
+    result = workspace.run("deploy", "--rehearse", "--images", "registry.example/app:1")
+    assert (result.code, result.problems) == (0, [])
+    assert "unchanged" in workspace.run("deploy", "--rehearse", "--images", "registry.example/app:1").out
