@@ -196,7 +196,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "strategy",
         "choice",
-        "How Machines are replaced; Fly's default when not given.",
+        "How Machines are replaced; Fly's default when not given. Apps with a volume roll for canary and bluegreen.",
         choices=("rolling", "immediate", "canary", "bluegreen"),
         commands=DEPLOYING,
     ),
