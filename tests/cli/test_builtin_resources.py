@@ -252,13 +252,30 @@ def test_a_tigris_bucket_is_taken_from_its_keys(workspace: Workspace) -> None:
     [
         ("{type: postgres, class: managed}", "make one with `fly mpg create`"),
         ("{type: s3, class: tigris}", "make one with `fly storage create`"),
+        ("{type: s3, params: {bucket_name: Films}}", "params.bucket_name is made of"),
+        ("{type: s3, params: {bucket_name: ../x}}", "params.bucket_name is made of"),
+        ("{type: kafka-topic, params: {name: a b}}", "params.name is made of"),
+        ("{type: kafka-topic, params: {num_partitions: none}}", "params.num_partitions is a number above 0"),
     ],
 )
-def test_what_cannot_be_made_is_refused_with_what_to_do(workspace: Workspace, resource: str, words: str) -> None:
+def test_what_cannot_be_made_is_refused_in_words(workspace: Workspace, resource: str, words: str) -> None:
     workspace.workload("web", f"resources: {{it: {resource}}}\n")
     result = workspace.run("validate")
     assert result.code == 2
     assert words in result.problems[0]
+
+
+def test_names_that_are_asked_for_are_used(workspace: Workspace) -> None:
+    workspace.workload(
+        "web",
+        "resources: {orders: {type: kafka-topic, params: {name: Shop.orders_1, num_partitions: 6}}, "
+        "files: {type: s3, params: {bucket_name: shop-files.1}}}\n",
+    )
+    assert workspace.run("deploy", "--rehearse").code == 0
+    topic = outputs(workspace, "kafka-topic.default#web.orders")
+    assert (topic["name"], topic["num_partitions"]) == ("Shop.orders_1", 6)
+    assert outputs(workspace, "s3.default#web.files")["bucket"] == "shop-files.1"
+    assert workspace.toml("shared-kafka")["env"]["TOPICS"] == "Shop.orders_1 6\n\n"
 
 
 def test_an_autoscaler_of_kubernetes_changes_nothing_and_is_told_of(workspace: Workspace) -> None:
