@@ -384,13 +384,15 @@ def resources_deprovision(face: Face, /, uid: str, yes: bool, forget: bool, **va
     Example:
       scorefly resources deprovision 'redis.default#web.cache' --environment staging
     """
-    from scorefly.run.deprovisioning import apps_of, deprovision, resource_in
+    from scorefly.run.commands import given_secrets
+    from scorefly.run.deprovisioning import apps_to_destroy, deprovision, resource_in
     from scorefly.run.opening import open_state, read_state
 
     settings = face.settings("resources deprovision", values)
+    face.progress.hide(given_secrets(settings))
     known = read_state(settings)
     resource = resource_in(known, uid)
-    apps = apps_of(known, resource)
+    apps = apps_to_destroy(known, resource)
     _confirm(
         f"{'Forget' if forget else 'Deprovision'} {uid} of {settings.environment}, made by {resource.provisioner}"
         + (f", used by {', '.join(resource.workloads)}" if resource.workloads else "")

@@ -166,6 +166,24 @@ def test_another_user_of_the_shared_server_brings_its_database(workspace: Worksp
     assert set(before) < set(databases(workspace))
 
 
+def test_the_last_of_its_users_takes_the_shared_server_away(workspace: Workspace) -> None:
+    two_shops(workspace)
+    workspace.run("deploy", "--rehearse")
+    for shop, left in (("books", ["shared-postgres"]), ("films", [])):
+        result = workspace.run("resources", "deprovision", f"postgres.shared#{shop}.db", "--yes", "--rehearse")
+        assert result.code == 0, result.err
+        assert [app for app in workspace.world["apps"] if app.startswith("shared")] == left
+
+
+def test_a_database_that_went_leaves_the_shared_server_at_the_next_deploy(workspace: Workspace) -> None:
+    two_shops(workspace)
+    workspace.run("deploy", "--rehearse")
+    (workspace.path / "films.score.yaml").unlink()
+    workspace.run("resources", "deprovision", "postgres.shared#films.db", "--yes", "--rehearse")
+    assert workspace.run("deploy", "--rehearse").code == 0
+    assert databases(workspace) == [outputs(workspace, "postgres.shared#books.db")["name"]]
+
+
 def test_a_workload_called_like_a_shared_server_is_told_of(workspace: Workspace) -> None:
     workspace.workload("shared-postgres", "resources: {db: {type: postgres, class: shared}}\n")
     result = workspace.run("deploy", "--rehearse")

@@ -29,10 +29,15 @@ def resource_in(state: EnvironmentState, uid: str) -> ResourceState:
 
 
 def apps_of(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]:
-    """The Fly apps a resource brought, those it brought in earlier runs too; not one that another resource shares."""
+    """The Fly apps a resource brought, those it brought in earlier runs too."""
     owned = (app.name for app in state.apps.values() if app.owner == resource.uid)
-    shared = (name for each in state.resources.values() if each.uid != resource.uid for name in each.apps)
-    return tuple(sorted({*resource.apps, *owned}.difference(shared)))
+    return tuple(sorted({*resource.apps, *owned}))
+
+
+def apps_to_destroy(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]:
+    """Those of its apps that go with it: the last of the resources that share one takes it along."""
+    shared = {name for each in state.resources.values() if each.uid != resource.uid for name in each.apps}
+    return tuple(name for name in apps_of(state, resource) if name not in shared)
 
 
 def deprovision(
@@ -85,7 +90,7 @@ class _Deprovisioning:
 
     def take_away(self, resource: ResourceState, maker: Provisioner | None, *, forget: bool) -> None:
         """Saves after each step: a run that ends early goes on where it was."""
-        for name in () if forget else apps_of(self.keeper.state, resource):
+        for name in () if forget else apps_to_destroy(self.keeper.state, resource):
             self.progress.step(f"{resource.uid}: destroying {name}")
             if self.connection is None:
                 self.connection = self.stack.enter_context(connect(self.settings))
