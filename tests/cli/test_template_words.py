@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+
+import pytest
 
 from workspaces import Workspace
 
@@ -95,3 +98,20 @@ def test_a_warning_with_a_secret_in_it_is_an_error_that_does_not_show_it(workspa
     assert result.code == 2
     assert "warn is printed, and reads something secret" in result.problems[0]
     assert "s3cret-s3cret" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("vm", "shown"),
+    [
+        ("{memory: 3gb}", "shared-cpu-2x, 3072 MB"),
+        ("{memory: 300}", "shared-cpu-1x, 512 MB"),
+        ("{size: shared-cpu-4x}", "shared-cpu-4x, 1024 MB"),
+        ("{size: shared-cpu-1x, memory: 512mb}", "shared-cpu-1x"),
+    ],
+)
+def test_memory_alone_is_the_smallest_machine_that_has_it(workspace: Workspace, vm: str, shown: str) -> None:
+    workspace.write(".scorefly/list.provisioners.yaml", LISTS + f"      vm: [{vm}]\n")
+    asks(workspace, "aa", "one")
+    result = workspace.run("deploy", "--rehearse")
+    assert result.code == 0, result.err
+    assert re.search(rf"^lists +created +{shown}$", result.out, re.MULTILINE)

@@ -10,7 +10,7 @@ from typing import Any
 
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.fly.names import app_name_problem, secret_name_problem, volume_name_problem
-from scorefly.fly.sizes import NoSuchSize, megabytes, preset_named, smallest_size, with_memory
+from scorefly.fly.sizes import NoSuchSize, megabytes, preset_named, smallest_size
 from scorefly.problems import Place, Problem
 from scorefly.values import Secret, Tree, reveal, reveal_text, to_text
 
@@ -52,7 +52,7 @@ def convert_resource_app(
     image = plain.get("build", {}).get("image") if isinstance(plain.get("build"), dict) else None
     if not isinstance(image, str) or not image:
         reading.wrong("build.image is missing", "name the image the app runs")
-    plain["vm"], size = _vm(reading, plain.get("vm", [{}]))
+    plain["vm"], size = _vm(reading, plain.get("vm", [{"size": DEFAULT_SIZE}]))
     volumes = _volumes(reading, plain.get("mounts", []))
     if reading.problems:
         return None, tuple(reading.problems)
@@ -113,28 +113,25 @@ def _files(reading: _Reading, given: Tree) -> Tree:
     return files
 
 
-def _vm(reading: _Reading, tables: Any) -> tuple[list[dict[str, Any]], str]:
-    """`[[vm]]` with a size, and that size in words. Where only `memory` is given, the smallest Machine that has it."""
-    given = tables[0] if isinstance(tables, list) and len(tables) == 1 else tables
-    if not isinstance(given, dict):
-        reading.wrong("vm is no list of one mapping", "write `- {memory: 512mb}`")
-        return [], ""
-    preset, memory = preset_named(str(given.get("size", DEFAULT_SIZE))), given.get("memory")
-    if preset is None:
-        reading.wrong(f"Fly has no Machine size {given['size']!r}", "for example shared-cpu-1x")
-        return [], ""
-    if memory is None:
-        return [{"size": preset.preset, **given}], str(preset)
-    try:
-        wanted = megabytes(str(memory))
-        size = with_memory(preset, wanted) if "size" in given else smallest_size(Fraction(0), wanted)
-    except NoSuchSize as error:
-        reading.wrong(f"it cannot have memory {memory}: {error}")
-        return [], ""
-    except ValueError:
-        reading.wrong(f"memory is {memory!r}", "write 512mb or 2gb")
-        return [], ""
-    return [{**given, "size": size.preset, "memory": f"{size.memory_mb}mb"}], str(size)
+def _vm(reading: _Reading, written: Any) -> tuple[Any, str]:
+    """`[[vm]]` as it is written, and its size in words. Where `memory` stands alone, the smallest Machine that has it.
+
+    What is wrong otherwise is the checker's to tell.
+    """
+    machines = written if isinstance(written, list) else [written]
+    first = next((each for each in machines if isinstance(each, dict)), {})
+    if len(machines) == 1 and "memory" in first and not first.keys() & {"size", "cpus", "cpu_kind"}:
+        try:
+            size = smallest_size(Fraction(0), megabytes(str(first["memory"])))
+        except NoSuchSize as error:
+            reading.wrong(f"it cannot have memory {first['memory']}: {error}")
+        except ValueError:
+            reading.wrong(f"memory is {first['memory']!r}", "write 512mb or 2gb")
+        else:
+            return [{**first, "size": size.preset, "memory": f"{size.memory_mb}mb"}], str(size)
+    name = str(first.get("size") or DEFAULT_SIZE)
+    preset = preset_named(name) if first.keys() <= {"size"} else None
+    return written, str(preset or name)
 
 
 def _volumes(reading: _Reading, mounts: Any) -> tuple[VolumeClaim, ...]:

@@ -70,15 +70,6 @@ def preset_names() -> list[str]:
     return [_preset(kind, count).preset for kind in KINDS for count in kind.cpus]
 
 
-def with_memory(size: Size, memory_mb: int) -> Size:
-    """The same CPUs with this much memory (MB). Raises NoSuchSize when Fly does not give them so much or so little."""
-    kind = next(kind for kind in KINDS if kind.name == size.cpu_kind)
-    least, most = size.cpus * kind.least_memory, size.cpus * kind.most_memory
-    if not least <= memory_mb <= most or memory_mb % kind.step:
-        raise NoSuchSize(f"{size.preset} takes {least} to {most} MB of memory in steps of {kind.step}")
-    return replace(size, memory_mb=memory_mb)
-
-
 def megabytes(text: str) -> int:
     """Memory as fly.toml writes it, in MB: `512`, `512mb`, `2gb`. Raises ValueError."""
     match = re.fullmatch(r"([0-9]+) ?(mb|gb|)", text.lower(), re.ASCII)
