@@ -37,3 +37,28 @@ def test_a_name_that_fly_keeps_for_itself_is_a_warning(workspace: Workspace) -> 
     result = workspace.run("validate")
     assert result.code == 0
     assert "warning: web.score.yaml:8:7: fly.toml of web: env.FLY_REGION: begins with FLY_" in result.err
+
+
+def test_what_an_annotation_asks_for_is_told_at_the_annotation(workspace: Workspace) -> None:
+    workspace.write(
+        "web.score.yaml",
+        """\
+        apiVersion: score.dev/v1b1
+        metadata:
+          name: web
+          annotations:
+            scorefly/region: amsterdam
+            scorefly/release-command: sh -c 'a
+            scorefly/strategy: bluegreen
+        containers: {main: {image: "nginx:1"}, side: {image: "side:1"}}
+        """,
+    )
+    result = workspace.run("validate")
+    assert (result.code, [each.split(" (")[0] for each in result.problems]) == (
+        2,
+        [
+            "web.score.yaml:5:5: fly.toml of web: primary_region: 'amsterdam' is no region",
+            "web.score.yaml:6:5: fly.toml of web: deploy.release_command: has a ' that is not closed",
+            "web.score.yaml:7:5: fly.toml of web: deploy.strategy: is 'bluegreen', which needs a health check",
+        ],
+    )

@@ -254,7 +254,7 @@ def test_what_is_wrong_is_told_with_its_place(document: dict[str, Any], line: st
         (("containers", 0, "files", 3, "local_path"), "gone", "error containers[0].files[3].local_path: there is no fil"),
         (("containers", 0, "depends_on", 0, "name"), "app", "error containers[0].depends_on[0].name: is the container it"),
         (("containers", 0, "depends_on", 0, "name"), "dbs", "error containers[0].depends_on[0].name: there is no contain"),
-        (("containers", 0, "depends_on", 0, "name"), "init", "error containers[0].depends_on[0].condition: waits for 'in"),
+        (("containers", 0, "depends_on", 0, "name"), "init", "warning containers[0].depends_on[0].condition: waits for 'in"),
         (("containers", 0, "depends_on", 0, "condition"), "complete", "error containers[0].depends_on[0].condition: is 'c"),
         (
             ("containers", 1, "depends_on"),

@@ -206,6 +206,19 @@ def read_annotations(workload: Workload, problems: list[Problem]) -> Annotations
     return Annotations(values, of_ports)
 
 
+def annotation_of(workload: Workload, path: tuple[str | int, ...]) -> str | None:
+    """The annotation that a value at a path in fly.toml came from, by its whole key; None where there is none."""
+    for key in workload.annotations:
+        found = _BY_NAME.get(key.removeprefix(PREFIX)) if key.startswith(PREFIX) else None
+        if found and found.path and path[: len(found.path)] == tuple(map(_step, found.path)):
+            return key
+    return None
+
+
+def _step(text: str) -> str | int:
+    return int(text) if text.isdecimal() else text
+
+
 def apply(annotations: Annotations, config: dict[str, Any]) -> None:
     """Puts those into fly.toml whose place there is all there is to them."""
     for each in ANNOTATIONS:

@@ -1,13 +1,12 @@
-"""Where in the Score file a part of the generated fly.toml comes from."""
+"""Where in the Score file a part of the generated fly.toml or machine.json comes from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from scorefly.convert.annotations import ANNOTATIONS, PREFIX
+from scorefly.convert.annotations import annotation_of
 from scorefly.fly.app import App
-from scorefly.fly.check.finding import DOCUMENT, Finding
+from scorefly.fly.check.finding import DOCUMENT, Finding, Path
 from scorefly.problems import Place
 from scorefly.score.workload import Workload
 
@@ -22,35 +21,27 @@ _OF_A_CONTAINER = {
     ("checks", "readiness"): "readinessProbe",
     ("http_service", "checks"): "readinessProbe",
 }
-
-
-_OF_CONTAINERS = {
-    "image": "image",
-    "entrypoint": "command",
-    "cmd": "args",
-    "env": "variables",
-    "secrets": "variables",
-    "depends_on": "before",
-}
+# A key of a container in machine.json, and what of the Score container it was made of.
+_OF_CONTAINERS = {"image": "image", "entrypoint": "command", "cmd": "args", "env": "variables"}
 
 
 def place_of(workload: Workload, app: App, finding: Finding) -> Place:
     """The place of what a part of an artefact was made of, or the nearest that is known; at last the file itself."""
     path = finding.path
     if finding.document != DOCUMENT:
-        return _in_machine(workload, app.machine, path)
-    for annotation in ANNOTATIONS:
-        place = ("metadata", "annotations", f"{PREFIX}{annotation.name}")
-        if annotation.path and annotation.path == tuple(map(str, path)) and place[2] in workload.annotations:
-            return workload.place(*place)
+        return _in_machine(workload, app, path)
+    if key := annotation_of(workload, path):
+        return workload.place("metadata", "annotations", key)
     container = ("containers", str(app.config.get("container") or next(iter(workload.containers))))
     match path:
         case ("app", *_):
             return workload.place("metadata", "name")
         case ("files", int(index), *_):
-            return workload.place(*container, "files", _target(app.config["files"][index], "guest_path"))
+            return workload.place(*container, "files", _text(app.config["files"][index], "guest_path"))
         case ("mounts", int(index), *_):
-            return workload.place(*container, "volumes", _target(app.config["mounts"][index], "destination"))
+            target = _text(app.config["mounts"][index], "destination")
+            holders = [name for name, each in workload.containers.items() if target in {v.target for v in each.volumes}]
+            return workload.place("containers", *(holders[:1] or container[1:]), "volumes", target)
         case _:
             for beginning, element in _OF_A_CONTAINER.items():
                 if path[: len(beginning)] == beginning:
@@ -58,21 +49,24 @@ def place_of(workload: Workload, app: App, finding: Finding) -> Place:
     return workload.place("service", "ports") if path[:1] in (("http_service",), ("services",)) else workload.place()
 
 
-def _in_machine(workload: Workload, machine: Mapping[str, Any], path: tuple[str | int, ...]) -> Place:
-    match path:
-        case ("containers", int(index), *rest):
-            container = machine["containers"][index]
-            at = ("containers", str(container["name"]))
-            match rest:
-                case ["files", int(number), *_]:
-                    return workload.place(*at, "files", _target(container["files"][number], "guest_path"))
-                case ["healthchecks", int(number), *_]:
-                    return workload.place(*at, f"{_target(container['healthchecks'][number], 'name')}Probe")
-                case [str(key), *inner] if key in _OF_CONTAINERS:
-                    return workload.place(*at, _OF_CONTAINERS[key], *inner)
-            return workload.place(*at)
-    return workload.place()
+def _in_machine(workload: Workload, app: App, path: Path) -> Place:
+    if len(path) < 2 or path[0] != "containers":
+        return workload.place()
+    config = app.machine["containers"][path[1]]
+    container = ("containers", _text(config, "name"))
+    match path[2:]:
+        case ("files", int(index), *_):
+            return workload.place(*container, "files", _text(config["files"][index], "guest_path"))
+        case ("healthchecks", int(index), *_):
+            return workload.place(*container, f"{_text(config['healthchecks'][index], 'name')}Probe")
+        case ("depends_on", int(index), *_):
+            return workload.place("containers", _text(config["depends_on"][index], "name"), "before", container[1])
+        case ("secrets", int(index), *_):
+            return workload.place(*container, "variables", _text(config["secrets"][index], "env_var"))
+        case (str(key), *inside) if key in _OF_CONTAINERS:
+            return workload.place(*container, _OF_CONTAINERS[key], *inside)
+    return workload.place(*container)
 
 
-def _target(entry: object, key: str) -> str:
+def _text(entry: object, key: str) -> str:
     return str(entry.get(key)) if isinstance(entry, Mapping) else ""

@@ -193,7 +193,7 @@ def _refused(settings: Settings, app: App, source: Workload | Place, overlays: S
     beside = {os.path.relpath(folder / name, working_folder(settings, app)) for name in names}
     return [
         Problem(
-            f"{finding.document} of {app.name}: {finding.where}: {finding.message}",
+            f"{Path(finding.document).name} of {app.name}: {finding.where}: {finding.message}",
             finding.hint,
             source if isinstance(source, Place) else _blamed(source, app, finding, overlays),
             finding.severity,

@@ -59,7 +59,8 @@ def _dependencies(container: Section, by_name: dict[str, Section]) -> Iterator[F
             yield Finding(path, f"there is no container {name!r}", nearest(name, others))
         elif other and dependency.get("condition") == "healthy" and not other.get("healthchecks"):
             message = f"waits for {name!r} to be healthy, which has no healthchecks"
-            yield Finding(dependency.at("condition"), message, f'give {name!r} one, or wait for "started"')
+            hint = f'give {name!r} one, or wait for "started"'
+            yield Finding(dependency.at("condition"), message, hint, "warning")
     yield from unique(container.sections("depends_on"), "dependency on")
 
 
