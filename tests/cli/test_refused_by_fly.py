@@ -62,3 +62,19 @@ def test_what_an_annotation_asks_for_is_told_at_the_annotation(workspace: Worksp
             "web.score.yaml:7:5: fly.toml of web: deploy.strategy: is 'bluegreen', which needs a health check",
         ],
     )
+
+
+def test_waiting_for_the_health_of_what_has_no_probe_is_told_once(workspace: Workspace) -> None:
+    workspace.write(
+        "web.score.yaml",
+        """\
+        apiVersion: score.dev/v1b1
+        metadata: {name: web}
+        containers:
+          main: {image: "nginx:1"}
+          side: {image: "side:1", before: {main: {ready: healthy}}}
+        """,
+    )
+    result = workspace.run("validate")
+    (line,) = [each for each in result.err.splitlines() if "healthy" in each]
+    assert line.startswith("warning: web.score.yaml:5:36: machine.json of web: containers[0].depends_on[0].condition")

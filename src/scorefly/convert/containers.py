@@ -35,7 +35,7 @@ def check_order(conversion: Conversion) -> None:
     containers = conversion.workload.containers
     graph: dict[str, list[str]] = {name: [] for name in containers}
     for name, container in containers.items():
-        for other, ready in container.before.items():
+        for other in container.before:
             place = conversion.workload.place("containers", name, "before", other)
             if other == name:
                 conversion.wrong(f"container {name!r} would start before itself", "take it out", place)
@@ -46,11 +46,6 @@ def check_order(conversion: Conversion) -> None:
                 conversion.wrong(f"before names container {other!r}, which there is not", hint, place)
             else:
                 graph[other].append(name)
-                if ready == "healthy" and not container.readiness_probe:
-                    hint = "give it a readinessProbe, or say ready: started"
-                    conversion.warn(
-                        f"{other!r} waits for {name!r} to be healthy, and it has no readinessProbe", hint, place
-                    )
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

@@ -59,7 +59,7 @@ def _dependencies(container: Section, by_name: dict[str, Section]) -> Iterator[F
             yield Finding(path, f"there is no container {name!r}", nearest(name, others))
         elif other and dependency.get("condition") == "healthy" and not other.get("healthchecks"):
             message = f"waits for {name!r} to be healthy, which has no healthchecks"
-            hint = f'give {name!r} one, or wait for "started"'
+            hint = f"give {name!r} a check of its readiness, or wait for it to be started only"
             yield Finding(dependency.at("condition"), message, hint, "warning")
     yield from unique(container.sections("depends_on"), "dependency on")
 
