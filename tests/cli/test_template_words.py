@@ -114,4 +114,4 @@ def test_memory_alone_is_the_smallest_machine_that_has_it(workspace: Workspace, 
     asks(workspace, "aa", "one")
     result = workspace.run("deploy", "--rehearse")
     assert result.code == 0, result.err
-    assert re.search(rf"^lists +created +{shown}$", result.out, re.MULTILINE)
+    assert re.search(rf"^lists +created +{shown}( +[\d.]+)?$", result.out, re.MULTILINE)
