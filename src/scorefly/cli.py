@@ -483,6 +483,32 @@ def state_rotate_key(face: Face, /, **values: Any) -> None:
     click.echo(f"{place} is encrypted with the first key now: the others are not needed for it any longer")
 
 
+@state.command("import", cls=Command)
+@options("state import", score_files=False)
+@click.argument("path", default=".score-flyio/state.yaml", metavar="[FILE]")
+@click.pass_obj
+def state_import(face: Face, /, path: str, **values: Any) -> None:
+    """Take over what score-flyio knows: its resources with their passwords, its provisioners, its apps.
+
+    \b
+    Example:
+      scorefly state import .score-flyio/state.yaml --environment production --state git
+    """
+    from scorefly.run.importing import import_score_flyio
+    from scorefly.run.opening import open_state
+
+    settings = face.settings("state import", values)
+    with open_state(settings, face.progress) as keeper:
+        found = import_score_flyio(settings, path, keeper)
+    face.progress.clear()
+    click.echo(f"{settings.environment} knows {len(found.resources)} resources and {len(found.apps)} apps more")
+    if found.provisioners:
+        click.echo(f"their provisioners are in {found.provisioners}")
+    if found.app_prefix:
+        click.echo(f"say app-prefix: {found.app_prefix} in scorefly.yaml")
+    click.echo(f"delete {path} when all is well: everybody can read its passwords")
+
+
 @cli.group()
 def rehearsal() -> None:
     """Run the embedded Fly by itself."""
