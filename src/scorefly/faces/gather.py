@@ -9,6 +9,7 @@ from typing import Any
 
 from scorefly.faces.options import BY_NAME, OPTIONS, Option
 from scorefly.faces.parse import parse
+from scorefly.github.context import repository
 from scorefly.problems import InputError, Place, Problem, nearest, option_place
 from scorefly.run.settings import Settings
 from scorefly.values import Plain
@@ -39,6 +40,7 @@ def gather(
     values["variables"] = {**variables, **values.get("variables", {})}
     if base_url := environ.get("FLY_FLAPS_BASE_URL"):
         values["fly_base_url"] = base_url
+    values["repository"] = repository(environ, workspace)
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
 
 

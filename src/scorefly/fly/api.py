@@ -27,8 +27,9 @@ _BUSY = (500, 502, 503, 504)
 
 @dataclass(frozen=True, slots=True)
 class AppView:
-    """An app as Fly has it."""
+    """An app as Fly has it. `id` is never given to another app, also not to one of the same name."""
 
+    id: str
     name: str
     organization: str
     status: str
@@ -68,13 +69,14 @@ class SecretView:
 
 @dataclass(frozen=True, slots=True)
 class VolumeView:
-    """A volume; `machine` is the Machine it is attached to, or empty."""
+    """A volume; `machine` is the Machine it is attached to, or empty. `state` is Fly's own word for it."""
 
     id: str
     name: str
     region: str
     size_gb: int
     machine: str
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class FlyApi:
             )
         return _app(answer.json())
 
-    def create_app(self, name: str, organization: str) -> None:
+    def create_app(self, name: str, organization: str) -> AppView:
         """Makes the app. A name that is taken is refused, unless a lost answer hid that we just made it."""
         answer = self._call(
             "POST",
@@ -142,12 +144,13 @@ class FlyApi:
             accept=(400, 409, 422),
         )
         if answer.status_code in (200, 201):
-            return
-        if _reason(answer).lower().find("taken") >= 0:
-            if self.app(name) is None:
-                raise self._error(answer, f"app {name!r} cannot be made")
-            return
-        raise self._error(answer, f"app {name!r} cannot be made")
+            # The specification promises no answer here, and Fly's own client reads an app.
+            data = answer.json() if answer.content else None
+            return _app({"name": name, **data}) if isinstance(data, dict) else AppView("", name, organization, "")
+        found = self.app(name) if "taken" in _reason(answer).lower() else None
+        if found is None:
+            raise self._error(answer, f"app {name!r} cannot be made")
+        return found
 
     def delete_app(self, name: str) -> None:
         """Destroys the app with all it has; one that is gone is fine."""
@@ -228,14 +231,24 @@ class FlyApi:
         """Makes a volume larger."""
         self._call("PUT", f"/apps/{app}/volumes/{volume}/extend", json={"size_gb": size_gb})
 
+    def delete_volume(self, app: str, volume: str) -> None:
+        """Destroys a volume with its data; one that is gone is fine."""
+        self._call("DELETE", f"/apps/{app}/volumes/{volume}", accept=(404,))
+
     def addresses(self, app: str) -> tuple[AddressView, ...]:
         """The app's IP addresses."""
         found = self._call("GET", f"/apps/{app}/ip_assignments").json()
         return tuple(AddressView(each["ip"], _address_kind(each)) for each in found.get("ips") or ())
 
-    def allocate_address(self, app: str, kind: str, organization: str) -> None:
-        """Gives the app an address. Never repeated: it may have it already."""
-        self._call("POST", f"/apps/{app}/ip_assignments", json={"type": kind, "org_slug": organization})
+    def allocate_address(self, app: str, kind: str, organization: str) -> str:
+        """Gives the app an address, and returns it. Never repeated: it may have it already."""
+        body = {"type": kind, "org_slug": organization}
+        found = self._call("POST", f"/apps/{app}/ip_assignments", json=body).json()
+        return str(found.get("ip", ""))
+
+    def release_address(self, app: str, ip: str) -> None:
+        """Takes an address away; one that is gone is fine."""
+        self._call("DELETE", f"/apps/{app}/ip_assignments/{ip}", accept=(404,))
 
     def regions(self) -> Regions:
         """Where Fly is."""
@@ -354,7 +367,9 @@ def _reason(answer: requests.Response) -> str:
 
 
 def _app(data: Mapping[str, Any]) -> AppView:
-    return AppView(data["name"], (data.get("organization") or {}).get("slug", ""), data.get("status", ""))
+    return AppView(
+        str(data.get("id", "")), data["name"], (data.get("organization") or {}).get("slug", ""), data.get("status", "")
+    )
 
 
 def _machine(data: Mapping[str, Any], app: str) -> MachineView:
@@ -382,6 +397,7 @@ def _volume(data: Mapping[str, Any]) -> VolumeView:
         data.get("region", ""),
         data.get("size_gb", 0),
         data.get("attached_machine_id") or "",
+        data.get("state", ""),
     )
 
 

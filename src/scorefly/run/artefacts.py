@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -26,6 +27,16 @@ def working_folder(settings: Settings, app: App) -> Path:
 def fly_toml(app: App) -> str:
     """The text of the app's fly.toml, the same bytes for the same app."""
     return dump(app.config, f"scorefly wrote this for {app.owner}: change the Score file instead.")
+
+
+def artefact_texts(app: App) -> dict[str, str]:
+    """The artefact's own files by name, without those the app mounts."""
+    return {"fly.toml": fly_toml(app)}
+
+
+def file_digests(app: App) -> dict[str, str]:
+    """The files the app mounts by their path below `files/`, each as a digest of its content."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(app.files.items())}
 
 
 def write_artefact(settings: Settings, app: App) -> Path:

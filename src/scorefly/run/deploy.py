@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
-from scorefly.fly.api import MachineView
 from scorefly.problems import Problem
 from scorefly.run.app_deployment import AppDeployment
 from scorefly.run.artefacts import artefact_folder
@@ -19,6 +18,7 @@ from scorefly.run.order import longest_chains_first
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Report
 from scorefly.run.settings import Settings
+from scorefly.run.situation import by_app
 
 WAKE = 0.5  # seconds
 AHEAD = 8  # apps looked at and prepared at a time, beside those that are deployed
@@ -30,7 +30,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     write(settings, wanted, keeper, progress)
     with connect(settings) as connection:
         connection.deployer.check()
-        live = _by_app(connection.api.org_machines(settings.org))
+        live = by_app(connection.api.org_machines(settings.org))
         stop = threading.Event()
         jobs = [
             AppDeployment(settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop)
@@ -127,10 +127,3 @@ class Deployment:
         problem = Problem(f"{name} was not deployed, for it needs {', '.join(broken)}", "mend that first")
         self.progress.step(f"{name}: skipped, for {', '.join(broken)} failed")
         return replace(app_report(self.settings, job.app), status="skipped", problem=problem)
-
-
-def _by_app(machines: Sequence[MachineView]) -> dict[str, list[MachineView]]:
-    found: dict[str, list[MachineView]] = {}
-    for machine in machines:
-        found.setdefault(machine.app, []).append(machine)
-    return found

@@ -52,6 +52,8 @@ def provision(
     surroundings = _surroundings(settings, loaded, keeper.state, trial=trial)
     workloads = {workload.name: workload for workload in loaded.workloads}
     resolution = Resolution()
+    files = {workload.name: str(workload.file) for workload in loaded.workloads}
+    keeper.change(lambda state: replace(state, workloads={**state.workloads, **files}))
     for node in loaded.graph.nodes.values():
         if any(need not in resolution.outputs for need in node.needs):
             continue
@@ -67,7 +69,8 @@ def provision(
             continue
         progress.hide(secret_texts(dict(given.outputs)))
         progress.hide(secret_texts(dict(given.state)))
-        keeper.change(_remembering(node, request, given, provisioner))
+        users = _users(node, loaded, keeper.state)
+        keeper.change(_remembering(node, request, given, provisioner, users))
         resolution.outputs[node.uid] = given.outputs
         resolution.params[node.uid] = params
         resolution.apps[node.uid] = given.apps
@@ -147,7 +150,7 @@ def _check(node: ResourceNode, provisioner: Provisioner, given: Provisioned) -> 
 
 
 def _remembering(
-    node: ResourceNode, request: Request, given: Provisioned, provisioner: Provisioner
+    node: ResourceNode, request: Request, given: Provisioned, provisioner: Provisioner, users: tuple[str, ...]
 ) -> Callable[[EnvironmentState], EnvironmentState]:
     remembered = ResourceState(
         uid=node.uid,
@@ -156,11 +159,20 @@ def _remembering(
         type=node.type,
         class_=node.class_,
         id=node.id,
-        workloads=node.workloads,
+        workloads=users,
         params=dict(request.params),
         state=dict(given.state),
         outputs=dict(given.outputs),
         random=dict(given.random),
         apps=tuple(app.name for app in given.apps),
+        needs=node.needs,
     )
     return lambda state: replace(state.with_resource(remembered), shared={**state.shared, **given.shared})
+
+
+def _users(node: ResourceNode, loaded: Loaded, state: EnvironmentState) -> tuple[str, ...]:
+    """The workloads that use it: those of this run, and those that it is not about."""
+    known = state.resources.get(node.uid)
+    here = {workload.name for workload in loaded.workloads}
+    elsewhere = [name for name in known.workloads if name not in here] if known else []
+    return tuple(sorted({*node.workloads, *elsewhere}))

@@ -19,8 +19,9 @@ class Images:
 class Settings:
     """The contract's inputs. Times are seconds. An empty text means not given; `ha` None means Fly's default.
 
-    `workspace` is absolute; all other paths are relative to it. `environ` is the process's environment, for child
-    processes to be given parts of. It holds secrets and so has no repr.
+    `workspace` is absolute; all other paths are relative to it. `repository` is GitHub's `owner/name`, empty where
+    there is none. `environ` is the process's environment, for child processes to be given parts of. It holds secrets
+    and so has no repr.
     """
 
     command: str
@@ -60,6 +61,7 @@ class Settings:
     dry_run: bool = False
     rehearse: bool = False
     fly_base_url: str = "https://api.machines.dev"
+    repository: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
 
     def app_name(self, stem: str) -> str:

@@ -19,7 +19,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ResourceState:
-    """One provisioned resource. `random` holds its random values by where its template asks for them."""
+    """One provisioned resource. `random` holds its random values by where its template asks for them.
+
+    `needs` are the uids its params read: they are deprovisioned after it.
+    """
 
     uid: str
     guid: str
@@ -33,6 +36,7 @@ class ResourceState:
     outputs: Mapping[str, Tree] = field(default_factory=dict)
     random: Mapping[str, Tree] = field(default_factory=dict)
     apps: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,11 @@ class SecretState:
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """One app scorefly made or deployed. `ports` maps a service port's name to (port, target port)."""
+    """One app scorefly made or deployed. `ports` maps a service port's name to (port, target port).
+
+    `id` is Fly's, empty while the app is being made. `needs` are apps it uses. `addresses` are the IPs it was given.
+    `record` is what was last deployed, packed: see `run/record.py`.
+    """
 
     name: str
     owner: str
@@ -54,17 +62,25 @@ class AppState:
     url: str = ""
     secrets: Mapping[str, SecretState] = field(default_factory=dict)
     ports: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    id: str = ""
+    needs: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    record: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentState:
-    """All of it. `seed` is random, made once: fingerprints and guids of another environment are others."""
+    """All of it. `seed` is random, made once: fingerprints and guids of another environment are others.
+
+    `workloads` says in which Score file each workload was last seen.
+    """
 
     environment: str
     seed: str
     resources: Mapping[str, ResourceState] = field(default_factory=dict)
     shared: Mapping[str, Tree] = field(default_factory=dict)
     apps: Mapping[str, AppState] = field(default_factory=dict)
+    workloads: Mapping[str, str] = field(default_factory=dict)
 
     def with_resource(self, resource: ResourceState) -> EnvironmentState:
         """The state with this resource as it is now."""
@@ -73,6 +89,14 @@ class EnvironmentState:
     def with_app(self, app: AppState) -> EnvironmentState:
         """The state with this app as it is now."""
         return replace(self, apps={**self.apps, app.name: app})
+
+    def without_resource(self, uid: str) -> EnvironmentState:
+        """The state without this resource."""
+        return replace(self, resources={name: each for name, each in self.resources.items() if name != uid})
+
+    def without_app(self, app_name: str) -> EnvironmentState:
+        """The state without this app."""
+        return replace(self, apps={name: each for name, each in self.apps.items() if name != app_name})
 
 
 def new_environment(name: str) -> EnvironmentState:
@@ -99,6 +123,7 @@ def dump(state: EnvironmentState) -> bytes:
         "shared": to_json(dict(state.shared)),
         "resources": {uid: _resource_json(each) for uid, each in state.resources.items()},
         "apps": {name: asdict(each) for name, each in state.apps.items()},
+        "workloads": dict(state.workloads),
     }
     return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
@@ -121,6 +146,7 @@ def load(content: bytes) -> EnvironmentState:
             shared=_tree(data["shared"]),
             resources={uid: _resource(each) for uid, each in data["resources"].items()},
             apps={name: _app(each) for name, each in data["apps"].items()},
+            workloads=dict(data.get("workloads", {})),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(Problem("the state is damaged: it is no state document", "restore it from a copy")) from error
@@ -136,14 +162,15 @@ def _resource_json(resource: ResourceState) -> dict[str, Any]:
 
 def _resource(data: dict[str, Any]) -> ResourceState:
     trees = {name: _tree(data[name]) for name in _TREES}
-    lists = {name: tuple(data[name]) for name in ("workloads", "apps")}
+    lists = {name: tuple(data.get(name, ())) for name in ("workloads", "apps", "needs")}
     return ResourceState(**{**data, **trees, **lists})
 
 
 def _app(data: dict[str, Any]) -> AppState:
     known = {name: SecretState(**each) for name, each in data["secrets"].items()}
     ports = {name: (int(port), int(target)) for name, (port, target) in data["ports"].items()}
-    return AppState(**{**data, "secrets": known, "ports": ports})
+    lists = {name: tuple(data.get(name, ())) for name in ("needs", "addresses")}
+    return AppState(**{**data, **lists, "secrets": known, "ports": ports})
 
 
 def _tree(data: Any) -> dict[str, Tree]:

@@ -60,6 +60,14 @@ class FileStore:
         except OSError as error:
             raise self._failed("written", error) from error
 
+    def delete(self) -> None:
+        """Takes the file away, and the key that was made for it."""
+        try:
+            for path in (self.path, self.key_path):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._failed("removed", error) from error
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Holds `<path>.lock`; the system lets go of it when the process ends, however that happens.

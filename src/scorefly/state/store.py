@@ -19,6 +19,10 @@ class StateStore(Protocol):
         """Replaces the state, whole or not at all."""
         ...
 
+    def delete(self) -> None:
+        """Takes the state away, with what only it needed; one that is gone is fine."""
+        ...
+
     def lock(self) -> AbstractContextManager[None]:
         """Keeps other runs of the environment out. Raises OutsideError when one is under way."""
         ...
