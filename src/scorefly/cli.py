@@ -16,7 +16,8 @@ from scorefly import __version__
 from scorefly.faces.gather import gather
 from scorefly.faces.options import OPTIONS, Kind, Option
 from scorefly.faces.terminal import TerminalProgress, report_text, table
-from scorefly.problems import Problem, ScoreflyError, option_place
+from scorefly.problems import Problem, ScoreflyError, option_place, wrong
+from scorefly.run.report import Report
 from scorefly.run.settings import Settings
 
 
@@ -47,6 +48,17 @@ class Face:
         """Settings from the options given on the command line, the environment and the project file."""
         given = {name.replace("_", "-"): value for name, value in values.items() if value is not None and value != ()}
         return gather(command, given, os.environ, Path.cwd().resolve(), in_action=False)
+
+    def show(self, report: Report) -> None:
+        """Writes a run's outcome to standard output."""
+        self.progress.clear()
+        click.echo(self.progress.redact(report_text(report, coloured=sys.stdout.isatty() and self.progress.coloured)))
+
+    def report(self, report: Report) -> None:
+        """Shows the outcome, and ends the process where it is not a good one."""
+        self.show(report)
+        if report.exit_code:
+            sys.exit(report.exit_code)
 
 
 class Commands(click.Group):
@@ -141,11 +153,7 @@ def _flags_with_values(args: Sequence[str]) -> Iterator[str]:
 def _reporting(command: str, values: dict[str, Any], face: Face) -> None:
     from scorefly.run.commands import execute
 
-    report = execute(face.settings(command, values), face.progress)
-    face.progress.clear()
-    click.echo(face.progress.redact(report_text(report, coloured=sys.stdout.isatty() and face.progress.coloured)))
-    if report.exit_code:
-        sys.exit(report.exit_code)
+    face.report(execute(face.settings(command, values), face.progress))
 
 
 @cli.command()
@@ -196,6 +204,38 @@ def deploy(face: Face, /, **values: Any) -> None:
       FLY_API_TOKEN=… scorefly deploy --org acme --region ams --app-prefix acme-
     """
     _reporting("deploy", values, face)
+
+
+@cli.command(cls=Command)
+@options("destroy")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def destroy(face: Face, /, yes: bool, **values: Any) -> None:
+    """Deprovision the environment's resources, destroy its apps with their data, and delete its state.
+
+    Apps that scorefly did not make for this environment are left alone.
+
+    \b
+    Examples:
+      scorefly destroy --environment staging --dry-run
+      scorefly destroy --environment staging --yes
+    """
+    from dataclasses import replace
+
+    from scorefly.run.commands import execute
+
+    settings = face.settings("destroy", values)
+    if not (yes or settings.dry_run):
+        if not sys.stdin.isatty():
+            raise wrong("nobody can be asked whether to destroy all this", "say --yes", option_place("yes"))
+        doomed = execute(replace(settings, dry_run=True), face.progress)
+        face.show(doomed)
+        if not (doomed.apps or doomed.findings):
+            return
+        if not click.confirm(f"Destroy all of {settings.environment}, with its data?"):
+            click.echo("Nothing was destroyed.")
+            return
+    face.report(execute(settings, face.progress))
 
 
 @cli.command("remove-unused-secrets", cls=Command)

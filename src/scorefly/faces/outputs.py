@@ -16,6 +16,7 @@ def outputs(report: Report) -> dict[str, str]:
     """Every output by name; JSON is compact."""
     urls = {app.workload: app.url for app in report.apps if app.workload and app.url}
     changed = report.named("created", "deployed", "destroyed") or any(app.secrets_removed for app in report.apps)
+    changed = changed or any(each.outcome == "removed" for each in report.findings)
     return {
         "environment": report.environment,
         "apps": _json([_app(app) for app in report.apps]),

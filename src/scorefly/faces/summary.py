@@ -8,7 +8,7 @@ from scorefly.faces.graph import graph
 from scorefly.faces.wording import counts, nothing_changed
 from scorefly.github.markdown import code, details, link, table, text
 from scorefly.problems import InputError, OutsideError, Problem
-from scorefly.run.report import AppReport, Report
+from scorefly.run.report import AppReport, Finding, Report
 
 # Nobody reads more, and GitHub takes 1 MiB.
 _MOST_APPS = 1000
@@ -24,11 +24,14 @@ _MARKS = {
     "destroyed": "⚫ destroyed",
     "generated": "⚪ generated",
 }
+_OUTCOMES = {"removed": "⚫", "kept": "⚪", "failed": "🔴"}
 _VERBS = {
     "deploy": "Deployed",
     "generate": "Generated",
     "validate": "Validated",
     "remove-unused-secrets": "Tidied",
+    "cleanup": "Tidied",
+    "destroy": "Destroyed",
 }
 
 
@@ -41,6 +44,7 @@ def summary(report: Report) -> str:
         _outcome(report),
         _rehearsal_note(report),
         _apps(report.apps),
+        _findings(report.findings),
         _problems(each for each in problems if each.severity != "notice"),
         _private(private),
         _notes(report.problems, private.values()),
@@ -62,8 +66,8 @@ def _joined(sections: Iterable[str]) -> str:
 
 def _headline(report: Report) -> str:
     environment = code(report.environment)
-    if report.named("failed", "skipped"):
-        return f"Failed to deploy {environment}"
+    if report.exit_code:
+        return f"Failed to {report.command} {environment}"
     if nothing_changed(report):
         return f"Nothing {'would change' if report.dry_run else 'changed'} in {environment}"
     verb = _VERBS.get(report.command, report.command)
@@ -97,6 +101,18 @@ def _apps(apps: Sequence[AppReport]) -> str:
     ]
     shown = table(("App", "Status", "Image", "Size", "Region", "Secrets", "Seconds"), rows)
     return f"{shown}\n\n… and {len(apps) - _MOST_APPS} more apps" if len(apps) > _MOST_APPS else shown
+
+
+def _findings(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return ""
+    rows = [
+        (text(each.kind), code(each.name), text(each.app), f"{_OUTCOMES[each.outcome]} {each.outcome}", text(each.why))
+        for each in findings[:_MOST_APPS]
+    ]
+    shown = table(("What", "Name", "App", "Outcome", "Why"), rows)
+    more = len(findings) - _MOST_APPS
+    return f"{shown}\n\n… and {more} more" if more > 0 else shown
 
 
 def _secrets(app: AppReport) -> str:

@@ -113,3 +113,7 @@ class Provisioner(Protocol):
     def provision(self, request: Request, surroundings: Surroundings) -> Provisioned:
         """Provisions. Raises InputError for what the user wrote, OutsideError for what failed outside."""
         ...
+
+    def deprovision(self, request: Request, surroundings: Surroundings) -> None:
+        """Takes the resource away; one that is gone is fine. Its Fly apps are the caller's. Raises OutsideError."""
+        ...

@@ -21,3 +21,6 @@ class StaticProvisioner:
         """The outputs as they are written."""
         hidden = {name: conceal(value) for name, value in self.secrets.items()}
         return Provisioned(outputs={**self.outputs, **hidden})
+
+    def deprovision(self, request: Request, surroundings: Surroundings) -> None:
+        """There is nothing outside."""

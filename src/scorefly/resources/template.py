@@ -35,6 +35,9 @@ class TemplateProvisioner:
         """Evaluates the templates. Raises InputError at the leaf that cannot be evaluated."""
         return _Evaluation(self, request, surroundings).run()
 
+    def deprovision(self, request: Request, surroundings: Surroundings) -> None:
+        """There is nothing outside."""
+
     def syntax_problems(self) -> list[Problem]:
         """What is wrong with the templates as they are written, all leaves."""
         from scorefly.resources.expressions import ExpressionError, compile_leaf

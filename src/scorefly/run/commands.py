@@ -10,7 +10,7 @@ from scorefly.run.progress import Progress
 from scorefly.run.report import Report
 from scorefly.run.settings import Settings
 
-LATER = ("plan", "preview", "cleanup", "destroy")
+LATER = ("plan", "preview", "cleanup")
 
 
 def _validate(settings: Settings, progress: Progress) -> Report:
@@ -29,6 +29,12 @@ def _deploy(settings: Settings, progress: Progress) -> Report:
     from scorefly.run.deploy import deploy
 
     return _with_state(deploy, settings, progress)
+
+
+def _destroy(settings: Settings, progress: Progress) -> Report:
+    from scorefly.run.destroy import destroy
+
+    return _with_state(destroy, settings, progress)
 
 
 def _remove_unused_secrets(settings: Settings, progress: Progress) -> Report:
@@ -51,6 +57,7 @@ REPORTING: Mapping[str, Callable[[Settings, Progress], Report]] = {
     "validate": _validate,
     "generate": _generate,
     "deploy": _deploy,
+    "destroy": _destroy,
     "remove-unused-secrets": _remove_unused_secrets,
 }
 

@@ -49,7 +49,8 @@ def provision(
     What the user wrote wrongly is gathered in the problems; what depends on it is left out. A `trial` is for
     checking: GitHub secrets that are not there get a stand-in.
     """
-    surroundings = _surroundings(settings, loaded, keeper.state, trial=trial)
+    present = {workload.name: _view(settings, workload) for workload in loaded.workloads}
+    surroundings = surroundings_of(settings, keeper.state, present, trial=trial)
     workloads = {workload.name: workload for workload in loaded.workloads}
     resolution = Resolution()
     files = {workload.name: str(workload.file) for workload in loaded.workloads}
@@ -77,33 +78,28 @@ def provision(
     return resolution
 
 
-def workload_views(settings: Settings, loaded: Loaded, state: EnvironmentState) -> dict[str, WorkloadView]:
-    """The workloads of this run, and those that state remembers of the environment."""
+def surroundings_of(
+    settings: Settings, state: EnvironmentState, present: Mapping[str, WorkloadView], *, trial: bool = False
+) -> Surroundings:
+    """What provisioners may know: the workloads of this run, and those that state remembers of the environment."""
+    from scorefly.fly.names import resource_app_name
+
     remembered = {
         app.workload: WorkloadView(app.workload, app.name, app.ports) for app in state.apps.values() if app.workload
     }
-    present = {
-        workload.name: WorkloadView(
-            workload.name,
-            settings.app_name(workload.name),
-            {name: (port.port, port.target_port) for name, port in workload.ports.items()},
-        )
-        for workload in loaded.workloads
-    }
-    return remembered | present
-
-
-def _surroundings(settings: Settings, loaded: Loaded, state: EnvironmentState, *, trial: bool) -> Surroundings:
-    from scorefly.fly.names import resource_app_name
-
     return Surroundings(
         environment=settings.environment,
         variables=settings.variables,
         secrets=settings.secrets,
-        workloads=workload_views(settings, loaded, state),
+        workloads={**remembered, **present},
         app_name=lambda stem: resource_app_name(settings.app_prefix, stem, settings.app_suffix),
         trial=trial,
     )
+
+
+def _view(settings: Settings, workload: Workload) -> WorkloadView:
+    ports = {name: (port.port, port.target_port) for name, port in workload.ports.items()}
+    return WorkloadView(workload.name, settings.app_name(workload.name), ports)
 
 
 def _params(node: ResourceNode, workload: Workload, lookup: Lookup) -> dict[str, Tree]:

@@ -42,6 +42,23 @@ class ResourceReport:
     apps: tuple[str, ...] = ()
 
 
+Outcome = Literal["removed", "kept", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a run that tidies up came upon, and what became of it: `kind` is secret, resource, volume, address.
+
+    `app` is the one it is part of; `why` says why it is wanted or not.
+    """
+
+    kind: str
+    name: str
+    outcome: Outcome
+    why: str = ""
+    app: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """A whole run. `problems` holds warnings and notices too; errors decide the exit status."""
@@ -51,6 +68,7 @@ class Report:
     apps: tuple[AppReport, ...] = ()
     resources: tuple[ResourceReport, ...] = ()
     problems: tuple[Problem, ...] = ()
+    findings: tuple[Finding, ...] = ()
     artefacts: str = ""
     rehearsed: bool = False
     dry_run: bool = False
@@ -61,5 +79,6 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 when an app failed or was skipped."""
-        return 1 if self.named("failed", "skipped") else 0
+        """0, or 1 when an app failed or was skipped, or something could not be removed."""
+        failed = self.named("failed", "skipped") or any(each.outcome == "failed" for each in self.findings)
+        return 1 if failed else 0
