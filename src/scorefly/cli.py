@@ -193,6 +193,19 @@ def generate(face: Face, /, **values: Any) -> None:
 
 
 @cli.command(cls=Command)
+@options("plan")
+@click.pass_obj
+def plan(face: Face, /, **values: Any) -> None:
+    """Tell what deploy would do, against what was deployed and what runs, and write plan.json. Changes nothing.
+
+    \b
+    Example:
+      scorefly plan --environment production --app-prefix acme-
+    """
+    _reporting("plan", values, face)
+
+
+@cli.command(cls=Command)
 @options("deploy")
 @click.pass_obj
 def deploy(face: Face, /, **values: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from scorefly.run.planned import matrix_json
 from scorefly.run.report import AppReport, Report
 
 
@@ -28,8 +29,8 @@ def outputs(report: Report) -> dict[str, str]:
         "destroyed": _json(report.named("destroyed")),
         "changed": "true" if changed else "false",
         "artefacts": report.artefacts,
-        "plan": "",
-        "matrix": _json({"include": []}),
+        "plan": report.plan_path,
+        "matrix": _json(matrix_json(report.plan) if report.plan else {"include": []}),
     }
 
 

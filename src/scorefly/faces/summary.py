@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from scorefly.faces.graph import graph
+from scorefly.faces.plan import plan_summary
 from scorefly.faces.wording import counts, nothing_changed
 from scorefly.github.markdown import code, details, link, table, text
 from scorefly.problems import InputError, OutsideError, Problem
@@ -43,12 +44,12 @@ def summary(report: Report) -> str:
         f"## {_headline(report)}",
         _outcome(report),
         _rehearsal_note(report),
-        _apps(report.apps),
+        plan_summary(report.plan) if report.plan else _apps(report.apps),
         _findings(report.findings),
         _problems(each for each in problems if each.severity != "notice"),
         _private(private),
         _notes(report.problems, private.values()),
-        _secret_names(report.apps),
+        "" if report.plan else _secret_names(report.apps),
         details("Resources", graph(report.resources)) if report.resources else "",
     ]
     return _joined(sections)
@@ -70,6 +71,8 @@ def _headline(report: Report) -> str:
         return f"Failed to {report.command} {environment}"
     if nothing_changed(report):
         return f"Nothing {'would change' if report.dry_run else 'changed'} in {environment}"
+    if report.plan:
+        return f"Plan for {environment}"
     verb = _VERBS.get(report.command, report.command)
     return f"{f'Would have {verb.lower()}' if report.dry_run else verb} {environment}"
 

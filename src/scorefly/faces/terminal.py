@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from scorefly.faces.lines import one_line
+from scorefly.faces.plan import plan_text
 from scorefly.faces.redaction import Redactor
 from scorefly.faces.wording import counts
 from scorefly.problems import Problem
@@ -104,7 +105,10 @@ def paint(text: str, name: str, coloured: bool) -> str:
 def report_text(report: Report, *, coloured: bool = False) -> str:
     """The outcome of a run for standard output."""
     lines: list[str] = []
-    if report.apps:
+    if report.plan:
+        shown = plan_text(report.plan, lambda line, name: paint(line, name, coloured))
+        lines += [shown, ""] if shown else []
+    elif report.apps:
         head, *rows = table(
             [("app", "status", "size", "region", "secrets", "seconds", "url"), *(_row(app) for app in report.apps)]
         )

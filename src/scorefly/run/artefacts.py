@@ -65,6 +65,20 @@ def write_artefact(settings: Settings, app: App) -> Path:
     return folder
 
 
+def write_plan(settings: Settings, text: str) -> Path:
+    """Writes `plan.json` beside the apps' folders, and returns its path relative to the workspace."""
+    path = artefact_folder(settings, "") / "plan.json"
+    absolute = settings.workspace / path
+    _refuse_links_outside(settings, absolute.parent)
+    try:
+        absolute.parent.mkdir(parents=True, exist_ok=True)
+        _write(absolute, text.encode())
+    except OSError as error:
+        raise failed(f"{path} cannot be written: {error.strerror}", "check the folder given by artefacts") from error
+    ignore_working_files(settings.workspace)
+    return path
+
+
 def ignore_working_files(workspace: Path) -> None:
     """Keeps what scorefly writes below `.scorefly/` out of version control: state and its key above all."""
     folder = workspace / ".scorefly"

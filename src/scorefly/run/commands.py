@@ -10,7 +10,7 @@ from scorefly.run.progress import Progress
 from scorefly.run.report import Report
 from scorefly.run.settings import Settings
 
-LATER = ("plan", "preview", "cleanup")
+LATER = ("preview", "cleanup")
 
 
 def _validate(settings: Settings, progress: Progress) -> Report:
@@ -23,6 +23,13 @@ def _generate(settings: Settings, progress: Progress) -> Report:
     from scorefly.run.generate import generate
 
     return _with_state(generate, settings, progress)
+
+
+def _plan(settings: Settings, progress: Progress) -> Report:
+    from scorefly.run.opening import read_state
+    from scorefly.run.plan import plan
+
+    return plan(settings, read_state(settings), progress)
 
 
 def _deploy(settings: Settings, progress: Progress) -> Report:
@@ -56,6 +63,7 @@ def _with_state(
 REPORTING: Mapping[str, Callable[[Settings, Progress], Report]] = {
     "validate": _validate,
     "generate": _generate,
+    "plan": _plan,
     "deploy": _deploy,
     "destroy": _destroy,
     "remove-unused-secrets": _remove_unused_secrets,

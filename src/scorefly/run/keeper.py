@@ -43,10 +43,6 @@ class Keeper:
                 self._store.delete()
             self._saved = self._state
 
-    def look(self) -> Keeper:
-        """A holder of the same state that never saves, for finding out what would be."""
-        return Keeper(None, self._state)
-
     def save(self) -> None:
         """Saves what changed since the last time; a state without a store lives in memory only."""
         with self._lock:

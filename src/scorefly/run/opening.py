@@ -17,10 +17,18 @@ from scorefly.state.file import FileStore
 @contextmanager
 def open_state(settings: Settings) -> Iterator[Keeper]:
     """The environment's state, locked while the run lasts; a new one when there is none yet."""
-    path, keys = _path(settings), _keys(settings)
-    store = FileStore(path, _environment(settings), keys)
+    store = _store(settings)
     with store.lock():
         yield Keeper(store, store.load() or new_environment(_environment(settings)))
+
+
+def read_state(settings: Settings) -> Keeper:
+    """The state as it is now, for a run that changes nothing: neither locked nor ever saved."""
+    return Keeper(None, _store(settings).load() or new_environment(_environment(settings)))
+
+
+def _store(settings: Settings) -> FileStore:
+    return FileStore(_path(settings), _environment(settings), _keys(settings))
 
 
 def _environment(settings: Settings) -> str:

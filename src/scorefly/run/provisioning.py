@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from scorefly.problems import InputError, Problem
@@ -18,6 +18,7 @@ from scorefly.resources.provisioner import (
 )
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded
+from scorefly.run.orphans import not_looked_at
 from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
@@ -53,6 +54,7 @@ def provision(
     surroundings = surroundings_of(settings, keeper.state, present, trial=trial)
     workloads = {workload.name: workload for workload in loaded.workloads}
     resolution = Resolution()
+    elsewhere = not_looked_at(settings, loaded, keeper.state)
     files = {workload.name: str(workload.file) for workload in loaded.workloads}
     keeper.change(lambda state: replace(state, workloads={**state.workloads, **files}))
     for node in loaded.graph.nodes.values():
@@ -62,7 +64,7 @@ def provision(
         try:
             params = _params(node, workloads[node.params_workload], lookup)
             provisioner = loaded.provisioners[node.uid]
-            request = _request(node, params, surroundings, keeper.state)
+            request = _request(node, params, surroundings, keeper.state, elsewhere)
             given = provisioner.provision(request, surroundings)
             _check(node, provisioner, given)
         except InputError as error:
@@ -70,10 +72,9 @@ def provision(
             continue
         progress.hide(secret_texts(dict(given.outputs)))
         progress.hide(secret_texts(dict(given.state)))
-        users = _users(node, loaded, keeper.state)
-        keeper.change(_remembering(node, request, given, provisioner, users))
+        keeper.change(_remembering(node, request, given, provisioner, elsewhere))
         resolution.outputs[node.uid] = given.outputs
-        resolution.params[node.uid] = params
+        resolution.params[node.uid] = request.params
         resolution.apps[node.uid] = given.apps
     return resolution
 
@@ -113,9 +114,16 @@ def _params(node: ResourceNode, workload: Workload, lookup: Lookup) -> dict[str,
 
 
 def _request(
-    node: ResourceNode, params: Mapping[str, Tree], surroundings: Surroundings, state: EnvironmentState
+    node: ResourceNode,
+    params: Mapping[str, Tree],
+    surroundings: Surroundings,
+    state: EnvironmentState,
+    elsewhere: Collection[str],
 ) -> Request:
-    known = state.resources.get(node.uid)
+    """A shared resource stays what the workload it belongs to makes of it, in runs that are not about that one too."""
+    known, owner = state.resources.get(node.uid), node.owner
+    if known and known.owner in elsewhere and known.owner in surroundings.workloads:
+        owner, params = known.owner, params or known.params
     return Request(
         uid=node.uid,
         guid=known.guid if known else guid(state.seed, node.uid),
@@ -125,7 +133,7 @@ def _request(
         name=node.id if node.shared else node.name,
         params=params,
         metadata=node.metadata,
-        owner=surroundings.workloads[node.owner],
+        owner=surroundings.workloads[owner],
         place=node.place,
         state=known.state if known else {},
         shared=state.shared,
@@ -146,29 +154,28 @@ def _check(node: ResourceNode, provisioner: Provisioner, given: Provisioned) -> 
 
 
 def _remembering(
-    node: ResourceNode, request: Request, given: Provisioned, provisioner: Provisioner, users: tuple[str, ...]
+    node: ResourceNode, request: Request, given: Provisioned, provisioner: Provisioner, elsewhere: Collection[str]
 ) -> Callable[[EnvironmentState], EnvironmentState]:
-    remembered = ResourceState(
-        uid=node.uid,
-        guid=request.guid,
-        provisioner=provisioner.spec.uri,
-        type=node.type,
-        class_=node.class_,
-        id=node.id,
-        workloads=users,
-        params=dict(request.params),
-        state=dict(given.state),
-        outputs=dict(given.outputs),
-        random=dict(given.random),
-        apps=tuple(app.name for app in given.apps),
-        needs=node.needs,
-    )
-    return lambda state: replace(state.with_resource(remembered), shared={**state.shared, **given.shared})
+    def remember(state: EnvironmentState) -> EnvironmentState:
+        known = state.resources.get(node.uid)
+        others = {name for name in known.workloads if name in elsewhere} if known else set()
+        needs = known.needs if known and request.owner.name != node.owner else node.needs
+        remembered = ResourceState(
+            uid=node.uid,
+            guid=request.guid,
+            provisioner=provisioner.spec.uri,
+            type=node.type,
+            class_=node.class_,
+            id=node.id,
+            workloads=tuple(sorted({*node.workloads, *others})),
+            params=dict(request.params),
+            state=dict(given.state),
+            outputs=dict(given.outputs),
+            random=dict(given.random),
+            apps=tuple(app.name for app in given.apps),
+            needs=needs,
+            owner=request.owner.name,
+        )
+        return replace(state.with_resource(remembered), shared={**state.shared, **given.shared})
 
-
-def _users(node: ResourceNode, loaded: Loaded, state: EnvironmentState) -> tuple[str, ...]:
-    """The workloads that use it: those of this run, and those that it is not about."""
-    known = state.resources.get(node.uid)
-    here = {workload.name for workload in loaded.workloads}
-    elsewhere = [name for name in known.workloads if name not in here] if known else []
-    return tuple(sorted({*node.workloads, *elsewhere}))
+    return remember

@@ -7,6 +7,7 @@ from typing import Literal
 
 from scorefly.fly.app import Port
 from scorefly.problems import Problem
+from scorefly.run.planned import Plan
 
 Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destroyed", "generated"]
 
@@ -72,6 +73,8 @@ class Report:
     artefacts: str = ""
     rehearsed: bool = False
     dry_run: bool = False
+    plan: Plan | None = None
+    plan_path: str = ""
 
     def named(self, *statuses: Status) -> tuple[str, ...]:
         """The names of the apps that ended in one of `statuses`."""

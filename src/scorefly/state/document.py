@@ -21,7 +21,7 @@ VERSION = 1
 class ResourceState:
     """One provisioned resource. `random` holds its random values by where its template asks for them.
 
-    `needs` are the uids its params read: they are deprovisioned after it.
+    `owner` is the workload it belongs to. `needs` are the uids its params read: they are deprovisioned after it.
     """
 
     uid: str
@@ -36,6 +36,7 @@ class ResourceState:
     outputs: Mapping[str, Tree] = field(default_factory=dict)
     random: Mapping[str, Tree] = field(default_factory=dict)
     apps: tuple[str, ...] = ()
+    owner: str = ""
     needs: tuple[str, ...] = ()
 
 
