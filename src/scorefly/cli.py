@@ -220,6 +220,22 @@ def deploy(face: Face, /, **values: Any) -> None:
 
 
 @cli.command(cls=Command)
+@options("cleanup")
+@click.pass_obj
+def cleanup(face: Face, /, **values: Any) -> None:
+    """Remove what nobody needs any longer: unused secrets, orphaned resources with their apps, unused addresses.
+
+    Volumes and what holds data on them are reported, and removed only with `--cleanup volumes` among the parts.
+
+    \b
+    Examples:
+      scorefly cleanup --dry-run
+      scorefly cleanup --cleanup secrets,resources,volumes
+    """
+    _reporting("cleanup", values, face)
+
+
+@cli.command(cls=Command)
 @options("destroy")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj

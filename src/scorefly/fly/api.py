@@ -23,6 +23,8 @@ READ_TIMEOUT = 60.0
 ATTEMPTS = 5
 MOST_PATIENCE = 30.0  # seconds before one repetition, whatever Retry-After says
 _BUSY = (500, 502, 503, 504)
+# States of volumes that Fly's own client does not list either.
+_LEAVING = ("scheduling_destroy", "fork_cleanup", "waiting_for_detach", "pending_destroy", "destroying", "destroyed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +71,14 @@ class SecretView:
 
 @dataclass(frozen=True, slots=True)
 class VolumeView:
-    """A volume; `machine` is the Machine it is attached to, or empty. `state` is Fly's own word for it."""
+    """A volume; `machine` is the Machine it is attached to, or empty."""
 
     id: str
     name: str
     region: str
     size_gb: int
     machine: str
-    state: str = ""
+    app: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +160,24 @@ class FlyApi:
 
     def org_machines(self, organization: str) -> tuple[MachineView, ...]:
         """All Machines of the organization, whichever app they belong to."""
-        machines: list[MachineView] = []
+        found = self._pages(f"/orgs/{organization}/machines", "machines")
+        return tuple(_machine(each, each.get("app_name", "")) for each in found)
+
+    def org_volumes(self, organization: str) -> tuple[VolumeView, ...]:
+        """All volumes of the organization by id, without those on their way out."""
+        found = self._pages(f"/orgs/{organization}/volumes", "volumes")
+        volumes = (_volume(each, each.get("app_name", "")) for each in found if each.get("state") not in _LEAVING)
+        return tuple(sorted(volumes, key=lambda volume: volume.id))
+
+    def _pages(self, path: str, key: str) -> Iterator[dict[str, Any]]:
         cursor = ""
         while True:
             query = {"limit": "1000", **({"cursor": cursor} if cursor else {})}
-            page = self._call("GET", f"/orgs/{organization}/machines", params=query).json()
-            machines += [_machine(each, each.get("app_name", "")) for each in page.get("machines") or ()]
+            page = self._call("GET", path, params=query).json()
+            yield from page.get(key) or ()
             cursor = page.get("next_cursor") or ""
             if not cursor:
-                return tuple(machines)
+                return
 
     def machines(self, app: str) -> tuple[MachineView, ...]:
         """The app's Machines by id."""
@@ -220,12 +231,12 @@ class FlyApi:
     def volumes(self, app: str) -> tuple[VolumeView, ...]:
         """The app's volumes by id."""
         found = self._call("GET", f"/apps/{app}/volumes").json()
-        return tuple(sorted((_volume(each) for each in found), key=lambda volume: volume.id))
+        return tuple(sorted((_volume(each, app) for each in found), key=lambda volume: volume.id))
 
     def create_volume(self, app: str, name: str, region: str, size_gb: int) -> VolumeView:
         """Makes a volume. Never repeated: there may be several of one name."""
         body = {"name": name, "region": region, "size_gb": size_gb, "encrypted": True}
-        return _volume(self._call("POST", f"/apps/{app}/volumes", json=body).json())
+        return _volume(self._call("POST", f"/apps/{app}/volumes", json=body).json(), app)
 
     def extend_volume(self, app: str, volume: str, size_gb: int) -> None:
         """Makes a volume larger."""
@@ -390,14 +401,14 @@ def _machine(data: Mapping[str, Any], app: str) -> MachineView:
     )
 
 
-def _volume(data: Mapping[str, Any]) -> VolumeView:
+def _volume(data: Mapping[str, Any], app: str) -> VolumeView:
     return VolumeView(
         data["id"],
         data["name"],
         data.get("region", ""),
         data.get("size_gb", 0),
         data.get("attached_machine_id") or "",
-        data.get("state", ""),
+        app,
     )
 
 

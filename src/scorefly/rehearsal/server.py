@@ -196,17 +196,31 @@ def _list_apps(call: Call) -> tuple[int, Any]:
 
 
 def _org_machines(call: Call) -> tuple[int, Any]:
-    """Paged by a cursor that is the number of Machines seen so far."""
     found = [
         machines.summary(app["name"], machine)
         for app in call.world.data["apps"].values()
         if app["organization"]["slug"] == call.arguments[0]
         for machine in app["machines"].values()
     ]
+    return 200, _page(call, "machines", found)
+
+
+def _org_volumes(call: Call) -> tuple[int, Any]:
+    found = [
+        {**volume, "app_name": app["name"]}
+        for app in call.world.data["apps"].values()
+        if app["organization"]["slug"] == call.arguments[0]
+        for volume in app["volumes"].values()
+    ]
+    return 200, _page(call, "volumes", found)
+
+
+def _page(call: Call, key: str, found: list[Json]) -> Json:
+    """A hundred at most, by a cursor that is the number of those seen so far."""
     start, limit = int(call.query.get("cursor") or 0), min(int(call.query.get("limit") or 100), 100)
     page = found[start : start + limit]
     after = start + len(page)
-    return 200, {"machines": page, "next_cursor": str(after) if after < len(found) else ""}
+    return {key: page, "next_cursor": str(after) if after < len(found) else ""}
 
 
 def _wait(call: Call) -> tuple[int, Any]:
@@ -261,6 +275,7 @@ def _routes() -> list[tuple[str, re.Pattern[str], Handler]]:
     add("GET", "/apps/{app}", lambda call: (200, _app_json(call.world.app(call.app))))
     add("DELETE", "/apps/{app}", _delete_app)
     add("GET", "/orgs/{org}/machines", _org_machines)
+    add("GET", "/orgs/{org}/volumes", _org_volumes)
     app = "/apps/{app}"
     add("GET", f"{app}/secrets", lambda call: (200, {"secrets": call.world.secrets(call.app)}))
     add("POST", f"{app}/secrets", lambda call: (200, call.world.update_secrets(call.app, call.body)))

@@ -10,7 +10,7 @@ from scorefly.run.progress import Progress
 from scorefly.run.report import Report
 from scorefly.run.settings import Settings
 
-LATER = ("preview", "cleanup")
+LATER = ("preview",)
 
 
 def _validate(settings: Settings, progress: Progress) -> Report:
@@ -36,6 +36,12 @@ def _deploy(settings: Settings, progress: Progress) -> Report:
     from scorefly.run.deploy import deploy
 
     return _with_state(deploy, settings, progress)
+
+
+def _cleanup(settings: Settings, progress: Progress) -> Report:
+    from scorefly.run.cleanup import cleanup
+
+    return _with_state(cleanup, settings, progress)
 
 
 def _destroy(settings: Settings, progress: Progress) -> Report:
@@ -65,6 +71,7 @@ REPORTING: Mapping[str, Callable[[Settings, Progress], Report]] = {
     "generate": _generate,
     "plan": _plan,
     "deploy": _deploy,
+    "cleanup": _cleanup,
     "destroy": _destroy,
     "remove-unused-secrets": _remove_unused_secrets,
 }
