@@ -9,10 +9,12 @@ from pathlib import Path
 
 from scorefly.faces.options import BY_NAME, OPTIONS
 from scorefly.problems import InputError, Place, Problem, nearest, option_place
-from scorefly.score.document import Places, parse
+from scorefly.run.settings import Overlay
+from scorefly.score.document import Document, Places, parse
 from scorefly.values import Plain
 
 ENVIRONMENTS = "environments"
+OVERLAYS = "overlays"  # no option: a command line has --overrides-file for the one Score file it is about
 
 Keys = tuple[str, ...]
 
@@ -31,6 +33,14 @@ class ProjectFile:
             if value is not None:
                 return value, self.places.at(*path, name)
         return None
+
+    def overlays(self, environment: str) -> dict[str, Overlay]:
+        """The Score fragments by workload; an environment's stand in the place of those for all."""
+        for path in (*self._environment(environment), ()):
+            found = _below(self.data, (*path, OVERLAYS))
+            if found:
+                return {name: Overlay(str(file), self.places.at(*path, OVERLAYS, name)) for name, file in found.items()}
+        return {}
 
     def _environment(self, environment: str) -> tuple[Keys, ...]:
         """Where the options of an environment stand: under its name, else under the first pattern that fits."""
@@ -55,7 +65,7 @@ def read_project_file(workspace: Path, name: str, *, named: bool, problems: list
     places = document.places
     for key in document.data:
         if key != ENVIRONMENTS:
-            _check_key(key, places.at(key), problems, also=ENVIRONMENTS)
+            _check_key(key, (), document, problems, also=ENVIRONMENTS)
     environments = document.data.get(ENVIRONMENTS)
     if not isinstance(environments, dict | None):
         hint = "write `production: {app-prefix: acme-}` lines below it"
@@ -66,18 +76,26 @@ def read_project_file(workspace: Path, name: str, *, named: bool, problems: list
         if not isinstance(given, dict | None):
             problems.append(Problem(f"environment {environment!r} is no mapping", "", places.at(*at)))
         for key in given if isinstance(given, dict) else ():
-            _check_key(key, places.at(*at, key), problems, not_here="environment")
+            _check_key(key, at, document, problems, not_here="environment")
     return ProjectFile(document.data, places)
 
 
-def _check_key(key: str, place: Place, problems: list[Problem], *, also: str = "", not_here: str = "") -> None:
-    option = BY_NAME.get(key)
+def _check_key(
+    key: str, path: Keys, document: Document, problems: list[Problem], *, also: str = "", not_here: str = ""
+) -> None:
+    option, place = BY_NAME.get(key), document.places.at(*path, key)
     allowed = [each.name for each in OPTIONS if not each.private and each.name != not_here]
-    if option is not None and option.private:
+    if key == OVERLAYS:
+        given = _below(document.data, path)[key]
+        if not isinstance(given, dict | None) or not all(isinstance(each, str) for each in (given or {}).values()):
+            problems.append(
+                Problem(f"{OVERLAYS} has to be workloads with files", "write `web: web.overlay.yaml`", place)
+            )
+    elif option is not None and option.private:
         hint = "give it as an option, an input or an environment variable"
         problems.append(Problem(f"{key!r} does not belong into a file", hint, place))
     elif key not in allowed:
-        hint = nearest(key, [*allowed, also] if also else allowed)
+        hint = nearest(key, [*allowed, OVERLAYS, *([also] if also else [])])
         problems.append(Problem(f"unknown key {key!r}", hint, place))
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scorefly.problems import Place
+
 
 @dataclass(frozen=True, slots=True)
 class Images:
@@ -13,6 +15,14 @@ class Images:
 
     default: str = ""
     by_name: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """A Score fragment that is merged into a workload's file, and where the project file names it."""
+
+    file: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,6 +46,7 @@ class Settings:
     images: Images = field(default_factory=Images)
     overrides_file: str = ""
     override_property: tuple[str, ...] = ()
+    overlays: Mapping[str, Overlay] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     provisioners: tuple[str, ...] = (".scorefly/*.provisioners.yaml",)
