@@ -122,11 +122,14 @@ def test_an_app_that_somebody_made_anew_stays_and_is_forgotten(shop: Workspace) 
     assert shop.run("destroy", "--rehearse", "--yes").out.endswith("nothing to do\n")
 
 
-def test_what_carries_our_mark_goes_though_the_state_is_lost(shop: Workspace) -> None:
+@pytest.mark.parametrize(("repository", "left"), [("acme/shop", []), ("", ["web", "web-cache"])])
+def test_what_carries_our_mark_goes_though_the_state_is_lost(shop: Workspace, repository: str, left: list[str]) -> None:
+    """Without a repository another project's environment may have the same name: its apps are not touched."""
+    shop.run("deploy", "--rehearse", "--force", GITHUB_REPOSITORY=repository)
     for path in shop.path.glob(".scorefly/rehearsal/local.state*"):
         path.unlink()
-    assert shop.run("destroy", "--rehearse", "--yes").code == 0
-    assert shop.world["apps"] == {}
+    assert shop.run("destroy", "--rehearse", "--yes", GITHUB_REPOSITORY=repository).code == 0
+    assert sorted(shop.world["apps"]) == left
 
 
 def test_a_half_created_environment_goes_too(workspace: Workspace) -> None:

@@ -55,9 +55,13 @@ class Destruction:
     live: Mapping[str, Sequence[MachineView]]
 
     def known_and_marked(self) -> list[AppState]:
-        """The apps that state knows, and those whose Machines say that they are ours, should the state be lost."""
+        """The apps that state knows, and those whose Machines say that they are ours, should the state be lost.
+
+        Without a repository that is not enough: other projects without one have environments of the same names.
+        """
         known = self.keeper.state.apps
         marked = [name for name, machines in self.live.items() if bears_our_mark(self.settings, machines)]
+        marked = marked if self.settings.repository else []
         return [*known.values(), *(AppState(name, owner="") for name in marked if name not in known)]
 
     def destroy(self, apps: Iterable[AppState]) -> tuple[AppReport, ...]:
