@@ -51,8 +51,8 @@ def plan_summary(plan: Plan) -> str:
             parts.append(details(f"{text(app.app)}: {', '.join(code(each.file) for each in app.diffs)}", shown))
     changing = [each for each in plan.resources if each.action != "keep"]
     if changing:
-        rows = [(code(each.uid), _MARKS[each.action], code(each.provisioner), "") for each in changing]
-        parts.append(table(("Resource", "Plan", "Provisioner", ""), rows))
+        changes = [(code(each.uid), _MARKS[each.action], code(each.provisioner)) for each in changing]
+        parts.append(table(("Resource", "Plan", "Provisioner"), changes))
     if _orphaned(plan):
         parts.append(f"{_ORPHANED.capitalize()}.")
     return "\n\n".join(parts)
@@ -84,8 +84,8 @@ def _cell(app: PlannedApp) -> str:
 
 
 def _volume(volume: PlannedVolume) -> str:
-    where = f" in {volume.region}" if volume.region else ""
-    return f"{volume.action} {volume.name}{where}, {volume.size_gb} GB"
+    where = f", {volume.region}" if volume.region else ""
+    return f"{volume.action} {volume.name} ({volume.size_gb} GB{where})"
 
 
 def _resource(resource: PlannedResource) -> str:

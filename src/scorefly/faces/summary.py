@@ -26,6 +26,7 @@ _MARKS = {
     "generated": "⚪ generated",
 }
 _OUTCOMES = {"removed": "⚫", "kept": "⚪", "failed": "🔴"}
+_INFINITIVES = {"remove-unused-secrets": "tidy", "cleanup": "tidy"}
 _VERBS = {
     "deploy": "Deployed",
     "generate": "Generated",
@@ -68,7 +69,7 @@ def _joined(sections: Iterable[str]) -> str:
 def _headline(report: Report) -> str:
     environment = code(report.environment)
     if report.exit_code:
-        return f"Failed to {report.command} {environment}"
+        return f"Failed to {_INFINITIVES.get(report.command, report.command)} {environment}"
     if nothing_changed(report):
         return f"Nothing {'would change' if report.dry_run else 'changed'} in {environment}"
     if report.plan:

@@ -186,10 +186,7 @@ def _plan(
     number = {name: index for index, wave in enumerate(kept) for name in wave}
     apps = [replace(each, wave=number.get(each.app)) for each in looked.values() if isinstance(each, PlannedApp)]
     orphans = find_orphans(settings, loaded, looked.keys(), known)
-    apps += [
-        PlannedApp(app.name, app.owner, "remove", app.workload, ("no Score file asks for it any longer",))
-        for app in orphans.apps
-    ]
+    apps += [PlannedApp(app.name, app.owner, "remove", app.workload) for app in orphans.apps]
     resources = [
         PlannedResource(each.uid, each.provisioner, "keep" if each.uid in known.resources else "create", each.workloads)
         for each in wanted.resources
