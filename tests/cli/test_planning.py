@@ -263,3 +263,37 @@ def test_a_matrix_of_deploys_comes_to_the_same_as_one(shop: Workspace) -> None:
     assert set(actions(plan(shop)).values()) == {"keep"}
     (volume,) = shop.world["apps"]["shared"]["volumes"].values()
     assert volume["size_gb"] == 3
+
+
+def test_each_reason_to_deploy_is_told(workspace: Workspace) -> None:
+    def reasons(*options: str) -> list[str]:
+        found: list[str] = plan(workspace, *options)["apps"]["web"]["reasons"]
+        return found
+
+    workspace.write("Dockerfile", "FROM nginx\nCOPY page /\n")
+    workspace.write("page", "one\n")
+    workspace.workload("web", image=".")
+    deployed(workspace)
+    assert reasons() == []
+    assert reasons("--force") == ["force"]
+    workspace.write("page", "two\n")
+    assert reasons() == ["what the image is built from, or its build arguments"]
+    workspace.write("page", "one\n")
+    workspace.workload("web")
+    deployed(workspace)
+    by_hand(workspace, "web", lambda machine: machine["config"]["metadata"].pop("scorefly_digest"))
+    assert reasons() == ["its Machines are not those of the last good deploy"]
+    world = workspace.world
+    world["apps"]["web"]["machines"] = {}
+    (workspace.path / ".scorefly/rehearsal/world.json").write_text(json.dumps(world))
+    assert reasons() == ["no Machine runs"]
+
+
+def test_a_plan_beside_a_deploy_that_is_under_way_is_not_kept_out(shop: Workspace) -> None:
+    import fcntl
+
+    deployed(shop)
+    with (shop.path / ".scorefly/rehearsal/local.state.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert set(actions(plan(shop)).values()) == {"keep"}
+        assert shop.run("deploy", "--rehearse").code == 1
