@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from scorefly.problems import InputError, Place, Problem, nearest
+from scorefly.durations import parse_duration
+from scorefly.problems import InputError, Place, Problem, nearest, wrong
+from scorefly.resources.calls import TIMEOUT, CallOptions, CallProvisioner
+from scorefly.resources.command import Command, program_of
+from scorefly.resources.http import HEADER, Server, check_url
 from scorefly.resources.provisioner import Provisioner, Spec
 from scorefly.resources.static import StaticProvisioner
 from scorefly.resources.template import TemplateProvisioner
@@ -28,6 +33,7 @@ COMMON_KEYS: Mapping[str, type] = {
     "supported_params": list,
     "expected_outputs": list,
 }
+_CALL_KEYS: Mapping[str, tuple[type, ...]] = {"timeout": (str, int), "plan": (bool,), "rehearse": (bool,)}
 # What each scheme reads beside the common keys, with the types it may have: a template may be an expression.
 SCHEME_KEYS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "static": {"outputs": (dict,), "secrets": (dict,)},
@@ -38,9 +44,11 @@ SCHEME_KEYS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
         "secrets": (dict, str),
         "apps": (dict,),
     },
+    "cmd": {"args": (list,), "env": (dict,), **_CALL_KEYS},
+    "https": {"headers": (dict,), **_CALL_KEYS},
+    "http": {"headers": (dict,), "insecure": (bool,), **_CALL_KEYS},
 }
-
-LATER_SCHEMES = ("cmd", "http", "https")
+_KINDS = {str: "a text", list: "a list", dict: "a mapping", int: "a number", bool: "true or false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ def load_provisioners(workspace: Path, files: Sequence[str], *, check_templates:
             reader = _Reader(document, problems)
             provisioners.extend(reader.read())
     if check_templates:
-        problems.extend(_template_problems(provisioners))
+        problems.extend(problem for each in provisioners for problem in each.syntax_problems())
     return LoadedProvisioners((*provisioners, *built_in_provisioners()), tuple(problems))
 
 
@@ -131,9 +139,7 @@ class _Reader:
                     hint = nearest(key, allowed, f"{scheme}:// knows:")
                     self._problem(f"unknown key {key!r}", hint, (index, key))
             elif not isinstance(value, allowed[key]):
-                wanted = " or ".join(
-                    {"str": "a text", "list": "a list", "dict": "a mapping"}[t.__name__] for t in allowed[key]
-                )
+                wanted = " or ".join(_KINDS[kind] for kind in allowed[key])
                 self._problem(f"{key} has to be {wanted}", "", (index, key))
         for key in ("supported_params", "expected_outputs"):
             value = entry.get(key)
@@ -143,7 +149,12 @@ class _Reader:
             self._problem("type is missing", "say which resource type the entry provisions", (index,))
         if len(self.problems) > before:
             return None
-        return _MAKERS[scheme](self._spec(index, entry), entry, self.document, index)
+        try:
+            return _MAKERS[scheme](self._spec(index, entry), entry, self.document, index)
+        except InputError as error:
+            at = self.document.places.at(index, "uri")
+            self.problems += [replace(problem, place=problem.place or at) for problem in error.problems]
+            return None
 
     def _scheme(self, index: int, entry: Mapping[str, Plain]) -> str:
         uri = entry.get("uri")
@@ -153,8 +164,7 @@ class _Reader:
         scheme, separator, _ = uri.partition("://") if isinstance(uri, str) else ("", "", "")
         if not separator or scheme not in SCHEME_KEYS:
             known = ", ".join(f"{name}://" for name in SCHEME_KEYS)
-            what = "is not in this version" if scheme in LATER_SCHEMES else "is unknown"
-            self._problem(f"the scheme of uri {uri!r} {what}", f"there are {known}", (index, "uri"))
+            self._problem(f"the scheme of uri {uri!r} is unknown", f"there are {known}", (index, "uri"))
             return ""
         return scheme
 
@@ -186,17 +196,59 @@ def _template(spec: Spec, entry: Mapping[str, Plain], document: AnyDocument, ind
     return TemplateProvisioner(spec, parts, document.places, (index,))
 
 
+def _command(spec: Spec, entry: Mapping[str, Plain], document: AnyDocument, index: int) -> Provisioner:
+    args = entry.get("args", [])
+    texts = args if isinstance(args, list) else []
+    for position, argument in enumerate(texts):
+        if not isinstance(argument, str) or "\0" in argument:
+            place = document.places.at(index, "args", position)
+            raise wrong("args are texts", "put it in quotes", place)
+    options = _call_options(entry, "env", _VARIABLE, document, index)
+    return CallProvisioner(spec, options, Command(program_of(spec.uri), tuple(map(str, texts))))
+
+
+def _server(spec: Spec, entry: Mapping[str, Plain], document: AnyDocument, index: int) -> Provisioner:
+    check_url(spec.uri, insecure=entry.get("insecure") is True)
+    return CallProvisioner(spec, _call_options(entry, "headers", HEADER, document, index), Server(spec.uri))
+
+
+def _call_options(
+    entry: Mapping[str, Plain], texts_key: str, names: re.Pattern[str], document: AnyDocument, index: int
+) -> CallOptions:
+    """`names` is the form that the names in `env` or `headers` have to have."""
+    given = entry.get(texts_key)
+    texts: Mapping[str, Plain] = given if isinstance(given, dict) else {}
+    for name, value in texts.items():
+        place = document.places.at(index, texts_key, name)
+        if not names.fullmatch(name):
+            raise wrong(f"{texts_key} has the name {name!r}, which none can have", "", place)
+        if isinstance(value, dict | list | bool) or value is None:
+            raise wrong(f"{texts_key}.{name} has to be a text", "put it in quotes", place)
+    timeout = parse_duration(entry.get("timeout", int(TIMEOUT)))
+    if timeout is None:
+        hint = "give a duration such as 90s or 5m"
+        raise wrong(f"timeout is {entry['timeout']!r}", hint, document.places.at(index, "timeout"))
+    return CallOptions(
+        texts_key=texts_key,
+        texts=texts,
+        places=document.places,
+        path=(index,),
+        timeout=timeout,
+        plan=entry.get("plan") is True,
+        rehearse=entry.get("rehearse") is True,
+    )
+
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAKERS: Mapping[str, Callable[[Spec, Mapping[str, Plain], AnyDocument, int], Provisioner]] = {
     "static": _static,
     "template": _template,
+    "cmd": _command,
+    "https": _server,
+    "http": _server,
 }
 
 
 def _part(entry: Mapping[str, Plain], key: str) -> dict[str, Tree]:
     value = entry.get(key)
     return cast("dict[str, Tree]", value) if isinstance(value, dict) else {}
-
-
-def _template_problems(provisioners: Sequence[Provisioner]) -> list[Problem]:
-    templates = [each for each in provisioners if isinstance(each, TemplateProvisioner)]
-    return [problem for template in templates for problem in template.syntax_problems()]

@@ -12,7 +12,7 @@ from scorefly.convert.target import Target
 from scorefly.convert.workload import convert
 from scorefly.fly.app import App
 from scorefly.problems import Problem, raise_errors
-from scorefly.resources.template import STAND_IN
+from scorefly.resources.lookup import STAND_IN
 from scorefly.run.artefacts import artefact_folder, ignore_working_files, write_artefact
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from scorefly.problems import InputError, Problem
+from scorefly.problems import InputError, OutsideError, Problem
 from scorefly.resources.graph import ResourceNode
 from scorefly.resources.lookup import output_lookup
+from scorefly.resources.merge_patch import merge_patch
 from scorefly.resources.provisioner import (
+    Calls,
+    Outside,
     Provisioned,
     Provisioner,
     Request,
@@ -28,17 +31,30 @@ from scorefly.values import Tree, secret_texts
 
 @dataclass(slots=True)
 class Resolution:
-    """What provisioning gave: by uid the outputs, the resolved params, and the Fly apps that come along."""
+    """What provisioning gave: by uid the outputs, the resolved params, and the Fly apps that come along.
+
+    `open_outputs` are the uids of resources whose outputs are not known yet.
+    """
 
     outputs: dict[str, Mapping[str, Tree]] = field(default_factory=dict)
     params: dict[str, Mapping[str, Tree]] = field(default_factory=dict)
     apps: dict[str, tuple[ResourceApp, ...]] = field(default_factory=dict)
+    open_outputs: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything is wrong."""
+        return any(problem.severity == "error" for problem in self.problems)
 
     def lookup(self, workload: Workload, loaded: Loaded) -> Lookup:
         """What the placeholders of a workload find."""
         uids = loaded.graph.uids_of(workload)
-        return output_lookup(workload.metadata, {name: self.outputs.get(uid, {}) for name, uid in uids.items()})
+        return output_lookup(
+            workload.metadata,
+            {name: self.outputs.get(uid, {}) for name, uid in uids.items()},
+            {name for name, uid in uids.items() if uid in self.open_outputs},
+        )
 
 
 def provision(
@@ -46,32 +62,75 @@ def provision(
 ) -> Resolution:
     """Provisions all resources in dependency order.
 
-    What the user wrote wrongly is gathered in the problems; what depends on it is left out. A `trial` is for
-    checking: GitHub secrets that are not there get a stand-in.
+    What the user wrote wrongly is gathered in the problems; what depends on it is left out, and nothing outside is
+    called any more. A `trial` is for checking: GitHub secrets that are not there get a stand-in.
     """
-    surroundings = _surroundings(settings, loaded, keeper.state, trial=trial)
+    surroundings = surroundings_of(
+        settings, workload_views(settings, loaded, keeper.state), progress, calls=_calls(settings, trial), trial=trial
+    )
     workloads = {workload.name: workload for workload in loaded.workloads}
     resolution = Resolution()
     for node in loaded.graph.nodes.values():
         if any(need not in resolution.outputs for need in node.needs):
             continue
         lookup = resolution.lookup(workloads[node.params_workload], loaded)
+        provisioner = loaded.provisioners[node.uid]
+        if resolution.failed and provisioner.reaches_out(surroundings.outside):
+            continue
         try:
             params = _params(node, workloads[node.params_workload], lookup)
-            provisioner = loaded.provisioners[node.uid]
-            request = _request(node, params, surroundings, keeper.state)
-            given = provisioner.provision(request, surroundings)
-            _check(node, provisioner, given)
+            given = _provision(settings, node, params, provisioner, loaded, surroundings, keeper, progress)
         except InputError as error:
             resolution.problems.extend(error.problems)
             continue
-        progress.hide(secret_texts(dict(given.outputs)))
-        progress.hide(secret_texts(dict(given.state)))
-        keeper.change(_remembering(node, request, given, provisioner))
+        resolution.problems.extend(given.problems)
         resolution.outputs[node.uid] = given.outputs
         resolution.params[node.uid] = params
         resolution.apps[node.uid] = given.apps
+        if given.open_outputs:
+            resolution.open_outputs.add(node.uid)
     return resolution
+
+
+def _provision(
+    settings: Settings,
+    node: ResourceNode,
+    params: Mapping[str, Tree],
+    provisioner: Provisioner,
+    loaded: Loaded,
+    surroundings: Surroundings,
+    keeper: Keeper,
+    progress: Progress,
+) -> Provisioned:
+    """One resource. What reaches out is remembered and saved before, and directly after."""
+    request = _request(node, params, surroundings, keeper.state)
+    users = _users(settings, node, loaded, keeper.state)
+
+    def remember(given: Provisioned) -> Callable[[EnvironmentState], EnvironmentState]:
+        return _remembering(node, request, given, provisioner, users)
+
+    if provisioner.reaches_out(surroundings.outside):
+        # A call that is cut short may have made something: state has to know whom to ask to take it away again.
+        keeper.record(remember(Provisioned(request.outputs, request.state, random=request.random)))
+        request = replace(request, keep=lambda given: keeper.record(remember(given)))
+        progress.step(f"{node.uid}: asking {provisioner.spec.uri}")
+    given = provisioner.provision(request, surroundings)
+    _check(node, provisioner, given, surroundings.outside)
+    progress.hide(secret_texts(dict(given.outputs)))
+    if not given.provisional:
+        if not provisioner.reaches_out(surroundings.outside):
+            progress.hide(secret_texts(dict(given.state)))
+        keeper.change(remember(given))
+    return given
+
+
+def _calls(settings: Settings, trial: bool) -> Calls:
+    """What this run may call commands and servers for."""
+    if trial:
+        return "never"
+    if settings.dry_run or settings.command == "plan":
+        return "plan"
+    return "provision" if settings.command in ("generate", "deploy", "preview") else "known"
 
 
 def workload_views(settings: Settings, loaded: Loaded, state: EnvironmentState) -> dict[str, WorkloadView]:
@@ -90,15 +149,31 @@ def workload_views(settings: Settings, loaded: Loaded, state: EnvironmentState) 
     return remembered | present
 
 
-def _surroundings(settings: Settings, loaded: Loaded, state: EnvironmentState, *, trial: bool) -> Surroundings:
+def surroundings_of(
+    settings: Settings,
+    workloads: Mapping[str, WorkloadView],
+    progress: Progress,
+    *,
+    calls: Calls,
+    trial: bool = False,
+) -> Surroundings:
+    """What provisioners see of a run, and what they are called with."""
     from scorefly.fly.names import resource_app_name
 
     return Surroundings(
         environment=settings.environment,
         variables=settings.variables,
         secrets=settings.secrets,
-        workloads=workload_views(settings, loaded, state),
+        workloads=workloads,
         app_name=lambda stem: resource_app_name(settings.app_prefix, stem, settings.app_suffix),
+        outside=Outside(
+            calls=calls,
+            rehearsal=settings.rehearse,
+            workspace=settings.workspace,
+            environ=settings.environ,
+            hide=progress.hide,
+            tell=lambda title, lines, failed: progress.output(title, lines, failed=failed),
+        ),
         trial=trial,
     )
 
@@ -131,13 +206,23 @@ def _request(
         state=known.state if known else {},
         shared=state.shared,
         random=known.random if known else {},
+        outputs=known.outputs if known else {},
     )
 
 
-def _check(node: ResourceNode, provisioner: Provisioner, given: Provisioned) -> None:
+def _users(settings: Settings, node: ResourceNode, loaded: Loaded, state: EnvironmentState) -> tuple[str, ...]:
+    """The workloads that use it; where only some Score files are at hand, those of the others that did before too."""
+    known = state.resources.get(node.uid)
+    here = {workload.name for workload in loaded.workloads}
+    others = [name for name in known.workloads if name not in here] if known and settings.some_score_files else []
+    return tuple(sorted({*node.workloads, *others}))
+
+
+def _check(node: ResourceNode, provisioner: Provisioner, given: Provisioned, outside: Outside) -> None:
     missing = [name for name in provisioner.spec.expected_outputs if name not in given.outputs]
     if missing:
-        raise InputError(
+        kind = OutsideError if provisioner.reaches_out(outside) else InputError
+        raise kind(
             Problem(
                 f"{provisioner.spec.uri} gave {node.uid} no output {', '.join(missing)}, which it says it does",
                 "give it, or take it out of expected_outputs",
@@ -147,7 +232,7 @@ def _check(node: ResourceNode, provisioner: Provisioner, given: Provisioned) -> 
 
 
 def _remembering(
-    node: ResourceNode, request: Request, given: Provisioned, provisioner: Provisioner
+    node: ResourceNode, request: Request, given: Provisioned, provisioner: Provisioner, users: tuple[str, ...]
 ) -> Callable[[EnvironmentState], EnvironmentState]:
     remembered = ResourceState(
         uid=node.uid,
@@ -156,11 +241,13 @@ def _remembering(
         type=node.type,
         class_=node.class_,
         id=node.id,
-        workloads=node.workloads,
+        workloads=users,
+        needs=node.needs,
+        metadata=dict(request.metadata),  # type: ignore[arg-type]  # plain data is a tree
         params=dict(request.params),
         state=dict(given.state),
         outputs=dict(given.outputs),
         random=dict(given.random),
         apps=tuple(app.name for app in given.apps),
     )
-    return lambda state: replace(state.with_resource(remembered), shared={**state.shared, **given.shared})
+    return lambda state: replace(state.with_resource(remembered), shared=merge_patch(state.shared, given.shared))

@@ -20,13 +20,15 @@ class Settings:
     """The contract's inputs. Times are seconds. An empty text means not given; `ha` None means Fly's default.
 
     `workspace` is absolute; all other paths are relative to it. `environ` is the process's environment, for child
-    processes to be given parts of. It holds secrets and so has no repr.
+    processes to be given parts of. `some_score_files` says that they were named for this run alone, so that the
+    project may have more. It holds secrets and so has no repr.
     """
 
     command: str
     workspace: Path
     in_action: bool = False
     score_files: tuple[str, ...] = ()
+    some_score_files: bool = False
     environment: str = "local"
     org: str = "personal"
     region: str = ""

@@ -19,7 +19,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ResourceState:
-    """One provisioned resource. `random` holds its random values by where its template asks for them."""
+    """One provisioned resource. `random` holds its random values by where its template asks for them.
+
+    `needs` are the uids its params read: it goes before they do.
+    """
 
     uid: str
     guid: str
@@ -28,6 +31,8 @@ class ResourceState:
     class_: str
     id: str
     workloads: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    metadata: Mapping[str, Tree] = field(default_factory=dict)
     params: Mapping[str, Tree] = field(default_factory=dict)
     state: Mapping[str, Tree] = field(default_factory=dict)
     outputs: Mapping[str, Tree] = field(default_factory=dict)
@@ -69,6 +74,14 @@ class EnvironmentState:
     def with_resource(self, resource: ResourceState) -> EnvironmentState:
         """The state with this resource as it is now."""
         return replace(self, resources={**self.resources, resource.uid: resource})
+
+    def without_resource(self, uid: str) -> EnvironmentState:
+        """The state without this resource."""
+        return replace(self, resources={name: each for name, each in self.resources.items() if name != uid})
+
+    def without_app(self, name: str) -> EnvironmentState:
+        """The state without this app."""
+        return replace(self, apps={known: each for known, each in self.apps.items() if known != name})
 
     def with_app(self, app: AppState) -> EnvironmentState:
         """The state with this app as it is now."""
@@ -126,7 +139,7 @@ def load(content: bytes) -> EnvironmentState:
         raise InputError(Problem("the state is damaged: it is no state document", "restore it from a copy")) from error
 
 
-_TREES = ("params", "state", "outputs", "random")
+_TREES = ("metadata", "params", "state", "outputs", "random")
 
 
 def _resource_json(resource: ResourceState) -> dict[str, Any]:
@@ -135,8 +148,8 @@ def _resource_json(resource: ResourceState) -> dict[str, Any]:
 
 
 def _resource(data: dict[str, Any]) -> ResourceState:
-    trees = {name: _tree(data[name]) for name in _TREES}
-    lists = {name: tuple(data[name]) for name in ("workloads", "apps")}
+    trees = {name: _tree(data.get(name, {})) for name in _TREES}
+    lists = {name: tuple(data.get(name, ())) for name in ("workloads", "needs", "apps")}
     return ResourceState(**{**data, **trees, **lists})
 
 
