@@ -16,7 +16,7 @@ from scorefly import __version__
 from scorefly.faces.gather import gather
 from scorefly.faces.options import OPTIONS, Kind, Option
 from scorefly.faces.terminal import TerminalProgress, report_text, table
-from scorefly.problems import Problem, ScoreflyError, option_place
+from scorefly.problems import Problem, ScoreflyError, option_place, wrong
 from scorefly.run.settings import Settings
 
 
@@ -73,13 +73,15 @@ def cli(face: Face, /, debug: bool) -> None:
     face.debug = face.progress.verbose = debug
 
 
-def options(command: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def options(command: str, *, score_files: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The options of a command, from the one table; those of other commands are taken and not shown."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(OPTIONS):
             if option.name != "score-files":
                 function = _click_option(option, hidden=command not in option.commands)(function)
+        if not score_files:
+            return function
         return click.argument("score_files", nargs=-1, metavar="[SCORE_FILE]...")(function)
 
     return decorate
@@ -284,6 +286,49 @@ def resources_outputs(face: Face, /, uid: str, reveal: bool, **values: Any) -> N
 
     found = resource_outputs(face.settings("resources outputs", values), uid, show_secrets=reveal)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+@resources.command("deprovision", cls=Command)
+@options("resources deprovision", score_files=False)
+@click.argument("uid")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--forget", is_flag=True, help="Only take it out of state: call no provisioner, destroy no app.")
+@click.pass_obj
+def resources_deprovision(face: Face, /, uid: str, yes: bool, forget: bool, **values: Any) -> None:
+    """Take a resource away: what its provisioner made, its Fly apps, and what state knows of it.
+
+    \b
+    Example:
+      scorefly resources deprovision 'redis.default#web.cache' --environment staging
+    """
+    from scorefly.run.commands import given_secrets
+    from scorefly.run.deprovisioning import apps_of, deprovision, resource_in
+    from scorefly.run.opening import open_state
+
+    settings = face.settings("resources deprovision", values)
+    face.progress.hide(given_secrets(settings))
+    with open_state(settings) as keeper:
+        resource = resource_in(keeper.state, uid)
+        apps = apps_of(keeper.state, resource)
+    _confirm(
+        f"{'Forget' if forget else 'Deprovision'} {uid} of {settings.environment}, made by {resource.provisioner}"
+        + (f", used by {', '.join(resource.workloads)}" if resource.workloads else "")
+        + (f", and destroy {', '.join(apps)}" if apps and not forget else ""),
+        sure=yes,
+    )
+    with open_state(settings) as keeper:
+        deprovision(settings, [uid], keeper, face.progress, forget=forget)
+    face.progress.clear()
+    click.echo(f"{uid}: {'forgotten' if forget else 'deprovisioned'}")
+
+
+def _confirm(what: str, *, sure: bool) -> None:
+    """Asks a person at a terminal; anybody else has to have said --yes."""
+    if sure:
+        return
+    if not sys.stdin.isatty():
+        raise wrong(f"{what}?", "say --yes where nobody can be asked", option_place("yes"))
+    click.confirm(f"{what}?", abort=True, err=True)
 
 
 @cli.group()

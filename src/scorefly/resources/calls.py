@@ -134,7 +134,7 @@ class CallProvisioner:
     def _not_called(self, request: Request, when: str, key: str) -> Problem:
         return Problem(
             f"{self.spec.uri} is not called in {when}: {request.uid} has what is known of it, or stand-ins",
-            f"{key} in its entry says that it may be",
+            f"`{key}` in its entry lets it be called",
             request.place,
             severity="notice",
         )

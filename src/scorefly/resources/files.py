@@ -62,6 +62,11 @@ class LoadedProvisioners:
         """The first that matches."""
         return next((each for each in self.provisioners if each.spec.matches(type_, class_, id_)), None)
 
+    def of_uri(self, uri: str, type_: str, class_: str, id_: str) -> Provisioner | None:
+        """The first of that uri that matches, else the first of that uri and type."""
+        same = [each for each in self.provisioners if (each.spec.uri, each.spec.type) == (uri, type_)]
+        return next((each for each in same if each.spec.matches(type_, class_, id_)), same[0] if same else None)
+
 
 def load_provisioners(workspace: Path, files: Sequence[str], *, check_templates: bool) -> LoadedProvisioners:
     """The provisioners of `files` (paths or globs relative to the workspace, in this order), then the built-in ones.

@@ -8,7 +8,6 @@ from scorefly.problems import nearest
 from scorefly.score.placeholders import Lookup, Reference, UnknownReference, metadata_lookup
 from scorefly.values import Plain, Tree
 
-
 STAND_IN = "stand-in"
 
 

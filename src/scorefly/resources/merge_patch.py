@@ -8,7 +8,7 @@ from scorefly.values import Secret, Tree
 
 
 def merge_patch(target: Mapping[str, Tree], patch: Mapping[str, Tree]) -> dict[str, Tree]:
-    """The patched mapping: null removes a member, a mapping is merged, anything else replaces. Both stay as they are."""
+    """The patched mapping: null removes a member, a mapping is merged, anything else replaces. Both arguments stay."""
     merged = dict(target)
     for name, value in patch.items():
         if value is None or (isinstance(value, Secret) and value.value is None):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
+from scorefly.problems import InputError, Problem, option_place, raise_errors
+from scorefly.run.deprovisioning import resource_in
 from scorefly.run.generate import want
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import load, provisioners_of
@@ -77,11 +78,7 @@ def list_resources(settings: Settings) -> tuple[ResourceRow, ...]:
 def resource_outputs(settings: Settings, uid: str, *, show_secrets: bool) -> Mapping[str, Plain]:
     """The outputs state has of a resource; secret ones are `***` unless they are asked for."""
     with open_state(settings) as keeper:
-        resources = keeper.state.resources
-    if uid not in resources:
-        hint = nearest(uid, sorted(resources))
-        raise InputError(Problem(f"state has no resource {uid!r}", hint, option_place("uid")))
-    outputs = resources[uid].outputs
+        outputs = resource_in(keeper.state, uid).outputs
     return {name: reveal(value) if show_secrets else redact(value) for name, value in sorted(outputs.items())}
 
 
