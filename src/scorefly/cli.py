@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -112,6 +112,20 @@ _METAVARS: Mapping[Kind, str] = {
 }
 
 _FLAGS = {f"--{option.name}" for option in OPTIONS if option.kind in ("flag", "optional_flag")}
+
+
+def _format(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A list for people, or for programs."""
+    kinds = click.Choice(["table", "json"])
+    return click.option("--format", "shape", type=kinds, default="table", show_default=True, help="How to show it.")(
+        function
+    )
+
+
+def _echo_json(rows: Iterable[Mapping[str, object]]) -> None:
+    import json
+
+    click.echo(json.dumps(list(rows), indent=2, ensure_ascii=False))
 
 
 class Command(click.Command):
@@ -240,17 +254,67 @@ def provisioners() -> None:
 
 @provisioners.command("list", cls=Command)
 @options("provisioners list")
+@_format
 @click.pass_obj
-def provisioners_list(face: Face, /, **values: Any) -> None:
+def provisioners_list(face: Face, /, shape: str, **values: Any) -> None:
     """List provisioners in the order in which they are asked: the first match wins."""
     from scorefly.run.listing import list_provisioners
 
     rows = list_provisioners(face.settings("provisioners list", values))
+    if shape == "json":
+        _echo_json(
+            {
+                "uri": row.uri,
+                "type": row.type,
+                "class": row.class_,
+                "id": row.id,
+                "description": row.description,
+                "params": row.params,
+                "outputs": row.outputs,
+                "from": str(row.source),
+                "hidden_by": row.hidden_by or None,
+            }
+            for row in rows
+        )
+        return
     shown = [
-        (row.type, row.class_, row.id, row.uri, ", ".join(row.params), ", ".join(row.outputs), row.source)
+        (
+            row.type,
+            row.class_ or "any",
+            row.id or "any",
+            row.uri,
+            "any" if row.params is None else ", ".join(row.params),
+            ", ".join(row.outputs),
+            row.source.file,
+            row.hidden_by,
+        )
         for row in rows
     ]
-    click.echo("\n".join(table([("type", "class", "id", "uri", "params", "outputs", "from"), *shown])))
+    click.echo("\n".join(table([("type", "class", "id", "uri", "params", "outputs", "from", "hidden by"), *shown])))
+
+
+@provisioners.command("add")
+@click.argument("uri")
+@click.option("--config", default="scorefly.yaml", show_default=True, metavar="TEXT", help="Project file.")
+@click.pass_obj
+def provisioners_add(face: Face, /, uri: str, config: str) -> None:
+    """Fetch a provisioner file from elsewhere, show it, and write its uri, pinned, into the project file.
+
+    Adding it again pins what it is now.
+
+    \b
+    Examples:
+      scorefly provisioners add https://platform.example/queue.provisioners.yaml
+      scorefly provisioners add git+https://github.com/acme/platform@main#path=queue.provisioners.yaml
+    """
+    from scorefly.faces.lines import one_line
+    from scorefly.run.pinning import add_provisioners
+
+    added = add_provisioners(uri, Path.cwd() / config, os.environ)
+    face.progress.clear()
+    for line in added.text.splitlines():
+        click.echo(one_line(line))
+    click.echo(f"{config}: {'replaced' if added.replaced else 'added'} {added.uri}", err=True)
 
 
 @cli.group()
@@ -260,14 +324,29 @@ def resources() -> None:
 
 @resources.command("list", cls=Command)
 @options("resources list")
+@_format
 @click.pass_obj
-def resources_list(face: Face, /, **values: Any) -> None:
+def resources_list(face: Face, /, shape: str, **values: Any) -> None:
     """List the resources that Score files ask for, and those that state remembers."""
+    from dataclasses import asdict
+
     from scorefly.run.listing import list_resources
 
     rows = list_resources(face.settings("resources list", values))
-    shown = [(row.uid, row.provisioner, ", ".join(row.workloads), "yes" if row.provisioned else "no") for row in rows]
-    click.echo("\n".join(table([("uid", "provisioner", "workloads", "provisioned"), *shown])))
+    if shape == "json":
+        _echo_json(asdict(row) for row in rows)
+        return
+    shown = [
+        (
+            row.uid,
+            row.provisioner,
+            ", ".join(row.workloads),
+            ", ".join(row.apps),
+            "orphaned" if row.orphaned else "yes" if row.provisioned else "no",
+        )
+        for row in rows
+    ]
+    click.echo("\n".join(table([("uid", "provisioner", "workloads", "apps", "provisioned"), *shown])))
 
 
 @resources.command("outputs", cls=Command)

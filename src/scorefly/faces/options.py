@@ -259,7 +259,7 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         "Do everything against the embedded rehearsal of Fly: no token, no network.",
         "false",
-        commands=(*CONVERTING, "cleanup", "destroy", DEPROVISION),
+        commands=(*CONVERTING, "resources list", "cleanup", "destroy", DEPROVISION),
     ),
 )
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -16,6 +17,7 @@ from scorefly.resources.calls import TIMEOUT, CallOptions, CallProvisioner
 from scorefly.resources.command import Command, program_of
 from scorefly.resources.http import HEADER, Server, check_url
 from scorefly.resources.provisioner import Provisioner, Spec
+from scorefly.resources.remote import is_remote, read_pinned
 from scorefly.resources.static import StaticProvisioner
 from scorefly.resources.template import TemplateProvisioner
 from scorefly.score.document import AnyDocument, parse_any
@@ -68,26 +70,35 @@ class LoadedProvisioners:
         return next((each for each in same if each.spec.matches(type_, class_, id_)), same[0] if same else None)
 
 
-def load_provisioners(workspace: Path, files: Sequence[str], *, check_templates: bool) -> LoadedProvisioners:
-    """The provisioners of `files` (paths or globs relative to the workspace, in this order), then the built-in ones.
+def load_provisioners(
+    workspace: Path, files: Sequence[str], environ: Mapping[str, str], *, check_templates: bool
+) -> LoadedProvisioners:
+    """The provisioners of `files`, in this order, then the built-in ones.
 
-    With `check_templates` every template is compiled too, which costs importing Jinja.
+    Files are paths or globs relative to the workspace, or pinned uris. With `check_templates` every template is
+    compiled too, which costs importing Jinja. Raises OutsideError for a file elsewhere that cannot be had.
     """
     provisioners: list[Provisioner] = []
     problems: list[Problem] = []
-    for path, file in _expand(workspace, files):
+    for read in _expand(workspace, files, environ):
         try:
-            document = parse_any(path.read_bytes(), file)
-        except OSError as error:
-            problems.append(Problem(f"cannot be read: {error.strerror}", place=Place(file)))
+            name, content = read()
+            provisioners.extend(_Reader(parse_any(content, name), problems).read())
         except InputError as error:
             problems.extend(error.problems)
-        else:
-            reader = _Reader(document, problems)
-            provisioners.extend(reader.read())
     if check_templates:
         problems.extend(problem for each in provisioners for problem in each.syntax_problems())
     return LoadedProvisioners((*provisioners, *built_in_provisioners()), tuple(problems))
+
+
+def parse_provisioners(content: bytes, name: str) -> tuple[Provisioner, ...]:
+    """The provisioners in a file's content. Raises one InputError with all that is wrong."""
+    problems: list[Problem] = []
+    found = _Reader(parse_any(content, name), problems).read()
+    problems.extend(problem for each in found for problem in each.syntax_problems())
+    if problems:
+        raise InputError(*problems)
+    return tuple(found)
 
 
 def built_in_provisioners() -> tuple[Provisioner, ...]:
@@ -103,16 +114,28 @@ def built_in_provisioners() -> tuple[Provisioner, ...]:
     return tuple(found)
 
 
-def _expand(workspace: Path, patterns: Sequence[str]) -> Iterator[tuple[Path, str]]:
-    """Every file once, with the name to show: relative to the workspace where it is in it."""
+def _expand(
+    workspace: Path, patterns: Sequence[str], environ: Mapping[str, str]
+) -> Iterator[Callable[[], tuple[str, bytes]]]:
+    """How to read every file once: its name to show, relative to the workspace where it is in it, and its content."""
     seen: set[str] = set()
     for pattern in patterns:
+        if is_remote(pattern):
+            yield partial(read_pinned, pattern, environ)
+            continue
         # Path.glob takes no absolute pattern.
         for name in sorted(glob(pattern, root_dir=workspace, recursive=True, include_hidden=True)):  # noqa: PTH207
             shown = os.path.relpath(name, workspace) if Path(name).is_relative_to(workspace) else name
             if shown not in seen and (workspace / name).is_file():
                 seen.add(shown)
-                yield workspace / name, Path(shown).as_posix()
+                yield partial(_read, workspace / name, Path(shown).as_posix())
+
+
+def _read(path: Path, shown: str) -> tuple[str, bytes]:
+    try:
+        return shown, path.read_bytes()
+    except OSError as error:
+        raise wrong(f"cannot be read: {error.strerror}", "", Place(shown)) from error
 
 
 @dataclass(slots=True)

@@ -29,6 +29,10 @@ class Spec:
         """Whether it provisions such a resource: `class` and `id` count only where the entry names them."""
         return self.type == type_ and self.class_ in (None, class_) and self.id in (None, id_)
 
+    def covers(self, other: Spec) -> bool:
+        """Whether it provisions everything that the other one does."""
+        return self.type == other.type and self.class_ in (None, other.class_) and self.id in (None, other.id)
+
 
 @dataclass(frozen=True, slots=True)
 class WorkloadView:

@@ -104,7 +104,7 @@ def _provision(
 ) -> Provisioned:
     """One resource. What reaches out is remembered and saved before, and directly after."""
     request = _request(node, params, surroundings, keeper.state)
-    users = _users(settings, node, loaded, keeper.state)
+    users = users_of(settings, node, loaded, keeper.state)
 
     def remember(given: Provisioned) -> Callable[[EnvironmentState], EnvironmentState]:
         return _remembering(node, request, given, provisioner, users)
@@ -210,7 +210,7 @@ def _request(
     )
 
 
-def _users(settings: Settings, node: ResourceNode, loaded: Loaded, state: EnvironmentState) -> tuple[str, ...]:
+def users_of(settings: Settings, node: ResourceNode, loaded: Loaded, state: EnvironmentState) -> tuple[str, ...]:
     """The workloads that use it; where only some Score files are at hand, those of the others that did before too."""
     known = state.resources.get(node.uid)
     here = {workload.name for workload in loaded.workloads}

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+PROVISIONERS = (".scorefly/*.provisioners.yaml",)
+
 
 @dataclass(frozen=True, slots=True)
 class Images:
@@ -39,7 +41,7 @@ class Settings:
     override_property: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
-    provisioners: tuple[str, ...] = (".scorefly/*.provisioners.yaml",)
+    provisioners: tuple[str, ...] = PROVISIONERS
     state: str = "file"
     state_key: str = ""
     fly_api_token: str = ""
