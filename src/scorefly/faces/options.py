@@ -142,7 +142,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "provisioners",
         "lines",
-        "Provisioner files; the first match wins, before the built-in ones.",
+        "Provisioner files, or pinned uris of them; the first match wins, before the built-in ones.",
         ".scorefly/*.provisioners.yaml",
         commands=(*LOADING, DEPROVISION),
     ),
