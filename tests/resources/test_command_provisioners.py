@@ -413,3 +413,14 @@ def test_a_path_is_absolute_or_below_home_or_relative_to_the_workspace(queue: Wo
     result = queue.run("generate", HOME=str(queue.path))
     assert result.code == 0, result.err
     assert outputs(queue)["host"] == "there"
+
+
+def test_a_resource_that_changes_hands_is_told(queue: Workspace) -> None:
+    program(queue, GOOD)
+    assert queue.run("generate").code == 0
+    queue.write(
+        ".scorefly/a.provisioners.yaml",
+        "- {uri: static://test/queue, type: queue, outputs: {host: h}, secrets: {password: p}}\n",
+    )
+    assert f"{UID} was made by cmd://{sys.executable}, and is made by static://test/queue" in queue.run("generate").err
+    assert "was made by" not in queue.run("generate").err

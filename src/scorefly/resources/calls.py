@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -90,9 +91,7 @@ class CallProvisioner:
         texts = self._texts(surroundings)
         call = Call(mode, request, texts, self.options.timeout, self.spec, surroundings.outside)
         self.transport.send(call)
-        if call.wrong or call.given is None:
-            raise call.failed(call.wrong)
-        return call.given
+        return call.check()
 
     def _texts(self, surroundings: Surroundings) -> dict[str, Text]:
         """The environment variables or headers, evaluated."""
@@ -183,10 +182,15 @@ class Call:
             self.request.keep(self.given)
             self.request = replace(self.request, state=self.given.state, outputs=self.given.outputs)
 
-    def told(self, lines: list[str], *, failed: bool) -> None:
-        """Shows what the provisioner said beside its answer: hear that first, for its secrets."""
-        if lines:
-            self.outside.tell(f"{self.mode} {self.request.uid}", lines, failed)
+    def check(self) -> Provisioned:
+        """What was given. Raises OutsideError when the last answer was none."""
+        if self.wrong or self.given is None:
+            raise self.failed(self.wrong)
+        return self.given
+
+    def output(self) -> AbstractContextManager[Callable[[str], None]]:
+        """Where what the provisioner says beside its answer goes: once that is heard, for its secrets."""
+        return self.outside.output(f"{self.mode} {self.request.uid}")
 
     def failed(self, message: str, hint: str = "") -> OutsideError:
         """The call's failure, to raise."""

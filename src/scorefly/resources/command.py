@@ -57,18 +57,18 @@ class Command:
         except (OSError, ValueError) as error:
             raise call.failed(f"it cannot be started: {getattr(error, 'strerror', None) or error}") from error
         conversation = _Conversation(process, call.question)
-        try:
-            with process:
-                failure = conversation.run(call.timeout)
-        finally:
-            call.heard(bytes(conversation.answer))
-            failed = bool(process.returncode)
-            call.told(conversation.lines(), failed=failed)
-        if failure:
-            raise call.failed(failure)
-        if failed:
-            how = f"with status {process.returncode}" if process.returncode > 0 else f"by signal {-process.returncode}"
-            raise call.failed(f"it ended {how}", "see its output above")
+        with call.output() as write:
+            try:
+                with process:
+                    failure = conversation.run(call.timeout)
+            finally:
+                # The answer first: what it said may hold the secrets that it gives.
+                call.heard(bytes(conversation.answer))
+                for line in conversation.lines():
+                    write(line)
+            if failure or process.returncode:
+                raise call.failed(failure or _ending(process.returncode))
+            call.check()
 
     def _path(self, call: Call) -> str:
         environ, program = call.outside.environ, self.program
@@ -84,6 +84,10 @@ class Command:
             hint = "install it, or mend the uri; a path is relative to the workspace"
             raise InputError(Problem(f"there is no program {self.program!r} {where}", hint, call.place))
         return found
+
+
+def _ending(code: int) -> str:
+    return f"it ended with status {code}" if code > 0 else f"it ended by signal {-code}"
 
 
 def program_of(uri: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -58,7 +59,7 @@ class Outside:
     """What a call to the outside is made with, and who hears of it.
 
     `environ` is the process's environment, for a child to be given parts of. `hide` is told secrets before anything
-    that may hold them is shown; `tell` shows another program's lines under a title, and whether it failed.
+    that may hold them is shown; `output` is where another program's lines go, under a title.
     """
 
     calls: Calls
@@ -66,7 +67,7 @@ class Outside:
     workspace: Path
     environ: Mapping[str, str]
     hide: Callable[[Iterable[str]], None]
-    tell: Callable[[str, Sequence[str], bool], None]
+    output: Callable[[str], AbstractContextManager[Callable[[str], None]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ def _provision(
 ) -> Provisioned:
     """One resource. What reaches out is remembered and saved before, and directly after."""
     request = _request(node, params, surroundings, keeper.state)
+    changed_hands = _changed_hands(node, provisioner, keeper.state)
     users = users_of(settings, node, loaded, keeper.state)
 
     def remember(given: Provisioned) -> Callable[[EnvironmentState], EnvironmentState]:
@@ -121,7 +122,23 @@ def _provision(
         if not provisioner.reaches_out(surroundings.outside):
             progress.hide(secret_texts(dict(given.state)))
         keeper.change(remember(given))
-    return given
+    return replace(given, problems=(*given.problems, *changed_hands))
+
+
+def _changed_hands(node: ResourceNode, provisioner: Provisioner, state: EnvironmentState) -> list[Problem]:
+    """A warning where something outside made it so far, and something else does from now on."""
+    known = state.resources.get(node.uid)
+    before, now = known.provisioner if known else "", provisioner.spec.uri
+    if before == now or not before.startswith(("cmd://", "http://", "https://")):
+        return []
+    return [
+        Problem(
+            f"{node.uid} was made by {before}, and is made by {now} from now on",
+            "what the first one made stays: take it away by hand where it has to go",
+            node.place,
+            severity="warning",
+        )
+    ]
 
 
 def _calls(settings: Settings, trial: bool) -> Calls:
@@ -172,7 +189,7 @@ def surroundings_of(
             workspace=settings.workspace,
             environ=settings.environ,
             hide=progress.hide,
-            tell=lambda title, lines, failed: progress.output(title, lines, failed=failed),
+            output=progress.output,
         ),
         trial=trial,
     )
