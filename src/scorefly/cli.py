@@ -407,7 +407,9 @@ def _confirm(what: str, *, sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise wrong(f"{what}?", "say --yes where nobody can be asked", option_place("yes"))
-    click.confirm(f"{what}?", abort=True, err=True)
+    if not click.confirm(f"{what}?", err=True):
+        click.echo("nothing was changed", err=True)
+        sys.exit(1)
 
 
 @cli.group()

@@ -50,7 +50,7 @@ def test_nothing_goes_where_nobody_can_be_asked(cached: Workspace) -> None:
     assert set(cached.world["apps"]) == {"web", "web-cache"}
 
 
-@pytest.mark.parametrize(("answer", "code", "apps"), [("y", 0, {"web"}), ("n", 130, {"web", "web-cache"})])
+@pytest.mark.parametrize(("answer", "code", "apps"), [("y", 0, {"web"}), ("n", 1, {"web", "web-cache"})])
 def test_a_person_at_a_terminal_is_asked(cached: Workspace, answer: str, code: int, apps: set[str]) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "scorefly", "resources", "deprovision", CACHE, "--rehearse"]

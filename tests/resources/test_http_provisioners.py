@@ -81,7 +81,7 @@ def test_headers_come_from_github_secrets_and_from_nowhere_else(queue: Workspace
     "trouble",
     [
         Reply(429, {"message": "slow down"}, {"Retry-After": "0"}),
-        Reply(503, b"<html>", {"Retry-After": "0"}),
+        Reply(503, b"<html>", {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}),
         Reply(0),
     ],
 )

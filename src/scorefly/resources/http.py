@@ -171,9 +171,16 @@ def _may_pass(error: requests.RequestException) -> bool:
 
 
 def _patience(attempt: int, retry_after: str) -> float:
+    """Seconds to wait: what the server says, as a number or a date, else longer each time."""
+    from email.utils import parsedate_to_datetime
+
     if retry_after.isdecimal():
         return min(float(retry_after), MOST_PATIENCE)
-    return random.uniform(0, 0.25 * 2**attempt)  # noqa: S311 - jitter needs no secrecy
+    try:
+        wanted = parsedate_to_datetime(retry_after).timestamp() - time.time()
+    except ValueError:
+        return random.uniform(0, 0.25 * 2**attempt)  # noqa: S311 - jitter needs no secrecy
+    return min(max(wanted, 0.0), MOST_PATIENCE)
 
 
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
@@ -35,12 +35,19 @@ def apps_of(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]
 
 
 def deprovision(
-    settings: Settings, uids: Collection[str], keeper: Keeper, progress: Progress, *, forget: bool = False
+    settings: Settings,
+    uids: Collection[str],
+    keeper: Keeper,
+    progress: Progress,
+    *,
+    forget: bool = False,
+    connection: Connection | None = None,
 ) -> tuple[str, ...]:
     """Takes these resources away, each before those it needs, and returns the uids in that order.
 
-    With `forget` provisioners are not called and apps are left alone: state loses what it knows. Raises InputError,
-    before anything is done, where another resource needs one of these or a provisioner is not there.
+    Without a `connection` one is opened where apps have to go. With `forget` provisioners are not called and apps are
+    left alone: state loses what it knows. Raises InputError, before anything is done, where another resource needs
+    one of these or a provisioner is not there.
     """
     state = keeper.state
     chosen = {uid: resource_in(state, uid) for uid in uids}
@@ -57,7 +64,7 @@ def deprovision(
     order = tuple(TopologicalSorter({uid: chosen[uid].needs for uid in sorted(chosen)}).static_order())
     surroundings = surroundings_of(settings, {}, progress, calls="provision")
     with ExitStack() as stack:
-        work = _Deprovisioning(settings, keeper, progress, surroundings, stack)
+        work = _Deprovisioning(settings, keeper, progress, surroundings, stack, connection)
         for uid in reversed(order):
             if uid in chosen:
                 work.take_away(chosen[uid], makers[uid], forget=forget)
@@ -66,14 +73,14 @@ def deprovision(
 
 @dataclass(slots=True)
 class _Deprovisioning:
-    """One run. The way to Fly is opened when the first app has to go."""
+    """One run. The way to Fly is opened when the first app has to go, if it is not open."""
 
     settings: Settings
     keeper: Keeper
     progress: Progress
     surroundings: Surroundings
     stack: ExitStack
-    connection: Connection | None = field(default=None)
+    connection: Connection | None
 
     def take_away(self, resource: ResourceState, maker: Provisioner | None, *, forget: bool) -> None:
         """Saves after each step: a run that ends early goes on where it was."""
