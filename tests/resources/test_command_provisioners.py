@@ -187,7 +187,7 @@ def test_an_output_it_promised_and_did_not_give_is_a_failure_after_its_state_is_
     program(queue, GOOD)
     result = queue.run("generate")
     assert result.code == 1
-    assert "gave queue.default#web.queue no output port" in result.err
+    assert "it gave no output port (give it, or take it out of expected_outputs)" in result.err
     assert outputs(queue)["host"] == "there"
 
 

@@ -183,9 +183,13 @@ class Call:
             self.request = replace(self.request, state=self.given.state, outputs=self.given.outputs)
 
     def check(self) -> Provisioned:
-        """What was given. Raises OutsideError when the last answer was none."""
+        """What was given. Raises OutsideError when the last answer was none, or not all that is expected."""
         if self.wrong or self.given is None:
             raise self.failed(self.wrong)
+        missing = [name for name in self.spec.expected_outputs if name not in self.given.outputs]
+        if missing and self.mode != "deprovision":
+            hint = "give it, or take it out of expected_outputs"
+            raise self.failed(f"it gave no output {', '.join(missing)}", hint)
         return self.given
 
     def output(self) -> AbstractContextManager[Callable[[str], None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from scorefly.problems import InputError, OutsideError, Problem
+from scorefly.problems import InputError, Problem
 from scorefly.resources.graph import ResourceNode
 from scorefly.resources.lookup import output_lookup
 from scorefly.resources.merge_patch import merge_patch
@@ -65,64 +65,72 @@ def provision(
     What the user wrote wrongly is gathered in the problems; what depends on it is left out, and nothing outside is
     called any more. A `trial` is for checking: GitHub secrets that are not there get a stand-in.
     """
-    surroundings = surroundings_of(
-        settings, workload_views(settings, loaded, keeper.state), progress, calls=_calls(settings, trial), trial=trial
-    )
+    views = workload_views(settings, loaded, keeper.state)
+    surroundings = surroundings_of(settings, views, progress, calls=_calls(settings, trial), trial=trial)
     workloads = {workload.name: workload for workload in loaded.workloads}
-    resolution = Resolution()
+    run = _Provisioning(settings, loaded, workloads, keeper, progress, surroundings)
     for node in loaded.graph.nodes.values():
+        run.provision(node)
+    return run.resolution
+
+
+@dataclass(slots=True)
+class _Provisioning:
+    """One run over the resources."""
+
+    settings: Settings
+    loaded: Loaded
+    workloads: Mapping[str, Workload]
+    keeper: Keeper
+    progress: Progress
+    surroundings: Surroundings
+    resolution: Resolution = field(default_factory=Resolution)
+
+    def provision(self, node: ResourceNode) -> None:
+        """One resource, those it needs being done."""
+        resolution, provisioner = self.resolution, self.loaded.provisioners[node.uid]
         if any(need not in resolution.outputs for need in node.needs):
-            continue
-        lookup = resolution.lookup(workloads[node.params_workload], loaded)
-        provisioner = loaded.provisioners[node.uid]
-        if resolution.failed and provisioner.reaches_out(surroundings.outside):
-            continue
+            return
+        if resolution.failed and provisioner.reaches_out(self.surroundings.outside):
+            return
+        workload = self.workloads[node.params_workload]
         try:
-            params = _params(node, workloads[node.params_workload], lookup)
-            given = _provision(settings, node, params, provisioner, loaded, surroundings, keeper, progress)
+            params = _params(node, workload, resolution.lookup(workload, self.loaded))
+            resolution.problems += _changed_hands(node, provisioner, self.keeper.state)
+            given = self._ask(node, params, provisioner)
         except InputError as error:
             resolution.problems.extend(error.problems)
-            continue
+            return
         resolution.problems.extend(given.problems)
         resolution.outputs[node.uid] = given.outputs
         resolution.params[node.uid] = params
         resolution.apps[node.uid] = given.apps
         if given.open_outputs:
             resolution.open_outputs.add(node.uid)
-    return resolution
 
+    def _ask(self, node: ResourceNode, params: Mapping[str, Tree], provisioner: Provisioner) -> Provisioned:
+        """What reaches out is remembered and saved before, and directly after."""
+        keeper, progress = self.keeper, self.progress
+        request = _request(node, params, self.surroundings, keeper.state)
+        users = users_of(self.settings, node, self.loaded, keeper.state)
 
-def _provision(
-    settings: Settings,
-    node: ResourceNode,
-    params: Mapping[str, Tree],
-    provisioner: Provisioner,
-    loaded: Loaded,
-    surroundings: Surroundings,
-    keeper: Keeper,
-    progress: Progress,
-) -> Provisioned:
-    """One resource. What reaches out is remembered and saved before, and directly after."""
-    request = _request(node, params, surroundings, keeper.state)
-    changed_hands = _changed_hands(node, provisioner, keeper.state)
-    users = users_of(settings, node, loaded, keeper.state)
+        def remember(given: Provisioned) -> Callable[[EnvironmentState], EnvironmentState]:
+            return _remembering(node, request, given, provisioner, users)
 
-    def remember(given: Provisioned) -> Callable[[EnvironmentState], EnvironmentState]:
-        return _remembering(node, request, given, provisioner, users)
-
-    if provisioner.reaches_out(surroundings.outside):
-        # A call that is cut short may have made something: state has to know whom to ask to take it away again.
-        keeper.record(remember(Provisioned(request.outputs, request.state, random=request.random)))
-        request = replace(request, keep=lambda given: keeper.record(remember(given)))
-        progress.step(f"{node.uid}: asking {provisioner.spec.uri}")
-    given = provisioner.provision(request, surroundings)
-    _check(node, provisioner, given, surroundings.outside)
-    progress.hide(secret_texts(dict(given.outputs)))
-    if not given.provisional:
-        if not provisioner.reaches_out(surroundings.outside):
-            progress.hide(secret_texts(dict(given.state)))
-        keeper.change(remember(given))
-    return replace(given, problems=(*given.problems, *changed_hands))
+        reaches_out = provisioner.reaches_out(self.surroundings.outside)
+        if reaches_out:
+            # A call that is cut short may have made something: state has to know whom to ask to take it away again.
+            keeper.record(remember(Provisioned(request.outputs, request.state, random=request.random)))
+            request = replace(request, keep=lambda given: keeper.record(remember(given)))
+            progress.step(f"{node.uid}: asking {provisioner.spec.uri}")
+        given = provisioner.provision(request, self.surroundings)
+        _check(node, provisioner, given)
+        progress.hide(secret_texts(dict(given.outputs)))
+        if not given.provisional:
+            if not reaches_out:
+                progress.hide(secret_texts(dict(given.state)))
+            keeper.change(remember(given))
+        return given
 
 
 def _changed_hands(node: ResourceNode, provisioner: Provisioner, state: EnvironmentState) -> list[Problem]:
@@ -235,11 +243,10 @@ def users_of(settings: Settings, node: ResourceNode, loaded: Loaded, state: Envi
     return tuple(sorted({*node.workloads, *others}))
 
 
-def _check(node: ResourceNode, provisioner: Provisioner, given: Provisioned, outside: Outside) -> None:
+def _check(node: ResourceNode, provisioner: Provisioner, given: Provisioned) -> None:
     missing = [name for name in provisioner.spec.expected_outputs if name not in given.outputs]
     if missing:
-        kind = OutsideError if provisioner.reaches_out(outside) else InputError
-        raise kind(
+        raise InputError(
             Problem(
                 f"{provisioner.spec.uri} gave {node.uid} no output {', '.join(missing)}, which it says it does",
                 "give it, or take it out of expected_outputs",
