@@ -192,15 +192,11 @@ def test_an_output_it_promised_and_did_not_give_is_a_failure_after_its_state_is_
 
 
 def test_a_program_that_takes_too_long_is_ended_and_heard(queue: Workspace) -> None:
-    entry(queue, ", timeout: 1s")
-    program(
-        queue,
-        "def end(*_):\n"
-        '    print(json.dumps({"state": {"made": "half"}, "values": {"host": "late"}}))\n'
-        "    sys.exit()\n"
-        "signal.signal(signal.SIGTERM, end)\n"
-        "signal.pause()\n",
+    os.mkfifo(queue.path / "nothing")
+    queue.write(
+        "late.sh", """trap 'echo "{\\"values\\": {\\"host\\": \\"late\\"}}"; exit' TERM\ncat nothing & wait\n"""
     )
+    queue.write(".scorefly/queue.provisioners.yaml", "- {uri: cmd://sh, type: queue, args: [late.sh], timeout: 1s}\n")
     result = queue.run("generate")
     assert result.code == 1
     assert "it did not end within 1 s" in result.err
