@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from provisioning_server import ProvisioningServer, Reply, provisioning_server
 from workspaces import Workspace
 
 CANARY = "canary-8c1f3b7e5d"
@@ -29,7 +31,38 @@ PROVISIONERS = """\
       env: {SIDE: "x-{{ secrets.CANARY }}"}
       files: [{guest_path: /side, raw_value: "{{ params.from }}"}]
 - {uri: static://test/fixed, type: fixed, secrets: {value: canary-8c1f3b7e5d}}
+- uri: cmd://python3
+  type: command
+  args: [echo.py, $SCORE_PROVISIONER_MODE]
+  env: {CANARY: "{{ secrets.CANARY }}"}
+  rehearse: true
+- uri: URL
+  type: server
+  headers: {Authorization: "Bearer {{ secrets.CANARY }}"}
+  rehearse: true
 """
+
+# Tells its secret in every way it has: as messages, as commands to the runner, as values that are not secret.
+ECHO = """\
+import json, os, sys
+question = json.load(sys.stdin)
+secret = question["resource_params"]["from"]
+assert os.environ["CANARY"] == secret and question["state"].get("kept", secret) == secret
+print("::error::" + secret, "##[group]", os.environ["CANARY"], secret[::-1], file=sys.stderr)
+json.dump({
+    "state": {"kept": secret},
+    "values": {"url": f"amqp://user:{secret}@host", "list": [{"deep": secret}], "env": os.environ["CANARY"]},
+    "secrets": {"reversed": secret[::-1], "upper": secret.upper()},
+    "shared": {"echo": secret},
+}, sys.stdout)
+"""
+
+ANSWER = {
+    "state": {"kept": CANARY},
+    "values": {"url": f"https://{CANARY}@host"},
+    "secrets": {"reversed": CANARY[::-1]},
+    "shared": {"answer": {"deep": CANARY}},
+}
 
 BODY = """\
     variables:
@@ -40,6 +73,9 @@ BODY = """\
       LOOPED: ${resources.derived.looped}
       FIXED: ${resources.fixed.value}
       ENV: ${resources.env.CANARY}
+      COMMAND: ${resources.command.url} ${resources.command.list}
+      COMMAND_SECRETS: ${resources.command.reversed} ${resources.command.upper} ${resources.command.env}
+      SERVER: ${resources.server.url} ${resources.server.reversed}
     files:
       /etc/content: {content: "key=${resources.one.value}"}
       /etc/source: {source: template.txt}
@@ -47,15 +83,24 @@ resources:
   one: {type: secret, params: {name: CANARY}}
   env: {type: environment, params: {secrets: [CANARY]}}
   fixed: {type: fixed}
+  command: {type: command, params: {from: "${resources.one.value}"}}
+  server: {type: server, params: {from: "${resources.one.value}"}}
   derived: {type: derived, params: {from: "${resources.one.value}", list: ["${resources.one.value}"]}}
 """
 
 
 @pytest.fixture
-def poisoned(workspace: Workspace) -> Workspace:
+def server() -> Iterator[ProvisioningServer]:
+    with provisioning_server(Reply(body=ANSWER)) as running:
+        yield running
+
+
+@pytest.fixture
+def poisoned(workspace: Workspace, server: ProvisioningServer) -> Workspace:
     workspace.workload("web", BODY)
     workspace.write("template.txt", "source ${resources.derived.straight}\n")
-    workspace.write(".scorefly/test.provisioners.yaml", PROVISIONERS)
+    workspace.write("echo.py", ECHO)
+    workspace.write(".scorefly/test.provisioners.yaml", PROVISIONERS.replace("URL", server.url))
     return workspace
 
 
@@ -83,8 +128,9 @@ def test_from_the_command_line(poisoned: Workspace, fate: str) -> None:
     ):
         result = poisoned.run("--debug", *command, SCOREFLY_SECRETS=secrets)
         assert leaks(result.out + result.err) == []
-    outputs = poisoned.run("resources", "outputs", "derived.default#web.derived", "--rehearse")
-    assert leaks(outputs.out) == []
+    for name in ("derived", "command", "server"):
+        outputs = poisoned.run("resources", "outputs", f"{name}.default#web.{name}", "--rehearse")
+        assert (outputs.code, leaks(outputs.out)) == (0, [])
     assert {
         name: leaks(text.decode("latin-1")) for name, text in ours(poisoned).items() if leaks(text.decode("latin-1"))
     } == {}
@@ -101,10 +147,13 @@ def test_from_the_action(poisoned: Workspace, command: str) -> None:
 
 
 def test_it_does_reach_fly(poisoned: Workspace) -> None:
-    exported = poisoned.run("export-secrets", "--app", "web", SCOREFLY_SECRETS=json.dumps({"CANARY": CANARY})).out
+    secrets = json.dumps({"CANARY": CANARY})
+    assert poisoned.run("generate", SCOREFLY_SECRETS=secrets).code == 0
+    exported = poisoned.run("export-secrets", "--app", "web", SCOREFLY_SECRETS=secrets).out
     names = {line.partition("=")[0] for line in exported.splitlines()}
     assert {"STRAIGHT", "INSIDE", "UPPER", "AGAIN", "LOOPED", "FIXED", "ENV"} <= names
-    assert len(names) == 9
+    assert {"COMMAND", "COMMAND_SECRETS", "SERVER"} <= names
+    assert len(names) == 12
     assert f"INSIDE='a {CANARY} b'" in exported
 
 
@@ -147,3 +196,19 @@ def test_the_arguments_and_environment_of_flyctl_hold_no_secret_but_its_token(
     assert all("ghs_token" not in json.dumps(each) for each in environments)
     assert len({each["FLY_CONFIG_DIR"] for each in environments}) == 3
     assert not any(Path(each["FLY_CONFIG_DIR"]).exists() for each in environments)
+
+
+def test_a_provisioner_that_fails_tells_nothing_either(poisoned: Workspace, server: ProvisioningServer) -> None:
+    secrets = json.dumps({"CANARY": CANARY})
+    poisoned.write("echo.py", f"{ECHO}sys.exit(f'no {{secret}}')\n")
+    failing = poisoned.run("--debug", "deploy", "--rehearse", SCOREFLY_SECRETS=secrets)
+    assert (failing.code, leaks(failing.out + failing.err)) == (1, [])
+    poisoned.write("echo.py", "import os, sys\nprint(os.environ['CANARY'])\nsys.exit(os.environ['CANARY'])\n")
+    failing = poisoned.run("--debug", "deploy", "--rehearse", SCOREFLY_SECRETS=secrets)
+    assert (failing.code, leaks(failing.out + failing.err)) == (1, [])
+    poisoned.write("echo.py", ECHO)
+    server.replies[:] = [Reply(400, {"error": f"no {CANARY}", **ANSWER})]
+    failing = poisoned.run("--debug", "deploy", "--rehearse", SCOREFLY_SECRETS=secrets)
+    assert (failing.code, leaks(failing.out + failing.err)) == (1, [])
+    assert "no *** (HTTP 400)" in failing.err
+    assert {name for name, text in ours(poisoned).items() if leaks(text.decode("latin-1"))} == set()

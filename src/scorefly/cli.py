@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -85,13 +85,15 @@ def cli(face: Face, /, debug: bool) -> None:
     face.debug = face.progress.verbose = debug
 
 
-def options(command: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def options(command: str, *, score_files: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The options of a command, from the one table; those of other commands are taken and not shown."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(OPTIONS):
             if option.name != "score-files":
                 function = _click_option(option, hidden=command not in option.commands)(function)
+        if not score_files:
+            return function
         return click.argument("score_files", nargs=-1, metavar="[SCORE_FILE]...")(function)
 
     return decorate
@@ -122,6 +124,20 @@ _METAVARS: Mapping[Kind, str] = {
 }
 
 _FLAGS = {f"--{option.name}" for option in OPTIONS if option.kind in ("flag", "optional_flag")}
+
+
+def _format(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A list for people, or for programs."""
+    kinds = click.Choice(["table", "json"])
+    return click.option("--format", "shape", type=kinds, default="table", show_default=True, help="How to show it.")(
+        function
+    )
+
+
+def _echo_json(rows: Iterable[Mapping[str, object]]) -> None:
+    import json
+
+    click.echo(json.dumps(list(rows), indent=2, ensure_ascii=False))
 
 
 class Command(click.Command):
@@ -255,15 +271,12 @@ def destroy(face: Face, /, yes: bool, **values: Any) -> None:
 
     settings = face.settings("destroy", values)
     if not (yes or settings.dry_run):
-        if not sys.stdin.isatty():
-            raise wrong("nobody can be asked whether to destroy all this", "say --yes", option_place("yes"))
-        doomed = execute(replace(settings, dry_run=True), face.progress)
-        face.show(doomed)
-        if not (doomed.apps or doomed.findings):
-            return
-        if not click.confirm(f"Destroy all of {settings.environment}, with its data?"):
-            click.echo("Nothing was destroyed.")
-            return
+        if sys.stdin.isatty():
+            doomed = execute(replace(settings, dry_run=True), face.progress)
+            face.show(doomed)
+            if not (doomed.apps or doomed.findings):
+                return
+        _confirm(f"Destroy all of {settings.environment}, with its data", sure=False)
     face.report(execute(settings, face.progress))
 
 
@@ -307,17 +320,67 @@ def provisioners() -> None:
 
 @provisioners.command("list", cls=Command)
 @options("provisioners list")
+@_format
 @click.pass_obj
-def provisioners_list(face: Face, /, **values: Any) -> None:
+def provisioners_list(face: Face, /, shape: str, **values: Any) -> None:
     """List provisioners in the order in which they are asked: the first match wins."""
     from scorefly.run.listing import list_provisioners
 
     rows = list_provisioners(face.settings("provisioners list", values))
+    if shape == "json":
+        _echo_json(
+            {
+                "uri": row.uri,
+                "type": row.type,
+                "class": row.class_,
+                "id": row.id,
+                "description": row.description,
+                "params": row.params,
+                "outputs": row.outputs,
+                "from": str(row.source),
+                "hidden_by": row.hidden_by or None,
+            }
+            for row in rows
+        )
+        return
     shown = [
-        (row.type, row.class_, row.id, row.uri, ", ".join(row.params), ", ".join(row.outputs), row.source)
+        (
+            row.type,
+            row.class_ or "any",
+            row.id or "any",
+            row.uri,
+            "any" if row.params is None else ", ".join(row.params),
+            ", ".join(row.outputs),
+            row.source.file,
+            row.hidden_by,
+        )
         for row in rows
     ]
-    click.echo("\n".join(table([("type", "class", "id", "uri", "params", "outputs", "from"), *shown])))
+    click.echo("\n".join(table([("type", "class", "id", "uri", "params", "outputs", "from", "hidden by"), *shown])))
+
+
+@provisioners.command("add")
+@click.argument("uri")
+@click.option("--config", default="scorefly.yaml", show_default=True, metavar="TEXT", help="Project file.")
+@click.pass_obj
+def provisioners_add(face: Face, /, uri: str, config: str) -> None:
+    """Fetch a provisioner file from elsewhere, show it, and write its uri, pinned, into the project file.
+
+    Adding it again pins what it is now.
+
+    \b
+    Examples:
+      scorefly provisioners add https://platform.example/queue.provisioners.yaml
+      scorefly provisioners add git+https://github.com/acme/platform@main#path=queue.provisioners.yaml
+    """
+    from scorefly.faces.lines import one_line
+    from scorefly.run.pinning import add_provisioners
+
+    added = add_provisioners(uri, Path.cwd() / config, os.environ)
+    face.progress.clear()
+    for line in added.text.splitlines():
+        click.echo(one_line(line))
+    click.echo(f"{config}: {'replaced' if added.replaced else 'added'} {added.uri}", err=True)
 
 
 @cli.group()
@@ -327,14 +390,29 @@ def resources() -> None:
 
 @resources.command("list", cls=Command)
 @options("resources list")
+@_format
 @click.pass_obj
-def resources_list(face: Face, /, **values: Any) -> None:
+def resources_list(face: Face, /, shape: str, **values: Any) -> None:
     """List the resources that Score files ask for, and those that state remembers."""
+    from dataclasses import asdict
+
     from scorefly.run.listing import list_resources
 
     rows = list_resources(face.settings("resources list", values))
-    shown = [(row.uid, row.provisioner, ", ".join(row.workloads), "yes" if row.provisioned else "no") for row in rows]
-    click.echo("\n".join(table([("uid", "provisioner", "workloads", "provisioned"), *shown])))
+    if shape == "json":
+        _echo_json(asdict(row) for row in rows)
+        return
+    shown = [
+        (
+            row.uid,
+            row.provisioner,
+            ", ".join(row.workloads),
+            ", ".join(row.apps),
+            "orphaned" if row.orphaned else "yes" if row.provisioned else "no",
+        )
+        for row in rows
+    ]
+    click.echo("\n".join(table([("uid", "provisioner", "workloads", "apps", "provisioned"), *shown])))
 
 
 @resources.command("outputs", cls=Command)
@@ -353,6 +431,51 @@ def resources_outputs(face: Face, /, uid: str, reveal: bool, **values: Any) -> N
 
     found = resource_outputs(face.settings("resources outputs", values), uid, show_secrets=reveal)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+@resources.command("deprovision", cls=Command)
+@options("resources deprovision", score_files=False)
+@click.argument("uid")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--forget", is_flag=True, help="Only take it out of state: call no provisioner, destroy no app.")
+@click.pass_obj
+def resources_deprovision(face: Face, /, uid: str, yes: bool, forget: bool, **values: Any) -> None:
+    """Take a resource away: what its provisioner made, its Fly apps, and what state knows of it.
+
+    \b
+    Example:
+      scorefly resources deprovision 'redis.default#web.cache' --environment staging
+    """
+    from scorefly.run.commands import given_secrets
+    from scorefly.run.deprovisioning import apps_of, deprovision, resource_in
+    from scorefly.run.opening import open_state
+
+    settings = face.settings("resources deprovision", values)
+    face.progress.hide(given_secrets(settings))
+    with open_state(settings) as keeper:
+        resource = resource_in(keeper.state, uid)
+        apps = apps_of(keeper.state, resource)
+    _confirm(
+        f"{'Forget' if forget else 'Deprovision'} {uid} of {settings.environment}, made by {resource.provisioner}"
+        + (f", used by {', '.join(resource.workloads)}" if resource.workloads else "")
+        + (f", and destroy {', '.join(apps)}" if apps and not forget else ""),
+        sure=yes,
+    )
+    with open_state(settings) as keeper:
+        deprovision(settings, [uid], keeper, face.progress, forget=forget)
+    face.progress.clear()
+    click.echo(f"{uid}: {'forgotten' if forget else 'deprovisioned'}")
+
+
+def _confirm(what: str, *, sure: bool) -> None:
+    """Asks a person at a terminal; anybody else has to have said --yes."""
+    if sure:
+        return
+    if not sys.stdin.isatty():
+        raise wrong(f"{what}?", "say --yes where nobody can be asked", option_place("yes"))
+    if not click.confirm(f"{what}?", err=True):
+        click.echo("nothing was changed", err=True)
+        sys.exit(1)
 
 
 @cli.group()

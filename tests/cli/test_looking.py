@@ -88,6 +88,49 @@ def test_provisioners_are_listed_in_the_order_in_which_they_are_asked(workspace:
     assert dns == ["static://mine/dns", "template://scorefly/dns"]
 
 
+def test_the_list_says_which_provisioner_is_never_asked(workspace: Workspace) -> None:
+    workspace.write(
+        ".scorefly/mine.provisioners.yaml",
+        """\
+        - {uri: static://mine/special, type: dns, class: special, supported_params: [a], expected_outputs: [host], outputs: {host: h}}
+        - {uri: static://mine/any, type: dns, description: ours}
+        - {uri: static://mine/late, type: dns, id: late}
+        """,
+    )
+    rows = json.loads(workspace.run("provisioners", "list", "--format", "json").out)
+    dns = [row for row in rows if row["type"] == "dns"]
+    assert dns[0] == {
+        "uri": "static://mine/special",
+        "type": "dns",
+        "class": "special",
+        "id": None,
+        "description": "",
+        "params": ["a"],
+        "outputs": ["host"],
+        "from": ".scorefly/mine.provisioners.yaml:1:3",
+        "hidden_by": None,
+    }
+    assert [row["hidden_by"] for row in dns[1:]] == [None, "static://mine/any", "static://mine/any"]
+    assert (dns[1]["params"], dns[1]["description"]) == (None, "ours")
+
+
+def test_resources_are_listed_for_programs_too(workspace: Workspace) -> None:
+    workspace.workload("web", "resources: {cache: {type: redis}, name: {type: dns}}\n")
+    workspace.run("generate")
+    workspace.workload("web", "resources: {cache: {type: redis}}\n")
+    cache, name = json.loads(workspace.run("resources", "list", "--format", "json").out)[::-1]
+    assert cache == {
+        "uid": "redis.default#web.cache",
+        "provisioner": "template://scorefly/redis",
+        "workloads": ["web"],
+        "provisioned": True,
+        "orphaned": False,
+        "apps": ["web-cache"],
+    }
+    assert (name["uid"], name["orphaned"]) == ("dns.default#web.name", True)
+    assert "orphaned" in workspace.run("resources", "list").out
+
+
 def test_the_first_provisioner_that_matches_wins(workspace: Workspace) -> None:
     workspace.write(
         ".scorefly/mine.provisioners.yaml",

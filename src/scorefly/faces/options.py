@@ -51,6 +51,7 @@ class Option:
         return (f"SCOREFLY_{self.field.upper()}", *self.variables)
 
 
+DEPROVISION = "resources deprovision"
 LOADING = (
     "validate",
     "generate",
@@ -66,20 +67,19 @@ LOADING = (
     "destroy",
 )
 CONVERTING = ("generate", "plan", "deploy", "preview", "export-secrets", "remove-unused-secrets", "validate")
-FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets")
+FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION)
 DEPLOYING = ("deploy", "preview")
 STATEFUL = (
     *CONVERTING,
     "resources list",
     "resources outputs",
-    "resources deprovision",
+    DEPROVISION,
     "state show",
     "state unlock",
     "state rotate-key",
     "cleanup",
     "destroy",
 )
-
 OPTIONS: tuple[Option, ...] = (
     Option(
         "score-files",
@@ -94,7 +94,7 @@ OPTIONS: tuple[Option, ...] = (
         "Project file; one that is named must exist.",
         "scorefly.yaml",
         private=True,
-        commands=LOADING,
+        commands=(*LOADING, DEPROVISION),
     ),
     Option(
         "environment",
@@ -102,7 +102,7 @@ OPTIONS: tuple[Option, ...] = (
         "Names the state, and what provisioners see.",
         "production",
         cli_default="local",
-        commands=LOADING,
+        commands=(*LOADING, DEPROVISION),
     ),
     Option("org", "text", "Fly organization slug.", "personal", variables=("FLY_ORG",), commands=FLY),
     Option("region", "text", "Primary region, such as ams.", variables=("FLY_REGION",), commands=CONVERTING),
@@ -131,15 +131,20 @@ OPTIONS: tuple[Option, ...] = (
         "json",
         "JSON object of GitHub secrets, as toJSON(secrets) gives it.",
         private=True,
-        commands=CONVERTING,
+        commands=(*CONVERTING, DEPROVISION),
     ),
-    Option("variables", "json", "JSON object of GitHub variables, as toJSON(vars) gives it.", commands=CONVERTING),
+    Option(
+        "variables",
+        "json",
+        "JSON object of GitHub variables, as toJSON(vars) gives it.",
+        commands=(*CONVERTING, DEPROVISION),
+    ),
     Option(
         "provisioners",
         "lines",
-        "Provisioner files; the first match wins, before the built-in ones.",
+        "Provisioner files, or pinned uris of them; the first match wins, before the built-in ones.",
         ".scorefly/*.provisioners.yaml",
-        commands=LOADING,
+        commands=(*LOADING, DEPROVISION),
     ),
     Option(
         "state",
@@ -254,7 +259,7 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         "Do everything against the embedded rehearsal of Fly: no token, no network.",
         "false",
-        commands=(*CONVERTING, "cleanup", "destroy"),
+        commands=(*CONVERTING, "resources list", "cleanup", "destroy", DEPROVISION),
     ),
 )
 

@@ -7,13 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scorefly.durations import parse_duration
 from scorefly.faces.options import Kind, Option
 from scorefly.problems import InputError, Place, Problem, nearest
 from scorefly.run.settings import Images
 from scorefly.values import Plain
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -47,20 +46,10 @@ def _count(option: Option, value: Plain, place: Place) -> int:
 
 
 def _duration(option: Option, value: Plain, place: Place) -> float:
-    text = str(value).strip()
-    match = _DURATION.fullmatch(text)
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return float(value)
-    if text.isascii() and text.isdigit() and int(text) > 0:
-        return float(text)
-    seconds = (
-        sum(int(number or 0) * _UNITS[unit] for number, unit in zip(match.groups(), "dhms", strict=True))
-        if match
-        else 0
-    )
-    if seconds <= 0:
+    seconds = parse_duration(value)
+    if seconds is None:
         raise _wrong(option, f"is {_shown(option, value)}", "give a duration such as 90s, 5m or 14d", place)
-    return float(seconds)
+    return seconds
 
 
 def _lines(option: Option, value: Plain, place: Place) -> tuple[str, ...]:

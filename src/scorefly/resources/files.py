@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from scorefly.problems import InputError, Place, Problem, nearest
+from scorefly.durations import parse_duration
+from scorefly.problems import InputError, Place, Problem, nearest, wrong
+from scorefly.resources.calls import TIMEOUT, CallOptions, CallProvisioner
+from scorefly.resources.command import Command, program_of
+from scorefly.resources.http import HEADER, Server, check_url
 from scorefly.resources.provisioner import Provisioner, Spec
+from scorefly.resources.remote import is_remote, read_pinned
 from scorefly.resources.static import StaticProvisioner
 from scorefly.resources.template import TemplateProvisioner
 from scorefly.score.document import AnyDocument, parse_any
@@ -28,6 +35,7 @@ COMMON_KEYS: Mapping[str, type] = {
     "supported_params": list,
     "expected_outputs": list,
 }
+_CALL_KEYS: Mapping[str, tuple[type, ...]] = {"timeout": (str, int), "plan": (bool,), "rehearse": (bool,)}
 # What each scheme reads beside the common keys, with the types it may have: a template may be an expression.
 SCHEME_KEYS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "static": {"outputs": (dict,), "secrets": (dict,)},
@@ -38,9 +46,11 @@ SCHEME_KEYS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
         "secrets": (dict, str),
         "apps": (dict,),
     },
+    "cmd": {"args": (list,), "env": (dict,), **_CALL_KEYS},
+    "https": {"headers": (dict,), **_CALL_KEYS},
+    "http": {"headers": (dict,), "insecure": (bool,), **_CALL_KEYS},
 }
-
-LATER_SCHEMES = ("cmd", "http", "https")
+_KINDS = {str: "a text", list: "a list", dict: "a mapping", int: "a number", bool: "true or false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +64,41 @@ class LoadedProvisioners:
         """The first that matches."""
         return next((each for each in self.provisioners if each.spec.matches(type_, class_, id_)), None)
 
+    def of_uri(self, uri: str, type_: str, class_: str, id_: str) -> Provisioner | None:
+        """The first of that uri that matches, else the first of that uri and type."""
+        same = [each for each in self.provisioners if (each.spec.uri, each.spec.type) == (uri, type_)]
+        return next((each for each in same if each.spec.matches(type_, class_, id_)), same[0] if same else None)
 
-def load_provisioners(workspace: Path, files: Sequence[str], *, check_templates: bool) -> LoadedProvisioners:
-    """The provisioners of `files` (paths or globs relative to the workspace, in this order), then the built-in ones.
 
-    With `check_templates` every template is compiled too, which costs importing Jinja.
+def load_provisioners(
+    workspace: Path, files: Sequence[str], environ: Mapping[str, str], *, check_templates: bool
+) -> LoadedProvisioners:
+    """The provisioners of `files`, in this order, then the built-in ones.
+
+    Files are paths or globs relative to the workspace, or pinned uris. With `check_templates` every template is
+    compiled too, which costs importing Jinja. Raises OutsideError for a file elsewhere that cannot be had.
     """
     provisioners: list[Provisioner] = []
     problems: list[Problem] = []
-    for path, file in _expand(workspace, files):
+    for read in _expand(workspace, files, environ):
         try:
-            document = parse_any(path.read_bytes(), file)
-        except OSError as error:
-            problems.append(Problem(f"cannot be read: {error.strerror}", place=Place(file)))
+            name, content = read()
+            provisioners.extend(_Reader(parse_any(content, name), problems).read())
         except InputError as error:
             problems.extend(error.problems)
-        else:
-            reader = _Reader(document, problems)
-            provisioners.extend(reader.read())
     if check_templates:
-        problems.extend(_template_problems(provisioners))
+        problems.extend(problem for each in provisioners for problem in each.syntax_problems())
     return LoadedProvisioners((*provisioners, *built_in_provisioners()), tuple(problems))
+
+
+def parse_provisioners(content: bytes, name: str) -> tuple[Provisioner, ...]:
+    """The provisioners in a file's content. Raises one InputError with all that is wrong."""
+    problems: list[Problem] = []
+    found = _Reader(parse_any(content, name), problems).read()
+    problems.extend(problem for each in found for problem in each.syntax_problems())
+    if problems:
+        raise InputError(*problems)
+    return tuple(found)
 
 
 def built_in_provisioners() -> tuple[Provisioner, ...]:
@@ -90,16 +114,28 @@ def built_in_provisioners() -> tuple[Provisioner, ...]:
     return tuple(found)
 
 
-def _expand(workspace: Path, patterns: Sequence[str]) -> Iterator[tuple[Path, str]]:
-    """Every file once, with the name to show: relative to the workspace where it is in it."""
+def _expand(
+    workspace: Path, patterns: Sequence[str], environ: Mapping[str, str]
+) -> Iterator[Callable[[], tuple[str, bytes]]]:
+    """How to read every file once: its name to show, relative to the workspace where it is in it, and its content."""
     seen: set[str] = set()
     for pattern in patterns:
+        if is_remote(pattern):
+            yield partial(read_pinned, pattern, environ)
+            continue
         # Path.glob takes no absolute pattern.
         for name in sorted(glob(pattern, root_dir=workspace, recursive=True, include_hidden=True)):  # noqa: PTH207
             shown = os.path.relpath(name, workspace) if Path(name).is_relative_to(workspace) else name
             if shown not in seen and (workspace / name).is_file():
                 seen.add(shown)
-                yield workspace / name, Path(shown).as_posix()
+                yield partial(_read, workspace / name, Path(shown).as_posix())
+
+
+def _read(path: Path, shown: str) -> tuple[str, bytes]:
+    try:
+        return shown, path.read_bytes()
+    except OSError as error:
+        raise wrong(f"cannot be read: {error.strerror}", "", Place(shown)) from error
 
 
 @dataclass(slots=True)
@@ -131,9 +167,7 @@ class _Reader:
                     hint = nearest(key, allowed, f"{scheme}:// knows:")
                     self._problem(f"unknown key {key!r}", hint, (index, key))
             elif not isinstance(value, allowed[key]):
-                wanted = " or ".join(
-                    {"str": "a text", "list": "a list", "dict": "a mapping"}[t.__name__] for t in allowed[key]
-                )
+                wanted = " or ".join(_KINDS[kind] for kind in allowed[key])
                 self._problem(f"{key} has to be {wanted}", "", (index, key))
         for key in ("supported_params", "expected_outputs"):
             value = entry.get(key)
@@ -143,7 +177,12 @@ class _Reader:
             self._problem("type is missing", "say which resource type the entry provisions", (index,))
         if len(self.problems) > before:
             return None
-        return _MAKERS[scheme](self._spec(index, entry), entry, self.document, index)
+        try:
+            return _MAKERS[scheme](self._spec(index, entry), entry, self.document, index)
+        except InputError as error:
+            at = self.document.places.at(index, "uri")
+            self.problems += [replace(problem, place=problem.place or at) for problem in error.problems]
+            return None
 
     def _scheme(self, index: int, entry: Mapping[str, Plain]) -> str:
         uri = entry.get("uri")
@@ -153,8 +192,7 @@ class _Reader:
         scheme, separator, _ = uri.partition("://") if isinstance(uri, str) else ("", "", "")
         if not separator or scheme not in SCHEME_KEYS:
             known = ", ".join(f"{name}://" for name in SCHEME_KEYS)
-            what = "is not in this version" if scheme in LATER_SCHEMES else "is unknown"
-            self._problem(f"the scheme of uri {uri!r} {what}", f"there are {known}", (index, "uri"))
+            self._problem(f"the scheme of uri {uri!r} is unknown", f"there are {known}", (index, "uri"))
             return ""
         return scheme
 
@@ -186,17 +224,59 @@ def _template(spec: Spec, entry: Mapping[str, Plain], document: AnyDocument, ind
     return TemplateProvisioner(spec, parts, document.places, (index,))
 
 
+def _command(spec: Spec, entry: Mapping[str, Plain], document: AnyDocument, index: int) -> Provisioner:
+    args = entry.get("args", [])
+    texts = args if isinstance(args, list) else []
+    for position, argument in enumerate(texts):
+        if not isinstance(argument, str) or "\0" in argument:
+            place = document.places.at(index, "args", position)
+            raise wrong("args are texts", "put it in quotes", place)
+    options = _call_options(entry, "env", _VARIABLE, document, index)
+    return CallProvisioner(spec, options, Command(program_of(spec.uri), tuple(map(str, texts))))
+
+
+def _server(spec: Spec, entry: Mapping[str, Plain], document: AnyDocument, index: int) -> Provisioner:
+    check_url(spec.uri, insecure=entry.get("insecure") is True)
+    return CallProvisioner(spec, _call_options(entry, "headers", HEADER, document, index), Server(spec.uri))
+
+
+def _call_options(
+    entry: Mapping[str, Plain], texts_key: str, names: re.Pattern[str], document: AnyDocument, index: int
+) -> CallOptions:
+    """`names` is the form that the names in `env` or `headers` have to have."""
+    given = entry.get(texts_key)
+    texts: Mapping[str, Plain] = given if isinstance(given, dict) else {}
+    for name, value in texts.items():
+        place = document.places.at(index, texts_key, name)
+        if not names.fullmatch(name):
+            raise wrong(f"{texts_key} has the name {name!r}, which none can have", "", place)
+        if isinstance(value, dict | list | bool) or value is None:
+            raise wrong(f"{texts_key}.{name} has to be a text", "put it in quotes", place)
+    timeout = parse_duration(entry.get("timeout", int(TIMEOUT)))
+    if timeout is None:
+        hint = "give a duration such as 90s or 5m"
+        raise wrong(f"timeout is {entry['timeout']!r}", hint, document.places.at(index, "timeout"))
+    return CallOptions(
+        texts_key=texts_key,
+        texts=texts,
+        places=document.places,
+        path=(index,),
+        timeout=timeout,
+        plan=entry.get("plan") is True,
+        rehearse=entry.get("rehearse") is True,
+    )
+
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAKERS: Mapping[str, Callable[[Spec, Mapping[str, Plain], AnyDocument, int], Provisioner]] = {
     "static": _static,
     "template": _template,
+    "cmd": _command,
+    "https": _server,
+    "http": _server,
 }
 
 
 def _part(entry: Mapping[str, Plain], key: str) -> dict[str, Tree]:
     value = entry.get(key)
     return cast("dict[str, Tree]", value) if isinstance(value, dict) else {}
-
-
-def _template_problems(provisioners: Sequence[Provisioner]) -> list[Problem]:
-    templates = [each for each in provisioners if isinstance(each, TemplateProvisioner)]
-    return [problem for template in templates for problem in template.syntax_problems()]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from scorefly.problems import nearest
 from scorefly.score.placeholders import Lookup, Reference, UnknownReference, metadata_lookup
 from scorefly.values import Plain, Tree
 
+STAND_IN = "stand-in"
 
-def output_lookup(metadata: Mapping[str, Plain], outputs: Mapping[str, Mapping[str, Tree]]) -> Lookup:
+
+def output_lookup(
+    metadata: Mapping[str, Plain], outputs: Mapping[str, Mapping[str, Tree]], open_outputs: Collection[str] = ()
+) -> Lookup:
     """Looks references up; `outputs` are by the resource names of the workload.
 
     `${resources.x}` alone means the `source` of a resource that has one: that is how Score files name volumes.
+    The resources in `open_outputs` have a stand-in for every output that is not known.
     """
     of_metadata = metadata_lookup(metadata)
 
@@ -24,6 +29,8 @@ def output_lookup(metadata: Mapping[str, Plain], outputs: Mapping[str, Mapping[s
             raise UnknownReference(f"no resource is called {name!r}", nearest(name, sorted(outputs)))
         name, keys = reference[1], reference[2:]
         known = outputs[name]
+        if name in open_outputs and (keys[:1] or ("source",))[0] not in known:
+            return STAND_IN
         if not keys and "source" not in known:
             raise UnknownReference(
                 f"resources.{name} is a resource, not a value", f"name one of its outputs: {_names(known)}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import Literal, Protocol
 
-from scorefly.problems import Place
+from scorefly.problems import Place, Problem
 from scorefly.values import Plain, Tree
 
 
@@ -28,6 +30,10 @@ class Spec:
         """Whether it provisions such a resource: `class` and `id` count only where the entry names them."""
         return self.type == type_ and self.class_ in (None, class_) and self.id in (None, id_)
 
+    def covers(self, other: Spec) -> bool:
+        """Whether it provisions everything that the other one does."""
+        return self.type == other.type and self.class_ in (None, other.class_) and self.id in (None, other.id)
+
 
 @dataclass(frozen=True, slots=True)
 class WorkloadView:
@@ -43,6 +49,27 @@ class WorkloadView:
         return f"{self.app}.internal"
 
 
+# What a run may call commands and servers for: to provision; to ask those that can plan; for nothing, and what
+# earlier runs were given is taken; for nothing, and stand-ins are taken.
+Calls = Literal["provision", "plan", "known", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a call to the outside is made with, and who hears of it.
+
+    `environ` is the process's environment, for a child to be given parts of. `hide` is told secrets before anything
+    that may hold them is shown; `output` is where another program's lines go, under a title.
+    """
+
+    calls: Calls
+    rehearsal: bool
+    workspace: Path
+    environ: Mapping[str, str]
+    hide: Callable[[Iterable[str]], None]
+    output: Callable[[str], AbstractContextManager[Callable[[str], None]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What is the same for every resource of a run.
@@ -55,6 +82,7 @@ class Surroundings:
     secrets: Mapping[str, str]
     workloads: Mapping[str, WorkloadView]
     app_name: Callable[[str], str]
+    outside: Outside
     trial: bool = False
 
 
@@ -63,7 +91,8 @@ class Request:
     """One resource to provision, with what is known of it from before.
 
     `id` is the uid's part behind `#`. `random` holds the random values made for it so far, by where they are
-    asked for. `place` is where a Score file asks for the resource.
+    asked for. `outputs` are what an earlier run was given. `place` is where a Score file asks for the resource.
+    `keep` saves what a call gave, before anything else happens: a call that fails or is cut short may have given it.
     """
 
     uid: str
@@ -79,6 +108,8 @@ class Request:
     state: Mapping[str, Tree] = field(default_factory=dict)
     shared: Mapping[str, Tree] = field(default_factory=dict)
     random: Mapping[str, Tree] = field(default_factory=dict)
+    outputs: Mapping[str, Tree] = field(default_factory=dict)
+    keep: Callable[[Provisioned], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +124,20 @@ class ResourceApp:
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """What provisioning gave. `shared` is a patch of the shared state; outputs hold the secret ones too."""
+    """What provisioning gave. `shared` is a merge patch of the shared state; outputs hold the secret ones too.
+
+    What is `provisional` stands in for what nobody was asked for yet: it is not remembered. With `open_outputs` any
+    other output has a stand-in too.
+    """
 
     outputs: Mapping[str, Tree]
     state: Mapping[str, Tree] = field(default_factory=dict)
     shared: Mapping[str, Tree] = field(default_factory=dict)
     random: Mapping[str, Tree] = field(default_factory=dict)
     apps: tuple[ResourceApp, ...] = ()
+    provisional: bool = False
+    open_outputs: bool = False
+    problems: tuple[Problem, ...] = ()
 
 
 class Provisioner(Protocol):
@@ -110,10 +148,21 @@ class Provisioner(Protocol):
         """Which resources it is for."""
         ...
 
+    def reaches_out(self, outside: Outside) -> bool:
+        """Whether provisioning is felt outside of this process: state is saved before it, and directly after."""
+        ...
+
     def provision(self, request: Request, surroundings: Surroundings) -> Provisioned:
         """Provisions. Raises InputError for what the user wrote, OutsideError for what failed outside."""
         ...
 
-    def deprovision(self, request: Request, surroundings: Surroundings) -> None:
-        """Takes the resource away; one that is gone is fine. Its Fly apps are the caller's. Raises OutsideError."""
+    def deprovision(self, request: Request, surroundings: Surroundings) -> tuple[Problem, ...]:
+        """Takes the resource away, but for its apps; what is gone is fine. Returns what is worth knowing.
+
+        Raises as `provision` does.
+        """
+        ...
+
+    def syntax_problems(self) -> list[Problem]:
+        """What is wrong with its templates as they are written."""
         ...

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scorefly.resources.provisioner import Provisioned, Request, Spec, Surroundings
+from scorefly.problems import Problem
+from scorefly.resources.provisioner import Outside, Provisioned, Request, Spec, Surroundings
 from scorefly.values import Tree, conceal
 
 
@@ -22,5 +23,14 @@ class StaticProvisioner:
         hidden = {name: conceal(value) for name, value in self.secrets.items()}
         return Provisioned(outputs={**self.outputs, **hidden})
 
-    def deprovision(self, request: Request, surroundings: Surroundings) -> None:
-        """There is nothing outside."""
+    def reaches_out(self, outside: Outside) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+    def deprovision(self, request: Request, surroundings: Surroundings) -> tuple[Problem, ...]:  # noqa: ARG002
+        """There is nothing to take away."""
+        return ()
+
+    def syntax_problems(self) -> list[Problem]:
+        """It has no templates."""
+        return []

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scorefly.problems import InputError, Problem
-from scorefly.resources.provisioner import Provisioned, Request, ResourceApp, Spec, Surroundings, WorkloadView
+from scorefly.resources.lookup import STAND_IN
+from scorefly.resources.merge_patch import merge_patch
+from scorefly.resources.provisioner import (
+    Outside,
+    Provisioned,
+    Request,
+    ResourceApp,
+    Spec,
+    Surroundings,
+    WorkloadView,
+)
 from scorefly.score.document import Places
 from scorefly.values import Plain, Secret, Tree, conceal
 
@@ -15,8 +25,6 @@ if TYPE_CHECKING:
     from scorefly.resources.randoms import Randoms
 
 Path = tuple[str | int, ...]
-
-STAND_IN = "stand-in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +43,31 @@ class TemplateProvisioner:
         """Evaluates the templates. Raises InputError at the leaf that cannot be evaluated."""
         return _Evaluation(self, request, surroundings).run()
 
-    def deprovision(self, request: Request, surroundings: Surroundings) -> None:
-        """There is nothing outside."""
+    def reaches_out(self, outside: Outside) -> bool:  # noqa: ARG002
+        """Never: its apps are brought to Fly later."""
+        return False
+
+    def deprovision(self, request: Request, surroundings: Surroundings) -> tuple[Problem, ...]:  # noqa: ARG002
+        """There is nothing to take away but the apps."""
+        return ()
 
     def syntax_problems(self) -> list[Problem]:
         """What is wrong with the templates as they are written, all leaves."""
-        from scorefly.resources.expressions import ExpressionError, compile_leaf
+        return syntax_problems(self.parts, self.places, self.path)
 
-        problems = []
-        for path, text in _texts(self.parts, ()):
-            try:
-                compile_leaf(text)
-            except ExpressionError as error:
-                place = self.places.at(*self.path, *path)
-                problems.append(Problem(f"{'.'.join(map(str, path))} is no valid template: {error}", place=place))
-        return problems
+
+def syntax_problems(parts: Mapping[str, Plain], places: Places, above: Path) -> list[Problem]:
+    """What is wrong with the templates in `parts`, which stand below the path `above`."""
+    from scorefly.resources.expressions import ExpressionError, compile_leaf
+
+    problems = []
+    for path, text in _texts(parts, ()):
+        try:
+            compile_leaf(text)
+        except ExpressionError as error:
+            place = places.at(*above, *path)
+            problems.append(Problem(f"{'.'.join(map(str, path))} is no valid template: {error}", place=place))
+    return problems
 
 
 @dataclass(slots=True)
@@ -71,7 +89,7 @@ class _Evaluation:
         state = {**request.state, **self._mapping("state", randoms)}
         self.context["state"] = state
         shared = self._mapping("shared", randoms)
-        self.context["shared"] = {**request.shared, **shared}
+        self.context["shared"] = merge_patch(request.shared, shared)
         outputs = self._mapping("outputs", randoms)
         secrets = {name: conceal(value) for name, value in self._mapping("secrets", randoms).items()}
         apps = self._mapping("apps", randoms)

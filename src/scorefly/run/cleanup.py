@@ -12,7 +12,7 @@ from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App
 from scorefly.problems import ScoreflyError
 from scorefly.run.connection import connect
-from scorefly.run.deprovisioning import deprovision
+from scorefly.run.deprovisioning import deprovision_each
 from scorefly.run.destroy import Destruction
 from scorefly.run.generate import app_report, want
 from scorefly.run.keeper import Keeper
@@ -187,7 +187,7 @@ class Tidying:
         why = "no Score file asks for it; its data goes only with cleanup: volumes"
         findings = [Finding("resource", each.uid, "kept", why) for each in found.resources if each.uid in kept]
         findings += [Finding("app", app.name, "kept", why) for app in found.apps if app.name in holding]
-        findings += deprovision(
+        findings += deprovision_each(
             self.settings, self.keeper, self.progress, [each.uid for each in found.resources if each.uid not in kept]
         )
         failed = {each.name for each in findings if each.outcome == "failed"}

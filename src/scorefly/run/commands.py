@@ -83,10 +83,11 @@ def execute(settings: Settings, progress: Progress) -> Report:
     if command is None:
         hint = "a later version brings it" if settings.command in LATER else f"there are: {', '.join(REPORTING)}"
         raise InputError(Problem(f"no command {settings.command!r} in this version", hint, option_place("command")))
-    progress.hide(_given_secrets(settings))
+    progress.hide(given_secrets(settings))
     return command(settings, progress)
 
 
-def _given_secrets(settings: Settings) -> list[str]:
+def given_secrets(settings: Settings) -> list[str]:
+    """The secrets a run is given, to hide before anything is shown."""
     tokens = (settings.fly_api_token, settings.github_token, *settings.state_key.splitlines())
     return [text for text in (*tokens, *settings.secrets.values(), *settings.build_secrets.values()) if text]

@@ -1,50 +1,42 @@
-"""Takes provisioned resources away, each before those it needs."""
+"""Takes resources away: what they brought to Fly, what provisioners made, and what state knows of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
-from scorefly.problems import OutsideError, Place, Problem, ScoreflyError, raise_errors
-from scorefly.resources.provisioner import Provisioner, Request, WorkloadView
+from scorefly.problems import InputError, OutsideError, Problem, ScoreflyError, nearest, option_place, raise_errors
+from scorefly.resources.files import LoadedProvisioners
+from scorefly.resources.merge_patch import merge_patch
+from scorefly.resources.provisioner import Provisioned, Provisioner, Request, WorkloadView
+from scorefly.run.connection import connect
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import provisioners_of
 from scorefly.run.order import waves
+from scorefly.run.ownership import not_ours
 from scorefly.run.progress import Progress
 from scorefly.run.provisioning import surroundings_of
 from scorefly.run.report import Finding
 from scorefly.run.settings import Settings
+from scorefly.run.situation import by_app
 from scorefly.state.document import EnvironmentState, ResourceState
 
 # What these provision is all in the state, and in the Fly apps that come along.
-_NOTHING_OUTSIDE = ("static", "template")
+_NOTHING_OUTSIDE = ("static://", "template://")
 
 
-def deprovision(settings: Settings, keeper: Keeper, progress: Progress, uids: Iterable[str]) -> tuple[Finding, ...]:
-    """Takes the resources of these uids out of the world and out of the state; their apps are left to the caller.
+def resource_in(state: EnvironmentState, uid: str) -> ResourceState:
+    """The resource of that uid. Raises InputError with the nearest there is."""
+    if uid not in state.resources:
+        hint = nearest(uid, sorted(state.resources))
+        raise InputError(Problem(f"state has no resource {uid!r}", hint, option_place("uid")))
+    return state.resources[uid]
 
-    One that fails stays, and so does what it needs. Each is out of the state as soon as it is gone.
-    """
-    resources = {uid: keeper.state.resources[uid] for uid in uids}
-    needed_by_kept: set[str] = set()
-    findings = []
-    provisioners = _Provisioners(settings)
-    for resource in in_reverse(resources):
-        finding = Finding("resource", resource.uid, "removed", resource.provisioner)
-        try:
-            if resource.uid in needed_by_kept:
-                raise OutsideError(Problem(f"{resource.uid} stays, for a resource that needs it could not be removed"))
-            if not settings.dry_run:
-                _deprovision(settings, keeper, resource, provisioners)
-                keeper.record(lambda state, uid=resource.uid: state.without_resource(uid))  # type: ignore[misc]
-                progress.step(f"{resource.uid}: deprovisioned")
-        except ScoreflyError as error:
-            for problem in error.problems:
-                progress.problem(problem)
-            needed_by_kept |= {resource.uid, *resource.needs}
-            finding = replace(finding, outcome="failed", why=error.problems[0].message)
-        findings.append(finding)
-    return tuple(findings)
+
+def apps_of(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]:
+    """The Fly apps a resource brought, those it brought in earlier runs too."""
+    owned = (app.name for app in state.apps.values() if app.owner == resource.uid)
+    return tuple(sorted({*resource.apps, *owned}))
 
 
 def in_reverse(resources: Mapping[str, ResourceState]) -> list[ResourceState]:
@@ -54,53 +46,137 @@ def in_reverse(resources: Mapping[str, ResourceState]) -> list[ResourceState]:
     return [resources[uid] for wave in reversed(ordered) for uid in wave]
 
 
-class _Provisioners:
-    """Provisioner files, read when the first resource needs one: what needs none goes away without them."""
+def deprovision(
+    settings: Settings, uids: Collection[str], keeper: Keeper, progress: Progress, *, forget: bool = False
+) -> tuple[str, ...]:
+    """Takes these resources away with their apps, each before those it needs, and returns the uids in that order.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._found: tuple[Provisioner, ...] | None = None
+    With `forget` provisioners are not called and apps are left alone: state loses what it knows. Raises InputError,
+    before anything is done, where another resource needs one of these or a provisioner is not there.
+    """
+    state = keeper.state
+    chosen = {uid: resource_in(state, uid) for uid in uids}
+    makers = _Makers(settings)
+    if not forget:
+        raise_errors(makers.all.problems)
+    raise_errors(
+        Problem(f"{other.uid} needs {need}", f"deprovision {other.uid} first", option_place("uid"))
+        for other in state.resources.values()
+        for need in other.needs
+        if need in chosen and other.uid not in chosen
+    )
+    if not forget:
+        for resource in chosen.values():
+            makers.of(resource)
+    for resource in in_reverse(chosen):
+        if forget:
+            keeper.record(lambda state, uid=resource.uid: state.without_resource(uid))  # type: ignore[misc]
+        else:
+            _destroy_apps(settings, keeper, progress, apps_of(keeper.state, resource))
+            _take_away(settings, keeper, progress, resource, makers)
+    return tuple(resource.uid for resource in in_reverse(chosen))
 
-    def of(self, resource: ResourceState) -> Provisioner:
-        """The one that made the resource. Raises OutsideError when there is none of its uri any longer."""
-        if self._found is None:
-            loaded = provisioners_of(self._settings, check_templates=False)
-            raise_errors(loaded.problems)
-            self._found = loaded.provisioners
-        for each in self._found:
-            spec = each.spec
-            if spec.uri == resource.provisioner and spec.matches(resource.type, resource.class_, resource.id):
-                return each
-        raise OutsideError(
-            Problem(
-                f"{resource.uid} was provisioned by {resource.provisioner}, and no provisioner file has that",
-                "put the entry back until the resource is gone",
-            )
+
+def deprovision_each(
+    settings: Settings, keeper: Keeper, progress: Progress, uids: Iterable[str]
+) -> tuple[Finding, ...]:
+    """Takes the resources of these uids out of the world and out of the state; their apps are left to the caller.
+
+    One that fails stays, and so does what it needs. Provisioner files are read when the first resource needs one.
+    """
+    needed_by_kept: set[str] = set()
+    findings = []
+    makers = _Makers(settings)
+    for resource in in_reverse({uid: keeper.state.resources[uid] for uid in uids}):
+        finding = Finding("resource", resource.uid, "removed", resource.provisioner)
+        try:
+            if resource.uid in needed_by_kept:
+                raise OutsideError(Problem(f"{resource.uid} stays, for a resource that needs it could not be removed"))
+            if not settings.dry_run:
+                _take_away(settings, keeper, progress, resource, makers)
+        except ScoreflyError as error:
+            for problem in error.problems:
+                progress.problem(problem)
+            needed_by_kept |= {resource.uid, *resource.needs}
+            finding = replace(finding, outcome="failed", why=error.problems[0].message)
+        findings.append(finding)
+    return tuple(findings)
+
+
+@dataclass(slots=True)
+class _Makers:
+    """Who made a resource. The files are read when that is asked for one that was made outside."""
+
+    settings: Settings
+    _all: LoadedProvisioners | None = field(default=None)
+
+    @property
+    def all(self) -> LoadedProvisioners:
+        """All there are, with what is wrong with their files."""
+        if self._all is None:
+            self._all = provisioners_of(self.settings, check_templates=False)
+        return self._all
+
+    def of(self, resource: ResourceState) -> Provisioner | None:
+        """The one that made it; None where it made nothing outside. Raises InputError when it is not there."""
+        if resource.provisioner.startswith(_NOTHING_OUTSIDE):
+            return None
+        raise_errors(self.all.problems)
+        found = self.all.of_uri(resource.provisioner, resource.type, resource.class_, resource.id)
+        if found is None:
+            hint = "name its file with provisioners; `resources deprovision --forget` only takes it out of state"
+            message = f"{resource.uid} was made by {resource.provisioner}, and no entry has that uri"
+            raise InputError(Problem(message, hint, option_place("provisioners")))
+        return found
+
+
+def _take_away(
+    settings: Settings, keeper: Keeper, progress: Progress, resource: ResourceState, makers: _Makers
+) -> None:
+    """Saves as soon as the resource is gone: a run that ends early goes on where it was."""
+    progress.step(f"{resource.uid}: deprovisioning")
+    if maker := makers.of(resource):
+        surroundings = surroundings_of(settings, {}, progress, calls="provision")
+        for problem in maker.deprovision(_request(resource, keeper), surroundings):
+            progress.problem(problem)
+    keeper.record(lambda state: state.without_resource(resource.uid))
+
+
+def _destroy_apps(settings: Settings, keeper: Keeper, progress: Progress, names: Collection[str]) -> None:
+    if not names:
+        return
+    with connect(settings) as connection:
+        live = by_app(connection.api.org_machines(settings.org))
+        for name in names:
+            if problem := not_ours(settings, connection.api, name, live.get(name, ()), keeper.state.apps.get(name)):
+                progress.problem(replace(problem, severity="warning"))
+            else:
+                progress.step(f"{name}: destroying")
+                connection.api.delete_app(name)
+            keeper.record(lambda state, name=name: state.without_app(name))  # type: ignore[misc]
+
+
+def _request(resource: ResourceState, keeper: Keeper) -> Request:
+    def keep(given: Provisioned) -> None:
+        changed = replace(resource, state=given.state)
+        keeper.record(
+            lambda state: replace(state.with_resource(changed), shared=merge_patch(state.shared, given.shared))
         )
 
-
-def _deprovision(settings: Settings, keeper: Keeper, resource: ResourceState, provisioners: _Provisioners) -> None:
-    if resource.provisioner.partition("://")[0] in _NOTHING_OUTSIDE:
-        return
-    state = keeper.state
-    provisioners.of(resource).deprovision(_request(resource, state), surroundings_of(settings, state, {}))
-
-
-def _request(resource: ResourceState, state: EnvironmentState) -> Request:
-    owner = next(iter(resource.workloads), "")
-    app = next((each for each in state.apps.values() if each.workload == owner), None)
     return Request(
         uid=resource.uid,
         guid=resource.guid,
         type=resource.type,
         class_=resource.class_,
         id=resource.id,
-        name=resource.id.rpartition(".")[2],
+        name=resource.id,
         params=resource.params,
-        metadata={},
-        owner=WorkloadView(owner, app.name if app else "", app.ports if app else {}),
-        place=Place(resource.uid),
+        metadata=dict(resource.metadata),  # type: ignore[arg-type]  # it was plain data when it was kept
+        owner=WorkloadView("", ""),
+        place=option_place("uid"),
         state=resource.state,
-        shared=state.shared,
+        shared=keeper.state.shared,
         random=resource.random,
+        outputs=resource.outputs,
+        keep=keep,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.connection import connect
-from scorefly.run.deprovisioning import deprovision
+from scorefly.run.deprovisioning import deprovision_each
 from scorefly.run.keeper import Keeper
 from scorefly.run.order import waves
 from scorefly.run.ownership import bears_our_mark, not_ours
@@ -27,7 +27,7 @@ def destroy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """
     with connect(settings) as connection:
         live = by_app(connection.api.org_machines(settings.org))
-        resources = deprovision(settings, keeper, progress, keeper.state.resources)
+        resources = deprovision_each(settings, keeper, progress, keeper.state.resources)
         kept = _apps_of_kept(keeper, resources)
         destruction = Destruction(settings, keeper, progress, connection.api, live)
         apps = destruction.destroy(each for each in destruction.known_and_marked() if each.name not in kept)

@@ -12,10 +12,11 @@ from scorefly.convert.target import Target
 from scorefly.convert.workload import convert
 from scorefly.fly.app import App
 from scorefly.problems import Problem, raise_errors
-from scorefly.resources.template import STAND_IN
+from scorefly.resources.lookup import STAND_IN
 from scorefly.run.artefacts import artefact_folder, ignore_working_files, write_artefact
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
+from scorefly.run.orphans import orphan_problems, orphaned_resources
 from scorefly.run.progress import Progress
 from scorefly.run.provisioning import Resolution, provision
 from scorefly.run.report import AppReport, Report, ResourceReport
@@ -85,6 +86,7 @@ def want(
         if not _depends_on_failure(workload, loaded, resolution):
             apps += _workload_app(settings, workload, loaded, resolution, problems, trial=trial)
     problems += _name_clashes(apps, loaded)
+    problems += orphan_problems(orphaned_resources(settings, loaded, keeper.state))
     problems = list(dict.fromkeys(problems))
     for app in apps:
         progress.hide(str(secret.value) for secret in app.secrets.values())

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
+from scorefly.problems import InputError, Place, Problem, option_place, raise_errors
+from scorefly.run.deprovisioning import apps_of, resource_in
 from scorefly.run.generate import want
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import load, provisioners_of
 from scorefly.run.opening import open_state
+from scorefly.run.orphans import not_looked_at, orphaned_resources, users_of
 from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
 from scorefly.values import Plain, Secret, redact, reveal
@@ -17,16 +19,21 @@ from scorefly.values import Plain, Secret, redact, reveal
 
 @dataclass(frozen=True, slots=True)
 class ProvisionerRow:
-    """One provisioner, in the order in which they are asked."""
+    """One provisioner, in the order in which they are asked.
+
+    `class_` and `id` are None where it takes any; `params` is None where it takes any. `hidden_by` is the uri of an
+    earlier one that takes everything this one would, so that it is never asked; else empty.
+    """
 
     uri: str
     type: str
-    class_: str
-    id: str
-    params: tuple[str, ...]
+    class_: str | None
+    id: str | None
+    params: tuple[str, ...] | None
     outputs: tuple[str, ...]
-    source: str
+    source: Place
     description: str
+    hidden_by: str
 
 
 def list_provisioners(settings: Settings) -> tuple[ProvisionerRow, ...]:
@@ -38,25 +45,32 @@ def list_provisioners(settings: Settings) -> tuple[ProvisionerRow, ...]:
         ProvisionerRow(
             uri=spec.uri,
             type=spec.type,
-            class_=spec.class_ or "any",
-            id=spec.id or "any",
-            params=spec.supported_params or (),
+            class_=spec.class_,
+            id=spec.id,
+            params=spec.supported_params,
             outputs=spec.expected_outputs,
-            source=spec.place.file,
+            source=spec.place,
             description=spec.description,
+            hidden_by=next((earlier.uri for earlier in specs[:index] if earlier.covers(spec)), ""),
         )
-        for spec in specs
+        for index, spec in enumerate(specs)
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceRow:
-    """One resource of the Score files or of the state: `provisioned` says whether state has it."""
+    """One resource of the Score files or of the state.
+
+    `provisioner` is who makes it: for one that no Score file asks for, an orphan, who made it. `provisioned` says
+    whether state has it, and `apps` are those it brought to Fly.
+    """
 
     uid: str
     provisioner: str
     workloads: tuple[str, ...]
     provisioned: bool
+    orphaned: bool = False
+    apps: tuple[str, ...] = ()
 
 
 def list_resources(settings: Settings) -> tuple[ResourceRow, ...]:
@@ -64,24 +78,23 @@ def list_resources(settings: Settings) -> tuple[ResourceRow, ...]:
     loaded = load(settings)
     with open_state(settings) as keeper:
         state = keeper.state
+    elsewhere = not_looked_at(settings, loaded, state)
+    orphaned = {resource.uid for resource in orphaned_resources(settings, loaded, state)}
     rows = {
-        uid: ResourceRow(uid, each.provisioner, each.workloads, provisioned=True)
+        uid: ResourceRow(uid, each.provisioner, each.workloads, True, uid in orphaned, apps_of(state, each))
         for uid, each in state.resources.items()
     }
     for uid, node in loaded.graph.nodes.items():
-        provisioner = loaded.provisioners[uid].spec.uri
-        rows[uid] = ResourceRow(uid, provisioner, node.workloads, provisioned=uid in rows)
+        users = users_of(node, state.resources.get(uid), elsewhere)
+        apps = rows[uid].apps if uid in rows else ()
+        rows[uid] = ResourceRow(uid, loaded.provisioners[uid].spec.uri, users, uid in rows, apps=apps)
     return tuple(rows[uid] for uid in sorted(rows))
 
 
 def resource_outputs(settings: Settings, uid: str, *, show_secrets: bool) -> Mapping[str, Plain]:
     """The outputs state has of a resource; secret ones are `***` unless they are asked for."""
     with open_state(settings) as keeper:
-        resources = keeper.state.resources
-    if uid not in resources:
-        hint = nearest(uid, sorted(resources))
-        raise InputError(Problem(f"state has no resource {uid!r}", hint, option_place("uid")))
-    outputs = resources[uid].outputs
+        outputs = resource_in(keeper.state, uid).outputs
     return {name: reveal(value) if show_secrets else redact(value) for name, value in sorted(outputs.items())}
 
 

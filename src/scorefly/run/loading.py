@@ -10,6 +10,7 @@ from scorefly.problems import InputError, Problem, nearest, option_place, raise_
 from scorefly.resources.files import LoadedProvisioners, load_provisioners
 from scorefly.resources.graph import ResourceGraph, ResourceNode, build_graph
 from scorefly.resources.provisioner import Provisioner
+from scorefly.resources.remote import is_remote
 from scorefly.run.settings import Settings
 from scorefly.score.find import find_score_files
 from scorefly.score.load import load_workloads
@@ -46,11 +47,14 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
 
 def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvisioners:
     """All provisioners a run would ask, in order. A file that is named and missing is a problem."""
-    loaded = load_provisioners(settings.workspace, settings.provisioners, check_templates=check_templates)
+    loaded = load_provisioners(
+        settings.workspace, settings.provisioners, settings.environ, check_templates=check_templates
+    )
     missing = [
         Problem(f"there is no provisioner file {pattern!r}", "check the path", option_place("provisioners"))
         for pattern in settings.provisioners
-        if not any(sign in pattern for sign in "*?[") and not (settings.workspace / pattern).is_file()
+        if not (is_remote(pattern) or any(sign in pattern for sign in "*?["))
+        and not (settings.workspace / pattern).is_file()
     ]
     return LoadedProvisioners(loaded.provisioners, (*loaded.problems, *missing))
 

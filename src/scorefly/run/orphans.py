@@ -6,9 +6,11 @@ workload's file and it says otherwise, or when that file is gone; never because 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from scorefly.problems import Problem
+from scorefly.resources.graph import ResourceNode
 from scorefly.run.loading import Loaded
 from scorefly.run.settings import Settings
 from scorefly.state.document import AppState, EnvironmentState, ResourceState
@@ -24,6 +26,12 @@ def not_looked_at(settings: Settings, loaded: Loaded, state: EnvironmentState) -
     )
 
 
+def users_of(node: ResourceNode, known: ResourceState | None, elsewhere: Collection[str]) -> tuple[str, ...]:
+    """The workloads that use a resource: those of this run, and of those `elsewhere` the ones that did before."""
+    others = [name for name in known.workloads if name in elsewhere] if known else []
+    return tuple(sorted({*node.workloads, *others}))
+
+
 @dataclass(frozen=True, slots=True)
 class Orphans:
     """Resources, apps (those that orphaned resources brought too), and the names of workloads that are gone."""
@@ -36,12 +44,36 @@ class Orphans:
 def find_orphans(settings: Settings, loaded: Loaded, wanted: Collection[str], state: EnvironmentState) -> Orphans:
     """The orphans of an environment; `wanted` are the names of the apps that Score files ask for."""
     here = {workload.name for workload in loaded.workloads}
-    gone = frozenset(state.workloads.keys() - here - not_looked_at(settings, loaded, state))
-    resources = {
-        uid: each
-        for uid, each in state.resources.items()
-        if uid not in loaded.graph.nodes and (here | gone).issuperset(each.workloads)
-    }
-    owners = here | gone | resources.keys() | loaded.graph.nodes.keys()
+    gone = _gone(settings, loaded, state)
+    resources = orphaned_resources(settings, loaded, state)
+    owners = here | gone | {each.uid for each in resources} | loaded.graph.nodes.keys()
     apps = [app for app in state.apps.values() if app.name not in wanted and app.owner in owners]
-    return Orphans(tuple(resources.values()), tuple(apps), gone)
+    return Orphans(resources, tuple(apps), gone)
+
+
+def orphaned_resources(settings: Settings, loaded: Loaded, state: EnvironmentState) -> tuple[ResourceState, ...]:
+    """The environment's orphaned resources, by uid."""
+    known_about = {workload.name for workload in loaded.workloads} | _gone(settings, loaded, state)
+    return tuple(
+        resource
+        for uid, resource in sorted(state.resources.items())
+        if uid not in loaded.graph.nodes and known_about.issuperset(resource.workloads)
+    )
+
+
+def orphan_problems(found: Sequence[ResourceState]) -> list[Problem]:
+    """A warning for each: it may cost money, and nothing takes it away unasked."""
+    return [
+        Problem(
+            f"{each.uid}, provisioned by {each.provisioner}, is asked for by no Score file any more",
+            f"`scorefly resources deprovision '{each.uid}'` takes it away"
+            + (f" with {', '.join(each.apps)}" if each.apps else ""),
+            severity="warning",
+        )
+        for each in found
+    ]
+
+
+def _gone(settings: Settings, loaded: Loaded, state: EnvironmentState) -> frozenset[str]:
+    here = {workload.name for workload in loaded.workloads}
+    return frozenset(state.workloads.keys() - here - not_looked_at(settings, loaded, state))

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 from scorefly.problems import InputError, Problem
 from scorefly.resources.graph import ResourceNode
 from scorefly.resources.lookup import output_lookup
+from scorefly.resources.merge_patch import merge_patch
 from scorefly.resources.provisioner import (
+    Calls,
+    Outside,
     Provisioned,
     Provisioner,
     Request,
@@ -18,7 +21,7 @@ from scorefly.resources.provisioner import (
 )
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded
-from scorefly.run.orphans import not_looked_at
+from scorefly.run.orphans import not_looked_at, users_of
 from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
@@ -29,17 +32,30 @@ from scorefly.values import Tree, secret_texts
 
 @dataclass(slots=True)
 class Resolution:
-    """What provisioning gave: by uid the outputs, the resolved params, and the Fly apps that come along."""
+    """What provisioning gave: by uid the outputs, the resolved params, and the Fly apps that come along.
+
+    `open_outputs` are the uids of resources whose outputs are not known yet.
+    """
 
     outputs: dict[str, Mapping[str, Tree]] = field(default_factory=dict)
     params: dict[str, Mapping[str, Tree]] = field(default_factory=dict)
     apps: dict[str, tuple[ResourceApp, ...]] = field(default_factory=dict)
+    open_outputs: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything is wrong."""
+        return any(problem.severity == "error" for problem in self.problems)
 
     def lookup(self, workload: Workload, loaded: Loaded) -> Lookup:
         """What the placeholders of a workload find."""
         uids = loaded.graph.uids_of(workload)
-        return output_lookup(workload.metadata, {name: self.outputs.get(uid, {}) for name, uid in uids.items()})
+        return output_lookup(
+            workload.metadata,
+            {name: self.outputs.get(uid, {}) for name, uid in uids.items()},
+            {name for name, uid in uids.items() if uid in self.open_outputs},
+        )
 
 
 def provision(
@@ -47,60 +63,147 @@ def provision(
 ) -> Resolution:
     """Provisions all resources in dependency order.
 
-    What the user wrote wrongly is gathered in the problems; what depends on it is left out. A `trial` is for
-    checking: GitHub secrets that are not there get a stand-in.
+    What the user wrote wrongly is gathered in the problems; what depends on it is left out, and nothing outside is
+    called any more. A `trial` is for checking: GitHub secrets that are not there get a stand-in.
     """
-    present = {workload.name: _view(settings, workload) for workload in loaded.workloads}
-    surroundings = surroundings_of(settings, keeper.state, present, trial=trial)
-    workloads = {workload.name: workload for workload in loaded.workloads}
-    resolution = Resolution()
     elsewhere = not_looked_at(settings, loaded, keeper.state)
     files = {workload.name: str(workload.file) for workload in loaded.workloads}
     keeper.change(lambda state: replace(state, workloads={**state.workloads, **files}))
+    views = workload_views(settings, loaded, keeper.state)
+    surroundings = surroundings_of(settings, views, progress, calls=_calls(settings, trial), trial=trial)
+    workloads = {workload.name: workload for workload in loaded.workloads}
+    run = _Provisioning(loaded, workloads, elsewhere, keeper, progress, surroundings)
     for node in loaded.graph.nodes.values():
+        run.provision(node)
+    return run.resolution
+
+
+@dataclass(slots=True)
+class _Provisioning:
+    """One run over the resources. `elsewhere` are the workloads that it is not about."""
+
+    loaded: Loaded
+    workloads: Mapping[str, Workload]
+    elsewhere: Collection[str]
+    keeper: Keeper
+    progress: Progress
+    surroundings: Surroundings
+    resolution: Resolution = field(default_factory=Resolution)
+
+    def provision(self, node: ResourceNode) -> None:
+        """One resource, those it needs being done."""
+        resolution, provisioner = self.resolution, self.loaded.provisioners[node.uid]
         if any(need not in resolution.outputs for need in node.needs):
-            continue
-        lookup = resolution.lookup(workloads[node.params_workload], loaded)
+            return
+        if resolution.failed and provisioner.reaches_out(self.surroundings.outside):
+            return
+        workload = self.workloads[node.params_workload]
         try:
-            params = _params(node, workloads[node.params_workload], lookup)
-            provisioner = loaded.provisioners[node.uid]
-            request = _request(node, params, surroundings, keeper.state, elsewhere)
-            given = provisioner.provision(request, surroundings)
-            _check(node, provisioner, given)
+            params = _params(node, workload, resolution.lookup(workload, self.loaded))
+            resolution.problems += _changed_hands(node, provisioner, self.keeper.state)
+            request = _request(node, params, self.surroundings, self.keeper.state, self.elsewhere)
+            given = self._ask(node, request, provisioner)
         except InputError as error:
             resolution.problems.extend(error.problems)
-            continue
-        progress.hide(secret_texts(dict(given.outputs)))
-        progress.hide(secret_texts(dict(given.state)))
-        keeper.change(_remembering(node, request, given, provisioner, elsewhere))
+            return
+        resolution.problems.extend(given.problems)
         resolution.outputs[node.uid] = given.outputs
         resolution.params[node.uid] = request.params
         resolution.apps[node.uid] = given.apps
-    return resolution
+        if given.open_outputs:
+            resolution.open_outputs.add(node.uid)
+
+    def _ask(self, node: ResourceNode, request: Request, provisioner: Provisioner) -> Provisioned:
+        """What reaches out is remembered and saved before, and directly after."""
+        keeper, progress = self.keeper, self.progress
+
+        def remember(given: Provisioned) -> Callable[[EnvironmentState], EnvironmentState]:
+            return _remembering(node, request, given, provisioner, self.elsewhere)
+
+        reaches_out = provisioner.reaches_out(self.surroundings.outside)
+        if reaches_out:
+            # A call that is cut short may have made something: state has to know whom to ask to take it away again.
+            keeper.record(remember(Provisioned(request.outputs, request.state, random=request.random)))
+            request = replace(request, keep=lambda given: keeper.record(remember(given)))
+            progress.step(f"{node.uid}: asking {provisioner.spec.uri}")
+        given = provisioner.provision(request, self.surroundings)
+        _check(node, provisioner, given)
+        progress.hide(secret_texts(dict(given.outputs)))
+        if not given.provisional:
+            if not reaches_out:
+                progress.hide(secret_texts(dict(given.state)))
+            keeper.change(remember(given))
+        return given
 
 
-def surroundings_of(
-    settings: Settings, state: EnvironmentState, present: Mapping[str, WorkloadView], *, trial: bool = False
-) -> Surroundings:
-    """What provisioners may know: the workloads of this run, and those that state remembers of the environment."""
-    from scorefly.fly.names import resource_app_name
+def _changed_hands(node: ResourceNode, provisioner: Provisioner, state: EnvironmentState) -> list[Problem]:
+    """A warning where something outside made it so far, and something else does from now on."""
+    known = state.resources.get(node.uid)
+    before, now = known.provisioner if known else "", provisioner.spec.uri
+    if before == now or not before.startswith(("cmd://", "http://", "https://")):
+        return []
+    return [
+        Problem(
+            f"{node.uid} was made by {before}, and is made by {now} from now on",
+            "what the first one made stays: take it away by hand where it has to go",
+            node.place,
+            severity="warning",
+        )
+    ]
 
+
+def _calls(settings: Settings, trial: bool) -> Calls:
+    """What this run may call commands and servers for."""
+    if trial:
+        return "never"
+    if settings.dry_run or settings.command == "plan":
+        return "plan"
+    return "provision" if settings.command in ("generate", "deploy", "preview") else "known"
+
+
+def workload_views(settings: Settings, loaded: Loaded, state: EnvironmentState) -> dict[str, WorkloadView]:
+    """The workloads of this run, and those that state remembers of the environment."""
     remembered = {
         app.workload: WorkloadView(app.workload, app.name, app.ports) for app in state.apps.values() if app.workload
     }
+    present = {
+        workload.name: WorkloadView(
+            workload.name,
+            settings.app_name(workload.name),
+            {name: (port.port, port.target_port) for name, port in workload.ports.items()},
+        )
+        for workload in loaded.workloads
+    }
+    return remembered | present
+
+
+def surroundings_of(
+    settings: Settings,
+    workloads: Mapping[str, WorkloadView],
+    progress: Progress,
+    *,
+    calls: Calls,
+    trial: bool = False,
+) -> Surroundings:
+    """What provisioners see of a run, and what they are called with."""
+    from scorefly.fly.names import resource_app_name
+
     return Surroundings(
         environment=settings.environment,
         variables=settings.variables,
         secrets=settings.secrets,
-        workloads={**remembered, **present},
+        workloads=workloads,
         app_name=lambda stem: resource_app_name(settings.app_prefix, stem, settings.app_suffix),
+        outside=Outside(
+            calls=calls,
+            rehearsal=settings.rehearse,
+            workspace=settings.workspace,
+            environ=settings.environ,
+            hide=progress.hide,
+            output=progress.output,
+        ),
         trial=trial,
     )
-
-
-def _view(settings: Settings, workload: Workload) -> WorkloadView:
-    ports = {name: (port.port, port.target_port) for name, port in workload.ports.items()}
-    return WorkloadView(workload.name, settings.app_name(workload.name), ports)
 
 
 def _params(node: ResourceNode, workload: Workload, lookup: Lookup) -> dict[str, Tree]:
@@ -121,9 +224,10 @@ def _request(
     elsewhere: Collection[str],
 ) -> Request:
     """A shared resource stays what the workload it belongs to makes of it, in runs that are not about that one too."""
-    known, owner = state.resources.get(node.uid), node.owner
+    known, owner, metadata = state.resources.get(node.uid), node.owner, node.metadata
     if known and known.owner in elsewhere and known.owner in surroundings.workloads:
         owner, params = known.owner, params or known.params
+        metadata = metadata or dict(known.metadata)  # type: ignore[arg-type]  # it was plain data when it was kept
     return Request(
         uid=node.uid,
         guid=known.guid if known else guid(state.seed, node.uid),
@@ -132,12 +236,13 @@ def _request(
         id=node.id,
         name=node.id if node.shared else node.name,
         params=params,
-        metadata=node.metadata,
+        metadata=metadata,
         owner=surroundings.workloads[owner],
         place=node.place,
         state=known.state if known else {},
         shared=state.shared,
         random=known.random if known else {},
+        outputs=known.outputs if known else {},
     )
 
 
@@ -158,8 +263,6 @@ def _remembering(
 ) -> Callable[[EnvironmentState], EnvironmentState]:
     def remember(state: EnvironmentState) -> EnvironmentState:
         known = state.resources.get(node.uid)
-        others = {name for name in known.workloads if name in elsewhere} if known else set()
-        needs = known.needs if known and request.owner.name != node.owner else node.needs
         remembered = ResourceState(
             uid=node.uid,
             guid=request.guid,
@@ -167,15 +270,16 @@ def _remembering(
             type=node.type,
             class_=node.class_,
             id=node.id,
-            workloads=tuple(sorted({*node.workloads, *others})),
+            workloads=users_of(node, known, elsewhere),
+            owner=request.owner.name,
+            needs=known.needs if known and request.owner.name != node.owner else node.needs,
+            metadata=dict(request.metadata),  # type: ignore[arg-type]  # plain data is a tree
             params=dict(request.params),
             state=dict(given.state),
             outputs=dict(given.outputs),
             random=dict(given.random),
             apps=tuple(app.name for app in given.apps),
-            needs=needs,
-            owner=request.owner.name,
         )
-        return replace(state.with_resource(remembered), shared={**state.shared, **given.shared})
+        return replace(state.with_resource(remembered), shared=merge_patch(state.shared, given.shared))
 
     return remember

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from scorefly.problems import Place
 
+PROVISIONERS = (".scorefly/*.provisioners.yaml",)
+
 
 @dataclass(frozen=True, slots=True)
 class Images:
@@ -49,7 +51,7 @@ class Settings:
     overlays: Mapping[str, Overlay] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
-    provisioners: tuple[str, ...] = (".scorefly/*.provisioners.yaml",)
+    provisioners: tuple[str, ...] = PROVISIONERS
     state: str = "file"
     state_key: str = ""
     fly_api_token: str = ""

@@ -31,13 +31,14 @@ class ResourceState:
     class_: str
     id: str
     workloads: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    metadata: Mapping[str, Tree] = field(default_factory=dict)
     params: Mapping[str, Tree] = field(default_factory=dict)
     state: Mapping[str, Tree] = field(default_factory=dict)
     outputs: Mapping[str, Tree] = field(default_factory=dict)
     random: Mapping[str, Tree] = field(default_factory=dict)
     apps: tuple[str, ...] = ()
     owner: str = ""
-    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def load(content: bytes) -> EnvironmentState:
         raise InputError(Problem("the state is damaged: it is no state document", "restore it from a copy")) from error
 
 
-_TREES = ("params", "state", "outputs", "random")
+_TREES = ("metadata", "params", "state", "outputs", "random")
 
 
 def _resource_json(resource: ResourceState) -> dict[str, Any]:
@@ -162,8 +163,8 @@ def _resource_json(resource: ResourceState) -> dict[str, Any]:
 
 
 def _resource(data: dict[str, Any]) -> ResourceState:
-    trees = {name: _tree(data[name]) for name in _TREES}
-    lists = {name: tuple(data.get(name, ())) for name in ("workloads", "apps", "needs")}
+    trees = {name: _tree(data.get(name, {})) for name in _TREES}
+    lists = {name: tuple(data.get(name, ())) for name in ("workloads", "needs", "apps")}
     return ResourceState(**{**data, **trees, **lists})
 
 

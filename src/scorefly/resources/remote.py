@@ -1,0 +1,153 @@
+"""Provisioner files from elsewhere, pinned: what somebody looked at is what every run uses.
+
+`https://HOST/PATH#sha256=DIGEST` is a file, `git+https://HOST/REPOSITORY@COMMIT#path=PATH` a file of a commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from scorefly.problems import failed, option_place, wrong
+from scorefly.resources.http import check_url
+from scorefly.score.document import MAX_BYTES
+
+TIMEOUT = 60.0  # seconds, for one request or one run of git
+PLACE = option_place("provisioners")
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_GIT = re.compile(r"git\+(?P<address>https://[^@#\s]+)(?:@(?P<pin>[^@#\s]+))?#path=(?P<path>[^\s#]+)")
+_FILE = re.compile(r"(?P<address>https?://[^#\s]+)(?:#sha256=(?P<pin>[^#\s]*))?")
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
+_PASSED = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", *_PROXIES)
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A file elsewhere. `pin` is a digest, or a commit of the git repository in which it has this `path`."""
+
+    address: str
+    pin: str = ""
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"git+{self.address}{f'@{self.pin}' if self.pin else ''}#path={self.path}"
+        return f"{self.address}{f'#sha256={self.pin}' if self.pin else ''}"
+
+    @property
+    def name(self) -> str:
+        """What a list or a problem calls it: the uri without its pin."""
+        return str(replace(self, pin=""))
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the pin says exactly one content; a branch, for example, does not."""
+        return bool((_COMMIT if self.path else _DIGEST).fullmatch(self.pin))
+
+
+def is_remote(text: str) -> bool:
+    """Whether it is meant as the uri of a file elsewhere, and not as a path."""
+    return "://" in text
+
+
+def parse_remote(uri: str) -> Remote:
+    """What a uri names. Raises InputError for one that names nothing."""
+    if match := _GIT.fullmatch(uri) or _FILE.fullmatch(uri):
+        found = Remote(**{name: text or "" for name, text in match.groupdict().items()})
+        check_url(found.address, insecure=False)
+        return found
+    hint = "write https://HOST/PATH#sha256=DIGEST, or git+https://HOST/REPOSITORY@COMMIT#path=PATH"
+    raise wrong(f"{uri!r} names no provisioner file", hint, PLACE)
+
+
+def read_pinned(uri: str, environ: Mapping[str, str]) -> tuple[str, bytes]:
+    """The name and the content. Raises InputError for what is not pinned or not what was pinned, else OutsideError."""
+    remote = parse_remote(uri)
+    if not remote.pinned:
+        form = str(replace(remote, pin="COMMIT" if remote.path else "DIGEST"))
+        hint = f"write {form}; `scorefly provisioners add '{remote.name}'` finds it, shows the file and writes the line"
+        raise wrong(f"{uri} is not pinned: it could be another file tomorrow", hint, PLACE)
+    if remote.path:
+        return remote.name, _of_commit(remote, environ)
+    content = _download(remote.address)
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != remote.pin:
+        hint = f"look at what changed; `scorefly provisioners add '{remote.name}'` pins what it is now"
+        raise wrong(f"{remote.name} is not what was pinned: its SHA-256 is {digest}", hint, PLACE)
+    return remote.name, content
+
+
+def pin(uri: str, environ: Mapping[str, str]) -> tuple[Remote, bytes]:
+    """The file as it is now, or as it is pinned already, and its pinned uri."""
+    remote = parse_remote(uri)
+    if remote.pinned:
+        return remote, read_pinned(uri, environ)[1]
+    if remote.path:
+        listed = _git(("ls-remote", remote.address, remote.pin or "HEAD"), remote.address, environ).decode().split()
+        if not listed:
+            raise failed(f"{remote.address} has no {remote.pin}", "name a branch or a tag", PLACE)
+        pinned = replace(remote, pin=listed[0])
+        return pinned, _of_commit(pinned, environ)
+    if remote.pin:
+        raise wrong(f"{remote.pin!r} is no SHA-256", "leave #sha256= out to pin the file as it is now", PLACE)
+    content = _download(remote.address)
+    return replace(remote, pin=hashlib.sha256(content).hexdigest()), content
+
+
+def _download(address: str) -> bytes:
+    import requests
+
+    content = bytearray()
+    try:
+        with requests.get(address, timeout=TIMEOUT, stream=True) as answer:
+            for hop in (*answer.history, answer):
+                check_url(hop.url, insecure=False)
+            if answer.status_code != 200:
+                raise failed(f"{address} cannot be had: {answer.reason} (HTTP {answer.status_code})", "", PLACE)
+            for chunk in answer.iter_content(1 << 14):
+                content += chunk
+                if len(content) > MAX_BYTES:
+                    raise failed(f"{address} has more than {MAX_BYTES >> 20} MiB", "", PLACE)
+    except requests.RequestException as error:
+        hint = "check the address and the network"
+        raise failed(f"{address} cannot be had: {type(error).__name__}", hint, PLACE) from error
+    return bytes(content)
+
+
+def _of_commit(remote: Remote, environ: Mapping[str, str]) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="scorefly-") as folder:
+        at = ("--git-dir", folder)
+        _git(("init", "--quiet", "--bare", folder), remote.address, environ)
+        fetch = ("fetch", "--quiet", "--depth=1", "--no-tags", remote.address, remote.pin)
+        _git((*at, *fetch), remote.address, environ)
+        return _git((*at, "cat-file", "blob", f"{remote.pin}:{remote.path}"), remote.address, environ)
+
+
+def _git(arguments: Sequence[str], address: str, environ: Mapping[str, str]) -> bytes:
+    """Runs git, which never asks anybody anything. Credentials are those that git is configured with."""
+    passed = {name: environ[name] for name in _PASSED if environ.get(name)}
+    git = shutil.which("git", path=environ.get("PATH"))
+    if git is None:
+        raise failed("there is no git on PATH", "install it", PLACE)
+    try:
+        done = subprocess.run(
+            (git, *arguments),
+            env={**passed, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise failed(f"git did not get {address} within {TIMEOUT:.0f} s", "check the network", PLACE) from error
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise failed(f"git cannot get it from {address}: {said[-1] if said else 'no word why'}", "", PLACE)
+    return done.stdout
