@@ -79,7 +79,17 @@ def release(arguments: argparse.Namespace) -> int:
         path = f"/api/v1/releases/{made['release']['id']}"
         call("PATCH", path, {"status": "running"})
         claims = tuple(VolumeClaim(each["source"], 1) for each in toml.get("mounts", ()))
-        app = App(arguments.app, arguments.app, toml, image["ref"], "", region=arguments.primary_region, volumes=claims)
+        machine = json.loads(Path(toml["machine_config"]).read_text()) if "machine_config" in toml else {}
+        app = App(
+            name=arguments.app,
+            owner=arguments.app,
+            config=toml,
+            image=image["ref"],
+            size="",
+            machine=machine,
+            region=arguments.primary_region,
+            volumes=claims,
+        )
         ha = {"": None, "true": True, "false": False}[arguments.ha]
         engine = MachinesDeployer(api, float(arguments.wait_timeout.removesuffix("s") or 300), ha)
         try:

@@ -168,7 +168,52 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
     ),
     ("a bad image", {"score.yaml": HEAD.replace("nginx", "Nginx latest")}, (), "score.yaml:5:5", "no image reference"),
     ("no image to build", {"score.yaml": HEAD.replace("nginx", ".")}, (), "score.yaml:5:5", "there is no Dockerfile"),
-    ("two containers", {"score.yaml": HEAD + "  two: {image: x}\n"}, (), "score.yaml:3:1", "several containers"),
+    (
+        "a second image to build",
+        {"score.yaml": HEAD + "  two: {image: .}\n", "Dockerfile": "FROM scratch\n"},
+        (),
+        "score.yaml:6:9",
+        "only one image can be built",
+    ),
+    (
+        "a container before itself",
+        {"score.yaml": HEAD + "    before: {main: {ready: started}}\n"},
+        (),
+        "score.yaml:6:14",
+        "before itself",
+    ),
+    (
+        "a container before nobody",
+        {"score.yaml": HEAD + "    before: {db: {ready: started}}\n"},
+        (),
+        "score.yaml:6:14",
+        "which there is not",
+    ),
+    (
+        "containers in a circle",
+        {
+            "score.yaml": HEAD
+            + "    before: {two: {ready: started}}\n"
+            + "  two: {image: x, before: {main: {ready: started}}}\n"
+        },
+        (),
+        "score.yaml:",
+        "containers wait for each other",
+    ),
+    (
+        "an annotation nobody knows",
+        {"score.yaml": HEAD.replace("{name: web}", "{name: web, annotations: {scorefly/stratgy: canary}}")},
+        (),
+        "score.yaml:2:37",
+        "did you mean 'scorefly/strategy'",
+    ),
+    (
+        "an annotation of another kind",
+        {"score.yaml": HEAD.replace("{name: web}", "{name: web, annotations: {scorefly/gpus: many}}")},
+        (),
+        "score.yaml:2:37",
+        "must be a whole number",
+    ),
     (
         "too large",
         {"score.yaml": HEAD + "    resources: {requests: {memory: 1Ti}}\n"},

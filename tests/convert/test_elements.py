@@ -248,8 +248,30 @@ def test_an_app_of_a_resource_that_is_no_mapping_is_refused(workspace: Workspace
     assert "apps.one, evaluated for mine.default#web.x1" in workspace.run("generate").err
 
 
-def test_a_service_whose_port_is_not_where_it_listens_is_warned_about(workspace: Workspace) -> None:
+def test_a_service_whose_port_is_not_where_it_listens_is_reached_through_flycast(workspace: Workspace) -> None:
     workspace.workload("mail", "service: {ports: {smtp: {port: 25, targetPort: 8025}}}\n")
+    workspace.workload(
+        "web",
+        '    variables: {MAIL: "${resources.mail.name}:25", PORT: "${resources.at.hostname}:${resources.at.port}"}\n'
+        "resources: {mail: {type: service}, at: {type: service-port, params: {workload: mail, port: smtp}}}\n",
+    )
+    assert workspace.run("generate").code == 0
+    assert workspace.toml("web")["env"] == {"MAIL": "mail.flycast:25", "PORT": "mail.flycast:25"}
+    [service] = workspace.toml("mail")["services"]
+    assert (service["internal_port"], service["ports"]) == (8025, [{"port": 25}])
+
+
+def test_an_app_that_has_flycast_keeps_it_where_its_users_are_not_in_the_run(workspace: Workspace) -> None:
+    mail = workspace.workload("mail", "service: {ports: {smtp: {port: 25, targetPort: 8025}}}\n")
+    workspace.workload("web", "resources: {mail: {type: service}}\n")
+    assert workspace.run("deploy", "--rehearse").code == 0
+    assert [each["ip"][:4] for each in workspace.world["apps"]["mail"]["addresses"]] == ["fdaa"]
+    assert "1 unchanged" in workspace.run("deploy", "--rehearse", mail.name).out
+
+
+def test_a_service_with_public_ports_whose_port_is_not_where_it_listens_is_warned_about(workspace: Workspace) -> None:
+    ports = "smtp: {port: 25, targetPort: 8025}, web: {port: 80}"
+    workspace.workload("mail", f"service: {{ports: {{{ports}}}}}\n")
     workspace.workload("web", "resources: {mail: {type: service}}\n")
     result = workspace.run("generate")
     assert (

@@ -12,12 +12,18 @@ _KUBERNETES = re.compile(r"(?<!\$)\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 
 def convert_command(conversion: Conversion) -> dict[str, Any]:
     """The `[experimental]` table, which is where fly.toml takes argument lists as they are."""
+    check_words(conversion)
+    container = conversion.container
+    found = {"entrypoint": container.command, "cmd": container.args}
+    return {key: list(words) for key, words in found.items() if words}
+
+
+def check_words(conversion: Conversion) -> None:
+    """Warns of words that other implementations replace."""
     container = conversion.container
     for key, words in (("command", container.command), ("args", container.args)):
         for index, word in enumerate(words or ()):
             _look_for_expansions(conversion, key, index, word)
-    found = {"entrypoint": container.command, "cmd": container.args}
-    return {key: list(words) for key, words in found.items() if words}
 
 
 def _look_for_expansions(conversion: Conversion, key: str, index: int, word: str) -> None:

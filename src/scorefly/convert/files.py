@@ -8,6 +8,7 @@ import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from scorefly.convert.target import Conversion
 from scorefly.fly.app import Build
@@ -22,15 +23,19 @@ MAX_BYTES = 1 << 20
 
 @dataclass(slots=True)
 class Files:
-    """The `[[files]]` of fly.toml, the contents behind `local_path`, and those that are secret."""
+    """The entries of fly.toml or of a container, the contents behind `local_path`, and those that are secret."""
 
-    entries: list[dict[str, str]] = field(default_factory=list)
+    entries: list[dict[str, Any]] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
     secrets: dict[str, Secret] = field(default_factory=dict)
 
 
-def convert_files(conversion: Conversion, image: str | Build) -> Files:
-    """Every file of the container; one that cannot be is left out with a problem."""
+def convert_files(conversion: Conversion, image: str | Build, below: str = "") -> Files:
+    """Every file of the container; one that cannot be is left out with a problem.
+
+    `image` is that of the Machine, and `below` the folder of the artefact in which one of several containers has its
+    files: then entries have a mode, which fly.toml itself has not.
+    """
     files = Files()
     seen: dict[str, str] = {}
     mounted = {os.path.normpath(volume.target) for volume in conversion.container.volumes}
@@ -51,28 +56,25 @@ def convert_files(conversion: Conversion, image: str | Build) -> Files:
         seen[target] = file.target
         content = _content(conversion, file)
         if content is not None:
-            _add(files, conversion, image, target, content)
+            entry = _add(files, conversion, image, below, target, content)
+            if below and file.mode is not None:
+                entry["mode"] = int(file.mode, 8)
     return files
 
 
 def _target(conversion: Conversion, file: ContainerFile, place: Place) -> str | None:
     parts = file.target.split("/")
-    if not file.target.startswith("/") or ".." in parts or "\0" in file.target or file.target.endswith("/"):
+    if not file.target.startswith("/") or {"..", "."} & set(parts) or "\0" in file.target or file.target.endswith("/"):
         conversion.wrong(f"a file cannot be mounted at {file.target!r}", "give the absolute path of a file", place)
         return None
-    if file.mode is not None and int(file.mode, 8) != DEFAULT_MODE:
-        conversion.unsupported(
-            f"mode {file.mode} of {file.target}: in this version files have 0644",
-            "",
-            conversion.place("files", file.target, "mode"),
-        )
     return os.path.normpath(file.target).replace("//", "/")
 
 
 def _content(conversion: Conversion, file: ContainerFile) -> bytes | Secret | None:
     if file.binary_content is not None:
         try:
-            return b64decode(file.binary_content, validate=True)
+            # Tools wrap base64 into lines.
+            return b64decode("".join(file.binary_content.split()), validate=True)
         except ValueError:
             where = conversion.place("files", file.target, "binaryContent")
             conversion.wrong("binaryContent is no base64", "encode it with standard base64", where)
@@ -137,30 +139,45 @@ def _inside(conversion: Conversion, source: str, place: Place) -> Path | None:
     if PurePosixPath(source).is_absolute() or "\0" in source:
         conversion.wrong(f"source {source!r} is no relative path", "give a path relative to the Score file", place)
         return None
-    path = (workspace / conversion.workload.file.parent / source).resolve()
+    try:
+        path = (workspace / conversion.workload.file.parent / source).resolve()
+        there = path.is_file()
+    except (OSError, RuntimeError) as error:
+        # A path too long, or links in a circle, which Python 3.11 and 3.13 tell by different exceptions.
+        reason = getattr(error, "strerror", None) or "symbolic links lead in a circle"
+        conversion.wrong(f"source {source[:80]!r} cannot be looked for: {reason}", "check the path", place)
+        return None
     if not path.is_relative_to(workspace):
         conversion.wrong(f"source {source!r} is outside the workspace", "copy the file into the repository", place)
         return None
-    if not path.is_file():
+    if not there:
         conversion.wrong(f"there is no file {source!r}", "it is looked for beside the Score file", place)
         return None
     return path
 
 
-def _add(files: Files, conversion: Conversion, image: str | Build, target: str, content: bytes | Secret) -> None:
+def _add(
+    files: Files, conversion: Conversion, image: str | Build, below: str, target: str, content: bytes | Secret
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {"guest_path": target}
+    files.entries.append(entry)
     if isinstance(content, Secret):
-        name = _secret_name(target)
-        files.secrets[name] = Secret(b64encode(str(content.value).encode()).decode())
-        files.entries.append({"guest_path": target, "secret_name": name})
-        return
-    below = _artefact_path(target)
-    files.contents[below] = content
-    local = f"files/{below}"
+        entry["secret_name"] = _secret_name(below + target)
+        files.secrets[entry["secret_name"]] = Secret(b64encode(str(content.value).encode()).decode())
+        return entry
+    name = f"{below}/{_artefact_path(target)}".lstrip("/")
+    files.contents[name] = content
+    entry["local_path"] = local_path(conversion, image, f"files/{name}")
+    return entry
+
+
+def local_path(conversion: Conversion, image: str | Build, local: str) -> str:
+    """Where flyctl finds a file of the artefact."""
     if isinstance(image, Build):
         # flyctl reads it from its working folder, which is the build context then.
         workspace = conversion.target.workspace
-        local = os.path.relpath(workspace / conversion.target.artefact / local, workspace / image.context)
-    files.entries.append({"guest_path": target, "local_path": local})
+        return os.path.relpath(workspace / conversion.target.artefact / local, workspace / image.context)
+    return local
 
 
 def _secret_name(target: str) -> str:

@@ -1,8 +1,8 @@
 """`service.ports` and `route` resources: which ports the Internet reaches, and how.
 
 A port is private unless the workload says otherwise: on Fly every app reaches every other at
-`<app>.internal:<target port>` without any configuration. It is public when a route names it, or when its
-Score port is 80 or 443.
+`<app>.internal:<target port>` without any configuration. It is public when a route names it, when its
+Score port is 80 or 443, or when an annotation asks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from scorefly.fly.app import Port
 from scorefly.problems import Place
 from scorefly.score.workload import ServicePort
 
-HTTP_PORTS = (80, 443)
+HTTP = {80: ["http"], 443: ["http", "tls"]}
+HANDLERS = ("http", "tls", "proxy_proto", "pg_tls", "edge_http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +41,53 @@ class Service:
 
 
 def convert_service(conversion: Conversion, routes: Sequence[Route]) -> Service:
-    """Finds the one port that is served as HTTP; all others stay private."""
+    """Decides for each port how it is reached."""
+    asked = {name: _asked(conversion, port) for name, port in conversion.workload.ports.items()}
+    exposed = {name: handlers for name, handlers in asked.items() if handlers is not None}
     routed = _routed(conversion, routes)
-    public = dict.fromkeys([*routed, *(each.target_port for each in _well_known(conversion))])
-    served = next(iter(public), None)
-    for port in list(public)[1:]:
-        _second_public(conversion, port, routed.get(port))
+    served = _served(conversion, routed, exposed)
     ports = [
-        Port(
-            each.name,
-            each.port,
-            each.target_port,
-            "http" if each.target_port == served and each.protocol == "TCP" else "private",
-        )
+        Port(each.name, each.port, each.target_port, _how(each, exposed, served))
         for each in conversion.workload.ports.values()
     ]
-    if served is not None and all(port.internal != served for port in ports):
-        ports.append(Port(routed[served].name, served, served, "http"))
-    _tell_private(conversion, [port for port in ports if not port.public])
-    if served is None:
-        return Service({}, tuple(ports), (), "")
-    config = {
-        "http_service": {
-            "internal_port": served,
-            "force_https": True,
-            # A Score workload runs until it is told not to; stopping when idle is for an annotation to ask.
-            "auto_stop_machines": "off",
-            "auto_start_machines": True,
-        }
-    }
-    return Service(config, tuple(ports), ("shared_v4", "v6"), f"https://{conversion.target.app_name}.fly.dev")
+    for target in routed:
+        if all(port.internal != target or not port.public for port in ports):
+            ports.append(Port(routed[target].name, target, target, "http"))
+    flycast = conversion.target.flycast and not any(port.public for port in ports)
+    services = [_raw(conversion, conversion.workload.ports[name], how) for name, how in exposed.items()]
+    services += _two_http(conversion, served) if len(set(served.values())) > 1 else []
+    config: dict[str, Any] = {}
+    if len(set(served.values())) == 1:
+        config["http_service"] = _http_service(conversion, next(iter(served.values())))
+    if flycast:
+        ports = [Port(port.name, port.port, port.internal, "flycast") for port in ports]
+        services += [
+            _flycast(conversion, each) for each in conversion.workload.ports.values() if each.protocol == "TCP"
+        ]
+    _check_numbers(conversion, config, services)
+    if services:
+        config["services"] = services
+    _tell_private(conversion, [port for port in ports if port.how == "private"])
+    url = f"https://{conversion.target.app_name}.fly.dev" if 443 in served else ""
+    return Service(config, tuple(ports), _addresses(config, flycast=flycast), url)
+
+
+def _asked(conversion: Conversion, port: ServicePort) -> list[str] | None:
+    """The handlers of a port that an annotation makes public, or None; none at all means: as it is."""
+    annotations = conversion.annotations
+    handlers: list[str] | None = annotations.of_ports.get((port.name, "handlers"))
+    if handlers is None:
+        public = annotations.of_ports.get((port.name, "public")) or (port.name, "external-port") in annotations.of_ports
+        return [] if public else None
+    place = conversion.workload.place("service", "ports", port.name)
+    for handler in handlers:
+        if handler not in HANDLERS:
+            conversion.wrong(
+                f"port {port.name!r}: Fly has no handler {handler!r}", f"it has {', '.join(HANDLERS)}", place
+            )
+    if handlers and port.protocol == "UDP":
+        conversion.wrong(f"port {port.name!r}: Fly has no handlers for UDP", "take the annotation out", place)
+    return handlers
 
 
 def _routed(conversion: Conversion, routes: Sequence[Route]) -> dict[int, Route]:
@@ -122,18 +140,150 @@ def _check_host_and_path(conversion: Conversion, route: Route) -> None:
         conversion.note(f"route {route.name!r}: Fly sends every path to the port, not only {route.path}", "", at)
 
 
-def _well_known(conversion: Conversion) -> list[ServicePort]:
-    return [each for each in conversion.workload.ports.values() if each.port in HTTP_PORTS and each.protocol == "TCP"]
+def _served(conversion: Conversion, routed: dict[int, Route], exposed: dict[str, list[str]]) -> dict[int, int]:
+    """What stands behind 80 and 443, as HTTP and HTTPS: the target ports by the public ones.
+
+    Routes come first, and make both of them one. Without a route each of the two may have a port of its own.
+    """
+    well_known = {
+        each.port: each.target_port
+        for each in conversion.workload.ports.values()
+        if each.port in HTTP and each.protocol == "TCP" and each.name not in exposed
+    }
+    if routed:
+        first = next(iter(routed))
+        for port in list(routed)[1:]:
+            _second_route(conversion, port, routed[port])
+        for target in {each for each in well_known.values() if each not in routed}:
+            place = conversion.workload.place("service", "ports")
+            what = f"port {target} would be public on 80 or 443 too, which route {routed[first].name!r} has already"
+            conversion.unsupported(what, "serve both from one port, or make two workloads", place)
+        return dict.fromkeys(HTTP, first)
+    if len(set(well_known.values())) == 1:
+        return dict.fromkeys(HTTP, next(iter(well_known.values())))
+    return well_known
 
 
-def _second_public(conversion: Conversion, port: int, route: Route | None) -> None:
-    if route:
-        place = conversion.workload.place("resources", route.name)
-        what = f"route {route.name!r} leads to another port ({port}) than the first: Fly routes by host, not by path"
-    else:
-        place = conversion.workload.place("service", "ports")
-        what = f"port {port} would be public on 80 and 443 too, and the app has one such port"
-    conversion.unsupported(what, "serve both from one port, or make two workloads", place)
+def _second_route(conversion: Conversion, port: int, route: Route) -> None:
+    conversion.unsupported(
+        f"route {route.name!r} leads to another port ({port}) than the first: Fly routes by host, not by path",
+        "serve both from one port, or make two workloads",
+        conversion.workload.place("resources", route.name),
+    )
+
+
+def _how(port: ServicePort, exposed: dict[str, list[str]], served: dict[int, int]) -> str:
+    if port.name in exposed:
+        if port.protocol == "UDP":
+            return "udp"
+        return "tls" if "tls" in exposed[port.name] else "http" if "http" in exposed[port.name] else "tcp"
+    return "http" if port.protocol == "TCP" and port.target_port in served.values() else "private"
+
+
+def _http_service(conversion: Conversion, target: int) -> dict[str, Any]:
+    names = [port.name for port in conversion.workload.ports.values() if port.target_port == target] or [""]
+    annotations = conversion.annotations
+    service = {
+        "internal_port": target,
+        "force_https": annotations.get("force-https", True),
+        **_running(conversion, names[0]),
+        "tls_options": annotations.of(names[0], "tls-options"),
+        "http_options": annotations.of(names[0], "http-options"),
+    }
+    return {key: value for key, value in service.items() if value is not None}
+
+
+def _two_http(conversion: Conversion, served: dict[int, int]) -> list[dict[str, Any]]:
+    names = {port.port: port.name for port in conversion.workload.ports.values()}
+    return [
+        {
+            "protocol": "tcp",
+            "internal_port": target,
+            **_running(conversion, names[number]),
+            "ports": [_port(conversion, names[number], number, HTTP[number])],
+        }
+        for number, target in sorted(served.items())
+    ]
+
+
+def _raw(conversion: Conversion, port: ServicePort, handlers: list[str]) -> dict[str, Any]:
+    """A public port with a number of its own."""
+    number: int = conversion.annotations.of_ports.get((port.name, "external-port"), port.port)
+    place = conversion.workload.place("service", "ports", port.name)
+    if not 1 <= number <= 65535:
+        conversion.wrong(f"port {port.name!r} cannot be public at {number}", "a port is 1 to 65535", place)
+    if port.protocol == "UDP" and port.target_port != number:
+        conversion.wrong(
+            f"port {port.name!r} is public at {number} and listens on {port.target_port}: Fly moves no UDP port",
+            "listen on the same number",
+            place,
+        )
+    return {
+        "protocol": port.protocol.lower(),
+        "internal_port": port.target_port,
+        **_running(conversion, port.name),
+        "ports": [_port(conversion, port.name, number, handlers)],
+    }
+
+
+def _flycast(conversion: Conversion, port: ServicePort) -> dict[str, Any]:
+    running = _running(conversion, port.name)
+    ports = [{"port": port.port}]
+    return {"protocol": "tcp", "internal_port": port.target_port, **running, "ports": ports}
+
+
+def _port(conversion: Conversion, name: str, number: int, handlers: list[str]) -> dict[str, Any]:
+    annotations = conversion.annotations
+    port = {
+        "port": number,
+        "handlers": handlers or None,
+        "force_https": annotations.get("force-https", True) if handlers == ["http"] and number == 80 else None,
+        "tls_options": annotations.of(name, "tls-options"),
+        "http_options": annotations.of(name, "http-options"),
+        "proxy_proto_options": annotations.of(name, "proxy-proto-options"),
+    }
+    return {key: value for key, value in port.items() if value is not None}
+
+
+def _running(conversion: Conversion, port: str) -> dict[str, Any]:
+    """A Score workload runs until it is told not to; stopping when idle is for an annotation to ask."""
+    annotations = conversion.annotations
+    stop = annotations.of(port, "auto-stop")
+    start = annotations.of(port, "auto-start")
+    found = {
+        "auto_stop_machines": "off" if stop is None else stop,
+        "auto_start_machines": True if start is None else start,
+        "min_machines_running": annotations.of(port, "min-running"),
+        "concurrency": annotations.of(port, "concurrency"),
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _check_numbers(conversion: Conversion, config: dict[str, Any], services: Sequence[dict[str, Any]]) -> None:
+    """Each public number of a protocol once."""
+    taken = {("tcp", number) for number in HTTP} if "http_service" in config else set[tuple[str, int]]()
+    for service in services:
+        for port in service["ports"]:
+            mine = (service["protocol"], port["port"])
+            if mine in taken:
+                conversion.wrong(
+                    f"two ports of the app would be public at {port['port']}",
+                    "give one another number, or the annotation scorefly/service-<port>-external-port",
+                    conversion.workload.place("service", "ports"),
+                )
+            taken.add(mine)
+
+
+def _addresses(config: dict[str, Any], *, flycast: bool) -> tuple[str, ...]:
+    """A shared IPv4 address knows HTTP and TLS on their own ports only; UDP has no IPv6 on Fly."""
+    if flycast:
+        return ("private_v6",)
+    plain = all(
+        service["protocol"] == "tcp" and sorted(port.get("handlers", ())) == HTTP.get(port["port"])
+        for service in config.get("services", ())
+        for port in service["ports"]
+    )
+    return (("shared_v4" if plain else "v4"), "v6") if config else ()
 
 
 def _tell_private(conversion: Conversion, private: Sequence[Port]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from scorefly.convert.annotations import Annotations
 from scorefly.problems import Place, Problem
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute
 from scorefly.score.workload import Container, Workload
@@ -18,8 +19,8 @@ class Target:
     """The Fly app a workload becomes.
 
     `images` are references by `workload` or `workload.container`, `default_image` is for all others whose
-    image is `.`. `artefact` is the app's artefact folder, relative to `workspace`. In a `trial`, which only
-    checks, what may still be given later is no error.
+    image is `.`. `artefact` is the app's artefact folder, relative to `workspace`. With `flycast` others reach private
+    ports through Fly's proxy. In a `trial`, which only checks, what may still be given later is no error.
     """
 
     workspace: Path
@@ -29,15 +30,17 @@ class Target:
     images: Mapping[str, str] = field(default_factory=dict)
     default_image: str = ""
     unsupported: Literal["error", "warn"] = "error"
+    flycast: bool = False
     trial: bool = False
 
 
 @dataclass(slots=True)
 class Conversion:
-    """One workload on its way: every element adds its problems here, and goes on."""
+    """One container of a workload on its way: every element adds its problems here, and goes on."""
 
     workload: Workload
     container: Container
+    annotations: Annotations
     lookup: Lookup
     target: Target
     problems: list[Problem] = field(default_factory=list)
@@ -65,6 +68,22 @@ class Conversion:
         else:
             go_on = "`unsupported: warn` goes on without it"
             self.wrong(message, f"{hint}; {go_on}" if hint else go_on, place)
+
+    def values_of(self, variables: Mapping[str, str]) -> dict[str, Text]:
+        """Variables of the container with their placeholders replaced; those that cannot be are left out."""
+        values: dict[str, Text] = {}
+        for name, text in variables.items():
+            place = self.place("variables", name)
+            value = self.substitute(text, place)
+            if value is None:
+                continue
+            if "\0" in name or "\0" in (value if isinstance(value, str) else str(value.value)):
+                self.wrong(f"variable {name!r} has a NUL character, which no environment can hold", "", place)
+                continue
+            if name.startswith("FLY_"):
+                self.warn(f"variable {name}: Fly sets FLY_ variables itself", "choose another name", place)
+            values[name] = value
+        return values
 
     def substitute(self, text: str, place: Place) -> Text | None:
         """The text with its placeholders replaced, or None with a problem."""

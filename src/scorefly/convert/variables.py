@@ -11,19 +11,11 @@ def convert_variables(conversion: Conversion) -> tuple[dict[str, str], dict[str,
     """The environment, and the secrets that Fly puts into it at start."""
     env: dict[str, str] = {}
     secrets: dict[str, Secret] = {}
-    for name, text in conversion.container.variables.items():
-        place = conversion.place("variables", name)
-        value = conversion.substitute(text, place)
-        if value is None:
-            continue
-        if "\0" in name or "\0" in (value if isinstance(value, str) else str(value.value)):
-            conversion.wrong(f"variable {name!r} has a NUL character, which no environment can hold", "", place)
-            continue
-        if name.startswith("FLY_"):
-            conversion.warn(f"variable {name}: Fly sets FLY_ variables itself", "choose another name", place)
+    for name, value in conversion.values_of(conversion.container.variables).items():
         if isinstance(value, str):
             env[name] = value
         elif problem := secret_name_problem(name):
+            place = conversion.place("variables", name)
             conversion.wrong(f"variable {name!r} is secret, and its name cannot be: {problem}", "rename it", place)
         else:
             secrets[name] = value

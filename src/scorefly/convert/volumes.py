@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,33 +28,44 @@ class Volumes:
     claims: tuple[VolumeClaim, ...]
 
 
-def convert_volumes(conversion: Conversion) -> Volumes:
-    """At most one volume: a Machine has no more."""
-    wanted = conversion.container.volumes
-    mounts, claims = [], []
-    for number, volume in enumerate(wanted):
+def convert_volumes(conversions: Sequence[Conversion]) -> Volumes:
+    """At most one volume: a Machine has no more, and all its containers see it at one path."""
+    mounts: list[dict[str, Any]] = []
+    claims: list[VolumeClaim] = []
+    wanted = [(conversion, volume) for conversion in conversions for volume in conversion.container.volumes]
+    first = wanted[0][1] if wanted else None
+    for number, (conversion, volume) in enumerate(wanted):
         place = conversion.place("volumes", volume.target)
-        if number:
+        if number and first and (volume.source, volume.target) == (first.source, first.target):
+            _check(conversion, volume, place)
+        elif number:
             conversion.unsupported(
                 f"volume {volume.target} is one too many: a Fly Machine has one volume at most",
-                "mount one volume, or make two workloads",
+                "mount one volume at one path, or make two workloads",
                 place,
             )
-            continue
-        _check(conversion, volume, place)
-        source = conversion.substitute(volume.source, place)
-        if source is None:
-            continue
-        if isinstance(source, Secret):
-            conversion.wrong("the volume's name is secret", "name it by something that is not", place)
-        elif problem := volume_name_problem(source):
-            suggestion = re.sub(r"[^a-z0-9_]+", "_", source.lower()).strip("_")[:30] or "data"
-            conversion.wrong(problem, f"for example {suggestion!r}, or a resource of type volume", place)
         else:
-            size = _size(conversion, volume, place)
-            claims.append(VolumeClaim(source, size))
-            mounts.append({"source": source, "destination": volume.target, "initial_size": f"{size}gb"})
+            claims += _claim(conversion, volume, place)
+            mounts += [
+                {"source": claim.name, "destination": volume.target, "initial_size": f"{claim.size_gb}gb"}
+                for claim in claims
+            ]
     return Volumes(mounts, tuple(claims))
+
+
+def _claim(conversion: Conversion, volume: ContainerVolume, place: Place) -> list[VolumeClaim]:
+    _check(conversion, volume, place)
+    source = conversion.substitute(volume.source, place)
+    if source is None:
+        return []
+    if isinstance(source, Secret):
+        conversion.wrong("the volume's name is secret", "name it by something that is not", place)
+        return []
+    if problem := volume_name_problem(source):
+        suggestion = re.sub(r"[^a-z0-9_]+", "_", source.lower()).strip("_")[:30] or "data"
+        conversion.wrong(problem, f"for example {suggestion!r}, or a resource of type volume", place)
+        return []
+    return [VolumeClaim(source, _size(conversion, volume, place))]
 
 
 def _check(conversion: Conversion, volume: ContainerVolume, place: Place) -> None:
@@ -59,19 +73,20 @@ def _check(conversion: Conversion, volume: ContainerVolume, place: Place) -> Non
         conversion.unsupported(f"sub-path {volume.path!r}: Fly mounts whole volumes", "mount the volume itself", place)
     if volume.read_only:
         conversion.unsupported("readOnly: Fly mounts volumes for reading and writing", "take readOnly out", place)
-    if not volume.target.startswith("/") or volume.target == "/" or ".." in volume.target.split("/"):
+    if not volume.target.startswith("/") or os.path.normpath(volume.target) in ("/", "//") or _is_odd(volume.target):
         conversion.wrong(f"a volume cannot be mounted at {volume.target!r}", "give an absolute path below /", place)
+
+
+def _is_odd(target: str) -> bool:
+    return bool({"..", "."} & set(target.split("/"))) or "\0" in target
 
 
 def _size(conversion: Conversion, volume: ContainerVolume, place: Place) -> int:
     """In GB: the `size_gb` of the resource that names the volume, where it has one."""
     named = [reference for reference in references(volume.source) if reference[0] == "resources"]
-    if not named:
-        return DEFAULT_SIZE_GB
-    try:
+    size: object = conversion.annotations.get("volume-size-gb", DEFAULT_SIZE_GB)
+    with suppress(UnknownReference, IndexError):
         size = reveal(conversion.lookup(("resources", named[0][1], "size_gb")))
-    except UnknownReference:
-        return DEFAULT_SIZE_GB
     text = str(size)
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 500):
         conversion.wrong(f"a volume cannot have {size!r} GB", "give size_gb as a whole number from 1 to 500", place)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from scorefly.convert.command import convert_command
+from scorefly.convert.annotations import apply, read_annotations
+from scorefly.convert.command import check_words, convert_command
 from scorefly.convert.compute import convert_compute
-from scorefly.convert.files import convert_files
+from scorefly.convert.containers import (
+    behind_the_service,
+    check_order,
+    container_config,
+    container_environment,
+    needs_containers,
+)
+from scorefly.convert.files import convert_files, local_path
 from scorefly.convert.image import convert_image
-from scorefly.convert.probes import add_probes
+from scorefly.convert.probes import add_probes, container_checks, http_probe
 from scorefly.convert.service import Route, convert_service
 from scorefly.convert.target import Conversion, Target
 from scorefly.convert.variables import convert_variables
@@ -20,6 +28,7 @@ from scorefly.fly.names import app_name_problem
 from scorefly.problems import Problem
 from scorefly.score.placeholders import Lookup
 from scorefly.score.workload import Workload
+from scorefly.values import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,72 +39,129 @@ class Converted:
     problems: tuple[Problem, ...]
 
 
+@dataclass(slots=True)
+class _Inside:
+    """What runs in the Machine: parts of fly.toml, of the Machine's configuration, and what Fly must hold for it."""
+
+    config: dict[str, Any]
+    machine: dict[str, Any]
+    files: dict[str, bytes]
+    secrets: dict[str, Secret]
+
+
 def convert(workload: Workload, lookup: Lookup, routes: Sequence[Route], target: Target) -> Converted:
     """The Fly app a workload becomes. Pure, but for reading the files the Score file names."""
-    conversion = Conversion(workload, next(iter(workload.containers.values())), lookup, target)
+    problems: list[Problem] = []
+    annotations = read_annotations(workload, problems)
+    conversions = {
+        name: Conversion(workload, container, annotations, lookup, target, problems)
+        for name, container in workload.containers.items()
+    }
+    first = next(iter(conversions.values()))
     if problem := app_name_problem(target.app_name):
         hint = "rename the workload, or change app-prefix or app-suffix"
-        conversion.wrong(problem, hint, workload.place("metadata", "name"))
-    if not _one_container(conversion):
-        return Converted(None, tuple(conversion.problems))
-    app = _convert(conversion, routes)
-    if any(problem.severity == "error" for problem in conversion.problems):
-        return Converted(None, tuple(conversion.problems))
-    return Converted(app, tuple(conversion.problems))
+        first.wrong(problem, hint, workload.place("metadata", "name"))
+    check_order(first)
+    app = _convert(conversions, behind_the_service(first).name, routes)
+    failed = any(problem.severity == "error" for problem in problems)
+    return Converted(None if failed else app, tuple(dict.fromkeys(problems)))
 
 
-def _one_container(conversion: Conversion) -> bool:
-    workload, container = conversion.workload, conversion.container
-    if len(workload.containers) > 1:
-        conversion.wrong(
-            f"several containers ({', '.join(workload.containers)}) are not in this version",
-            "make each a workload of its own",
-            workload.place("containers"),
-        )
-        return False
-    for other in container.before:
-        conversion.wrong(
-            f"before names {other!r}, and there is no other container",
-            "take it out",
-            conversion.place("before", other),
-        )
-    return True
-
-
-def _convert(conversion: Conversion, routes: Sequence[Route]) -> App:
-    target = conversion.target
-    image = convert_image(conversion)
-    env, secrets = convert_variables(conversion)
-    volumes = convert_volumes(conversion)
-    service = convert_service(conversion, routes)
-    files = convert_files(conversion, image)
-    size, vm = convert_compute(conversion)
+def _convert(conversions: Mapping[str, Conversion], name: str, routes: Sequence[Route]) -> App:
+    front = conversions[name]
+    target = replace(front.target, region=front.annotations.get("region", front.target.region))
+    image = convert_image(front)
+    volumes = convert_volumes(list(conversions.values()))
+    service = convert_service(front, routes)
+    size, vm = convert_compute(list(conversions.values()))
+    contained = needs_containers(front.workload)
+    inside = _several(conversions, front, image) if contained else _one(front, image)
+    machine = {**inside.machine, **_schedule(front)}
     config: dict[str, Any] = {
         "app": target.app_name,
         "primary_region": target.region,
+        "machine_config": local_path(front, image, "machine.json") if machine else "",
         "build": {"image": image} if isinstance(image, str) else {"dockerfile": _dockerfile(image)},
-        "experimental": convert_command(conversion),
-        "env": env,
+        **inside.config,
         "mounts": volumes.mounts,
-        "files": files.entries,
-        **add_probes(conversion, service.config),
+        **add_probes(front, service.config, contained=contained),
         "vm": vm,
+        "statics": _statics(front),
     }
+    config = {key: value for key, value in config.items() if value not in ("", {}, [])}
+    apply(front.annotations, config)
     return App(
         name=target.app_name,
-        owner=conversion.workload.name,
-        workload=conversion.workload.name,
-        config={key: value for key, value in config.items() if value not in ("", {}, [])},
+        owner=front.workload.name,
+        workload=front.workload.name,
+        config=config,
+        machine=machine,
         image=image,
         size=size,
-        files=files.contents,
-        secrets={**secrets, **files.secrets},
+        files=inside.files,
+        secrets=inside.secrets,
         ports=service.ports,
         volumes=volumes.claims,
         addresses=service.addresses,
         url=service.url,
         region=target.region,
     )
+
+
+def _one(conversion: Conversion, image: str | Build) -> _Inside:
+    env, secrets = convert_variables(conversion)
+    files = convert_files(conversion, image)
+    config = {"experimental": convert_command(conversion), "env": env, "files": files.entries}
+    return _Inside(config, {}, files.contents, {**secrets, **files.secrets})
+
+
+def _several(conversions: Mapping[str, Conversion], front: Conversion, image: str | Build) -> _Inside:
+    """Containers in the order of the file, each with everything it has."""
+    inside = _Inside({"container": front.container.name}, {"containers": []}, {}, {})
+    for name, conversion in conversions.items():
+        own = image if conversion is front else convert_image(conversion)
+        if isinstance(own, Build) and conversion is not front:
+            conversion.wrong(
+                f"the image of container {name!r} is `.`, and of one Machine only one image can be built",
+                f"say which image it is with images: {conversion.workload.name}.{name}=REFERENCE",
+                conversion.place("image"),
+            )
+        if conversion is not front:
+            for kind in ("readiness", "liveness"):
+                http_probe(conversion, kind)
+        check_words(conversion)
+        env, references, secrets = container_environment(conversion)
+        files = convert_files(conversion, image, name)
+        inside.machine["containers"].append(
+            container_config(
+                conversion,
+                own if isinstance(own, str) else ".",
+                env,
+                references,
+                files.entries,
+                container_checks(conversion),
+            )
+        )
+        inside.files |= files.contents
+        inside.secrets |= {**secrets, **files.secrets}
+    return inside
+
+
+def _schedule(conversion: Conversion) -> dict[str, Any]:
+    """When the Machine is started, which fly.toml has no word for."""
+    schedule = conversion.annotations.get("schedule")
+    return {"schedule": schedule} if schedule else {}
+
+
+def _statics(conversion: Conversion) -> list[dict[str, str]]:
+    found = []
+    for word in conversion.annotations.get("statics", ()):
+        path, _, url = word.partition("=")
+        if not path.startswith("/") or not url.startswith("/"):
+            place = conversion.workload.place("metadata", "annotations", "scorefly/statics")
+            conversion.wrong(f"{word!r} is not PATH=URL", "for example /app/public=/public", place)
+        found.append({"guest_path": path, "url_prefix": url})
+    return found
 
 
 def _dockerfile(build: Build) -> str:

@@ -22,7 +22,8 @@ class Port:
     """A port of the app, for reports and for those who connect to it.
 
     `port` is the Score service port, `internal` what the Machine listens on. `how` is "http", "tls", "tcp",
-    "udp" for a public port and "private" for one reached at `<app>.internal:<internal>` only.
+    "udp" for a public port; "private" for one reached at `<app>.internal:<internal>` only, and "flycast" for one
+    reached at `<app>.flycast:<port>`.
     """
 
     name: str
@@ -33,7 +34,12 @@ class Port:
     @property
     def public(self) -> bool:
         """Whether the Internet reaches it."""
-        return self.how != "private"
+        return self.how not in ("private", "flycast")
+
+    @property
+    def address(self) -> str:
+        """Where other apps of the organization reach it, behind the app's name."""
+        return f".flycast:{self.port}" if self.how == "flycast" else f".internal:{self.internal}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,8 @@ class VolumeClaim:
 class App:
     """One Fly app, wanted.
 
-    `config` is fly.toml as data, without secrets. `files` are what it mounts by `local_path`, by their path
+    `config` is fly.toml as data, without secrets, and `machine` the part of a Machine's configuration that fly.toml
+    has no words for, which stands beside it. `files` are what it mounts by `local_path`, by their path
     below the artefact's `files/` folder; never secret. `secrets` are what Fly must hold before a Machine
     starts. `needs` are the names of apps that must be deployed first. `owner` is the workload's name, or the
     uid of the resource that brings the app.
@@ -59,6 +66,7 @@ class App:
     config: Mapping[str, Any]
     image: str | Build
     size: str
+    machine: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()

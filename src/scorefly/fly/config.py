@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ _ORDER = (
     "primary_region",
     "kill_signal",
     "kill_timeout",
+    "swap_size_mb",
+    "machine_config",
+    "container",
     "build",
     "deploy",
     "experimental",
@@ -32,6 +36,16 @@ def dump(config: Mapping[str, Any], header: str = "") -> str:
         ordered["env"] = dict(sorted(ordered["env"].items()))
     comment = f"# {header}\n" if header else ""
     return comment + "\n".join(_blocks(ordered, ""))
+
+
+def dump_machine(config: Mapping[str, Any]) -> str:
+    """The text of machine.json.
+
+    flyctl decodes it over the configuration that a Machine has: lists merge by position there, and maps by key, so a
+    variable or a container that is gone would stay. Its JSON reader takes a key twice, so null empties the list first.
+    """
+    text = json.dumps(config, ensure_ascii=False, indent=2)
+    return text.replace("{", '{\n  "containers": null,', 1) + "\n" if "containers" in config else text + "\n"
 
 
 def _blocks(table: Mapping[str, Any], path: str) -> Iterator[str]:

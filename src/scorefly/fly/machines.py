@@ -40,7 +40,7 @@ class MachinesDeployer:
     ) -> None:
         """Deploys what the artefact's fly.toml says. Raises OutsideError."""
         toml = tomllib.loads((artefact / "fly.toml").read_text(encoding="utf-8"))
-        config = machine_config(toml, self._image(app, artefact), folder)
+        config = machine_config(toml, app.machine, self._image(app, artefact), folder)
         machines = self.api.machines(app.name)
         for machine in machines:
             on_line(f"updating Machine {machine.id}")
@@ -108,9 +108,13 @@ class MachinesDeployer:
         return f"registry.fly.io/{app.name}:rehearsal-{digest}"
 
 
-def machine_config(toml: Mapping[str, Any], image: str, folder: Path) -> dict[str, Any]:
-    """The Machine configuration that a fly.toml means, as flyctl makes it in working folder `folder`."""
+def machine_config(toml: Mapping[str, Any], machine: Mapping[str, Any], image: str, folder: Path) -> dict[str, Any]:
+    """The Machine configuration that a fly.toml means, as flyctl makes it in working folder `folder`.
+
+    `machine` is what stands in machine.json.
+    """
     config: dict[str, Any] = {
+        **machine,
         "image": image,
         "env": {
             **toml.get("env", {}),
@@ -122,10 +126,26 @@ def machine_config(toml: Mapping[str, Any], image: str, folder: Path) -> dict[st
         "checks": {name: _check(each) for name, each in toml.get("checks", {}).items()},
         "files": [_file(each, folder) for each in toml.get("files", ())],
         "metadata": {"fly_platform_version": "v2", "fly_process_group": PROCESS_GROUP},
-        "restart": {"policy": "on-failure", "max_retries": 10},
+        "restart": (toml.get("restart") or [{"policy": "on-failure", "max_retries": 10}])[0],
     }
+    if "containers" in machine:
+        front = toml.get("container")
+        config["containers"] = [_container(each, image, front, folder) for each in machine["containers"]]
     init = {key: value for key, value in toml.get("experimental", {}).items() if key in ("cmd", "entrypoint", "exec")}
     return {**config, **({"init": init} if init else {})}
+
+
+def _container(container: Mapping[str, Any], image: str, front: str | None, folder: Path) -> dict[str, Any]:
+    files = [_container_file(each, folder) for each in container.get("files", ())]
+    return {
+        **container,
+        **({"image": image} if container["name"] == front else {}),
+        **({"files": files} if files else {}),
+    }
+
+
+def _container_file(file: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    return {**_file(file, folder), **({"mode": file["mode"]} if "mode" in file else {})}
 
 
 def _guest(toml: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,6 +180,8 @@ def _services(toml: Mapping[str, Any]) -> list[dict[str, Any]]:
             {
                 "protocol": service.get("protocol", "tcp"),
                 "internal_port": service["internal_port"],
+                "autostop": service.get("auto_stop_machines", "off"),
+                "autostart": service.get("auto_start_machines", True),
                 "ports": service.get("ports", []),
                 "checks": [{"type": "http", **_check(each)} for each in service.get("http_checks", ())],
             }

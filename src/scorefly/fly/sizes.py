@@ -61,6 +61,11 @@ def smallest_size(cpus: Fraction, memory_mb: int) -> Size:
     raise NoSuchSize(f"the largest Machine is performance-{largest.cpus[-1]}x with up to {most} MB of memory")
 
 
+def preset_names() -> list[str]:
+    """Every preset's name, the smallest first."""
+    return [_preset(kind, count).preset for kind in KINDS for count in kind.cpus]
+
+
 def preset_named(name: str) -> Size | None:
     """The preset of that name, with its own memory."""
     return next(

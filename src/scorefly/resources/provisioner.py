@@ -37,16 +37,24 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadView:
-    """What a provisioner may know of a workload: `ports` maps a port's name to (service port, target port)."""
+    """What a provisioner may know of a workload: `ports` maps a port's name to (service port, target port).
+
+    With `flycast` others connect to its service ports, through Fly's proxy, else to its target ports.
+    """
 
     name: str
     app: str
     ports: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    flycast: bool = False
 
     @property
     def hostname(self) -> str:
         """Where other apps of the organization reach it: Fly's private DNS."""
-        return f"{self.app}.internal"
+        return f"{self.app}.{'flycast' if self.flycast else 'internal'}"
+
+    def reached_at(self, name: str) -> int:
+        """The number at which others connect to a port."""
+        return self.ports[name][0 if self.flycast else 1]
 
 
 # What a run may call commands and servers for: to provision; to ask those that can plan; for nothing, and what

@@ -201,9 +201,9 @@ class _Evaluation:
         from scorefly.resources.expressions import ExpressionError
 
         view = self._workload(workload)
-        for name, (number, target) in view.ports.items():
+        for name, (number, _) in view.ports.items():
             if port in (name, number, str(number)):
-                return _port((number, target))
+                return _port(view, name)
         known = ", ".join(view.ports) or "none"
         raise ExpressionError(f"workload {view.name!r} has no service port {port!r}; it has: {known}")
 
@@ -238,16 +238,17 @@ def _texts(tree: object, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _view(workload: WorkloadView) -> dict[str, Tree]:
-    first = next(iter(workload.ports.values()), None)
+    first = next(iter(workload.ports), None)
     return {
         "name": workload.name,
         "app": workload.app,
         "hostname": workload.hostname,
         "url": f"https://{workload.app}.fly.dev",
-        "port": first[1] if first else None,
-        "ports": {name: _port(port) for name, port in workload.ports.items()},
+        "port": workload.reached_at(first) if first else None,
+        "ports": {name: _port(workload, name) for name in workload.ports},
     }
 
 
-def _port(port: tuple[int, int]) -> dict[str, Tree]:
-    return {"port": port[0], "target": port[1]}
+def _port(workload: WorkloadView, name: str) -> dict[str, Tree]:
+    number, target = workload.ports[name]
+    return {"port": number, "target": target, "reached_at": workload.reached_at(name)}

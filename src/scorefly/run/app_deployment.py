@@ -71,6 +71,7 @@ class AppDeployment:
             self.progress.step(f"{self.app.name}: updating")
             self._provide()
         self._forget_digest()
+        self._leave_containers()
         with self.progress.output(f"deploy of {self.app.name}") as output:
             self.connection.deployer.deploy(
                 self.app,
@@ -165,6 +166,15 @@ class AppDeployment:
         for machine in self.machines:
             if METADATA_KEY in machine.metadata:
                 self.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
+
+    def _leave_containers(self) -> None:
+        """flyctl leaves a Machine the containers it has, where its configuration no longer names any."""
+        if self.app.machine or not self.machines:
+            return
+        for machine in self.api.machines(self.app.name):
+            if machine.config.get("containers"):
+                self.progress.step(f"{self.app.name}: replacing Machine {machine.id}, which has containers")
+                self.api.delete_machine(self.app.name, machine.id)
 
     def _remove_secrets(self) -> None:
         to_remove = self._before.secrets.to_remove

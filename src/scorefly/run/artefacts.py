@@ -1,4 +1,4 @@
-"""Writes the artefacts: `<artefacts>/<environment>/<app>/fly.toml` and the files it mounts."""
+"""Writes the artefacts: `<artefacts>/<environment>/<app>/fly.toml`, what stands beside it, and the files it mounts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from scorefly.fly.app import App, Build
-from scorefly.fly.config import dump
+from scorefly.fly.config import dump, dump_machine
 from scorefly.problems import failed
 from scorefly.run.settings import Settings
 
@@ -31,7 +31,8 @@ def fly_toml(app: App) -> str:
 
 def artefact_texts(app: App) -> dict[str, str]:
     """The artefact's own files by name, without those the app mounts."""
-    return {"fly.toml": fly_toml(app)}
+    machine = {"machine.json": dump_machine(app.machine)} if app.machine else {}
+    return {"fly.toml": fly_toml(app), **machine}
 
 
 def file_digests(app: App) -> dict[str, str]:
@@ -49,7 +50,12 @@ def write_artefact(settings: Settings, app: App) -> Path:
     _refuse_links_outside(settings, absolute)
     try:
         absolute.mkdir(parents=True, exist_ok=True)
-        _write(absolute / "fly.toml", fly_toml(app).encode())
+        texts = artefact_texts(app)
+        for name in ("fly.toml", "machine.json"):
+            if name in texts:
+                _write(absolute / name, texts[name].encode())
+            else:
+                (absolute / name).unlink(missing_ok=True)
         files = absolute / "files"
         if files.is_dir():
             _remove_others(files, {files / name for name in app.files})

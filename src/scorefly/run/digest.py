@@ -23,7 +23,7 @@ def app_digest(settings: Settings, app: App, fingerprints: Mapping[str, str]) ->
     `fingerprints` stand for the values of the app's secrets. Of an image to be built everything in its
     context counts, for a Dockerfile may copy anything.
     """
-    parts: list[object] = [fly_toml(app), sorted(fingerprints.items())]
+    parts: list[object] = [fly_toml(app), app.machine, sorted(fingerprints.items())]
     parts += [(name, hashlib.sha256(content).hexdigest()) for name, content in sorted(app.files.items())]
     if isinstance(app.image, Build):
         context = settings.workspace / app.image.context

@@ -14,6 +14,7 @@ from scorefly.fly.app import App
 from scorefly.problems import Problem, raise_errors
 from scorefly.resources.lookup import STAND_IN
 from scorefly.run.artefacts import artefact_folder, ignore_working_files, write_artefact
+from scorefly.run.flycast import flycast_workloads
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
 from scorefly.run.orphans import orphan_problems, orphaned_resources
@@ -79,12 +80,13 @@ def want(
     """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     resolution = provision(settings, loaded, keeper, progress, trial=trial)
+    flycast = flycast_workloads(loaded, keeper.state)
     problems = [*warnings, *loaded.problems, *resolution.problems]
     apps = _resource_apps(settings, loaded, resolution, problems)
     # An error upstream would come again as an unknown output of everything that reads it.
     for workload in loaded.workloads:
         if not _depends_on_failure(workload, loaded, resolution):
-            apps += _workload_app(settings, workload, loaded, resolution, problems, trial=trial)
+            apps += _workload_app(settings, workload, loaded, resolution, problems, trial=trial, flycast=flycast)
     problems += _name_clashes(apps, loaded)
     problems += orphan_problems(orphaned_resources(settings, loaded, keeper.state))
     problems = list(dict.fromkeys(problems))
@@ -142,6 +144,7 @@ def _workload_app(
     problems: list[Problem],
     *,
     trial: bool,
+    flycast: frozenset[str],
 ) -> list[App]:
     name = settings.app_name(workload.name)
     target = Target(
@@ -151,6 +154,7 @@ def _workload_app(
         images=settings.images.by_name,
         default_image=settings.images.default,
         unsupported="warn" if settings.unsupported == "warn" else "error",
+        flycast=workload.name in flycast,
         artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
         trial=trial,
     )
@@ -164,7 +168,7 @@ def _workload_app(
     for uid in uids.values():
         if (other := _other_workload(loaded, resolution, uid)) and other != workload.name:
             needs.append(settings.app_name(other))
-            problems += _moved_ports(loaded, uid, other)
+            problems += _moved_ports(loaded, uid, other) if other not in flycast else []
     return [replace(converted.app, needs=tuple(sorted(set(needs))))]
 
 

@@ -19,6 +19,7 @@ from scorefly.resources.provisioner import (
     Surroundings,
     WorkloadView,
 )
+from scorefly.run.flycast import flycast_workloads
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded
 from scorefly.run.orphans import not_looked_at, users_of
@@ -163,14 +164,18 @@ def _calls(settings: Settings, trial: bool) -> Calls:
 
 def workload_views(settings: Settings, loaded: Loaded, state: EnvironmentState) -> dict[str, WorkloadView]:
     """The workloads of this run, and those that state remembers of the environment."""
+    flycast = flycast_workloads(loaded, state)
     remembered = {
-        app.workload: WorkloadView(app.workload, app.name, app.ports) for app in state.apps.values() if app.workload
+        app.workload: WorkloadView(app.workload, app.name, app.ports, app.flycast)
+        for app in state.apps.values()
+        if app.workload
     }
     present = {
         workload.name: WorkloadView(
             workload.name,
             settings.app_name(workload.name),
             {name: (port.port, port.target_port) for name, port in workload.ports.items()},
+            workload.name in flycast,
         )
         for workload in loaded.workloads
     }

@@ -67,7 +67,15 @@ def known_app(state: EnvironmentState, app: App) -> AppState:
     """What state says of an app, brought up to what this run wants of it."""
     known = state.apps.get(app.name) or AppState(name=app.name, owner=app.owner)
     ports = {port.name: (port.port, port.internal) for port in app.ports}
-    return replace(known, owner=app.owner, workload=app.workload, ports=ports, url=app.url, needs=app.needs)
+    return replace(
+        known,
+        owner=app.owner,
+        workload=app.workload,
+        ports=ports,
+        url=app.url,
+        needs=app.needs,
+        flycast=any(port.how == "flycast" for port in app.ports),
+    )
 
 
 def missing_addresses(app: App, present: Sequence[AddressView]) -> tuple[str, ...]:

@@ -53,8 +53,9 @@ class SecretState:
 class AppState:
     """One app scorefly made or deployed. `ports` maps a service port's name to (port, target port).
 
-    `id` is Fly's, empty while the app is being made. `needs` are apps it uses. `addresses` are the IPs it was given.
-    `record` is what was last deployed, packed: see `run/record.py`.
+    `flycast` says that others connect to its service ports, through Fly's proxy. `id` is Fly's, empty while the app is
+    being made. `needs` are apps it uses. `addresses` are the IPs it was given. `record` is what was last deployed,
+    packed: see `run/record.py`.
     """
 
     name: str
@@ -64,6 +65,7 @@ class AppState:
     url: str = ""
     secrets: Mapping[str, SecretState] = field(default_factory=dict)
     ports: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    flycast: bool = False
     id: str = ""
     needs: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
