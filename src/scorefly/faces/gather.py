@@ -39,7 +39,6 @@ def gather(
         name.removeprefix(VARIABLE_PREFIX): value for name, value in environ.items() if name.startswith(VARIABLE_PREFIX)
     }
     values["variables"] = {**variables, **values.get("variables", {})}
-    values["some_score_files"] = places.get("score_files", Place("")).is_option
     if base_url := environ.get("FLY_FLAPS_BASE_URL"):
         values["fly_base_url"] = base_url
     values["overlays"] = sources.file.overlays(sources.environment)
