@@ -48,6 +48,7 @@ bench: $(DEV)
 
 docs: $(DEV)
 	$(BIN)/python docs/make_options.py
+	$(BIN)/python docs/make_annotations.py
 
 lock: $(DEV)
 	$(PIP) install uv

@@ -95,10 +95,10 @@ def test_an_environment_may_have_nothing_of_its_own(workspace: Workspace) -> Non
     assert workspace.run("generate", "--environment", "production").code == 0
 
 
-def test_an_overlay_changes_a_workload_in_one_environment(workspace: Workspace) -> None:
+def test_an_override_changes_a_workload_in_one_environment(workspace: Workspace) -> None:
     workspace.workload("web", "    variables: {MODE: fast, DEBUG: 'true'}\n")
     workspace.write("small.yaml", "containers: {main: {variables: {DEBUG: null, SIZE: small}}}\n")
-    workspace.write("scorefly.yaml", "environments: {staging: {overlays: {web: small.yaml}}}\n")
+    workspace.write("scorefly.yaml", "environments: {staging: {overrides: {web: small.yaml}}}\n")
     for environment, env in (
         ("staging", {"MODE": "fast", "SIZE": "small"}),
         ("production", {"MODE": "fast", "DEBUG": "true"}),
@@ -108,19 +108,19 @@ def test_an_overlay_changes_a_workload_in_one_environment(workspace: Workspace) 
 
 
 @pytest.mark.parametrize(
-    ("overlays", "problem"),
+    ("overrides", "problem"),
     [
         ("{wep: x.yaml}", "scorefly.yaml:1:12: no workload is called 'wep' (did you mean 'web'?)"),
         ("{web: x.yaml}", "scorefly.yaml:1:12: x.yaml cannot be read: No such file or directory (check the path)"),
-        ("[web]", "scorefly.yaml:1:1: overlays has to be workloads with files"),
-        ("{web: 5}", "scorefly.yaml:1:1: overlays has to be workloads with files"),
+        ("[web]", "scorefly.yaml:1:1: overrides has to be workloads with files"),
+        ("{web: 5}", "scorefly.yaml:1:1: overrides has to be workloads with files"),
         ("{web: wrong.yaml}", "wrong.yaml:1:1: the document: unknown key 'nope'"),
     ],
 )
-def test_an_overlay_that_is_wrong_is_told_where_it_stands(workspace: Workspace, overlays: str, problem: str) -> None:
+def test_an_override_that_is_wrong_is_told_where_it_stands(workspace: Workspace, overrides: str, problem: str) -> None:
     workspace.workload("web")
     workspace.write("wrong.yaml", "nope: 1\n")
-    workspace.write("scorefly.yaml", f"overlays: {overlays}\n")
+    workspace.write("scorefly.yaml", f"overrides: {overrides}\n")
     result = workspace.run("validate")
     assert result.code == 2
     assert len(result.problems) == 1

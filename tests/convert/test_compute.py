@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from scorefly.convert.compute import MIB, cpus, memory_bytes
 from scorefly.fly.sizes import KINDS, NoSuchSize, preset_named, smallest_size
-from scorefly.rehearsal.rules import Refused, machine_config
+from scorefly.rehearsal.config_rules import machine_config
+from scorefly.rehearsal.rules import Refused
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`scorefly rehearsal serve`, and the calls beside the Machines API."""
+"""`scorefly rehearsal serve`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
-
-from scorefly.rehearsal.server import Rehearsal
 
 
 @contextmanager
@@ -54,62 +51,9 @@ def test_what_it_cannot_do_is_a_problem(option: tuple[str, str]) -> None:
     assert (done.returncode, done.stderr.startswith(f"{option[0]}:1:1: ")) == (2, True)
 
 
-@pytest.fixture
-def fly() -> Iterator[Rehearsal]:
-    with Rehearsal(None) as rehearsal:
-        call(rehearsal, "POST", "/v1/apps", {"name": "web", "org_slug": "acme"})
-        yield rehearsal
-
-
-def call(fly: Rehearsal, method: str, path: str, body: Any = None) -> Any:
-    return requests.request(
-        method, f"{fly.url}{path}", json=body, headers={"Authorization": "Bearer x"}, timeout=10
-    ).json()
-
-
-def ask(fly: Rehearsal, query: str, **variables: Any) -> Any:
-    return call(fly, "POST", "/graphql", {"query": query, "variables": variables})
-
-
-def test_graphql_knows_apps_organizations_images_and_addresses(fly: Rehearsal) -> None:
-    assert (
-        ask(fly, "query($name: String!) { appcompact:app(name: $name) { id } }", name="web")["data"]["appcompact"]["id"]
-        == "web"
-    )
-    slugs = [
-        each["slug"]
-        for each in ask(fly, "{ organizations(admin: false) { nodes { slug } } }")["data"]["organizations"]["nodes"]
-    ]
-    assert slugs == ["acme", "personal"]
-    image = ask(
-        fly, "query { app(name: $appName) { id image(ref: $imageRef) { id } } }", appName="web", imageRef="nginx:1"
-    )
-    assert image["data"]["app"]["image"]["ref"] == "nginx:1"
-    ask(
-        fly, "mutation { allocateIpAddress(input: $input) { app { id } } }", input={"appId": "web", "type": "shared_v4"}
-    )
-    assert call(fly, "GET", "/v1/apps/web/ip_assignments")["ips"][0]["shared"]
-    assert (
-        ask(fly, "{ app(name: $name) { sharedIpAddress } }", name="web")["data"]["app"]["sharedIpAddress"]
-        == "203.0.113.254"
-    )
-
-
-def test_graphql_errors_are_answers(fly: Rehearsal) -> None:
-    assert "Could not find App" in ask(fly, "{ app(name: $name) { id } }", name="nope")["errors"][0]["message"]
-    assert "does not know this query" in ask(fly, "{ weather }")["errors"][0]["message"]
-    missing = ask(
-        fly, "{ app(name: $appName) { image(ref: $ref) { id } } }", appName="web", ref="rehearsal.invalid/missing:1"
-    )
-    assert missing["data"]["app"]["image"] is None
-
-
-def test_releases_count_up_and_keep_what_they_released(fly: Rehearsal) -> None:
-    first = call(fly, "POST", "/api/v1/releases", {"app_name": "web", "definition": {"a": 1}, "image": "x"})["release"]
-    second = call(fly, "POST", "/api/v1/releases", {"app_name": "web", "definition": {"a": 2}})["release"]
-    call(fly, "PATCH", f"/api/v1/releases/{second['id']}", {"status": "complete"})
-    found = call(fly, "GET", "/api/v1/apps/web/releases?limit=20")["releases"]
-    assert [(each["version"], each["status"]) for each in found] == [(2, "complete"), (1, "pending")]
-    current = ask(fly, "{ app(name: $name) { currentReleaseUnprocessed { configDefinition } } }", name="web")
-    assert current["data"]["app"]["currentReleaseUnprocessed"]["configDefinition"] == {"a": 2}
-    assert first["version"] == 1
+def test_it_can_be_asked_too_often() -> None:
+    headers = {"Authorization": "Bearer x"}
+    with serving("--fail", "GET:/v1/platform/regions:429") as url:
+        answers = [requests.get(f"{url}/v1/platform/regions", headers=headers, timeout=10) for _ in range(2)]
+    assert [each.status_code for each in answers] == [429, 200]
+    assert answers[0].json()["error"] == "rate limit exceeded"

@@ -57,7 +57,8 @@ def convert_resource_app(
     if not plain["env"]:
         del plain["env"]
     plain = {"app": name, **({"primary_region": region} if region else {}), **plain}
-    size = plain["vm"][0].get("size", DEFAULT_SIZE) if isinstance(plain["vm"], list) else DEFAULT_SIZE
+    machines = plain["vm"] if isinstance(plain["vm"], list) else [plain["vm"]]
+    size = next((each.get("size") for each in machines if isinstance(each, dict)), None) or DEFAULT_SIZE
     app = App(
         name=name,
         owner=uid,

@@ -7,7 +7,7 @@ Score port is 80 or 443, or when an annotation asks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,7 @@ def convert_service(conversion: Conversion, routes: Sequence[Route]) -> Service:
         config["services"] = services
     _tell_private(conversion, [port for port in ports if port.how == "private"])
     url = f"https://{conversion.target.app_name}.fly.dev" if 443 in served else ""
-    return Service(config, tuple(ports), _addresses(config, flycast=flycast), url)
+    return Service(config, tuple(ports), ("private_v6",) if flycast else addresses_of(config), url)
 
 
 def _asked(conversion: Conversion, port: ServicePort) -> list[str] | None:
@@ -274,16 +274,18 @@ def _check_numbers(conversion: Conversion, config: dict[str, Any], services: Seq
             taken.add(mine)
 
 
-def _addresses(config: dict[str, Any], *, flycast: bool) -> tuple[str, ...]:
-    """A shared IPv4 address knows HTTP and TLS on their own ports only; UDP has no IPv6 on Fly."""
-    if flycast:
-        return ("private_v6",)
+def addresses_of(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The kinds of public addresses that services need: a shared IPv4 knows HTTP and TLS on their own ports only."""
+    services = [each for each in config.get("services", ()) if isinstance(each, Mapping)]
+    if not services and "http_service" not in config:
+        return ()
     plain = all(
-        service["protocol"] == "tcp" and sorted(port.get("handlers", ())) == HTTP.get(port["port"])
-        for service in config.get("services", ())
-        for port in service["ports"]
+        service.get("protocol", "tcp") == "tcp" and sorted(port.get("handlers", ())) == HTTP.get(port.get("port", 0))
+        for service in services
+        for port in service.get("ports", ())
+        if isinstance(port, Mapping)
     )
-    return (("shared_v4" if plain else "v4"), "v6") if config else ()
+    return ("shared_v4" if plain else "v4", "v6")
 
 
 def _tell_private(conversion: Conversion, private: Sequence[Port]) -> None:

@@ -61,11 +61,13 @@ def _claim(conversion: Conversion, volume: ContainerVolume, place: Place) -> lis
     if isinstance(source, Secret):
         conversion.wrong("the volume's name is secret", "name it by something that is not", place)
         return []
-    if problem := volume_name_problem(source):
-        suggestion = re.sub(r"[^a-z0-9_]+", "_", source.lower()).strip("_")[:30] or "data"
+    # Only scorefly and Fly see the name, and a Score file means one of its own kind.
+    name = source.replace("-", "_").lower()
+    if problem := volume_name_problem(name):
+        suggestion = re.sub(r"[^a-z0-9_]+", "_", name).strip("_")[:30] or "data"
         conversion.wrong(problem, f"for example {suggestion!r}, or a resource of type volume", place)
         return []
-    return [VolumeClaim(source, _size(conversion, volume, place))]
+    return [VolumeClaim(name, _size(conversion, volume, place))]
 
 
 def _check(conversion: Conversion, volume: ContainerVolume, place: Place) -> None:

@@ -41,7 +41,7 @@ def gather(
     values["variables"] = {**variables, **values.get("variables", {})}
     if base_url := environ.get("FLY_FLAPS_BASE_URL"):
         values["fly_base_url"] = base_url
-    values["overlays"] = sources.file.overlays(sources.environment)
+    values["overrides"] = sources.file.overrides(sources.environment)
     values["repository"] = repository(environ, workspace)
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
 

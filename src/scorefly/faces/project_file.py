@@ -9,12 +9,12 @@ from pathlib import Path
 
 from scorefly.faces.options import BY_NAME, OPTIONS
 from scorefly.problems import InputError, Place, Problem, nearest, option_place
-from scorefly.run.settings import Overlay
+from scorefly.run.settings import Override
 from scorefly.score.document import Document, Places, parse
 from scorefly.values import Plain
 
 ENVIRONMENTS = "environments"
-OVERLAYS = "overlays"  # no option: a command line has --overrides-file for the one Score file it is about
+OVERRIDES = "overrides"  # no option: a command line has --overrides-file for the one Score file it is about
 
 Keys = tuple[str, ...]
 
@@ -34,12 +34,14 @@ class ProjectFile:
                 return value, self.places.at(*path, name)
         return None
 
-    def overlays(self, environment: str) -> dict[str, Overlay]:
+    def overrides(self, environment: str) -> dict[str, Override]:
         """The Score fragments by workload; an environment's stand in the place of those for all."""
         for path in (*self._environment(environment), ()):
-            found = _below(self.data, (*path, OVERLAYS))
+            found = _below(self.data, (*path, OVERRIDES))
             if found:
-                return {name: Overlay(str(file), self.places.at(*path, OVERLAYS, name)) for name, file in found.items()}
+                return {
+                    name: Override(str(file), self.places.at(*path, OVERRIDES, name)) for name, file in found.items()
+                }
         return {}
 
     def _environment(self, environment: str) -> tuple[Keys, ...]:
@@ -85,17 +87,17 @@ def _check_key(
 ) -> None:
     option, place = BY_NAME.get(key), document.places.at(*path, key)
     allowed = [each.name for each in OPTIONS if not each.private and each.name != not_here]
-    if key == OVERLAYS:
+    if key == OVERRIDES:
         given = _below(document.data, path)[key]
         if not isinstance(given, dict | None) or not all(isinstance(each, str) for each in (given or {}).values()):
             problems.append(
-                Problem(f"{OVERLAYS} has to be workloads with files", "write `web: web.overlay.yaml`", place)
+                Problem(f"{OVERRIDES} has to be workloads with files", "write `web: web.override.yaml`", place)
             )
     elif option is not None and option.private:
         hint = "give it as an option, an input or an environment variable"
         problems.append(Problem(f"{key!r} does not belong into a file", hint, place))
     elif key not in allowed:
-        hint = nearest(key, [*allowed, OVERLAYS, *([also] if also else [])])
+        hint = nearest(key, [*allowed, OVERRIDES, *([also] if also else [])])
         problems.append(Problem(f"unknown key {key!r}", hint, place))
 
 

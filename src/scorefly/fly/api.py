@@ -60,6 +60,13 @@ class MachineView:
     config: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[Mapping[str, Any], ...] = ()
 
+    @property
+    def crashed(self) -> int:
+        """The exit status with which it last ended, if nobody had told it to; else 0."""
+        exits = (event.get("request") or {} for event in self.events if event.get("type") == "exit")
+        ended = next(exits, {}).get("exit_event") or {}
+        return 0 if ended.get("requested_stop") else int(ended.get("exit_code") or 0)
+
 
 @dataclass(frozen=True, slots=True)
 class SecretView:
@@ -197,6 +204,10 @@ class FlyApi:
         """Replaces a Machine's configuration, which restarts it."""
         body = {"config": config}
         return _machine(self._call("POST", f"/apps/{app}/machines/{machine}", json=body, repeat=True).json(), app)
+
+    def start_machine(self, app: str, machine: str) -> None:
+        """Starts a Machine that is stopped."""
+        self._call("POST", f"/apps/{app}/machines/{machine}/start", repeat=True)
 
     def delete_machine(self, app: str, machine: str) -> None:
         """Destroys a Machine, running or not."""

@@ -92,13 +92,11 @@ class MachinesDeployer:
 
     @staticmethod
     def _refuse_crash(machine: MachineView) -> None:
-        for event in machine.events[:1]:
-            ended = (event.get("request") or {}).get("exit_event") or {}
-            if event.get("type") == "exit" and ended.get("exit_code") and not ended.get("requested_stop"):
-                raise failed(
-                    f"{machine.app} keeps crashing: its Machine {machine.id} exits with {ended['exit_code']}",
-                    "look at its log with `fly logs`",
-                )
+        if machine.crashed and machine.events[0].get("type") == "exit":
+            raise failed(
+                f"{machine.app} keeps crashing: its Machine {machine.id} exits with {machine.crashed}",
+                "look at its log with `fly logs`",
+            )
 
     @staticmethod
     def _image(app: App, artefact: Path) -> str:

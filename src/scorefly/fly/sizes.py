@@ -26,6 +26,9 @@ KINDS = (
     Kind("performance", (1, 2, 4, 6, 8, 10, 12, 14, 16), 2048, 8192, 2048),
 )
 
+# GPU presets and the kind of GPU each has; all are performance-8x with 32 GB (fly-go's MachinePresets).
+GPUS = {"a100-40gb": "a100-pcie-40gb", "a100-80gb": "a100-sxm4-80gb", "l40s": "l40s", "a10": "a10"}
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -68,9 +71,32 @@ def preset_names() -> list[str]:
 
 def preset_named(name: str) -> Size | None:
     """The preset of that name, with its own memory."""
-    return next(
-        (preset for kind in KINDS for count in kind.cpus if (preset := _preset(kind, count)).preset == name),
-        None,
+    return presets().get(name)
+
+
+def presets() -> dict[str, Size]:
+    """All presets by name."""
+    plain = [_preset(kind, count) for kind in KINDS for count in kind.cpus]
+    return {size.preset: size for size in plain} | {name: Size(name, "performance", 8, 32768, 32768) for name in GPUS}
+
+
+def guest_problem(cpu_kind: str, cpus: int, memory_mb: int) -> str | None:
+    """What is wrong with a Machine of that many CPUs and that much memory (MB), or None. Names the nearest there is."""
+    kind = next((kind for kind in KINDS if kind.name == cpu_kind), None)
+    if kind is None:
+        return f"there are no {cpu_kind} CPUs, only {' and '.join(kind.name for kind in KINDS)} ones"
+    if cpus not in kind.cpus:
+        near = min(kind.cpus, key=lambda count: (abs(count - cpus), -count))
+        counts = ", ".join(map(str, kind.cpus))
+        return f"no Machine has {cpus} {cpu_kind} CPUs: there are {counts}, and {near} is nearest"
+    least, most = cpus * kind.least_memory, cpus * kind.most_memory
+    if least <= memory_mb <= most and memory_mb % kind.step == 0:
+        return None
+    near = min(max(-(-memory_mb // kind.step) * kind.step, least), most)
+    plural = "CPU has" if cpus == 1 else "CPUs have"
+    return (
+        f"{cpus} {cpu_kind} {plural} {least} to {most} MB of memory in steps of {kind.step}, "
+        f"not {memory_mb}: {near} is nearest"
     )
 
 

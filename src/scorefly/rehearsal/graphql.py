@@ -10,18 +10,20 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scorefly.rehearsal import rules
+from scorefly.rehearsal import fates, rules
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
 
 Variables = Mapping[str, Any]
 
+_USER = {"id": "user", "email": "somebody@example.com", "name": "somebody"}
+
 
 def answer(world: World, body: Mapping[str, Any]) -> Json:
     """The answer to one request: `data`, or `errors` as GraphQL has them."""
-    query, variables = str(body.get("query", "")), body.get("variables") or {}
+    query = str(body.get("query", ""))
     try:
-        return {"data": _resolver(query)(world, variables)}
+        return {"data": _resolver(query)(world, rules.an_object(body, "variables"))}
     except Refused as refused:
         code = {404: "NOT_FOUND", 403: "UNAUTHORIZED"}.get(refused.http, "UNPROCESSABLE")
         return {"data": None, "errors": [{"message": refused.body["error"], "extensions": {"code": code}}]}
@@ -85,10 +87,15 @@ def _app(world: World, variables: Variables) -> Json:
         ],
         "currentRelease": {"version": release["version"]} if release else None,
         "currentReleaseUnprocessed": _release(release) if release else None,
+        "releases": {"nodes": [_release(each) for each in reversed(app["releases"])][: _limit(variables)]},
         "latestImageDetails": None,
         "imageDetails": None,
         "imageUpgradeAvailable": False,
     }
+
+
+def _limit(variables: Variables) -> int | None:
+    return rules.whole_number(variables["limit"], "limit") if variables.get("limit") is not None else None
 
 
 def _secret(secret: Json) -> Json:
@@ -100,6 +107,8 @@ def _release(release: Json) -> Json:
         "id": release["id"],
         "version": release["version"],
         "configDefinition": release["definition"],
+        "description": f"Release by {_USER['email']}",
+        "user": _USER,
         "imageRef": release["image"],
         "status": release["status"],
         "stable": True,
@@ -108,17 +117,15 @@ def _release(release: Json) -> Json:
 
 
 def _address(address: Json) -> Json:
-    kind = "v6" if ":" in address["ip"] else "v4"
-    if address["ip"].startswith("fdaa"):
-        kind = "private_v6"
+    kind = "private_v6" if address["ip"].startswith("fdaa") else "v6" if ":" in address["ip"] else "v4"
     return {
         "id": f"ip-{address['ip']}",
         "address": address["ip"],
         "type": kind,
         "region": address["region"],
         "createdAt": address["created_at"],
-        "network": None,
-        "serviceName": None,
+        "network": {"name": address["network"], "organization": None} if kind == "private_v6" else None,
+        "serviceName": address["service_name"],
     }
 
 
@@ -127,7 +134,7 @@ def _image(world: World, variables: Variables) -> Json:
     name = str(variables.get("appName") or variables.get("name"))
     world.app(name)
     reference = str(variables.get("imageRef") or variables.get("ref") or "")
-    if reference.startswith("rehearsal.invalid/missing"):
+    if fates.is_missing(reference):
         return {"app": {"id": name, "image": None}}
     digest = f"sha256:{hashlib.sha256(reference.encode()).hexdigest()}"
     image = {
@@ -141,15 +148,35 @@ def _image(world: World, variables: Variables) -> Json:
 
 
 def _allocate(world: World, variables: Variables) -> Json:
-    given = variables.get("input") or {}
+    given = rules.an_object(variables, "input")
     name = str(given.get("appId"))
-    address = world.assign_address(name, {"type": given.get("type")})
+    address = world.assign_address(name, {**given, "service_name": given.get("serviceName")})
     return {
         "allocateIpAddress": {
             "app": {"sharedIpAddress": address["ip"] if address["shared"] else None},
             "ipAddress": None if address["shared"] else _address(address),
         }
     }
+
+
+def _release_address(world: World, variables: Variables) -> Json:
+    given = rules.an_object(variables, "input")
+    world.release_address(str(given.get("appId")), str(given.get("ip")))
+    return {"releaseIpAddress": {"clientMutationId": None}}
+
+
+def _latest_image(_world: World, _variables: Variables) -> Json:
+    """Fly knows newer versions of its own images alone."""
+    raise Refused(404, "Unknown repository")
+
+
+def _no_network(_world: World, _variables: Variables) -> Json:
+    """What flyctl wants a private network for, it does another way when it cannot have one."""
+    raise Refused(422, "the rehearsal has no private network")
+
+
+def _no_builder(_world: World, _variables: Variables) -> Json:
+    raise Refused(422, rules.NO_BUILDER)
 
 
 def _organizations(world: World, _variables: Variables) -> Json:
@@ -165,8 +192,13 @@ def _platform(_world: World, _variables: Variables) -> Json:
     return {"platform": {"requestRegion": rules.NEAREST, "regions": regions, "vmSizes": []}}
 
 
-def _apps(world: World, _variables: Variables) -> Json:
-    nodes = [_app(world, {"name": name}) for name in sorted(world.data["apps"])]
+def _apps(world: World, variables: Variables) -> Json:
+    wanted = variables.get("org")
+    nodes = [
+        _app(world, {"name": name})
+        for name, app in sorted(world.data["apps"].items())
+        if wanted in (None, f"org-{app['organization']['slug']}") and variables.get("role") in (None, app["app_role"])
+    ]
     return {"apps": {"pageInfo": {"hasNextPage": False, "endCursor": ""}, "nodes": nodes}}
 
 
@@ -186,6 +218,10 @@ _RESOLVERS: tuple[tuple[re.Pattern[str], Callable[[World, Variables], Json]], ..
     (re.compile(pattern), resolve)
     for pattern, resolve in (
         (r"allocateIpAddress", _allocate),
+        (r"releaseIpAddress", _release_address),
+        (r"latestImageDetails", _latest_image),
+        (r"WireGuardPeer", _no_network),
+        (r"RemoteBuilder\s*\(", _no_builder),
         (r"image\s*\(", _image),
         (r"canPerformBluegreenDeployment", lambda _world, _variables: {"canPerformBluegreenDeployment": True}),
         (r"organizations\s*\(|organizations\s*\{", _organizations),
@@ -193,6 +229,6 @@ _RESOLVERS: tuple[tuple[re.Pattern[str], Callable[[World, Variables], Json]], ..
         (r"\bplatform\s*\{", _platform),
         (r"organization\s*\(", _one_organization),
         (r"\bapp\s*\(", _one_app),
-        (r"\bviewer\b", lambda _world, _variables: {"viewer": {"id": "user", "email": "somebody@example.com"}}),
+        (r"\bviewer\b", lambda _world, _variables: {"viewer": _USER}),
     )
 )

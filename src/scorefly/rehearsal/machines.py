@@ -1,59 +1,58 @@
-"""Machines of the rehearsal: they start at once, unless their image is one of those that never do."""
+"""The Machines of an app: making, changing, finding and removing them."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from scorefly.rehearsal import rules
+from scorefly.rehearsal import config_rules, leases, life, rules
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World, milliseconds, now
+from scorefly.rehearsal.world import Json, World, now
 
-UNHEALTHY = "rehearsal.invalid/unhealthy"
-CRASHING = "rehearsal.invalid/crashing"
-# Clients watch a young Machine for ten seconds; one that started earlier spares rehearsals the wait.
-_STARTED_AGO = 11.0
+_INTERNAL = ("lease", "been")
 
 
 def create(world: World, app_name: str, body: Mapping[str, Any]) -> Json:
-    """A new Machine."""
+    """A new Machine; its answer alone has the nonce of the lease it may be born with."""
     app = world.app(app_name)
-    config = _config(app, body)
+    config, ttl = _config(world, app_name, body), rules.whole_number(body.get("lease_ttl") or 0, "lease_ttl")
     region = rules.region(body.get("region"))
+    name = rules.a_text(body, "name") or f"rehearsal-{secrets.token_hex(3)}"
+    if any(each["name"] == name for each in app["machines"].values()):
+        raise Refused(409, f"a machine named {name!r} exists already")
     machine: Json = {
         "id": secrets.token_hex(7),
-        "name": f"rehearsal-{secrets.token_hex(3)}",
+        "name": name,
         "region": region,
         "host_status": "ok",
         "private_ip": f"fdaa:0:1:a7b:{secrets.token_hex(2)}::2",
         "created_at": now(),
         "events": [],
         "config": {},
+        "cordoned": bool(body.get("skip_service_registration")),
         "lease": None,
     }
     _attach(app, machine, config)
     app["machines"][machine["id"]] = machine
     app["status"] = "deployed"
-    _launch(machine, config)
-    if ttl := body.get("lease_ttl"):
-        machine["lease"] = {"nonce": secrets.token_hex(8), "ttl": ttl}
-    world.changed()
-    lease: Json = machine["lease"] or {}
-    return {**shown(machine), **({"nonce": lease["nonce"]} if lease else {})}
+    life.renew(machine, config, launch=not body.get("skip_launch"))
+    nonce = {"nonce": leases.take(machine, "", ttl)["nonce"]} if ttl else {}
+    _settle(world, app_name, machine)
+    return {**shown(machine), **nonce}
 
 
 def update(world: World, app_name: str, machine_id: str, body: Mapping[str, Any], nonce: str) -> Json:
     """A Machine with another configuration, started again."""
-    app = world.app(app_name)
-    machine = find(world, app_name, machine_id)
-    if machine["lease"] and machine["lease"]["nonce"] != nonce:
-        raise Refused(409, "lease currently held by somebody else")
-    config = _config(app, body)
-    _attach(app, machine, config)
-    _launch(machine, config)
-    world.changed()
-    return shown(machine)
+    config, ttl = _config(world, app_name, body), rules.whole_number(body.get("lease_ttl") or 0, "lease_ttl")
+
+    def renew(machine: Json) -> None:
+        _attach(world.app(app_name), machine, config)
+        life.renew(machine, config, launch=not body.get("skip_launch"))
+        if ttl:
+            leases.take(machine, nonce, ttl)
+
+    return shown(change(world, app_name, machine_id, nonce, renew))
 
 
 def find(world: World, app_name: str, machine_id: str) -> Json:
@@ -65,43 +64,55 @@ def find(world: World, app_name: str, machine_id: str) -> Json:
     return found
 
 
-def delete(world: World, app_name: str, machine_id: str, *, force: bool) -> Json:
+def find_or_gone(world: World, app_name: str, machine_id: str) -> Json:
+    """The Machine, also when it was destroyed since the rehearsal began: Fly remembers those for a while."""
+    gone = world.gone(app_name).get(machine_id)
+    return gone if gone is not None else find(world, app_name, machine_id)
+
+
+def change(world: World, app_name: str, machine_id: str, nonce: str, what: Callable[[Json], object]) -> Json:
+    """Does something to a Machine, for whoever holds its lease."""
+    machine = find(world, app_name, machine_id)
+    leases.guard(machine, nonce)
+    what(machine)
+    _settle(world, app_name, machine)
+    return machine
+
+
+def listed(world: World, app_name: str, query: Mapping[str, str]) -> list[Json]:
+    """The app's Machines that the query's filters let through."""
+    found = list(world.app(app_name)["machines"].values())
+    if query.get("include_deleted") == "true":
+        found += world.gone(app_name).values()
+    return [shown(each) for each in found if _matches(each, query)]
+
+
+def of_organization(world: World, organization: str, query: Mapping[str, str]) -> list[Json]:
+    """The Machines of all its apps that the filters let through, those changed longest ago first."""
+    found = [
+        summary(app["name"], machine)
+        for app in world.data["apps"].values()
+        if app["organization"]["slug"] == organization
+        for machine in app["machines"].values()
+        if _matches(machine, query)
+    ]
+    return sorted(found, key=lambda each: (each["updated_at"], each["id"]))
+
+
+def delete(world: World, app_name: str, machine_id: str, nonce: str, *, force: bool) -> None:
     """Takes a Machine away; its volume stays."""
-    machine = find(world, app_name, machine_id)
-    if machine["state"] == "started" and not force:
-        raise Refused(412, "failed_precondition: machine is running, stop it or use force")
-    app = world.app(app_name)
-    _detach(app, machine_id)
-    del app["machines"][machine_id]
-    world.changed()
-    return {"ok": True}
 
+    def destroy(machine: Json) -> None:
+        if machine["state"] == "started" and not force:
+            raise Refused(412, "failed_precondition: machine is running, stop it or use force")
+        machine["state"] = "destroyed"
 
-def set_state(world: World, app_name: str, machine_id: str, state: str) -> Json:
-    """Starts or stops a Machine."""
-    find(world, app_name, machine_id)["state"] = state
-    world.changed()
-    return {"ok": True}
-
-
-def lease(world: World, app_name: str, machine_id: str, nonce: str) -> Json:
-    """A lease, wrapped as Fly's own client wants it; the holder's own nonce renews it."""
-    machine = find(world, app_name, machine_id)
-    if machine["lease"] and nonce not in ("", machine["lease"]["nonce"]):
-        raise Refused(409, "lease currently held by somebody else")
-    machine["lease"] = machine["lease"] or {"nonce": secrets.token_hex(8)}
-    return {"status": "success", "data": machine["lease"]}
-
-
-def release_lease(world: World, app_name: str, machine_id: str) -> Json:
-    """Lets a lease go."""
-    find(world, app_name, machine_id)["lease"] = None
-    return {"status": "success"}
+    change(world, app_name, machine_id, nonce, destroy)
 
 
 def shown(machine: Mapping[str, Any]) -> Json:
     """A Machine as the API shows it."""
-    return {key: value for key, value in machine.items() if key != "lease"}
+    return {key: value for key, value in machine.items() if key not in _INTERNAL}
 
 
 def summary(app_name: str, machine: Mapping[str, Any]) -> Json:
@@ -124,16 +135,35 @@ def processes(machine: Mapping[str, Any]) -> list[Json]:
     return [{"pid": 1, "command": "rehearsed", "listen_sockets": sockets}]
 
 
-def _config(app: Json, body: Mapping[str, Any]) -> Json:
-    config = rules.machine_config(body.get("config"), app["secrets"])
-    if (wanted := body.get("min_secrets_version") or 0) > app["secrets_version"]:
-        raise Refused(412, f"secrets version {wanted} is not known yet")
+def _matches(machine: Mapping[str, Any], query: Mapping[str, str]) -> bool:
+    metadata = machine["config"].get("metadata") or {}
+    wanted = {key.removeprefix("metadata."): value for key, value in query.items() if key.startswith("metadata.")}
+    return (
+        query.get("region") in (None, "", machine["region"])
+        and (not query.get("state") or machine["state"] in query["state"].split(","))
+        and all(metadata.get(key) == value for key, value in wanted.items())
+    )
+
+
+def _settle(world: World, app_name: str, machine: Json) -> None:
+    """After a change: a Machine that is destroyed leaves its app, and its volume."""
+    if machine["state"] == "destroyed":
+        _detach(world.app(app_name), machine["id"])
+        world.gone(app_name)[machine["id"]] = world.app(app_name)["machines"].pop(machine["id"])
+    world.changed()
+
+
+def _config(world: World, app_name: str, body: Mapping[str, Any]) -> Json:
+    app = world.app(app_name)
+    config = config_rules.machine_config(body.get("config"), app["secrets"])
+    world.require_secrets(app_name, body.get("min_secrets_version"))
     return config
 
 
 def _attach(app: Json, machine: Json, config: Json) -> None:
+    """Gives a Machine the volumes it mounts; their names and sizes show in its configuration, as Fly's do."""
     for mount in config.get("mounts") or []:
-        volume = app["volumes"].get(mount.get("volume"))
+        volume = app["volumes"].get(rules.a_text(mount, "volume"))
         if volume is None:
             raise Refused(422, f"invalid config.mounts: volume {mount.get('volume')!r} does not exist")
         if volume["region"] != machine["region"]:
@@ -142,54 +172,12 @@ def _attach(app: Json, machine: Json, config: Json) -> None:
             raise Refused(409, f"volume is attached to machine {volume['attached_machine_id']} already")
     _detach(app, machine["id"])
     for mount in config.get("mounts") or []:
-        app["volumes"][mount["volume"]]["attached_machine_id"] = machine["id"]
+        volume = app["volumes"][mount["volume"]]
+        volume["attached_machine_id"] = machine["id"]
+        mount |= {"name": volume["name"], "size_gb": volume["size_gb"], "encrypted": volume["encrypted"]}
 
 
 def _detach(app: Json, machine_id: str) -> None:
     for volume in app["volumes"].values():
         if volume["attached_machine_id"] == machine_id:
             volume["attached_machine_id"] = None
-
-
-def _launch(machine: Json, config: Json) -> None:
-    image = config["image"]
-    machine["config"] = config
-    machine["instance_id"] = secrets.token_hex(13).upper()
-    machine["updated_at"] = now()
-    machine["state"] = "stopped" if image.startswith(CRASHING) else "started"
-    launch = {
-        "id": secrets.token_hex(6),
-        "type": "launch",
-        "status": "created",
-        "timestamp": milliseconds(_STARTED_AGO + 1),
-    }
-    start = {
-        "id": secrets.token_hex(6),
-        "type": "start",
-        "status": "started",
-        "timestamp": milliseconds(_STARTED_AGO),
-    }
-    machine["events"] = [start, launch, *machine["events"]][:20]
-    if image.startswith(CRASHING):
-        ended = {
-            "exit_code": 1,
-            "requested_stop": False,
-            "restarting": True,
-            "oom_killed": False,
-            "exited_at": now(),
-        }
-        event = {"id": secrets.token_hex(6), "type": "exit", "status": "stopped", "timestamp": milliseconds()}
-        machine["events"].insert(0, {**event, "request": {"exit_event": ended, "restart_count": 3}})
-    status, output = ("critical", "connection refused") if image.startswith(UNHEALTHY) else ("passing", "ok")
-    machine["checks"] = [
-        {"name": name, "status": status, "output": output, "updated_at": now()} for name in _check_names(config)
-    ]
-
-
-def _check_names(config: Mapping[str, Any]) -> list[str]:
-    names = list(config.get("checks") or {})
-    for index, service in enumerate(config.get("services") or []):
-        names += [
-            f"servicecheck-{index:02}-{each['type']}-{service['internal_port']}" for each in service.get("checks") or []
-        ]
-    return names

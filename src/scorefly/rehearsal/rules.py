@@ -1,9 +1,11 @@
-"""What Fly refuses. Each rule raises Refused with the status and words the API answers with."""
+"""What Fly refuses. Each rule raises Refused with the status and words the API answers with.
+
+A Machine's configuration has a module of its own, `config_rules`.
+"""
 
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,13 +30,11 @@ REGIONS = {
     "yyz": "Toronto, Canada",
 }
 NEAREST = "ams"
+NO_BUILDER = "the rehearsal builds no images: deploy one that is built, with --image or [build] image"
 
 _APP_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
+_SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _VOLUME_NAME = re.compile(r"[a-z0-9_]{1,30}", re.ASCII)
-_GUESTS = {
-    "shared": ((1, 2, 4, 6, 8), 256, 2048, 256),
-    "performance": ((1, 2, 4, 6, 8, 10, 12, 14, 16), 2048, 8192, 2048),
-}
 _ADDRESS_KINDS = ("v4", "shared_v4", "v6", "private_v6")
 
 
@@ -67,9 +67,9 @@ def region(code: object) -> str:
     """A region there is; none means the nearest."""
     if code in (None, ""):
         return NEAREST
-    if code not in REGIONS:
+    if not isinstance(code, str) or code not in REGIONS:
         raise Refused(422, f"invalid region: {code}")
-    return str(code)
+    return code
 
 
 def address_kind(kind: object) -> str:
@@ -97,94 +97,44 @@ def secret_names(values: object) -> dict[str, str | None]:
     if not isinstance(values, dict):
         raise Refused(400, "values must be an object")
     for name, value in values.items():
-        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII):
-            raise Refused(422, f"invalid secret name: {name!r}")
+        secret_name(name, "secret name")
         if value is not None and not isinstance(value, str):
             raise Refused(400, f"secret {name} must be a string or null")
     return values
 
 
-def machine_config(config: object, secrets: Mapping[str, Any]) -> dict[str, Any]:
-    """A Machine configuration Fly would start; `secrets` are those the app has."""
-    if not isinstance(config, dict):
-        raise Refused(400, "config is required")
-    image = config.get("image")
-    if not isinstance(image, str) or not image or any(sign.isspace() for sign in image):
-        raise Refused(400, "invalid config.image: missing image")
-    if image.startswith("rehearsal.invalid/missing"):
-        raise Refused(404, f"could not find image {image!r}: manifest unknown")
-    _guest(config.get("guest") or {})
-    _texts(config.get("env") or {})
-    _files(config.get("files") or [], secrets)
-    if len(config.get("mounts") or []) > 1:
-        raise Refused(422, "invalid config.mounts: only one mount per machine is supported")
-    for service in config.get("services") or []:
-        _service(service)
-    for name, check in (config.get("checks") or {}).items():
-        _check(check, f"config.checks.{name}", needs_port=True)
-    return config
+def secret_name(name: object, what: str) -> str:
+    """A name that can be a variable of an environment."""
+    if not isinstance(name, str) or not _SECRET_NAME.fullmatch(name):
+        raise Refused(422, f"invalid {what}: {name!r}")
+    return name
 
 
-def _guest(guest: Mapping[str, Any]) -> None:
-    kind, cpus, memory = guest.get("cpu_kind", "shared"), guest.get("cpus", 1), guest.get("memory_mb", 256)
-    if kind not in _GUESTS:
-        raise Refused(422, f"invalid config.guest.cpu_kind: {kind}")
-    counts, least, most, step = _GUESTS[kind]
-    if cpus not in counts:
-        raise Refused(422, f"invalid config.guest.cpus: {cpus} {kind} CPUs are not available")
-    if not isinstance(memory, int) or not least * cpus <= memory <= most * cpus or memory % step:
-        raise Refused(
-            422,
-            f"invalid config.guest.memory_mb: {memory} MiB; {cpus} {kind} CPUs take {least * cpus} to "
-            f"{most * cpus} MiB in steps of {step}",
-        )
+def whole_number(value: object, what: str, *, most: int = 2**31 - 1) -> int:
+    """A number of 0 or more, which in a query is a text."""
+    number = int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= most:
+        raise Refused(400, f"invalid {what}: {value!r}")
+    return number
 
 
-def _texts(env: object) -> None:
-    if not isinstance(env, dict) or not all(isinstance(value, str) for value in env.values()):
-        raise Refused(400, "invalid config.env: values must be strings")
+def an_object(data: Mapping[str, Any], key: str, where: str = "") -> dict[str, Any]:
+    """The object under a key; none is an empty one."""
+    found = data.get(key) or {}
+    if not isinstance(found, dict):
+        raise Refused(400, f"invalid {where}{key}: it must be an object")
+    return found
 
 
-def _files(files: object, secrets: Mapping[str, Any]) -> None:
-    seen = set()
-    for file in files if isinstance(files, list) else []:
-        path = file.get("guest_path", "")
-        if not path.startswith("/"):
-            raise Refused(400, f"invalid config.files: guest_path {path!r} must be absolute")
-        if path in seen:
-            raise Refused(400, f"invalid config.files: {path} is there twice")
-        seen.add(path)
-        name = file.get("secret_name")
-        if name and name not in secrets:
-            raise Refused(400, f"invalid config.files: secret {name!r} for {path} does not exist")
-        if not name:
-            try:
-                b64decode(file.get("raw_value", ""), validate=True)
-            except ValueError:
-                raise Refused(400, f"invalid config.files: raw_value of {path} is not base64") from None
+def a_text(data: Mapping[str, Any], key: str) -> str:
+    """The text under a key; none is an empty one."""
+    found = data.get(key) or ""
+    if not isinstance(found, str):
+        raise Refused(400, f"invalid {key}: it must be a string")
+    return found
 
 
-def _service(service: Mapping[str, Any]) -> None:
-    if service.get("protocol", "tcp") not in ("tcp", "udp"):
-        raise Refused(400, f"invalid service protocol: {service.get('protocol')}")
-    _port(service.get("internal_port"), "internal_port")
-    for port in service.get("ports") or []:
-        if "port" in port:
-            _port(port["port"], "ports.port")
-        for handler in port.get("handlers") or []:
-            if handler not in ("http", "tls", "pg_tls", "proxy_proto", "edge_http"):
-                raise Refused(400, f"invalid service handler: {handler}")
-    for check in service.get("checks") or []:
-        _check(check, "service check", needs_port=False)
-
-
-def _check(check: Mapping[str, Any], where: str, *, needs_port: bool) -> None:
-    if check.get("type") not in ("tcp", "http"):
-        raise Refused(400, f"invalid {where}: type must be tcp or http")
-    if needs_port or "port" in check:
-        _port(check.get("port"), where)
-
-
-def _port(port: object, where: str) -> None:
-    if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
-        raise Refused(400, f"invalid {where}: port {port}")
+def builder(role: object) -> None:
+    """Building needs a Docker of Fly's, which no rehearsal has."""
+    if role == "remote-docker-builder":
+        raise Refused(422, NO_BUILDER)

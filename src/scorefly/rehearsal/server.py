@@ -1,4 +1,4 @@
-"""The embedded Fly: an HTTP server on loopback that answers as the Machines API does."""
+"""The embedded Fly: an HTTP server on loopback, slow and failing where it was told to be."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from scorefly.rehearsal import graphql, machines, uiex
-from scorefly.rehearsal.rules import NEAREST, REGIONS, Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.routes import Call, handler_of
+from scorefly.rehearsal.rules import Refused
+from scorefly.rehearsal.world import World
 
 
 @dataclass(slots=True)
@@ -29,30 +29,6 @@ class Fault:
     status: int
     times: int = 1
     retry_after: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request, as a handler sees it."""
-
-    world: World
-    arguments: tuple[str, ...]
-    query: dict[str, str]
-    body: Json
-    nonce: str
-
-    @property
-    def app(self) -> str:
-        """The app the path names."""
-        return self.arguments[0]
-
-    @property
-    def item(self) -> str:
-        """The Machine, volume or address the path names below the app."""
-        return self.arguments[1]
-
-
-Handler = Callable[[Call], "tuple[int, Any]"]
 
 
 class Rehearsal:
@@ -127,7 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
             headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-            self._send(fault.status, {"error": "the rehearsal was told to fail"}, headers)
+            error = "rate limit exceeded" if fault.status == 429 else "the rehearsal was told to fail"
+            self._send(fault.status, {"error": error}, headers)
             return
         try:
             status, data = self._handle(path, dict(parse_qsl(url.query)), content)
@@ -152,12 +129,10 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(400, "invalid JSON") from None
         if not isinstance(body, dict):
             raise Refused(400, "the body must be an object")
-        for method, pattern, handler in _ROUTES:
-            if method == self.command and (match := pattern.fullmatch(path)):
-                nonce = self.headers.get("fly-machine-lease-nonce", "")
-                with self.server.rehearsal.world.lock:
-                    return handler(Call(self.server.rehearsal.world, match.groups(), query, body, nonce))
-        raise Refused(404, f"no such endpoint: {self.command} {path}")
+        handler, arguments = handler_of(self.command, path)
+        nonce = self.headers.get("fly-machine-lease-nonce", "")
+        with self.server.rehearsal.world.lock:
+            return handler(Call(self.server.rehearsal.world, arguments, query, body, nonce))
 
     def _send(self, status: int, data: Any, headers: dict[str, str]) -> None:
         content = b"" if status == 204 else json.dumps(data).encode()
@@ -171,206 +146,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
-
-
-@dataclass(frozen=True, slots=True)
-class _Routes:
-    """Handlers by method and path; `{x}` in a path is one part of it."""
-
-    table: list[tuple[str, re.Pattern[str], Handler]] = field(default_factory=list)
-
-    def add(self, method: str, path: str, handler: Handler) -> None:
-        self.table.append((method, re.compile(re.sub(r"\{\w+\}", "([^/]+)", path)), handler))
-
-
-def _app_json(app: Json) -> Json:
-    keys = ("id", "internal_numeric_id", "name", "status", "organization", "network")
-    counts = {"machine_count": len(app["machines"]), "volume_count": len(app["volumes"])}
-    return {key: app[key] for key in keys} | counts
-
-
-def _list_apps(call: Call) -> tuple[int, Any]:
-    wanted = call.query.get("org_slug")
-    apps = [app for app in call.world.data["apps"].values() if app["organization"]["slug"] == wanted]
-    return 200, {"total_apps": len(apps), "apps": [_app_json(app) for app in apps]}
-
-
-def _org_machines(call: Call) -> tuple[int, Any]:
-    found = [
-        machines.summary(app["name"], machine)
-        for app in call.world.data["apps"].values()
-        if app["organization"]["slug"] == call.arguments[0]
-        for machine in app["machines"].values()
-    ]
-    return 200, _page(call, "machines", found)
-
-
-def _org_volumes(call: Call) -> tuple[int, Any]:
-    found = [
-        {**volume, "app_name": app["name"]}
-        for app in call.world.data["apps"].values()
-        if app["organization"]["slug"] == call.arguments[0]
-        for volume in app["volumes"].values()
-    ]
-    return 200, _page(call, "volumes", found)
-
-
-def _page(call: Call, key: str, found: list[Json]) -> Json:
-    """A hundred at most, by a cursor that is the number of those seen so far."""
-    start, limit = int(call.query.get("cursor") or 0), min(int(call.query.get("limit") or 100), 100)
-    page = found[start : start + limit]
-    after = start + len(page)
-    return {key: page, "next_cursor": str(after) if after < len(found) else ""}
-
-
-def _wait(call: Call) -> tuple[int, Any]:
-    """Nothing changes by itself in a rehearsal: what is not there now will not be there later."""
-    state = machines.find(call.world, call.app, call.item)["state"]
-    if state != call.query.get("state", "started"):
-        raise Refused(408, f"deadline exceeded: machine is {state}")
-    return 200, {"ok": True}
-
-
-def _set_metadata(call: Call) -> tuple[int, Any]:
-    app, machine, key = call.arguments
-    config = machines.find(call.world, app, machine)["config"]
-    config.setdefault("metadata", {})[key] = str(call.body.get("value", ""))
-    call.world.changed()
-    return 204, None
-
-
-def _delete_metadata(call: Call) -> tuple[int, Any]:
-    app, machine, key = call.arguments
-    machines.find(call.world, app, machine)["config"].setdefault("metadata", {}).pop(key, None)
-    call.world.changed()
-    return 204, None
-
-
-def _delete_app(call: Call) -> tuple[int, Any]:
-    call.world.delete_app(call.app)
-    return 202, {}
-
-
-def _delete_address(call: Call) -> tuple[int, Any]:
-    app = call.world.app(call.app)
-    app["addresses"] = [each for each in app["addresses"] if each["ip"] != call.item]
-    call.world.changed()
-    return 204, None
-
-
-def _regions(_call: Call) -> tuple[int, Any]:
-    rows = [{"code": code, "name": name, "deprecated": False} for code, name in REGIONS.items()]
-    return 200, {"nearest": NEAREST, "regions": rows}
-
-
-def _routes() -> list[tuple[str, re.Pattern[str], Handler]]:
-    routes = _Routes()
-
-    def add(method: str, path: str, handler: Handler) -> None:
-        routes.add(method, f"/v1{path}", handler)
-
-    add("GET", "/platform/regions", _regions)
-    add("GET", "/apps", _list_apps)
-    add("POST", "/apps", lambda call: (201, _app_json(call.world.create_app(call.body))))
-    add("GET", "/apps/{app}", lambda call: (200, _app_json(call.world.app(call.app))))
-    add("DELETE", "/apps/{app}", _delete_app)
-    add("GET", "/orgs/{org}/machines", _org_machines)
-    add("GET", "/orgs/{org}/volumes", _org_volumes)
-    app = "/apps/{app}"
-    add("GET", f"{app}/secrets", lambda call: (200, {"secrets": call.world.secrets(call.app)}))
-    add("POST", f"{app}/secrets", lambda call: (200, call.world.update_secrets(call.app, call.body)))
-    add(
-        "GET",
-        f"{app}/ip_assignments",
-        lambda call: (200, {"ips": call.world.app(call.app)["addresses"]}),
-    )
-    add(
-        "POST",
-        f"{app}/ip_assignments",
-        lambda call: (200, call.world.assign_address(call.app, call.body)),
-    )
-    add("DELETE", f"{app}/ip_assignments/{{ip}}", _delete_address)
-    add("GET", f"{app}/volumes", lambda call: (200, list(call.world.app(call.app)["volumes"].values())))
-    add("POST", f"{app}/volumes", lambda call: (200, call.world.create_volume(call.app, call.body)))
-    volume = f"{app}/volumes/{{volume}}"
-    add("GET", volume, lambda call: (200, call.world.volume(call.app, call.item)))
-    add("DELETE", volume, lambda call: (200, call.world.delete_volume(call.app, call.item)))
-    add(
-        "PUT",
-        f"{volume}/extend",
-        lambda call: (200, call.world.extend_volume(call.app, call.item, call.body)),
-    )
-    add("GET", f"{app}/machines", lambda call: (200, _machines(call)))
-    add("POST", f"{app}/machines", lambda call: (200, machines.create(call.world, call.app, call.body)))
-    machine = f"{app}/machines/{{machine}}"
-    add("GET", machine, lambda call: (200, machines.shown(machines.find(call.world, call.app, call.item))))
-    add(
-        "POST",
-        machine,
-        lambda call: (200, machines.update(call.world, call.app, call.item, call.body, call.nonce)),
-    )
-    add(
-        "DELETE",
-        machine,
-        lambda call: (200, machines.delete(call.world, call.app, call.item, force=_forced(call))),
-    )
-    add("GET", f"{machine}/wait", _wait)
-    add(
-        "GET",
-        f"{machine}/ps",
-        lambda call: (200, machines.processes(machines.find(call.world, call.app, call.item))),
-    )
-    add(
-        "POST",
-        f"{machine}/start",
-        lambda call: (200, machines.set_state(call.world, call.app, call.item, "started")),
-    )
-    add(
-        "POST",
-        f"{machine}/stop",
-        lambda call: (200, machines.set_state(call.world, call.app, call.item, "stopped")),
-    )
-    add(
-        "POST",
-        f"{machine}/lease",
-        lambda call: (200, machines.lease(call.world, call.app, call.item, call.nonce)),
-    )
-    add(
-        "DELETE",
-        f"{machine}/lease",
-        lambda call: (200, machines.release_lease(call.world, call.app, call.item)),
-    )
-    metadata = f"{machine}/metadata"
-    add(
-        "GET",
-        metadata,
-        lambda call: (200, machines.find(call.world, call.app, call.item)["config"].get("metadata", {})),
-    )
-    add("POST", f"{metadata}/{{key}}", _set_metadata)
-    add("DELETE", f"{metadata}/{{key}}", _delete_metadata)
-    routes.add("POST", "/graphql", lambda call: (200, graphql.answer(call.world, call.body)))
-    _add_uiex(routes)
-    return routes.table
-
-
-def _add_uiex(routes: _Routes) -> None:
-    """The calls beside the Machines API; the first part of their paths stands where an app's name does elsewhere."""
-    add = routes.add
-    add("GET", "/api/v1/organizations/{org}", lambda call: (200, uiex.organization(call.app)))
-    add("POST", "/api/v1/builds", lambda call: (200, uiex.build(call.world)))
-    add("POST", "/api/v1/builds/finish", lambda call: (200, uiex.build(call.world)))
-    add("POST", "/api/v1/releases", lambda call: (201, uiex.create_release(call.world, call.body)))
-    add("PATCH", "/api/v1/releases/{id}", lambda call: (200, uiex.update_release(call.world, call.app, call.body)))
-    add("GET", "/api/v1/apps/{app}/releases", lambda call: (200, uiex.releases(call.world, call.app)))
-    add("GET", "/api/v1/apps/{app}/logs", lambda call: (200, uiex.logs(call.world, call.app)))
-
-
-def _machines(call: Call) -> list[Json]:
-    return [machines.shown(machine) for machine in call.world.app(call.app)["machines"].values()]
-
-
-def _forced(call: Call) -> bool:
-    return "true" in (call.query.get("force"), call.query.get("kill"))
-
-
-_ROUTES = _routes()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scorefly.rehearsal import life, rules
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World, now
 
@@ -53,12 +54,22 @@ def update_release(world: World, release_id: str, body: Mapping[str, Any]) -> Js
     raise Refused(404, "release not found")
 
 
-def releases(world: World, app: str) -> Json:
+def releases(world: World, app: str, query: Mapping[str, str]) -> Json:
     """An app's releases, the newest first."""
-    return {"releases": list(reversed(world.app(app)["releases"]))}
+    limit = rules.whole_number(query.get("limit") or 20, "limit")
+    return {"releases": list(reversed(world.app(app)["releases"]))[:limit]}
 
 
-def logs(world: World, app: str) -> Json:
-    """No Machine of a rehearsal says anything."""
-    world.app(app)
-    return {"data": [], "meta": {"next_token": ""}}
+def logs(world: World, app: str, query: Mapping[str, str]) -> Json:
+    """What its Machines said on ending; the token says how many lines the client has seen."""
+    machines = {**world.gone(app), **world.app(app)["machines"]}
+    lines = [
+        line
+        for machine in machines.values()
+        if query.get("instance") in (None, "", machine["id"]) and query.get("region") in (None, "", machine["region"])
+        for line in life.log(machine)
+    ]
+    lines.sort(key=lambda line: str(line["timestamp"]))
+    seen = rules.whole_number(query.get("next_token") or 0, "next_token")
+    data = [{"id": str(number), "attributes": line} for number, line in enumerate(lines)]
+    return {"data": data[seen:], "meta": {"next_token": str(len(lines))}}

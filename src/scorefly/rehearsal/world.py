@@ -14,6 +14,8 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,13 @@ from scorefly.rehearsal import rules
 from scorefly.rehearsal.rules import Refused
 
 Json = dict[str, Any]
+
+
+_VERSION = 2
+_SHARED = "203.0.113.254"
+_FIRST = {
+    kind: ip_address(ip) for kind, ip in (("v4", "198.18.0.1"), ("v6", "2001:db8::1"), ("private_v6", "fdaa:0:1::1"))
+}
 
 
 class WorldUnreadable(Exception):  # noqa: N818 - named for what it says
@@ -35,6 +44,7 @@ class World:
         self.lock = threading.RLock()
         self.received: dict[str, dict[str, str]] = {}
         self.organizations: set[str] = set()
+        self._gone: dict[str, dict[str, Json]] = {}
         self._changed = False
         self.data: Json = self._read()
 
@@ -47,9 +57,15 @@ class World:
         found: Json = self.data["apps"][name]
         return found
 
+    def gone(self, name: str) -> dict[str, Json]:
+        """The app's Machines that were destroyed since the rehearsal began, by id."""
+        self.app(name)
+        return self._gone.setdefault(name, {})
+
     def create_app(self, body: Mapping[str, Any]) -> Json:
         """A new app in an organization."""
         name = rules.app_name(body.get("name") or body.get("app_name"))
+        rules.builder(body.get("app_role_id"))
         if name in self.data["apps"] or rules.is_somebody_elses(name):
             raise Refused(422, "Validation failed: Name has already been taken", "name_taken")
         organization = body.get("org_slug")
@@ -62,6 +78,7 @@ class World:
             "status": "pending",
             "organization": {"name": organization, "slug": organization, "internal_numeric_id": 1},
             "network": body.get("network") or "default",
+            "app_role": body.get("app_role_id") or "",
             "machines": {},
             "volumes": {},
             "secrets": {},
@@ -77,6 +94,8 @@ class World:
         """Takes the app away with everything in it."""
         self.app(name)
         del self.data["apps"][name]
+        self._gone.pop(name, None)
+        self.received.pop(name, None)
         self.changed()
 
     def update_secrets(self, name: str, body: Mapping[str, Any]) -> Json:
@@ -107,6 +126,12 @@ class World:
         """Names and digests, by name."""
         return [each for _, each in sorted(self.app(name)["secrets"].items())]
 
+    def require_secrets(self, name: str, version: object) -> None:
+        """Refuses a version of the app's secrets that nobody has made yet."""
+        known = self.app(name)["secrets_version"]
+        if version is not None and rules.whole_number(version, "secrets version") > known:
+            raise Refused(412, f"secrets version {version} is not known yet: the newest is {known}")
+
     def create_volume(self, name: str, body: Mapping[str, Any]) -> Json:
         """A new volume in a region."""
         app = self.app(name)
@@ -120,6 +145,8 @@ class World:
             "encrypted": True,
             "host_status": "ok",
             "attached_machine_id": None,
+            "snapshot_retention": body.get("snapshot_retention") or 5,
+            "auto_backup_enabled": body.get("auto_backup_enabled") is not False,
             "created_at": now(),
         }
         app["volumes"][volume["id"]] = volume
@@ -133,6 +160,15 @@ class World:
             raise Refused(404, "volume not found")
         stored: Json = found
         return stored
+
+    def update_volume(self, name: str, volume: str, body: Mapping[str, Any]) -> Json:
+        """A volume with other snapshots."""
+        found = self.volume(name, volume)
+        for key in ("snapshot_retention", "auto_backup_enabled"):
+            if body.get(key) is not None:
+                found[key] = body[key]
+        self.changed()
+        return found
 
     def extend_volume(self, name: str, volume: str, body: Mapping[str, Any]) -> Json:
         """A larger volume; none ever shrinks."""
@@ -157,17 +193,31 @@ class World:
         app, kind = self.app(name), rules.address_kind(body.get("type"))
         if kind == "shared_v4" and (shared := next((each for each in app["addresses"] if each["shared"]), None)):
             return dict(shared)
-        number = secrets.token_hex(2)
-        ip = {
-            "v4": f"203.0.113.{secrets.randbelow(250) + 1}",
-            "shared_v4": "203.0.113.254",
-            "v6": f"2001:db8::{number}",
-            "private_v6": f"fdaa:0:1::{number}",
-        }[kind]
-        address = {"ip": ip, "region": "global", "shared": kind == "shared_v4", "created_at": now()}
+        address = {
+            "ip": _SHARED if kind == "shared_v4" else self._unused(kind),
+            "region": rules.region(body["region"]) if body.get("region") not in (None, "", "global") else "global",
+            "service_name": body.get("service_name") or "",
+            "shared": kind == "shared_v4",
+            "network": body.get("network") or app["network"],
+            "created_at": now(),
+        }
         app["addresses"].append(address)
         self.changed()
         return address
+
+    def release_address(self, name: str, ip: str) -> None:
+        """Gives an address back."""
+        app = self.app(name)
+        kept = [each for each in app["addresses"] if each["ip"] != ip]
+        if len(kept) == len(app["addresses"]):
+            raise Refused(404, f"the app has no address {ip}")
+        app["addresses"] = kept
+        self.changed()
+
+    def _unused(self, kind: str) -> str:
+        """The first address of its kind that no app has."""
+        used = {each["ip"] for app in self.data["apps"].values() for each in app["addresses"]}
+        return next(ip for ip in (str(_FIRST[kind] + offset) for offset in count()) if ip not in used)
 
     def changed(self) -> None:
         """Something is to be written at the end."""
@@ -193,15 +243,17 @@ class World:
         except ValueError as error:
             raise WorldUnreadable(f"{self.path} is no world of a rehearsal: remove it") from error
         if data is None:
-            return {"version": 1, "salt": secrets.token_hex(16), "apps": {}}
-        if not isinstance(data, dict) or data.get("version") != 1:
+            return {"version": _VERSION, "salt": secrets.token_hex(16), "apps": {}}
+        if not isinstance(data, dict) or data.get("version") != _VERSION:
             raise WorldUnreadable(f"{self.path} is no world of this version: remove it")
         return data
 
 
 def now(seconds_ago: float = 0) -> str:
     """A time as Fly writes it."""
-    return (datetime.now(UTC) - timedelta(seconds=seconds_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        (datetime.now(UTC) - timedelta(seconds=seconds_ago)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    )
 
 
 def milliseconds(seconds_ago: float = 0) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
-from scorefly.problems import ScoreflyError
+from scorefly.problems import ScoreflyError, failed
 from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.run.connection import Connection
 from scorefly.run.digest import METADATA_KEY
@@ -88,6 +88,7 @@ class AppDeployment:
         """
         app = self.app
         machines = self.api.machines(app.name)
+        self._start_the_fallen(machines)
         mark = owner_mark(self.settings, app.owner)
         for machine in machines:
             if machine.metadata.get(OWNER_KEY) != mark:
@@ -166,6 +167,17 @@ class AppDeployment:
         for machine in self.machines:
             if METADATA_KEY in machine.metadata:
                 self.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
+
+    def _start_the_fallen(self, machines: tuple[MachineView, ...]) -> None:
+        """Starts Machines that crashed before this deploy: flyctl replaces what is stopped, and leaves it so."""
+        fallen = [machine for machine in machines if machine.state == "stopped" and machine.crashed]
+        for machine in fallen:
+            self.progress.step(f"{self.app.name}: starting Machine {machine.id}, which had crashed")
+            self.api.start_machine(self.app.name, machine.id)
+        for machine in fallen:
+            if not self.api.wait_machine(self.app.name, machine.id, "started", int(self.settings.wait_timeout)):
+                hint = f"look at its log with `fly logs -a {self.app.name}`"
+                raise failed(f"Machine {machine.id} of {self.app.name} does not start", hint)
 
     def _leave_containers(self) -> None:
         """flyctl leaves a Machine the containers it has, where its configuration no longer names any."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from scorefly.convert.overlay import Overlay, lay_over, read_overlays
+from scorefly.convert.places import place_of
 from scorefly.convert.resource_app import convert_resource_app
 from scorefly.convert.service import Route
 from scorefly.convert.target import Target
 from scorefly.convert.workload import convert
 from scorefly.fly.app import App
-from scorefly.problems import Problem, raise_errors
+from scorefly.fly.check.checker import check
+from scorefly.fly.check.finding import DOCUMENT, Finding
+from scorefly.problems import InputError, Place, Problem, raise_errors
 from scorefly.resources.lookup import STAND_IN
-from scorefly.run.artefacts import artefact_folder, ignore_working_files, write_artefact
+from scorefly.run.artefacts import artefact_folder, ignore_working_files, working_folder, write_artefact
 from scorefly.run.flycast import flycast_workloads
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
@@ -132,6 +137,7 @@ def _resource_apps(settings: Settings, loaded: Loaded, resolution: Resolution, p
             app, found = convert_resource_app(each.name, uid, each.config, settings.region, at)
             problems += found
             if app:
+                problems += _refused(settings, app, at)
                 apps.append(app)
     return apps
 
@@ -164,12 +170,43 @@ def _workload_app(
     problems += converted.problems
     if converted.app is None:
         return []
+    try:
+        overlays = read_overlays(settings.workspace, workload.name)
+    except InputError as error:
+        problems += error.problems
+        return []
+    app = lay_over(converted.app, overlays)
+    problems += _refused(settings, app, workload, overlays)
     needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
     for uid in uids.values():
         if (other := _other_workload(loaded, resolution, uid)) and other != workload.name:
             needs.append(settings.app_name(other))
             problems += _moved_ports(loaded, uid, other) if other not in flycast else []
-    return [replace(converted.app, needs=tuple(sorted(set(needs))))]
+    return [replace(app, needs=tuple(sorted(set(needs))))]
+
+
+def _refused(settings: Settings, app: App, source: Workload | Place, overlays: Sequence[Overlay] = ()) -> list[Problem]:
+    """What Fly would not take of an app as it stands, found before Fly is asked; `source` is what it was made of."""
+    folder = settings.workspace / artefact_folder(settings, app.name)
+    names = [*(["machine.json"] if app.machine else []), *(f"files/{name}" for name in app.files)]
+    beside = {os.path.relpath(folder / name, working_folder(settings, app)) for name in names}
+    return [
+        Problem(
+            f"{finding.document} of {app.name}: {finding.where}: {finding.message}",
+            finding.hint,
+            source if isinstance(source, Place) else _blamed(source, app, finding, overlays),
+            finding.severity,
+        )
+        for finding in check(app.config, app.machine or None, beside)
+    ]
+
+
+def _blamed(source: Workload, app: App, finding: Finding, overlays: Sequence[Overlay]) -> Place:
+    """The last overlay that says something of it, else the Score file."""
+    for overlay in reversed(overlays):
+        if finding.document == DOCUMENT and finding.path[:1] and finding.path[0] in overlay.config:
+            return Place(overlay.file)
+    return place_of(source, app, finding)
 
 
 def _is_route(loaded: Loaded, uid: str) -> bool:

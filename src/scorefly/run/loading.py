@@ -74,13 +74,13 @@ def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Prob
         files,
         overrides_file=Path(settings.overrides_file) if settings.overrides_file else None,
         override_properties=settings.override_property,
-        overlays={name: (Path(each.file), each.place) for name, each in settings.overlays.items()},
+        for_workloads={name: (Path(each.file), each.place) for name, each in settings.overrides.items()},
     )
     names = [workload.name for workload in workloads]
     # Of some Score files it cannot be told whether one of the others is meant.
-    strangers = () if settings.score_files or found else settings.overlays.keys() - set(names)
+    strangers = () if settings.score_files or found else settings.overrides.keys() - set(names)
     problems += [
-        Problem(f"no workload is called {name!r}", nearest(name, names), settings.overlays[name].place)
+        Problem(f"no workload is called {name!r}", nearest(name, names), settings.overrides[name].place)
         for name in sorted(strangers)
     ]
     return workloads, [*problems, *found]

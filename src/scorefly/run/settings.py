@@ -20,7 +20,7 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True)
-class Overlay:
+class Override:
     """A Score fragment that is merged into a workload's file, and where the project file names it."""
 
     file: str
@@ -48,7 +48,7 @@ class Settings:
     images: Images = field(default_factory=Images)
     overrides_file: str = ""
     override_property: tuple[str, ...] = ()
-    overlays: Mapping[str, Overlay] = field(default_factory=dict)
+    overrides: Mapping[str, Override] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     provisioners: tuple[str, ...] = PROVISIONERS

@@ -21,11 +21,11 @@ def load_workloads(
     *,
     overrides_file: Path | None = None,
     override_properties: Sequence[str] = (),
-    overlays: Mapping[str, tuple[Path, Place]] | None = None,
+    for_workloads: Mapping[str, tuple[Path, Place]] | None = None,
 ) -> tuple[tuple[Workload, ...], tuple[Problem, ...]]:
     """The workloads by name, and the problems: a file with an error gives no workload, and the rest goes on.
 
-    `overlays` are fragments for the workloads of those names, each with the place that names it; overrides come later.
+    `for_workloads` are fragments for the workloads of those names, each with the place that names it: they come first.
     """
     problems: list[Problem] = []
     at = option_place("overrides-file")
@@ -35,8 +35,8 @@ def load_workloads(
         document = _read(workspace, Path(file), problems)
         if document is None:
             continue
-        overlay = (overlays or {}).get(_name(document))
-        fragments = [_read(workspace, overlay[0], problems, overlay[1]) if overlay else None, override]
+        own = (for_workloads or {}).get(_name(document))
+        fragments = [_read(workspace, own[0], problems, own[1]) if own else None, override]
         workload = _load(document, [each for each in fragments if each], override_properties, problems)
         if workload is None:
             continue

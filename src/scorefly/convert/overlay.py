@@ -1,0 +1,105 @@
+"""Overlays: what a team writes over the generated fly.toml, for what scorefly has no word for.
+
+`.scorefly/overlay.toml` (or `.yaml`) is for all workloads, `.scorefly/overlay.WORKLOAD.toml` for one and over that.
+Tables are merged key by key, everything else is replaced, and null, which only YAML can write, takes a key out.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from scorefly.convert.service import addresses_of
+from scorefly.fly.app import App, VolumeClaim
+from scorefly.problems import InputError, Place, Problem
+from scorefly.score.document import parse
+
+FOLDER = ".scorefly"
+ENDINGS = ("toml", "yaml", "yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """One file: where it stands, relative to the workspace, and the part of a fly.toml it holds."""
+
+    file: str
+    config: Mapping[str, Any]
+
+
+def read_overlays(workspace: Path, workload: str) -> tuple[Overlay, ...]:
+    """Those for a workload, the general one first. Raises InputError: what cannot be read."""
+    names = ("overlay", f"overlay.{workload}")
+    paths = [workspace / FOLDER / f"{name}.{ending}" for name in names for ending in ENDINGS]
+    return tuple(_read(path, f"{FOLDER}/{path.name}") for path in paths if path.is_file())
+
+
+def lay_over(app: App, overlays: Sequence[Overlay]) -> App:
+    """The app as the overlays change it, with what Fly has to provide for it."""
+    config = dict(app.config)
+    for overlay in overlays:
+        config = _merged(config, overlay.config)
+    image = config.get("build", {}).get("image", app.image) if isinstance(config.get("build"), dict) else app.image
+    return replace(
+        app,
+        config=config,
+        image=image,
+        region=str(config.get("primary_region", app.region)),
+        volumes=_claims(config.get("mounts"), app),
+        addresses=_addresses(app, config),
+    )
+
+
+def _read(path: Path, name: str) -> Overlay:
+    try:
+        content = path.read_bytes()
+        if path.suffix != ".toml":
+            return _checked(Overlay(name, parse(content, name).data))
+        return _checked(Overlay(name, tomllib.loads(content.decode())))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        where = re.search(r"line (\d+), column (\d+)", str(error))
+        place = Place(name, int(where[1]), int(where[2])) if where else Place(name)
+        raise InputError(Problem(f"this is no TOML: {str(error).partition(' (at')[0]}", "", place)) from error
+    except OSError as error:
+        raise InputError(Problem(f"it cannot be read: {error.strerror}", "", Place(name))) from error
+
+
+def _checked(overlay: Overlay) -> Overlay:
+    if "app" in overlay.config:
+        hint = "app-prefix, app-suffix and the workload's name make it"
+        raise InputError(Problem("an overlay cannot name the app", hint, Place(overlay.file)))
+    return overlay
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in above.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, Mapping):
+            own = result.get(key)
+            result[key] = _merged(own if isinstance(own, Mapping) else {}, value)
+        else:
+            result[key] = value
+    return result
+
+
+def _claims(mounts: Any, app: App) -> tuple[VolumeClaim, ...]:
+    """Volumes for mounts as they are now; one whose size says nothing readable is left to the checker."""
+    if mounts == app.config.get("mounts"):
+        return app.volumes
+    tables = [mounts] if isinstance(mounts, Mapping) else mounts if isinstance(mounts, list) else []
+    claims = []
+    for mount in tables:
+        size = re.fullmatch(r"(\d{1,3})(gb)?", str(mount.get("initial_size", "1")).lower()) if mount else None
+        if isinstance(mount, Mapping) and size:
+            claims.append(VolumeClaim(str(mount.get("source", "")), int(size[1])))
+    return tuple(claims)
+
+
+def _addresses(app: App, config: Mapping[str, Any]) -> tuple[str, ...]:
+    same = all(app.config.get(key) == config.get(key) for key in ("http_service", "services"))
+    return app.addresses if same else addresses_of(config)

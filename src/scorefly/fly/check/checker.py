@@ -1,0 +1,93 @@
+"""The checker itself: documents in, findings out."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from scorefly.fly.check.containers import container_findings
+from scorefly.fly.check.finding import DOCUMENT, Finding
+from scorefly.fly.check.keys import FLY_TOML
+from scorefly.fly.check.machine_keys import MACHINE_CONFIG
+from scorefly.fly.check.rules import RULES
+from scorefly.fly.check.shape import Section
+from scorefly.problems import nearest
+
+MACHINE_JSON = "machine.json"
+
+
+def check(
+    document: Mapping[str, Any],
+    machine: Mapping[str, Any] | None = None,
+    beside: Collection[str] | None = None,
+) -> tuple[Finding, ...]:
+    """What is wrong with a fly.toml, in an order that is always the same; nothing when Fly will take it.
+
+    `document` is fly.toml as tomllib reads it. `machine` is the JSON file its `machine_config` names, as json
+    reads it; None where it is not known. `beside` are the names of all files in flyctl's working folder that
+    the two may name; None where they are not known, and then they are not looked for.
+    """
+    found: list[Finding] = []
+    config = FLY_TOML.read(document, (), found)
+    if config is None:
+        return tuple(found)
+    for rule in RULES:
+        found += rule(config)
+    machine_at, read = _machine(config, machine, found)
+    if beside is not None:
+        found += _missing_files(config, read, machine_at, beside)
+    return tuple(dict.fromkeys(found))
+
+
+def _machine(config: Section, machine: Mapping[str, Any] | None, found: list[Finding]) -> tuple[str, Section]:
+    """The Machine's configuration that fly.toml brings along, checked, with the name of its document."""
+    holder = next((each for each in (config.section("experimental"), config) if each.get("machine_config")), None)
+    nothing = DOCUMENT, Section()
+    if holder is None:
+        if machine is not None:
+            hint = 'write machine_config = "machine.json" into fly.toml'
+            found.append(Finding((), "is named by nothing in fly.toml", hint, document=MACHINE_JSON))
+        elif config.get("container"):
+            message = "names a container, and without machine_config there are none"
+            found.append(Finding(config.at("container"), message, "take it out"))
+        return nothing
+    source, path, name = str(holder.get("machine_config")), holder.at("machine_config"), DOCUMENT
+    if source.startswith("{"):
+        try:
+            machine = json.loads(source)
+        except (ValueError, RecursionError) as error:
+            found.append(Finding(path, f"is no JSON: {error}", "name a .json file instead"))
+            return nothing
+    else:
+        path, name = (), source
+    if machine is None:
+        return nothing
+    inside: list[Finding] = []
+    read = MACHINE_CONFIG.read(machine, path, inside)
+    if read is not None:
+        chosen = config.get("container", "")
+        names = [each.get("name", "") for each in read.sections("containers")]
+        if chosen and chosen not in names:
+            found.append(Finding(config.at("container"), f"there is no container {chosen!r}", nearest(chosen, names)))
+        inside += container_findings(read, chosen)
+    found += [replace(each, document=name) for each in inside]
+    return name, read or Section()
+
+
+def _missing_files(config: Section, machine: Section, name: str, beside: Collection[str]) -> Iterator[Finding]:
+    """Files that flyctl would look for in its working folder, and not find."""
+    there = {posixpath.normpath(each) for each in beside}
+    lists = [(DOCUMENT, config.sections("files"))]
+    lists += [(name, container.sections("files")) for container in machine.sections("containers")]
+    named = [(document, file.at("local_path"), file.get("local_path")) for document, files in lists for file in files]
+    for section in (config, config.section("experimental")):
+        source = section.get("machine_config", "{")
+        if not source.startswith("{"):
+            named.append((DOCUMENT, section.at("machine_config"), source))
+    for document, path, local in named:
+        if local and not posixpath.isabs(local) and posixpath.normpath(local) not in there:
+            hint = "paths start at flyctl's working folder"
+            yield Finding(path, f"there is no file {local!r}", hint, document=document)

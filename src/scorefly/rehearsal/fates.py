@@ -1,0 +1,44 @@
+"""How a rehearsal learns what is to go wrong: by the name of an image, and by the command of a Machine that ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+MISSING = "rehearsal.invalid/missing"
+UNHEALTHY = "rehearsal.invalid/unhealthy"
+CRASHING = "rehearsal.invalid/crashing"
+
+_EXIT = re.compile(r"(?:^|[\s;&|])exit (\d{1,3})$", re.ASCII)
+
+
+def is_missing(image: str) -> bool:
+    """No registry has it."""
+    return image.startswith(MISSING)
+
+
+def is_unhealthy(config: Mapping[str, Any]) -> bool:
+    """It runs, and its health checks never pass."""
+    return any(image.startswith((UNHEALTHY, CRASHING)) for image in _images(config))
+
+
+def is_crashing(config: Mapping[str, Any]) -> bool:
+    """It ends again and again until Fly gives up."""
+    return any(image.startswith(CRASHING) for image in _images(config))
+
+
+def exit_code(config: Mapping[str, Any]) -> int:
+    """What a Machine that runs to its end ends with: N where its command ends in `exit N`, 1 for `false`, else 0."""
+    if is_crashing(config):
+        return 1
+    init = config.get("init") or {}
+    command = " ".join(init.get("exec") or [*(init.get("entrypoint") or []), *(init.get("cmd") or [])])
+    if found := _EXIT.search(command):
+        return int(found[1])
+    return int(command == "false")
+
+
+def _images(config: Mapping[str, Any]) -> Iterator[str]:
+    for each in (config, *(config.get("containers") or ())):
+        yield each.get("image") or ""
