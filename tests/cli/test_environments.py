@@ -110,8 +110,8 @@ def test_an_override_changes_a_workload_in_one_environment(workspace: Workspace)
 @pytest.mark.parametrize(
     ("overrides", "problem"),
     [
-        ("{wep: x.yaml}", "scorefly.yaml:1:12: no workload is called 'wep' (did you mean 'web'?)"),
-        ("{web: x.yaml}", "scorefly.yaml:1:12: x.yaml cannot be read: No such file or directory (check the path)"),
+        ("{wep: x.yaml}", "scorefly.yaml:1:13: no workload is called 'wep' (did you mean 'web'?)"),
+        ("{web: x.yaml}", "scorefly.yaml:1:13: x.yaml cannot be read: No such file or directory (check the path)"),
         ("[web]", "scorefly.yaml:1:1: overrides has to be workloads with files"),
         ("{web: 5}", "scorefly.yaml:1:1: overrides has to be workloads with files"),
         ("{web: wrong.yaml}", "wrong.yaml:1:1: the document: unknown key 'nope'"),
