@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fly_documents import FULL, MACHINE, OTHERS, misspelt, paths, removed, replaced
 from fly_documents import Path as DocumentPath
-from scorefly.convert.target import Target
-from scorefly.convert.workload import convert
 from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import Finding
 from scorefly.fly.check.keys import FLY_TOML
 from scorefly.fly.check.machine_keys import MACHINE_CONFIG
 from scorefly.fly.check.shape import Named, Table, Tables
-from scorefly.score.load import load_workloads
-from scorefly.score.placeholders import Reference, UnknownReference
 
 BESIDE = ("files/a", "machine.json")
 HTTP: dict[str, Any] = {"internal_port": 8080}
@@ -388,75 +382,3 @@ def test_a_key_that_can_be_left_out_can_be_left_out() -> None:
     needed = {each.path for path in paths(FULL) for each in check(removed(FULL, path), MACHINE, BESIDE)}
     assert ("app",) not in needed
     assert ("http_service", "internal_port") in needed
-
-
-names = st.from_regex(r"[a-z][a-z0-9-]{1,10}[a-z0-9]", fullmatch=True)
-plain = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="$"), max_size=10)
-probes = st.fixed_dictionaries(
-    {"httpGet": st.fixed_dictionaries(
-        {"path": st.sampled_from(["/", "/ready?a=b"]), "port": st.sampled_from([80, 8080, 9000])},
-        optional={"scheme": st.sampled_from(["HTTP", "HTTPS"]), "host": names,
-                  "httpHeaders": st.lists(st.fixed_dictionaries({"name": names, "value": names}), max_size=2)},
-    )}
-)  # fmt: skip
-quantities = st.fixed_dictionaries(
-    {},
-    optional={
-        "cpu": st.sampled_from(["100m", "0.5", "3", "7", "16"]),
-        "memory": st.sampled_from(["64Mi", "3G", "40Gi"]),
-    },
-)
-containers = st.fixed_dictionaries(
-    {"image": st.sampled_from(["nginx:1.27", "ghcr.io/a/b@sha256:" + "0" * 64])},
-    optional={
-        "command": st.lists(plain, max_size=2),
-        "args": st.lists(plain, max_size=2),
-        "variables": st.dictionaries(st.from_regex(r"[A-Z_][A-Z0-9_.-]{0,8}", fullmatch=True), plain, max_size=4),
-        "files": st.dictionaries(
-            st.from_regex(r"/[a-z]{1,4}(/[a-z. ]{1,6})?", fullmatch=True), st.fixed_dictionaries({"content": plain}), max_size=3
-        ),
-        "volumes": st.dictionaries(
-            st.from_regex(r"/[a-z]{1,4}", fullmatch=True), st.fixed_dictionaries({"source": st.just("data")}), max_size=1
-        ),
-        "resources": st.fixed_dictionaries({}, optional={"requests": quantities, "limits": quantities}),
-        "livenessProbe": probes,
-        "readinessProbe": probes,
-    },
-)  # fmt: skip
-ports = st.dictionaries(
-    names,
-    st.fixed_dictionaries(
-        {"port": st.sampled_from([80, 443, 8080, 53])},
-        optional={"targetPort": st.sampled_from([80, 8080, 9000]), "protocol": st.sampled_from(["TCP", "UDP"])},
-    ),
-    max_size=3,
-)
-
-
-def no_resources(reference: Reference) -> Any:
-    raise UnknownReference(f"{reference} is not there")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("workloads")
-
-
-@given(container=containers, service=ports, name=names)
-def test_whatever_is_converted_passes(folder: Path, container: Any, service: Any, name: str) -> None:
-    document = {
-        "apiVersion": "score.dev/v1b1",
-        "metadata": {"name": name},
-        "containers": {"main": container},
-        "service": {"ports": service},
-    }
-    (folder / "score.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    workloads, problems = load_workloads(folder, [PurePosixPath("score.yaml")])
-    for workload in workloads:
-        converted = convert(workload, no_resources, [], Target(folder, name, PurePosixPath("out"), region="ams"))
-        if converted.app:
-            beside = [f"files/{each}" for each in converted.app.files]
-            assert lines(check(converted.app.config, beside=beside)) == []
-        else:
-            assert any(problem.severity == "error" for problem in converted.problems)
-    assert workloads or problems
