@@ -46,8 +46,12 @@ class Face:
 
     def settings(self, command: str, values: dict[str, Any]) -> Settings:
         """Settings from the options given on the command line, the environment and the project file."""
+        from scorefly.run.commands import given_secrets
+
         given = {name.replace("_", "-"): value for name, value in values.items() if value is not None and value != ()}
-        return gather(command, given, os.environ, Path.cwd().resolve(), in_action=False)
+        settings = gather(command, given, os.environ, Path.cwd().resolve(), in_action=False)
+        self.progress.hide(given_secrets(settings))
+        return settings
 
     def show(self, report: Report) -> None:
         """Writes a run's outcome to standard output."""
@@ -302,7 +306,7 @@ def export_secrets(face: Face, /, app_name: str, path: Path | None, **values: An
     from scorefly.state.file import replace_private
 
     settings = face.settings("export-secrets", values)
-    with open_state(settings) as keeper:
+    with open_state(settings, face.progress) as keeper:
         content = dotenv(export_secrets(settings, app_name, keeper, face.progress))
         keeper.save()
     face.progress.clear()
@@ -447,21 +451,21 @@ def resources_deprovision(face: Face, /, uid: str, yes: bool, forget: bool, **va
       scorefly resources deprovision 'redis.default#web.cache' --environment staging
     """
     from scorefly.run.commands import given_secrets
-    from scorefly.run.deprovisioning import apps_of, deprovision, resource_in
-    from scorefly.run.opening import open_state
+    from scorefly.run.deprovisioning import apps_to_destroy, deprovision, resource_in
+    from scorefly.run.opening import open_state, read_state
 
     settings = face.settings("resources deprovision", values)
     face.progress.hide(given_secrets(settings))
-    with open_state(settings) as keeper:
-        resource = resource_in(keeper.state, uid)
-        apps = apps_of(keeper.state, resource)
+    known = read_state(settings)
+    resource = resource_in(known, uid)
+    apps = apps_to_destroy(known, resource)
     _confirm(
         f"{'Forget' if forget else 'Deprovision'} {uid} of {settings.environment}, made by {resource.provisioner}"
         + (f", used by {', '.join(resource.workloads)}" if resource.workloads else "")
         + (f", and destroy {', '.join(apps)}" if apps and not forget else ""),
         sure=yes,
     )
-    with open_state(settings) as keeper:
+    with open_state(settings, face.progress) as keeper:
         deprovision(settings, [uid], keeper, face.progress, forget=forget)
     face.progress.clear()
     click.echo(f"{uid}: {'forgotten' if forget else 'deprovisioned'}")
@@ -489,6 +493,60 @@ def state_new_key() -> None:
     from scorefly.state.encryption import new_key
 
     click.echo(new_key())
+
+
+@state.command("show", cls=Command)
+@options("state show", score_files=False)
+@click.pass_obj
+def state_show(face: Face, /, **values: Any) -> None:
+    """Show everything the state knows but secrets, as YAML.
+
+    \b
+    Example:
+      scorefly state show --state git --environment production
+    """
+    import yaml
+
+    from scorefly.run.statekeeping import show_state
+
+    shown = show_state(face.settings("state show", values))
+    text = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=120)
+    click.echo(face.progress.redact(text), nl=False)
+
+
+@state.command("unlock", cls=Command)
+@options("state unlock", score_files=False)
+@click.pass_obj
+def state_unlock(face: Face, /, **values: Any) -> None:
+    """Take the lock from a run that is dead. One that is alive stops when it saves next.
+
+    \b
+    Example:
+      scorefly state unlock --state git --environment production
+    """
+    from scorefly.run.statekeeping import unlock_state
+
+    settings = face.settings("state unlock", values)
+    holder = unlock_state(settings)
+    click.echo(f"{settings.environment} was locked by {holder}" if holder else f"{settings.environment} is not locked")
+
+
+@state.command("rotate-key", cls=Command)
+@options("state rotate-key", score_files=False)
+@click.pass_obj
+def state_rotate_key(face: Face, /, **values: Any) -> None:
+    """Encrypt the state with the first key of state-key.
+
+    \b
+    Example, with the new key in front of the old one:
+      SCOREFLY_STATE_KEY="$NEW
+      $OLD" scorefly state rotate-key --state git --environment production
+    """
+    from scorefly.run.statekeeping import rotate_key
+
+    place = rotate_key(face.settings("state rotate-key", values), face.progress)
+    face.progress.clear()
+    click.echo(f"{place} is encrypted with the first key now: the others are not needed for it any longer")
 
 
 @cli.group()

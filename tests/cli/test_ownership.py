@@ -9,24 +9,20 @@ import pytest
 
 from workspaces import Workspace
 
-THEIRS = {
-    "id": "theirs",
-    "internal_numeric_id": 7,
-    "name": "web",
-    "status": "deployed",
-    "organization": {"name": "personal", "slug": "personal", "internal_numeric_id": 1},
-    "network": "default",
-    "machines": {},
-    "volumes": {},
-    "secrets": {"A": {"name": "A", "digest": "0123456789abcdef"}},
-    "secrets_version": 1,
-    "addresses": [],
-    "releases": [],
-}
-
 
 def put(workspace: Workspace, world: dict[str, Any]) -> None:
     (workspace.path / ".scorefly/rehearsal/world.json").write_text(json.dumps(world))
+
+
+def theirs(workspace: Workspace, like: str) -> dict[str, Any]:
+    """An app called web that somebody made by hand: another one, with a secret and without Machines."""
+    made = {
+        "id": "theirs",
+        "name": "web",
+        "machines": {},
+        "secrets": {"A": {"name": "A", "digest": "0123456789abcdef"}},
+    }
+    return {**workspace.world["apps"][like], **made}
 
 
 def marks(workspace: Workspace, app: str = "web") -> set[str]:
@@ -40,17 +36,18 @@ def taken(workspace: Workspace) -> Workspace:
     workspace.workload("other")
     workspace.run("deploy", "--rehearse")
     world = workspace.world
-    put(workspace, {**world, "apps": {**world["apps"], "web": THEIRS}})
+    put(workspace, {**world, "apps": {**world["apps"], "web": theirs(workspace, "other")}})
     workspace.workload("web")
     return workspace
 
 
 @pytest.mark.parametrize("command", ["deploy", "remove-unused-secrets"])
 def test_an_app_made_by_hand_is_left_alone(taken: Workspace, command: str) -> None:
+    before = taken.world["apps"]["web"]
     result = taken.run(command, "--rehearse", "--unused-secrets", "all")
     assert result.code == 1
     assert "the app 'web' was not made by scorefly for this environment, so it is left alone" in result.err
-    assert taken.world["apps"]["web"] == THEIRS
+    assert taken.world["apps"]["web"] == before
 
 
 def test_machines_say_who_made_them(workspace: Workspace) -> None:
@@ -98,9 +95,10 @@ def test_when_the_repository_is_renamed_the_state_still_knows_its_apps(workspace
 def test_an_app_somebody_made_anew_under_our_name_is_theirs(workspace: Workspace) -> None:
     workspace.workload("web")
     workspace.run("deploy", "--rehearse")
-    put(workspace, {**workspace.world, "apps": {"web": THEIRS}})
+    put(workspace, {**workspace.world, "apps": {"web": theirs(workspace, "web")}})
+    before = workspace.world
     assert workspace.run("deploy", "--rehearse", "--force").code == 1
-    assert workspace.world["apps"]["web"] == THEIRS
+    assert workspace.world == before
 
 
 def test_an_app_that_is_gone_is_made_again(workspace: Workspace) -> None:

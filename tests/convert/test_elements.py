@@ -77,7 +77,7 @@ def test_files_by_content_source_and_binary(workspace: Workspace) -> None:
               /etc/two: {content: "x=${metadata.name}", noExpand: true}
               /etc/three: {source: conf/a.txt}
               /etc/four: {source: conf/b.bin, noExpand: true}
-              /etc/five: {binaryContent: /wAB}
+              /etc/five: {binaryContent: "/w\\nAB"}
         """,
     )
     folder = workspace.path / ".scorefly/out/local/web"
@@ -277,3 +277,18 @@ def test_a_service_with_public_ports_whose_port_is_not_where_it_listens_is_warne
     assert (
         "warning: web.score.yaml:6:13: mail answers other apps at port 8025, not at its service port 25" in result.err
     )
+
+
+def test_links_in_a_circle_are_told(workspace: Workspace) -> None:
+    (workspace.path / "a").symlink_to("b")
+    (workspace.path / "b").symlink_to("a")
+    workspace.workload("web", "    files: {/etc/a: {source: a}}\n")
+    result = workspace.run("generate")
+    assert result.code == 2
+    assert "web.score.yaml:6:22: " in result.err
+
+
+def test_one_number_may_be_a_tcp_and_a_udp_port(workspace: Workspace) -> None:
+    ports = "service: {ports: {one: {port: 53}, two: {port: 53, protocol: UDP}}}\n"
+    toml = generated(workspace, ports + "resources: {to: {type: route, params: {port: one}}}\n")
+    assert toml["http_service"]["internal_port"] == 53

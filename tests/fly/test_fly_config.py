@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorefly.fly.app import App, Build
+from scorefly.fly.app import App, Build, VolumeClaim
 from scorefly.fly.config import dump
 from scorefly.fly.flyctl import DeployOptions, deploy_arguments
 from scorefly.fly.flyctl_failures import explain
@@ -60,6 +60,13 @@ def test_the_command_line_of_an_image() -> None:
         "--ha=false", "--strategy", "canary", "--wait-timeout", "90s", "--no-public-ips", "--deploy-retries", "0",
         "--dns-checks=false", "--vm-gpus", "1",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("strategy", ["canary", "bluegreen", "rolling", "immediate"])
+def test_an_app_with_a_volume_is_not_deployed_by_a_strategy_flyctl_refuses(strategy: str) -> None:
+    command = deploy_arguments(app(volumes=(VolumeClaim("data", 1),)), "f", DeployOptions(strategy=strategy))
+    used = command[command.index("--strategy") + 1]
+    assert used == ("immediate" if strategy == "immediate" else "rolling")
 
 
 def test_the_command_line_of_a_build() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.fly.names import app_name_problem, secret_name_problem, volume_name_problem
+from scorefly.fly.sizes import NoSuchSize, megabytes, preset_named, smallest_size
 from scorefly.problems import Place, Problem
 from scorefly.values import Secret, Tree, reveal, reveal_text, to_text
 
@@ -50,21 +52,19 @@ def convert_resource_app(
     image = plain.get("build", {}).get("image") if isinstance(plain.get("build"), dict) else None
     if not isinstance(image, str) or not image:
         reading.wrong("build.image is missing", "name the image the app runs")
-    plain.setdefault("vm", [{"size": DEFAULT_SIZE}])
+    plain["vm"], size = _vm(reading, plain.get("vm", [{"size": DEFAULT_SIZE}]))
     volumes = _volumes(reading, plain.get("mounts", []))
     if reading.problems:
         return None, tuple(reading.problems)
     if not plain["env"]:
         del plain["env"]
     plain = {"app": name, **({"primary_region": region} if region else {}), **plain}
-    machines = plain["vm"] if isinstance(plain["vm"], list) else [plain["vm"]]
-    size = next((each.get("size") for each in machines if isinstance(each, dict)), None) or DEFAULT_SIZE
     app = App(
         name=name,
         owner=uid,
         config=plain,
         image=str(image),
-        size=str(size),
+        size=size,
         secrets=reading.secrets,
         volumes=volumes,
         region=region,
@@ -111,6 +111,27 @@ def _files(reading: _Reading, given: Tree) -> Tree:
             entry["secret_name"] = secret
         files.append(entry)
     return files
+
+
+def _vm(reading: _Reading, written: Any) -> tuple[Any, str]:
+    """`[[vm]]` as it is written, and its size in words. Where `memory` stands alone, the smallest Machine that has it.
+
+    What is wrong otherwise is the checker's to tell.
+    """
+    machines = written if isinstance(written, list) else [written]
+    first = next((each for each in machines if isinstance(each, dict)), {})
+    if len(machines) == 1 and "memory" in first and not first.keys() & {"size", "cpus", "cpu_kind"}:
+        try:
+            size = smallest_size(Fraction(0), megabytes(str(first["memory"])))
+        except NoSuchSize as error:
+            reading.wrong(f"it cannot have memory {first['memory']}: {error}")
+        except ValueError:
+            reading.wrong(f"memory is {first['memory']!r}", "write 512mb or 2gb")
+        else:
+            return [{**first, "size": size.preset, "memory": f"{size.memory_mb}mb"}], str(size)
+    name = str(first.get("size") or DEFAULT_SIZE)
+    preset = preset_named(name) if first.keys() <= {"size"} else None
+    return written, str(preset or name)
 
 
 def _volumes(reading: _Reading, mounts: Any) -> tuple[VolumeClaim, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 from scorefly.faces.options import BY_NAME, OPTIONS, Option
 from scorefly.faces.parse import parse
 from scorefly.faces.project_file import read_project_file
-from scorefly.github.context import repository
+from scorefly.github.context import read_trigger, repository
 from scorefly.problems import InputError, Place, Problem, option_place
 from scorefly.run.settings import Settings
 from scorefly.values import Plain
@@ -43,6 +43,7 @@ def gather(
         values["fly_base_url"] = base_url
     values["overrides"] = sources.file.overrides(sources.environment)
     values["repository"] = repository(environ, workspace)
+    values["trigger"] = read_trigger(environ)
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
 
 

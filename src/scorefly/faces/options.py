@@ -66,6 +66,7 @@ LOADING = (
     "cleanup",
     "destroy",
 )
+STATE = ("state show", "state unlock", "state rotate-key")
 CONVERTING = ("generate", "plan", "deploy", "preview", "export-secrets", "remove-unused-secrets", "validate")
 FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION)
 DEPLOYING = ("deploy", "preview")
@@ -74,9 +75,7 @@ STATEFUL = (
     "resources list",
     "resources outputs",
     DEPROVISION,
-    "state show",
-    "state unlock",
-    "state rotate-key",
+    *STATE,
     "cleanup",
     "destroy",
 )
@@ -94,7 +93,7 @@ OPTIONS: tuple[Option, ...] = (
         "Project file; one that is named must exist.",
         "scorefly.yaml",
         private=True,
-        commands=(*LOADING, DEPROVISION),
+        commands=(*LOADING, *STATE, DEPROVISION),
     ),
     Option(
         "environment",
@@ -102,7 +101,7 @@ OPTIONS: tuple[Option, ...] = (
         "Names the state, and what provisioners see.",
         "production",
         cli_default="local",
-        commands=(*LOADING, DEPROVISION),
+        commands=(*LOADING, *STATE, DEPROVISION),
     ),
     Option("org", "text", "Fly organization slug.", "personal", variables=("FLY_ORG",), commands=FLY),
     Option("region", "text", "Primary region, such as ams.", variables=("FLY_REGION",), commands=CONVERTING),
@@ -162,6 +161,13 @@ OPTIONS: tuple[Option, ...] = (
         private=True,
         commands=STATEFUL,
     ),
+    Option(
+        "lock-timeout",
+        "duration",
+        "How long to wait for another run of the environment, such as 90s or 5m.",
+        "5m",
+        commands=(*CONVERTING, "state rotate-key", "cleanup", "destroy"),
+    ),
     Option("fly-api-token", "text", "Fly API token.", variables=("FLY_API_TOKEN",), private=True, commands=FLY),
     Option(
         "github-token",
@@ -169,7 +175,7 @@ OPTIONS: tuple[Option, ...] = (
         "GitHub token, for the state ref, comments and deployments.",
         variables=("GITHUB_TOKEN",),
         private=True,
-        commands=("preview", "plan", "cleanup", "destroy"),
+        commands=STATEFUL,
     ),
     Option(
         "artefacts",
@@ -190,7 +196,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "strategy",
         "choice",
-        "How Machines are replaced; Fly's default when not given.",
+        "How Machines are replaced; Fly's default when not given. Apps with a volume roll for canary and bluegreen.",
         choices=("rolling", "immediate", "canary", "bluegreen"),
         commands=DEPLOYING,
     ),
@@ -259,7 +265,7 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         "Do everything against the embedded rehearsal of Fly: no token, no network.",
         "false",
-        commands=(*CONVERTING, "resources list", "cleanup", "destroy", DEPROVISION),
+        commands=(*CONVERTING, *STATE, "resources list", "cleanup", "destroy", DEPROVISION),
     ),
 )
 

@@ -105,6 +105,12 @@ def _json(option: Option, value: Plain, place: Place) -> dict[str, str]:
     for name, each in value.items():
         if not isinstance(each, str):
             raise _wrong(option, f"gives {name} a value that is no text", "every value is a text in quotes", place)
+        try:
+            f"{name}{each}".encode()
+        except UnicodeEncodeError:
+            # JSON can write half of a UTF-16 pair; nothing that takes text can take that.
+            hint = "write the character itself, or both halves of it"
+            raise _wrong(option, f"gives {name!a} a value with half a character", hint, place) from None
     return {name: str(each) for name, each in value.items()}
 
 

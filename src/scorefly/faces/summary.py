@@ -70,6 +70,8 @@ def _headline(report: Report) -> str:
     environment = code(report.environment)
     if report.exit_code:
         return f"Failed to {_INFINITIVES.get(report.command, report.command)} {environment}"
+    if report.superseded:
+        return f"Superseded: {environment} runs a newer commit"
     if nothing_changed(report):
         return f"Nothing {'would change' if report.dry_run else 'changed'} in {environment}"
     if report.plan:
@@ -81,6 +83,8 @@ def _headline(report: Report) -> str:
 def _outcome(report: Report) -> str:
     if report.command == "generate":
         return f"{len(report.apps)} {'app' if len(report.apps) == 1 else 'apps'} in {code(report.artefacts)}"
+    if report.superseded:
+        return f"{text(report.superseded)}, which is deployed already. `force` deploys this one."
     return counts(report)
 
 

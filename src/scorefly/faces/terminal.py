@@ -144,5 +144,7 @@ def _ending(report: Report) -> str:
         return f"valid{f', with {warnings} warnings' if warnings > 1 else ', with 1 warning' if warnings else ''}"
     if report.command == "generate":
         return f"{report.environment}: {len(report.apps)} in {report.artefacts}"
+    if report.superseded:
+        return f"{where}: superseded, for {report.superseded}, which is deployed already (--force deploys this one)"
     would = "would be: " if report.dry_run else ""
     return f"{where}: {would}{counts(report) or 'nothing to do'}"

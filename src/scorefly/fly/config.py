@@ -57,7 +57,8 @@ def _blocks(table: Mapping[str, Any], path: str) -> Iterator[str]:
 
     values = {key: value for key, value in table.items() if not _is_table(value) and not _is_list_of_tables(value)}
     if values:
-        yield tomli_w.dumps(values)
+        # A script is read line by line; but in that form TOML has no carriage returns of its own.
+        yield tomli_w.dumps(values, multiline_strings="\\r" not in repr(values))
     for key, value in table.items():
         name = path + tomli_w.dumps({key: 0}).removesuffix(" = 0\n")
         if _is_table(value):

@@ -53,7 +53,9 @@ def deploy_arguments(app: App, fly_toml: str, options: DeployOptions) -> tuple[s
     if options.ha is not None:
         command.append(f"--ha={str(options.ha).lower()}")
     if options.strategy:
-        command += ["--strategy", options.strategy]
+        # flyctl refuses a strategy that needs a second Machine where the one there is holds a volume.
+        beside = options.strategy in ("canary", "bluegreen") and app.volumes
+        command += ["--strategy", "rolling" if beside else options.strategy]
     command += ["--wait-timeout", f"{options.wait_timeout:.0f}s"]
     # Addresses are allocated before; retries of flyctl's own would be another code path, checked by nobody.
     command += ["--no-public-ips", "--deploy-retries", "0", "--dns-checks=false"]

@@ -18,6 +18,30 @@ class Context:
     debug: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What started a workflow's run. Outside of GitHub all but the server is empty; `link` leads to the run."""
+
+    server: str = "https://github.com"
+    repository: str = ""
+    commit: str = ""
+    actor: str = ""
+    link: str = ""
+
+
+def read_trigger(environ: Mapping[str, str]) -> Trigger:
+    """The trigger in an environment, from the documented `GITHUB_*` variables."""
+    server = environ.get("GITHUB_SERVER_URL", "").rstrip("/") or Trigger().server
+    repository, run = environ.get("GITHUB_REPOSITORY", ""), environ.get("GITHUB_RUN_ID", "")
+    return Trigger(
+        server=server,
+        repository=repository,
+        commit=environ.get("GITHUB_SHA", ""),
+        actor=environ.get("GITHUB_ACTOR", ""),
+        link=f"{server}/{repository}/actions/runs/{run}" if repository and run else "",
+    )
+
+
 def read_context(environ: Mapping[str, str]) -> Context:
     """The context in an environment; outside of GitHub the workspace is the working folder."""
     summary, output = environ.get("GITHUB_STEP_SUMMARY"), environ.get("GITHUB_OUTPUT")

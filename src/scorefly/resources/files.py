@@ -40,6 +40,8 @@ _CALL_KEYS: Mapping[str, tuple[type, ...]] = {"timeout": (str, int), "plan": (bo
 SCHEME_KEYS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "static": {"outputs": (dict,), "secrets": (dict,)},
     "template": {
+        "refuse": (str,),
+        "warn": (str,),
         "state": (dict, str),
         "shared": (dict, str),
         "outputs": (dict, str),

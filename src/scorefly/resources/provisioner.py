@@ -95,11 +95,20 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """Another resource of the same provisioner: what was asked of it, and what it keeps."""
+
+    params: Mapping[str, Tree]
+    state: Mapping[str, Tree]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One resource to provision, with what is known of it from before.
 
     `id` is the uid's part behind `#`. `random` holds the random values made for it so far, by where they are
     asked for. `outputs` are what an earlier run was given. `place` is where a Score file asks for the resource.
+    `peers` are the environment's other resources of the same provisioner, by uid, as they were provisioned last.
     `keep` saves what a call gave, before anything else happens: a call that fails or is cut short may have given it.
     """
 
@@ -117,17 +126,24 @@ class Request:
     shared: Mapping[str, Tree] = field(default_factory=dict)
     random: Mapping[str, Tree] = field(default_factory=dict)
     outputs: Mapping[str, Tree] = field(default_factory=dict)
+    peers: Mapping[str, Peer] = field(default_factory=dict)
     keep: Callable[[Provisioned], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceApp:
-    """A Fly app that comes with a resource: `config` is fly.toml as data, with `secrets` beside its keys."""
+    """A Fly app that comes with a resource: `config` is fly.toml as data, with `secrets` beside its keys.
+
+    `owner` is the resource's uid; of a `shared` app, which is one for all resources of a provisioner, the first of
+    their uids.
+    """
 
     key: str
     name: str
     config: Mapping[str, Tree]
     place: Place
+    owner: str
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

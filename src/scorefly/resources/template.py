@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from scorefly.problems import InputError, Problem
 from scorefly.resources.lookup import STAND_IN
 from scorefly.resources.merge_patch import merge_patch
 from scorefly.resources.provisioner import (
     Outside,
+    Peer,
     Provisioned,
     Request,
     ResourceApp,
@@ -29,7 +31,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class TemplateProvisioner:
-    """Evaluates its parts in the order state, shared, outputs, secrets, apps; each sees those before it.
+    """Evaluates its parts in the order refuse, warn, state, shared, outputs, secrets, apps; each sees those before.
 
     `places` knows where every leaf stands below `path`, the entry's own path in its file.
     """
@@ -86,8 +88,13 @@ class _Evaluation:
         randoms = Randoms(request.random)
         names = self._app_names(parts.get("apps"))
         self._surround(names, randoms)
+        if reason := self._text("refuse", randoms):
+            raise InputError(Problem(f"{request.uid}: {reason}", place=request.place))
+        warning = self._text("warn", randoms)
+        warnings = [Problem(f"{request.uid}: {warning}", place=request.place, severity="warning")] if warning else []
         state = {**request.state, **self._mapping("state", randoms)}
         self.context["state"] = state
+        self.context["peers"] = self._peers(state)
         shared = self._mapping("shared", randoms)
         self.context["shared"] = merge_patch(request.shared, shared)
         outputs = self._mapping("outputs", randoms)
@@ -101,18 +108,42 @@ class _Evaluation:
             state=state,
             shared=shared,
             random=randoms.all,
-            apps=tuple(
-                ResourceApp(key, names[key], config, self._place("apps", key))
-                for key, config in apps.items()
-                if isinstance(config, dict)
-            ),
+            apps=tuple(self._app(key, names[key], config) for key, config in apps.items() if isinstance(config, dict)),
+            problems=tuple(warnings),
+        )
+
+    def _app(self, key: str, name: str, config: dict[str, Tree]) -> ResourceApp:
+        shared = "app" in config
+        return ResourceApp(
+            key=key,
+            name=name,
+            config={name: value for name, value in config.items() if name != "app"},
+            place=self._place("apps", key),
+            owner=min([self.request.uid, *self.request.peers]) if shared else self.request.uid,
+            shared=shared,
         )
 
     def _app_names(self, apps: Plain) -> dict[str, str]:
-        """`<prefix><workload>-<resource>[-<key>]<suffix>`, or the shared id for the first two."""
-        keys = list(apps) if isinstance(apps, dict) else []
+        """`<prefix><workload>-<resource>[-<key>]<suffix>`, or the shared id for the first two.
+
+        An app that says `app: NAME` is one that all resources of the provisioner share.
+        """
+        configs = apps if isinstance(apps, dict) else {}
         stem = self.request.id.replace(".", "-")
-        return {key: self.surroundings.app_name(stem if len(keys) == 1 else f"{stem}-{key}") for key in keys}
+        names = {}
+        for key, config in configs.items():
+            shared = config.get("app") if isinstance(config, dict) else None
+            own = stem if len(configs) == 1 else f"{stem}-{key}"
+            names[key] = self.surroundings.app_name(str(shared) if shared else own)
+        return names
+
+    def _peers(self, state: Mapping[str, Tree]) -> Tree:
+        """All resources of the provisioner, this one among them, by uid."""
+        peers = {**self.request.peers, self.request.uid: Peer(self.request.params, state)}
+        return {
+            "params": {uid: dict(peers[uid].params) for uid in sorted(peers)},
+            "states": {uid: dict(peers[uid].state) for uid in sorted(peers)},
+        }
 
     def _surround(self, names: Mapping[str, str], randoms: Randoms) -> None:
         request, around = self.request, self.surroundings
@@ -140,7 +171,15 @@ class _Evaluation:
             find_port=self._find_port,
             find_secret=self._find_secret,
             find_secrets=self._find_secrets,
+            url_parts=self._url_parts,
         )
+
+    def _text(self, part: str, randoms: Randoms) -> str:
+        """What a part says, or nothing when it is not there or comes to nothing."""
+        value = self._evaluate(self.template.parts.get(part, ""), (part,), randoms)
+        if isinstance(value, Secret):
+            raise self._error(f"{part} is printed, and reads something secret", "name no secret in it", (part,))
+        return str(value or "")
 
     def _mapping(self, part: str, randoms: Randoms) -> dict[str, Tree]:
         value = self._evaluate(self.template.parts.get(part, {}), (part,), randoms)
@@ -216,6 +255,29 @@ class _Evaluation:
                 f"no GitHub secret is called {name!r}: pass it in with `secrets: ${{{{ toJSON(secrets) }}}}`"
             )
         return Secret(value)
+
+    def _url_parts(self, url: object) -> Tree:
+        """What a connection URL is made of, percent signs decoded: host, port, username, password, name (the path)."""
+        from scorefly.resources.expressions import ExpressionError
+
+        if self.surroundings.trial and url == STAND_IN:
+            return dict.fromkeys(("scheme", "host", "port", "username", "password", "name"), STAND_IN)
+        try:
+            parts = urlsplit(str(url))
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
+        if not parts.scheme or not parts.hostname:
+            # Its text may be a secret, so it is not shown.
+            raise ExpressionError("a URL is wanted, for example postgres://user:password@host:5432/name")
+        return {
+            "scheme": parts.scheme,
+            "host": parts.hostname,
+            "port": port,
+            "username": unquote(parts.username or ""),
+            "password": unquote(parts.password or ""),
+            "name": unquote(parts.path.removeprefix("/")),
+        }
 
     def _find_secrets(self, names: object) -> Tree:
         from scorefly.resources.expressions import ExpressionError

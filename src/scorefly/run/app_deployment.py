@@ -22,6 +22,7 @@ from scorefly.run.record import Record, facts_of, pack
 from scorefly.run.report import AppReport, Status
 from scorefly.run.settings import Settings
 from scorefly.run.situation import Situation, known_app, look, missing_addresses, volume_changes
+from scorefly.run.superseding import Standing
 from scorefly.state.document import AppState, SecretState
 
 
@@ -36,6 +37,7 @@ class AppDeployment:
     app: App
     machines: tuple[MachineView, ...]
     stop: threading.Event
+    standing: Standing = field(default_factory=Standing)
     seconds: float = 0.0
     _before: Situation = field(default_factory=Situation)
 
@@ -53,9 +55,13 @@ class AppDeployment:
 
     def prepare(self) -> AppReport | None:
         """Looks whether anything is to do. A new app gets all but its Machines at once: nobody uses it yet."""
+        if self.app.name in self.standing.ahead:
+            return replace(app_report(self.settings, self.app), status="unchanged")
         self._before = look(self.settings, self.keeper.state, self.api, self.app, self.machines)
         if self._before.as_wanted:
             self._remove_secrets()
+            if not self.settings.dry_run:
+                self.keeper.change(lambda state: state.with_app(replace(known_app(state, self.app), **self._wanted)))
             return self._report("unchanged")
         if self.settings.dry_run:
             return self._report(self._done)
@@ -95,7 +101,7 @@ class AppDeployment:
                 self.api.set_metadata(app.name, machine.id, OWNER_KEY, mark)
             self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
         record = Record(artefact_texts(app), file_digests(app), facts_of(machines))
-        self._record(digest=self._before.digest, record=pack(record))
+        self._record(**self._wanted, record=pack(record))
         self._remove_secrets()
         return self._report(self._done)
 
@@ -112,6 +118,11 @@ class AppDeployment:
     def _known(self) -> AppState:
         """What state says of the app, brought up to what this run wants of it."""
         return known_app(self.keeper.state, self.app)
+
+    @property
+    def _wanted(self) -> dict[str, Any]:
+        """What state says more of the app once it runs as wanted."""
+        return {"digest": self._before.digest, "commit": self.standing.commit}
 
     def _record(self, **changes: Any) -> None:
         self.keeper.record(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))

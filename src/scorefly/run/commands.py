@@ -26,10 +26,11 @@ def _generate(settings: Settings, progress: Progress) -> Report:
 
 
 def _plan(settings: Settings, progress: Progress) -> Report:
+    from scorefly.run.keeper import Keeper
     from scorefly.run.opening import read_state
     from scorefly.run.plan import plan
 
-    return plan(settings, read_state(settings), progress)
+    return plan(settings, Keeper(None, read_state(settings)), progress)
 
 
 def _deploy(settings: Settings, progress: Progress) -> Report:
@@ -61,7 +62,7 @@ def _with_state(
 ) -> Report:
     from scorefly.run.opening import open_state
 
-    with open_state(settings) as keeper:
+    with open_state(settings, progress) as keeper:
         return command(settings, keeper, progress)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
-from scorefly.problems import Problem
+from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.app_deployment import AppDeployment
 from scorefly.run.artefacts import artefact_folder
 from scorefly.run.connection import connect
@@ -19,6 +19,7 @@ from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Report
 from scorefly.run.settings import Settings
 from scorefly.run.situation import by_app
+from scorefly.run.superseding import standing, superseded
 
 WAKE = 0.5  # seconds
 AHEAD = 8  # apps looked at and prepared at a time, beside those that are deployed
@@ -26,23 +27,32 @@ AHEAD = 8  # apps looked at and prepared at a time, beside those that are deploy
 
 def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users."""
-    wanted = want(settings, load(settings), keeper, progress)
+    loaded = load(settings)
+    found = standing(settings, loaded, keeper.state)
+    for problem in found.problems:
+        progress.problem(problem)
+    if report := superseded(settings, loaded, keeper.state, found):
+        return report
+    for problem in found.notices:
+        progress.problem(problem)
+    wanted = want(settings, loaded, keeper, progress)
     write(settings, wanted, keeper, progress)
     with connect(settings) as connection:
         connection.deployer.check()
         live = by_app(connection.api.org_machines(settings.org))
         stop = threading.Event()
         jobs = [
-            AppDeployment(settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop)
+            AppDeployment(settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, found)
             for app in wanted.apps
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
+    _save_the_rest(keeper, outcomes)
     return Report(
         command=settings.command,
         environment=settings.environment,
         apps=tuple(outcomes),
         resources=wanted.resources,
-        problems=wanted.problems,
+        problems=(*found.problems, *found.notices, *wanted.problems),
         artefacts=artefact_folder(settings, "").as_posix(),
         rehearsed=settings.rehearse,
         dry_run=settings.dry_run,
@@ -127,3 +137,12 @@ class Deployment:
         problem = Problem(f"{name} was not deployed, for it needs {', '.join(broken)}", "mend that first")
         self.progress.step(f"{name}: skipped, for {', '.join(broken)} failed")
         return replace(app_report(self.settings, job.app), status="skipped", problem=problem)
+
+
+def _save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:
+    """Saves what nobody waited for. Where that fails and an app did too, the report of it all matters more."""
+    try:
+        keeper.save()
+    except ScoreflyError:
+        if not any(outcome.status == "failed" for outcome in outcomes):
+            raise

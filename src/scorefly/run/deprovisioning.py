@@ -39,6 +39,12 @@ def apps_of(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]
     return tuple(sorted({*resource.apps, *owned}))
 
 
+def apps_to_destroy(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]:
+    """Those of its apps that go with it: the last of the resources that share one takes it along."""
+    shared = {name for each in state.resources.values() if each.uid != resource.uid for name in each.apps}
+    return tuple(name for name in apps_of(state, resource) if name not in shared)
+
+
 def in_reverse(resources: Mapping[str, ResourceState]) -> list[ResourceState]:
     """The resources, each before those it needs."""
     needs = {uid: tuple(need for need in each.needs if need in resources) for uid, each in resources.items()}
@@ -72,7 +78,7 @@ def deprovision(
         if forget:
             keeper.record(lambda state, uid=resource.uid: state.without_resource(uid))  # type: ignore[misc]
         else:
-            _destroy_apps(settings, keeper, progress, apps_of(keeper.state, resource))
+            _destroy_apps(settings, keeper, progress, apps_to_destroy(keeper.state, resource))
             _take_away(settings, keeper, progress, resource, makers)
     return tuple(resource.uid for resource in in_reverse(chosen))
 

@@ -129,17 +129,18 @@ def app_report(settings: Settings, app: App) -> AppReport:
 
 
 def _resource_apps(settings: Settings, loaded: Loaded, resolution: Resolution, problems: list[Problem]) -> list[App]:
-    apps = []
+    """The apps that come with resources. One that resources share is the last one's: it was made knowing the others."""
+    apps: dict[tuple[str, str], App] = {}
     for uid, brought in resolution.apps.items():
-        place = loaded.graph.nodes[uid].place
+        place, spec = loaded.graph.nodes[uid].place, loaded.provisioners[uid].spec
         for each in brought:
-            at = place if loaded.provisioners[uid].spec.built_in else each.place
-            app, found = convert_resource_app(each.name, uid, each.config, settings.region, at)
+            at = place if spec.built_in else each.place
+            app, found = convert_resource_app(each.name, each.owner, each.config, settings.region, at)
             problems += found
             if app:
                 problems += _refused(settings, app, at)
-                apps.append(app)
-    return apps
+                apps[each.name, spec.uri if each.shared else uid] = app
+    return list(apps.values())
 
 
 def _workload_app(

@@ -20,6 +20,7 @@ class Keeper:
         self._state = state
         self._saved: EnvironmentState | None = None
         self._lock = threading.Lock()
+        self._saving = threading.Lock()
 
     @property
     def state(self) -> EnvironmentState:
@@ -44,8 +45,12 @@ class Keeper:
             self._saved = self._state
 
     def save(self) -> None:
-        """Saves what changed since the last time; a state without a store lives in memory only."""
-        with self._lock:
-            if self._store is not None and self._state != self._saved:
-                self._store.save(self._state)
-                self._saved = self._state
+        """Saves what changed since the last time; a state without a store lives in memory only.
+
+        While one thread saves others may change the state: the next one to save does so for all of them.
+        """
+        with self._saving:
+            state = self._state
+            if self._store is not None and state != self._saved:
+                self._store.save(state)
+                self._saved = state

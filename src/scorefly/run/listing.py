@@ -10,7 +10,7 @@ from scorefly.run.deprovisioning import apps_of, resource_in
 from scorefly.run.generate import want
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import load, provisioners_of
-from scorefly.run.opening import open_state
+from scorefly.run.opening import read_state
 from scorefly.run.orphans import not_looked_at, orphaned_resources, users_of
 from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
@@ -76,8 +76,7 @@ class ResourceRow:
 def list_resources(settings: Settings) -> tuple[ResourceRow, ...]:
     """The resources that Score files ask for and that state remembers, by uid."""
     loaded = load(settings)
-    with open_state(settings) as keeper:
-        state = keeper.state
+    state = read_state(settings)
     elsewhere = not_looked_at(settings, loaded, state)
     orphaned = {resource.uid for resource in orphaned_resources(settings, loaded, state)}
     rows = {
@@ -93,8 +92,7 @@ def list_resources(settings: Settings) -> tuple[ResourceRow, ...]:
 
 def resource_outputs(settings: Settings, uid: str, *, show_secrets: bool) -> Mapping[str, Plain]:
     """The outputs state has of a resource; secret ones are `***` unless they are asked for."""
-    with open_state(settings) as keeper:
-        outputs = resource_in(keeper.state, uid).outputs
+    outputs = resource_in(read_state(settings), uid).outputs
     return {name: reveal(value) if show_secrets else redact(value) for name, value in sorted(outputs.items())}
 
 

@@ -2,36 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from scorefly.problems import InputError, Problem, option_place
 from scorefly.run.keeper import Keeper
+from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
-from scorefly.state.document import new_environment
+from scorefly.state.document import EnvironmentState, new_environment
 from scorefly.state.encryption import Keys, parse_keys
 from scorefly.state.file import FileStore
+from scorefly.state.store import HeldError, StateStore
+
+_POLL = (0.5, 8.0)  # seconds: from, to
 
 
 @contextmanager
-def open_state(settings: Settings) -> Iterator[Keeper]:
+def open_state(settings: Settings, progress: Progress) -> Iterator[Keeper]:
     """The environment's state, locked while the run lasts; a new one when there is none yet."""
-    store = _store(settings)
-    with store.lock():
-        yield Keeper(store, store.load() or new_environment(_environment(settings)))
+    with open_store(settings) as store, ExitStack() as held:
+        take_lock(store, held, settings.lock_timeout, progress.step)
+        yield Keeper(store, store.load() or new_environment(state_name(settings)))
 
 
-def read_state(settings: Settings) -> Keeper:
-    """The state as it is now, for a run that changes nothing: neither locked nor ever saved."""
-    return Keeper(None, _store(settings).load() or new_environment(_environment(settings)))
+def read_state(settings: Settings) -> EnvironmentState:
+    """The environment's state to look at, without the lock: it is replaced as a whole, so it is always one."""
+    with open_store(settings) as store:
+        return store.load() or new_environment(state_name(settings))
 
 
-def _store(settings: Settings) -> FileStore:
-    return FileStore(_path(settings), _environment(settings), _keys(settings))
+@contextmanager
+def open_store(settings: Settings, *, reads: bool = True) -> Iterator[StateStore]:
+    """Where the state is kept. In a rehearsal that is a file, for it needs no token and no network.
+
+    Who does not read it needs no key.
+    """
+    keys = _keys(settings) if reads else Keys(())
+    if not on_git(settings):
+        yield FileStore(_path(settings), state_name(settings), keys)
+        return
+    # What only state on git needs is imported here: no other run pays for it.
+    from scorefly.git.remote import GitRemote
+    from scorefly.run.repository import address, holder
+    from scorefly.state.git import git_store
+
+    if keys is None:
+        raise _no_key(settings)
+    with GitRemote(address(settings), settings.environ) as remote:
+        yield git_store(remote, state_name(settings), keys, holder(settings))
 
 
-def _environment(settings: Settings) -> str:
+def take_lock(
+    store: StateStore,
+    held: ExitStack,
+    timeout: float,
+    tell: Callable[[str], None],
+    *,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Puts the lock into `held`, waiting `timeout` seconds for another run. Raises HeldError when they are over."""
+    end, told = now() + timeout, ""
+    shortest, longest = _POLL
+    pause = shortest
+    while True:
+        try:
+            held.enter_context(store.lock())
+        except HeldError as other:
+            left = end - now()
+            if left <= 0:
+                raise
+            if (message := other.problems[0].message) != told:
+                tell(f"waiting: {message}")
+                told = message
+            sleep(min(pause, left))
+            pause = min(pause * 2, longest)
+        else:
+            return
+
+
+def on_git(settings: Settings) -> bool:
+    """Whether state is kept on a git ref."""
+    return settings.state == "git" and not settings.rehearse
+
+
+def state_name(settings: Settings) -> str:
     """A rehearsal's state is no state of the real environment: neither is ever taken for the other."""
     return f"rehearsal of {settings.environment}" if settings.rehearse else settings.environment
 
@@ -41,14 +98,6 @@ def _path(settings: Settings) -> Path:
     if settings.state.startswith("file:"):
         path = settings.workspace / Path(settings.state.removeprefix("file:")).expanduser()
         return path / f"{settings.environment}.state" if path.is_dir() else path
-    if settings.state == "git" and not settings.rehearse:
-        raise InputError(
-            Problem(
-                "state on a git ref is not in this version",
-                "say state: file:PATH, and keep that file between runs (an actions/cache step does)",
-                option_place("state"),
-            )
-        )
     return folder / f"{settings.environment}.state"
 
 
@@ -57,12 +106,21 @@ def _keys(settings: Settings) -> Keys | None:
     if settings.state_key:
         return parse_keys(settings.state_key)
     if settings.in_action and not settings.rehearse:
-        raise InputError(
-            Problem(
-                "there is no key to encrypt the state with",
-                "run `scorefly state new-key`, store what it prints with `gh secret set SCOREFLY_STATE_KEY`, "
-                "and pass state-key: ${{ secrets.SCOREFLY_STATE_KEY }}",
-                option_place("state-key"),
-            )
-        )
+        raise _no_key(settings)
     return None
+
+
+def _no_key(settings: Settings) -> InputError:
+    passed = (
+        "pass state-key: ${{ secrets.SCOREFLY_STATE_KEY }}"
+        if settings.in_action
+        else "set $SCOREFLY_STATE_KEY to the same"
+    )
+    return InputError(
+        Problem(
+            "there is no key to encrypt the state with",
+            "run `scorefly state new-key`, keep what it prints where you keep passwords, store it with "
+            f"`gh secret set SCOREFLY_STATE_KEY`, and {passed}",
+            option_place("state-key"),
+        )
+    )

@@ -12,6 +12,7 @@ from scorefly.resources.merge_patch import merge_patch
 from scorefly.resources.provisioner import (
     Calls,
     Outside,
+    Peer,
     Provisioned,
     Provisioner,
     Request,
@@ -102,7 +103,7 @@ class _Provisioning:
         try:
             params = _params(node, workload, resolution.lookup(workload, self.loaded))
             resolution.problems += _changed_hands(node, provisioner, self.keeper.state)
-            request = _request(node, params, self.surroundings, self.keeper.state, self.elsewhere)
+            request = _request(node, params, self.surroundings, self.keeper.state, provisioner, self.elsewhere)
             given = self._ask(node, request, provisioner)
         except InputError as error:
             resolution.problems.extend(error.problems)
@@ -226,6 +227,7 @@ def _request(
     params: Mapping[str, Tree],
     surroundings: Surroundings,
     state: EnvironmentState,
+    provisioner: Provisioner,
     elsewhere: Collection[str],
 ) -> Request:
     """A shared resource stays what the workload it belongs to makes of it, in runs that are not about that one too."""
@@ -248,6 +250,11 @@ def _request(
         shared=state.shared,
         random=known.random if known else {},
         outputs=known.outputs if known else {},
+        peers={
+            uid: Peer(each.params, each.state)
+            for uid, each in state.resources.items()
+            if each.provisioner == provisioner.spec.uri and uid != node.uid
+        },
     )
 
 

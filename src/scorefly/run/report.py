@@ -62,7 +62,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run. `problems` holds warnings and notices too; errors decide the exit status."""
+    """A whole run. `problems` holds warnings and notices too; errors decide the exit status.
+
+    `superseded` says why a run left everything to a newer one; else it is empty.
+    """
 
     command: str
     environment: str
@@ -75,6 +78,7 @@ class Report:
     dry_run: bool = False
     plan: Plan | None = None
     plan_path: str = ""
+    superseded: str = ""
 
     def named(self, *statuses: Status) -> tuple[str, ...]:
         """The names of the apps that ended in one of `statuses`."""

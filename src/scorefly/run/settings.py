@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scorefly.github.context import Trigger
 from scorefly.problems import Place
 
 PROVISIONERS = (".scorefly/*.provisioners.yaml",)
@@ -54,6 +55,7 @@ class Settings:
     provisioners: tuple[str, ...] = PROVISIONERS
     state: str = "file"
     state_key: str = ""
+    lock_timeout: float = 300.0
     fly_api_token: str = ""
     github_token: str = ""
     artefacts: str = ".scorefly/out"
@@ -75,6 +77,7 @@ class Settings:
     rehearse: bool = False
     fly_base_url: str = "https://api.machines.dev"
     repository: str = ""
+    trigger: Trigger = field(default_factory=Trigger)
     environ: Mapping[str, str] = field(default_factory=dict)
 
     def app_name(self, stem: str) -> str:

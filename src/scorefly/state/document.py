@@ -7,14 +7,14 @@ import hmac
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from scorefly.problems import InputError, Problem
 from scorefly.values import Tree, from_json, to_json
 
-VERSION = 1
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class SecretState:
 class AppState:
     """One app scorefly made or deployed. `ports` maps a service port's name to (port, target port).
 
-    `flycast` says that others connect to its service ports, through Fly's proxy. `id` is Fly's, empty while the app is
-    being made. `needs` are apps it uses. `addresses` are the IPs it was given. `record` is what was last deployed,
-    packed: see `run/record.py`.
+    `flycast` says that others connect to its service ports, through Fly's proxy. `commit` is the one it was deployed
+    from last; empty where nobody knows. `id` is Fly's, empty while the app is being made. `needs` are apps it uses.
+    `addresses` are the IPs it was given. `record` is what was last deployed, packed: see `run/record.py`.
     """
 
     name: str
@@ -63,6 +63,7 @@ class AppState:
     workload: str = ""
     digest: str = ""
     url: str = ""
+    commit: str = ""
     secrets: Mapping[str, SecretState] = field(default_factory=dict)
     ports: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     flycast: bool = False
@@ -144,17 +145,39 @@ def load(content: bytes) -> EnvironmentState:
                     "use a newer scorefly",
                 )
             )
+        for older in range(version, VERSION):
+            _MIGRATIONS[older](data)
         return EnvironmentState(
             environment=data["environment"],
             seed=data["seed"],
             shared=_tree(data["shared"]),
             resources={uid: _resource(each) for uid, each in data["resources"].items()},
             apps={name: _app(each) for name, each in data["apps"].items()},
-            workloads=dict(data.get("workloads", {})),
+            workloads=dict(data["workloads"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(Problem("the state is damaged: it is no state document", "restore it from a copy")) from error
 
+
+def _to_version_2(data: dict[str, Any]) -> None:
+    """Apps know their commit and how others reach them; resources what they need, and their metadata."""
+    for app in data["apps"].values():
+        app.update({"commit": "", "flycast": False} | app)
+    for resource in data["resources"].values():
+        resource.update({"needs": [], "metadata": {}} | resource)
+
+
+def _to_version_3(data: dict[str, Any]) -> None:
+    """Workloads know their files, apps what they are on Fly and what was deployed, resources whose they are."""
+    data.setdefault("workloads", {})
+    for app in data["apps"].values():
+        app.update({"id": "", "needs": [], "addresses": [], "record": ""} | app)
+    for resource in data["resources"].values():
+        resource.update({"owner": ""} | resource)
+
+
+# Each brings a document of its version to the next one.
+_MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], None]] = {1: _to_version_2, 2: _to_version_3}
 
 _TREES = ("metadata", "params", "state", "outputs", "random")
 
@@ -173,7 +196,7 @@ def _resource(data: dict[str, Any]) -> ResourceState:
 def _app(data: dict[str, Any]) -> AppState:
     known = {name: SecretState(**each) for name, each in data["secrets"].items()}
     ports = {name: (int(port), int(target)) for name, (port, target) in data["ports"].items()}
-    lists = {name: tuple(data.get(name, ())) for name in ("needs", "addresses")}
+    lists = {name: tuple(data[name]) for name in ("needs", "addresses")}
     return AppState(**{**data, **lists, "secrets": known, "ports": ports})
 
 

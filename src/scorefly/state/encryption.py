@@ -22,6 +22,15 @@ class Keys:
         """The one that encrypts, alone."""
         return Keys(self.keys[:1])
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What stands for each key: the same for the same key, and of no use without it."""
+        return tuple(map(_name, self.keys))
+
+    def first_encrypted(self, content: bytes) -> bool:
+        """Whether what can be decrypted was encrypted with the first key."""
+        return _named(content) == self.names[0]
+
     def encrypt(self, content: bytes) -> bytes:
         """A header line that names the key without giving it away, then the token."""
         from cryptography.fernet import Fernet
@@ -33,22 +42,20 @@ class Keys:
         """What was encrypted with one of the keys. Raises InputError: wrong key, or damaged."""
         from cryptography.fernet import Fernet, InvalidToken
 
-        header, _, token = content.partition(b"\n")
-        words = header.decode("ascii", "replace").split()
-        if len(words) != 2 or words[0] != _HEADER or not words[1].startswith("key="):
+        named = _named(content)
+        if not named:
             raise InputError(Problem("the state is damaged: its first line is no header", "restore it from a copy"))
-        named = words[1].removeprefix("key=")
         key = next((key for key in self.keys if _name(key) == named), None)
         if key is None:
             raise InputError(
                 Problem(
-                    f"the state was encrypted with another key, {named}; given: {', '.join(map(_name, self.keys))}",
+                    f"the state was encrypted with another key, {named}; given: {', '.join(self.names)}",
                     "give the key it was encrypted with",
                     option_place("state-key"),
                 )
             )
         try:
-            return Fernet(key).decrypt(token.strip())
+            return Fernet(key).decrypt(content.partition(b"\n")[2].strip())
         except InvalidToken:
             raise InputError(
                 Problem("the state is damaged: the key is right, and the content is not", "restore it from a copy")
@@ -84,6 +91,13 @@ def _is_key(line: str) -> bool:
         return len(urlsafe_b64decode(line)) == 32 and line.isascii()
     except ValueError:
         return False
+
+
+def _named(content: bytes) -> str:
+    """The key's name in the header; empty when there is none."""
+    words = content.partition(b"\n")[0].decode("ascii", "replace").split()
+    good = len(words) == 2 and words[0] == _HEADER and words[1].startswith("key=")
+    return words[1].removeprefix("key=") if good else ""
 
 
 def _name(key: str) -> str:

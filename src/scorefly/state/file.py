@@ -12,6 +12,7 @@ from time import gmtime, strftime
 from scorefly.problems import InputError, OutsideError, Place, Problem, wrong
 from scorefly.state.document import EnvironmentState, dump, load
 from scorefly.state.encryption import Keys, new_key, parse_keys
+from scorefly.state.store import HeldError
 
 
 class FileStore:
@@ -21,6 +22,12 @@ class FileStore:
         self.path = path
         self.environment = environment
         self._keys = keys
+        self._given_keys = keys is not None
+
+    @property
+    def place(self) -> str:
+        """The file's path."""
+        return str(self.path)
 
     @property
     def key_path(self) -> Path:
@@ -68,13 +75,27 @@ class FileStore:
         except OSError as error:
             raise self._failed("removed", error) from error
 
+    def rotate(self, state: EnvironmentState) -> None:
+        """Encrypts with the first key given; a key of the store's own is replaced by a new one."""
+        if self._given_keys:
+            self.save(state)
+            return
+        fresh = new_key()
+        self._keys = Keys((fresh, *self._own_keys().keys))
+        try:
+            replace_private(self.key_path, "".join(f"{key}\n" for key in self._keys.keys).encode())
+            self.save(state)
+            replace_private(self.key_path, f"{fresh}\n".encode())
+        except OSError as error:
+            raise self._failed("given a key", error) from error
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Holds `<path>.lock`; the system lets go of it when the process ends, however that happens.
 
         A run that saved nothing leaves nothing behind, neither the lock nor a folder.
         """
-        path = self.path.with_name(f"{self.path.name}.lock")
+        path = self._lock_path
         self._refuse_link(path)
         made = [folder for folder in (self.path.parent, *self.path.parent.parents) if not folder.exists()]
         try:
@@ -82,17 +103,43 @@ class FileStore:
             descriptor = self._hold(path)
         except OSError as error:
             raise self._failed("locked", error) from error
-        with os.fdopen(descriptor, "r+") as file:
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        try:
             try:
-                yield
-            finally:
-                with suppress(OSError):
-                    path.unlink()
-                    for folder in made:
-                        folder.rmdir()
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, str(os.getpid()).encode())
+            except OSError as error:
+                raise self._failed("locked", error) from error
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
+                for folder in made:
+                    folder.rmdir()
+            os.close(descriptor)
+
+    def holder(self) -> str:
+        """The process that has the lock; empty when none has."""
+        try:
+            descriptor = os.open(self._lock_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            return ""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _holder(descriptor)
+        finally:
+            os.close(descriptor)
+        return ""
+
+    def unlock(self) -> None:
+        """Nothing to do: the system takes the lock from a process that is dead. Raises InputError where one lives."""
+        if holder := self.holder():
+            hint = "end it: its lock goes with it"
+            raise wrong(f"{holder} works on {self.environment}", hint, Place(str(self.path)))
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.lock")
 
     def _hold(self, path: Path) -> int:
         """An open lock file that is ours, and is still the one that stands at the path."""
@@ -101,12 +148,11 @@ class FileStore:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                holder = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
-                since = strftime("%Y-%m-%d %H:%M:%S UTC", gmtime(os.fstat(descriptor).st_mtime))
+                holder = _holder(descriptor)
                 os.close(descriptor)
-                raise OutsideError(
+                raise HeldError(
                     Problem(
-                        f"another run (process {holder}, since {since}) is working on {self.environment}",
+                        f"another run is working on {self.environment}: {holder}",
                         "wait until it has ended",
                         Place(str(self.path)),
                     )
@@ -166,6 +212,13 @@ class FileStore:
             Place(str(self.path)),
         )
         return OutsideError(problem)
+
+
+def _holder(descriptor: int) -> str:
+    """Who wrote a lock file."""
+    process = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
+    since = strftime("%Y-%m-%d %H:%M:%S UTC", gmtime(os.fstat(descriptor).st_mtime))
+    return f"process {process}, since {since}"
 
 
 def replace_private(path: Path, content: bytes) -> None:

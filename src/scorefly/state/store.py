@@ -5,11 +5,21 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from scorefly.problems import OutsideError
 from scorefly.state.document import EnvironmentState
+
+
+class HeldError(OutsideError):
+    """Another run has the lock: waiting may help."""
 
 
 class StateStore(Protocol):
     """Keeps one environment's state."""
+
+    @property
+    def place(self) -> str:
+        """Where that is, for people."""
+        ...
 
     def load(self) -> EnvironmentState | None:
         """The state, or None when there is none yet."""
@@ -23,6 +33,18 @@ class StateStore(Protocol):
         """Takes the state away, with what only it needed; one that is gone is fine."""
         ...
 
+    def rotate(self, state: EnvironmentState) -> None:
+        """Saves the state so that the first key, and no other, is enough to read it."""
+        ...
+
     def lock(self) -> AbstractContextManager[None]:
-        """Keeps other runs of the environment out. Raises OutsideError when one is under way."""
+        """Keeps other runs of the environment out. Raises HeldError when one is under way."""
+        ...
+
+    def holder(self) -> str:
+        """Who has the lock, for people; empty when nobody has."""
+        ...
+
+    def unlock(self) -> None:
+        """Takes the lock from a run that is dead."""
         ...

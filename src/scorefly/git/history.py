@@ -1,0 +1,57 @@
+"""Which commit came before which, in clones that know little of their history."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from scorefly.git.process import Git
+from scorefly.git.remote import GitRemote
+
+# Commits are fetched without their files: some hundred bytes each.
+_DEPTHS = (50, 1000, 20000)
+
+
+def later_than(git: Git, commit: str, others: Collection[str]) -> dict[str, bool | None]:
+    """Of each other commit whether it is a descendant of `commit`; None where this clone cannot tell."""
+    return {other: _descends(git, commit, other) for other in others}
+
+
+def later_on_server(remote: GitRemote, commit: str, others: Collection[str]) -> dict[str, bool | None]:
+    """The same, asking the server for as much history as it takes."""
+    found: dict[str, bool | None] = dict.fromkeys(others)
+    for depth in _DEPTHS:
+        unknown = tuple(other for other, later in found.items() if later is None)
+        if not unknown or not remote.fetch_history((commit, *unknown), depth):
+            break
+        found |= later_than(remote.git, commit, unknown)
+    return found
+
+
+def head(git: Git) -> str:
+    """The commit that is checked out; empty where there is none."""
+    done = git.run("rev-parse", "--verify", "--quiet", "HEAD")
+    return "" if done.code else done.text
+
+
+def origin(git: Git) -> str:
+    """The URL of the remote called origin, a path made absolute; empty where there is none."""
+    done = git.run("remote", "get-url", "--push", "origin")
+    url = "" if done.code else done.text
+    if not url or "://" in url or ":" in url.partition("/")[0]:
+        return url
+    top = git.run("rev-parse", "--show-toplevel")
+    return str(Path(top.text, url).resolve())
+
+
+def _descends(git: Git, commit: str, other: str) -> bool | None:
+    after = git.run("merge-base", "--is-ancestor", commit, other).code
+    if after == 0:
+        return True
+    if after == 1 and (git.run("merge-base", "--is-ancestor", other, commit).code == 0 or _is_whole(git)):
+        return False
+    return None
+
+
+def _is_whole(git: Git) -> bool:
+    return git.run("rev-parse", "--is-shallow-repository").text == "false"

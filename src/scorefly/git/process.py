@@ -1,0 +1,137 @@
+"""One git process: a small environment, no hook, no question, an end in time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scorefly.problems import OutsideError, failed, option_place, wrong
+
+TIMEOUT = 60.0  # seconds
+
+_PASSED = (
+    *("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "all_proxy", "no_proxy"),
+)
+
+# A user's own configuration holds what reaches their server (proxy, certificates, ssh); this is what it must not do.
+_CONFIG = (
+    ("core.hooksPath", os.devnull),
+    ("core.askPass", ""),
+    ("core.fsmonitor", "false"),
+    ("fetch.recurseSubmodules", "false"),
+    ("gc.auto", "0"),
+    ("http.lowSpeedLimit", "1"),
+    ("http.lowSpeedTime", "20"),
+    ("init.templateDir", ""),
+    ("maintenance.auto", "false"),
+    ("push.followTags", "false"),
+    ("push.gpgSign", "false"),
+    ("push.recurseSubmodules", "no"),
+    # A checkout in a container belongs to another user; git is only asked to read it.
+    ("safe.directory", "*"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A git process that ended. `error` is what it said on standard error."""
+
+    code: int
+    output: bytes
+    error: str
+
+    @property
+    def text(self) -> str:
+        """Its output, without the line's end."""
+        return self.output.decode("utf-8", "replace").strip()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Git:
+    """git in one folder. `environ` is this process's; `variables` and `config` are added to the few that pass.
+
+    Configuration travels in the environment, which only the same user can read, and never on a command line.
+    """
+
+    folder: Path
+    environ: Mapping[str, str]
+    config: tuple[tuple[str, str], ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, *arguments: str, content: bytes = b"") -> Done:
+        """Runs it to its end, which is a failure after TIMEOUT. Raises InputError when there is no git."""
+        program = shutil.which("git", path=self.environ.get("PATH"))
+        if program is None:
+            raise wrong("there is no git on PATH", "install git, or say state: file", option_place("state"))
+        with subprocess.Popen(
+            [program, *arguments],
+            cwd=self.folder,
+            env=self._environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # Without a terminal nobody can be asked; an interrupt is ours to act on, in the middle of a push too.
+            start_new_session=True,
+        ) as process:
+            try:
+                output, error = process.communicate(content, timeout=TIMEOUT)
+            except subprocess.TimeoutExpired:
+                _kill(process)
+                return Done(1, b"", f"fatal: git {arguments[0]} did not end within {TIMEOUT:.0f} s")
+            except BaseException:
+                _kill(process)
+                raise
+        return Done(process.returncode, output, error.decode("utf-8", "replace"))
+
+    def must(self, *arguments: str, content: bytes = b"") -> str:
+        """The output of what can only fail for want of disk or memory. Raises OutsideError."""
+        done = self.run(*arguments, content=content)
+        if done.code:
+            raise local_failure(arguments[0], done)
+        return done.text
+
+    def _environment(self) -> dict[str, str]:
+        pairs = (*_CONFIG, *self.config)
+        return {
+            **{name: self.environ[name] for name in _PASSED if self.environ.get(name)},
+            "LC_ALL": "C",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_DEFAULT_HASH": "sha1",
+            "GIT_AUTHOR_NAME": "scorefly",
+            "GIT_AUTHOR_EMAIL": "scorefly@users.noreply.github.com",
+            "GIT_COMMITTER_NAME": "scorefly",
+            "GIT_COMMITTER_EMAIL": "scorefly@users.noreply.github.com",
+            "GIT_CONFIG_COUNT": str(len(pairs)),
+            **{f"GIT_CONFIG_KEY_{number}": key for number, (key, _) in enumerate(pairs)},
+            **{f"GIT_CONFIG_VALUE_{number}": value for number, (_, value) in enumerate(pairs)},
+            **self.variables,
+        }
+
+
+def local_failure(what: str, done: Done) -> OutsideError:
+    """git failed at something that asks no server."""
+    return failed(f"git {what} failed: {told(done)}", "check the disk, and $TMPDIR")
+
+
+def told(done: Done) -> str:
+    """What the server and git said of a failure, as one line."""
+    lines = [line.strip() for line in done.error.splitlines()]
+    kept = [line for line in lines if line.startswith(("fatal:", "error:", "!", "remote: "))]
+    kept = [line for line in kept if not line.startswith("error: failed to push some refs")]
+    return "; ".join(kept[-4:] or lines[-1:]) or f"it ended with {done.code}"
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """With its helpers: one that goes on would keep the pipes open."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.communicate()

@@ -1,0 +1,163 @@
+"""The lock of an environment: a ref that says who works on it, and until when that holds."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+
+from scorefly.git.remote import GitRemote, Version
+from scorefly.problems import OutsideError, Place, Problem
+from scorefly.state.store import HeldError
+
+LIFE = 180.0  # seconds a lock is good for: as long as others wait for a run that was killed
+_LATEST = 253_402_300_800.0  # the year 10000
+_SKEW = 20.0  # seconds the clocks of two machines may differ
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who works: a name, and a link to what they do (may be empty)."""
+
+    name: str
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands on the lock's ref. Times are seconds since 1970, by the holder's clock."""
+
+    name: str
+    link: str
+    since: float
+    expires: float
+
+    def __str__(self) -> str:
+        since = time.strftime(", since %Y-%m-%d %H:%M:%S UTC", time.gmtime(self.since)) if self.since else ""
+        return f"{self.name}{since}{f', {self.link}' if self.link else ''}"
+
+
+class GitLock:
+    """Taken, kept and given back by compare-and-swap of one ref; one that expired is anybody's."""
+
+    def __init__(
+        self,
+        remote: GitRemote,
+        ref: str,
+        environment: str,
+        holder: Holder,
+        *,
+        now: Callable[[], float] = time.time,
+        refresh_every: float = LIFE / 4,
+    ) -> None:
+        self._remote = remote
+        self._ref = ref
+        self._environment = environment
+        self._holder = holder
+        self._now = now
+        self._refresh_every = refresh_every
+        self._commit = ""
+        self._entry: Entry | None = None
+        self.lost = False
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Takes it, refreshes it as long as the block lasts, and gives it back. Raises HeldError."""
+        done = threading.Event()
+        refresher = threading.Thread(target=self._keep, args=(done,), daemon=True)
+        try:
+            self.take()
+            refresher.start()
+            yield
+        finally:
+            done.set()
+            if refresher.is_alive():
+                refresher.join()
+            self.release()
+
+    def take(self) -> None:
+        """Takes it, from nobody or from a run whose time is over. Raises HeldError."""
+        now, found = self._now(), ""
+        self._entry = Entry(self._holder.name, self._holder.link, now, now + LIFE)
+        while True:
+            # Known as ours before it is there: an interrupt in the middle must not leave it behind.
+            self._commit = self._write(self._entry)
+            if self._remote.swap(self._ref, found, self._commit):
+                return
+            held = self._remote.read(self._ref)
+            if held and (entry := _parse(held)).expires + _SKEW > self._now():
+                self._commit = ""
+                raise HeldError(self._problem(entry))
+            found = held.id if held else ""
+
+    def refresh(self) -> None:
+        """Makes it good for its whole life again; `lost` when somebody else has it."""
+        if self._entry is None or self.lost:
+            return
+        fresh = replace(self._entry, expires=self._now() + LIFE)
+        commit = self._write(fresh)
+        if self._remote.swap(self._ref, self._commit, commit):
+            self._commit = commit
+        else:
+            self.lost = True
+
+    def release(self) -> None:
+        """Gives it back; where the server cannot be told, it expires."""
+        if self._commit and not self.lost:
+            with suppress(OutsideError):
+                self._remote.swap(self._ref, self._commit, "")
+        self._commit = ""
+
+    def holder(self) -> str:
+        """Who has it, for people; empty when nobody has."""
+        held = self._remote.read(self._ref)
+        if held is None:
+            return ""
+        entry = _parse(held)
+        return f"{entry}{', expired' if entry.expires + _SKEW <= self._now() else ''}"
+
+    def unlock(self) -> None:
+        """Takes it away from whoever has it now. Raises HeldError when that changes meanwhile."""
+        held = self._remote.read(self._ref)
+        if held and not self._remote.swap(self._ref, held.id, ""):
+            raise HeldError(
+                Problem(f"the lock of {self._environment} changed hands just now", "look again", self._place)
+            )
+
+    def _keep(self, done: threading.Event) -> None:
+        while not done.wait(self._refresh_every) and not self.lost:
+            # A server that fails is asked again in time; when it does not come back, saving will say so.
+            with suppress(OutsideError):
+                self.refresh()
+
+    def _write(self, entry: Entry) -> str:
+        content = json.dumps(asdict(entry), ensure_ascii=False, indent=1).encode()
+        return self._remote.commit(content, f"Lock of {self._environment}")
+
+    def _problem(self, entry: Entry) -> Problem:
+        command = f"scorefly state unlock --state git --environment {self._environment}"
+        return Problem(
+            f"another run is working on {self._environment}: {entry}",
+            f"wait until it has ended; if it is dead, `{command}`",
+            self._place,
+        )
+
+    @property
+    def _place(self) -> Place:
+        return Place(self._ref, is_option=True)
+
+
+def _parse(version: Version) -> Entry:
+    """What another run wrote; an entry that cannot be read never expires, for nobody knows who wrote it."""
+    unknown = Entry("somebody who left no name", "", 0.0, float("inf"))
+    try:
+        data = json.loads(version.content)
+        since, expires = float(data["since"]), float(data["expires"])
+        if not (0 <= since < _LATEST and 0 <= expires < _LATEST):
+            return unknown
+        return Entry(str(data["name"]), str(data["link"]), since, expires)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return unknown

@@ -1,0 +1,371 @@
+"""The Action with its default state: on a ref of the repository, over HTTP, with the workflow's token."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from git_servers import Bare, HttpServer, bare_repository, git, http_server
+from scorefly.rehearsal.server import Rehearsal
+from scorefly.state.encryption import new_key
+from workspaces import REPOSITORY, ActionResult, Result, Workspace
+
+REF, LOCK = "refs/scorefly/production", "refs/scorefly-locks/production"
+REDIS = "resources: {cache: {type: redis, id: cache}}\n"
+
+
+@dataclass
+class GitHub:
+    """A repository, Fly, and the workflow's jobs that work with both."""
+
+    root: Path
+    bare: Bare
+    server: HttpServer
+    fly: Rehearsal
+    key: str = field(default_factory=new_key)
+    jobs: int = 0
+
+    def job(self, *clone: str) -> Workspace:
+        """A workspace of its own with a checkout, as actions/checkout leaves it without persisted credentials."""
+        self.jobs += 1
+        folder = self.root / f"job{self.jobs}"
+        folder.mkdir()
+        git(folder, "clone", "--quiet", *(clone or ("--depth=1",)), self.bare.path.as_uri(), "workspace")
+        git(folder / "workspace", "remote", "set-url", "origin", f"{self.server.url}/acme/shop")
+        return Workspace(folder / "workspace")
+
+    def variables(self, commit: str = "", actor: str = "octocat") -> dict[str, str]:
+        return {
+            "PATH": f"{self.root}/bin:{os.environ['PATH']}",
+            "GITHUB_SERVER_URL": self.server.url,
+            "GITHUB_REPOSITORY": "acme/shop",
+            "GITHUB_RUN_ID": str(self.jobs),
+            "GITHUB_ACTOR": actor,
+            "GITHUB_SHA": commit,
+            **dict.fromkeys(("FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL"), self.fly.url),
+        }
+
+    def deploy(self, job: Workspace, commit: str = "", **inputs: str) -> ActionResult:
+        given = {"fly-api-token": "fo1_token", "github-token": self.server.token, "state-key": self.key, **inputs}
+        return job.action(given, **self.variables(commit))
+
+    def cli(self, *arguments: str) -> Result:
+        """The command line on a laptop with a clone."""
+        own = {"SCOREFLY_STATE_KEY": self.key, "GITHUB_TOKEN": self.server.token, "GITHUB_SERVER_URL": self.server.url}
+        options = ("--state", "git", "--environment", "production")
+        return self.job().run(*arguments, *options, **own)
+
+    @property
+    def password(self) -> str:
+        """What the only redis was given last."""
+        return str(self.fly.received_secrets("cache")["REDIS_PASSWORD"])
+
+    def with_machines(self) -> GitHub:
+        """From here on a deploy makes Machines, and takes its time."""
+        stand_in = REPOSITORY / "tests/flyctl_standin.py"
+        (self.root / "bin" / "flyctl").write_text(f'#!/bin/sh\nexec {sys.executable} {stand_in} "$@"\n')
+        return self
+
+    def runs(self, app: str) -> list[str]:
+        """The images that an app's Machines run."""
+        return [each["config"]["image"] for each in self.fly.world.data["apps"][app]["machines"].values()]
+
+    @property
+    def deployed(self) -> list[list[str]]:
+        """App and image of each `flyctl deploy`, in order."""
+        log = self.root / "deployed"
+        return [line.split() for line in log.read_text().splitlines()] if log.exists() else []
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> Iterator[GitHub]:
+    bare = bare_repository(tmp_path / "server")
+    bare.commit("first", "second")
+    flyctl = tmp_path / "bin" / "flyctl"
+    flyctl.parent.mkdir()
+    flyctl.write_text(
+        f"#!{sys.executable}\nimport sys\narguments = sys.argv\n"
+        "if arguments[1] == 'deploy':\n"
+        "    app, image = (arguments[arguments.index(name) + 1] for name in ('--app', '--image'))\n"
+        f"    open({str(tmp_path / 'deployed')!r}, 'a').write(f'{{app}} {{image}}\\n')\n"
+    )
+    flyctl.chmod(0o755)
+    with http_server(bare.root) as server, Rehearsal(None) as fly:
+        yield GitHub(tmp_path, bare, server, fly)
+
+
+def test_state_is_on_the_repository_and_the_next_job_finds_it(github: GitHub) -> None:
+    for _ in range(2):
+        job = github.job()
+        job.workload("web", REDIS)
+        result = github.deploy(job)
+        assert result.code == 0, result.out
+        assert not (job.path / ".scorefly" / "state").exists()
+        assert set(github.bare.refs) == {REF}
+    shown = github.cli("resources", "outputs", "redis.default#cache", "--reveal")
+    assert json.loads(shown.out)["password"] == github.password
+
+
+def test_an_environment_that_is_destroyed_leaves_no_ref_behind(github: GitHub) -> None:
+    job = github.job()
+    job.workload("web", REDIS)
+    assert github.deploy(job).code == 0
+    planned = github.deploy(job, command="plan")
+    assert planned.code == 0, planned.out
+    before = git(github.bare.path, "for-each-ref")
+    destroyed = github.deploy(github.job(), command="destroy")
+    assert destroyed.code == 0, destroyed.out
+    assert github.fly.world.data["apps"] == {}
+    assert REF in before
+    assert LOCK not in before
+    assert "scorefly" not in git(github.bare.path, "for-each-ref")
+
+
+def test_the_token_and_the_password_are_seen_by_nobody(github: GitHub, tmp_path: Path) -> None:
+    job = github.job()
+    job.workload("web", REDIS)
+    result = github.deploy(job)
+    log = "\n".join(line for line in result.out.splitlines() if not line.startswith("::add-mask::"))
+    seen = log + result.err + result.summary + json.dumps(result.outputs) + str(job.tree())
+    seen += git(github.bare.path, "log", "--all", "-p")
+    assert [text for text in (github.server.token, github.password, github.key) if text in seen] == []
+
+
+def test_a_checkout_of_another_user_and_none_at_all_both_do(github: GitHub, tmp_path: Path) -> None:
+    job = github.job()
+    job.workload("web")
+    git(job.path, "config", "core.fsmonitor", "false")
+    for path in [job.path, *job.path.rglob("*")]:
+        if os.geteuid() == 0:
+            os.chown(path, 12345, 12345, follow_symlinks=False)
+    assert github.deploy(job).code == 0
+    (tmp_path / "bare-of-git" / "workspace").mkdir(parents=True)
+    without = Workspace(tmp_path / "bare-of-git" / "workspace")
+    without.workload("web")
+    result = github.deploy(without)
+    assert result.code == 0, result.out
+
+
+def test_a_commit_that_is_older_than_what_runs_is_superseded(github: GitHub) -> None:
+    older, newer = github.bare.commit("older", "newer")
+    job = github.job()
+    job.workload("web", image="web:newer")
+    assert github.deploy(job, newer).code == 0
+    job.workload("web", image="web:older")
+    result = github.deploy(job, older)
+    assert (result.code, result.outputs["changed"], result.outputs["unchanged"]) == (0, "false", '["web"]')
+    assert f"superseded, for {older[:7]} is older than {newer[:7]}" in result.out
+    assert result.summary.startswith("## Superseded: <code>production</code> runs a newer commit\n")
+    assert github.deployed == [["web", "web:newer"]]
+    assert github.deploy(job, older, force="true").code == 0
+    assert github.deployed[-1] == ["web", "web:older"]
+
+
+def test_an_app_the_newer_run_did_not_deploy_is_not_superseded(github: GitHub) -> None:
+    older, newer = github.bare.commit("older", "newer")
+    job = github.job()
+    job.workload("web", image="web:newer")
+    github.deploy(job, newer)
+    job.workload("web", image="web:older")
+    job.workload("worker", image="worker:older")
+    result = github.deploy(job, older)
+    assert (result.outputs["unchanged"], result.outputs["deployed"]) == ('["web"]', '["worker"]')
+    assert f"web runs {newer[:7]}, which is newer than this run's {older[:7]}, and stays as it is" in result.out
+    assert github.deployed == [["web", "web:newer"], ["worker", "worker:older"]]
+
+
+def test_commits_of_another_branch_supersede_nobody(github: GitHub) -> None:
+    main = github.bare.commit("main")[0]
+    git(github.bare.source, "checkout", "--quiet", "-b", "side", "HEAD~1")
+    git(github.bare.source, "commit", "--quiet", "--allow-empty", "-m", "side")
+    git(github.bare.source, "push", "--quiet", "origin", "side")
+    side = git(github.bare.source, "rev-parse", "HEAD")
+    job = github.job()
+    job.workload("web", image="web:1")
+    for number, commit in enumerate((main, side, main), start=1):
+        job.workload("web", image=f"web:{number}")
+        assert github.deploy(job, commit).outputs["deployed"] == '["web"]'
+
+
+def test_a_commit_nobody_knows_any_longer_stops_nobody_and_is_said(github: GitHub) -> None:
+    job = github.job()
+    job.workload("web", image="web:1")
+    github.deploy(job, "1" * 40)
+    job.workload("web", image="web:2")
+    result = github.deploy(job, github.bare.commit("on")[0])
+    assert result.outputs["deployed"] == '["web"]'
+    assert "nobody can tell whether 1111111, which runs now, came before or after" in result.out
+
+
+def test_an_app_that_a_newer_commit_left_unchanged_is_of_that_commit_all_the_same(github: GitHub) -> None:
+    first, changed, reverted = github.with_machines().bare.commit("first", "changed", "reverted")
+    job = github.job()
+    job.workload("web", image="nginx:1")
+    assert github.deploy(job, first).outputs["deployed"] == '["web"]'
+    assert github.deploy(job, reverted).outputs["unchanged"] == '["web"]'
+    job.workload("web", image="nginx:2")
+    assert "superseded" in github.deploy(job, changed).out
+    assert github.runs("web") == ["nginx:1"]
+
+
+def test_two_jobs_at_once_share_one_redis_and_the_newer_commit_is_what_runs(github: GitHub) -> None:
+    older, newer = github.with_machines().bare.commit("older", "newer")
+    jobs = []
+    for name, commit in (("older", older), ("newer", newer)):
+        job = github.job()
+        job.workload("web", REDIS, image=f"nginx:{name}")
+        job.workload(name, REDIS)
+        jobs.append((job, commit))
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda each: github.deploy(*each), jobs))
+    assert [result.code for result in results] == [0, 0], results
+    assert github.runs("web") == ["nginx:newer"]
+    assert len(github.runs("cache")) == 1
+    shown = github.cli("state", "show").out
+    assert re.findall(r"^  ([a-z]+):$", shown.partition("resources:")[0], re.MULTILINE) == [
+        "cache",
+        "newer",
+        "older",
+        "web",
+    ]
+    outputs = json.loads(github.cli("resources", "outputs", "redis.default#cache", "--reveal").out)
+    assert outputs["password"] == github.password
+    assert set(github.bare.refs) == {REF}
+
+
+def test_a_token_that_may_only_read_changes_nothing_on_fly(github: GitHub) -> None:
+    github.server.readonly = True
+    job = github.job()
+    job.workload("web", REDIS)
+    result = github.deploy(job)
+    assert result.code == 1
+    assert "permissions: contents: write" in result.out
+    assert (github.deployed, github.bare.refs) == ([], {})
+
+
+def test_a_server_that_refuses_the_state_changes_nothing_on_fly(github: GitHub) -> None:
+    github.bare.hook("update", f"test $1 != {REF}")
+    job = github.job()
+    job.workload("web", REDIS)
+    result = github.deploy(job)
+    assert result.code == 1
+    assert "a rule or hook against it" in result.out
+    assert (github.deployed, github.bare.refs) == ([], {})
+    (github.bare.path / "hooks" / "update").unlink()
+    assert github.deploy(job).code == 0
+
+
+def test_a_server_that_stops_taking_the_state_stops_the_deploy_and_all_is_reported(github: GitHub) -> None:
+    github.bare.hook("update", f"test $1 != {REF} || mkdir once")
+    job = github.job()
+    job.workload("web", REDIS)
+    result = github.deploy(job)
+    assert (result.code, result.outputs["failed"]) == (1, '["cache","web"]')
+    assert "rule or hook" in result.summary
+    assert (github.deployed, set(github.bare.refs)) == ([], {REF})
+
+
+def test_without_a_key_the_commands_that_make_one_are_told(github: GitHub) -> None:
+    job = github.job()
+    job.workload("web")
+    result = github.deploy(job, **{"state-key": ""})
+    assert result.code == 2
+    assert "scorefly state new-key" in result.out
+    assert "gh secret set SCOREFLY_STATE_KEY" in result.out
+    assert github.server.requests == []
+
+
+@pytest.fixture
+def stopped(github: GitHub, tmp_path: Path) -> Iterator[tuple[Workspace, subprocess.Popen[bytes]]]:
+    """A job whose `flyctl deploy` is under way, and goes on until it is told to end."""
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    flyctl = tmp_path / "bin" / "flyctl"
+    whole = flyctl.read_text()
+    flyctl.write_text(
+        f"#!{sys.executable}\nimport os, signal, sys\n"
+        "if sys.argv[1] == 'deploy':\n"
+        "    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
+        f"    print(os.getpid(), file=open({str(started)!r}, 'w'), flush=True)\n"
+        "    signal.sigwait({signal.SIGINT})\n"
+    )
+    job = github.job()
+    job.workload("web", REDIS)
+    leftovers = tmp_path / "leftovers"
+    leftovers.mkdir()
+    given = {"fly-api-token": "x", "github-token": github.server.token, "state-key": github.key}
+    inputs = {f"INPUT_{name.upper()}": value for name, value in given.items()}
+    process = subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "entrypoint.py")],
+        cwd=job.path,
+        env={**github.variables(), **inputs, "GITHUB_WORKSPACE": str(job.path), "TMPDIR": str(leftovers)},
+        stdout=subprocess.PIPE,
+    )
+    with started.open() as pipe:
+        child = int(pipe.readline())
+    flyctl.write_text(whole)
+    yield job, process
+    process.communicate(timeout=60)
+    with suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+
+
+def test_a_run_that_was_killed_leaves_a_lock_which_says_so_and_expires(
+    github: GitHub, stopped: tuple[Workspace, subprocess.Popen[bytes]]
+) -> None:
+    job, process = stopped
+    process.kill()
+    process.communicate(timeout=60)
+    password = github.password
+    result = github.deploy(job, **{"lock-timeout": "1s"})
+    assert result.code == 1
+    assert "another run is working on production: octocat, since" in result.out
+    assert f"{github.server.url}/acme/shop/actions/runs/" in result.out
+    assert "scorefly state unlock --state git --environment production" in result.out
+    _expire(github.bare)
+    result = github.deploy(job, **{"lock-timeout": "1s"})
+    assert (result.code, github.password) == (0, password), result.out
+    assert set(github.bare.refs) == {REF}
+
+
+def test_a_run_that_was_killed_leaves_nothing_anybody_could_read(
+    github: GitHub, stopped: tuple[Workspace, subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    job, process = stopped
+    process.kill()
+    process.communicate(timeout=60)
+    files = [path for folder in (tmp_path / "leftovers", job.path) for path in folder.rglob("*") if path.is_file()]
+    assert [path for path in files if "scorefly-git-" in str(path)]
+    secrets = [github.server.token.encode(), github.password.encode(), github.key.encode()]
+    assert not [path for path in files if any(secret in path.read_bytes() for secret in secrets)]
+
+
+def test_a_run_that_is_cancelled_gives_its_lock_back(
+    github: GitHub, stopped: tuple[Workspace, subprocess.Popen[bytes]]
+) -> None:
+    _, process = stopped
+    assert set(github.bare.refs) == {REF, LOCK}
+    process.terminate()
+    process.communicate(timeout=60)
+    assert (process.returncode, set(github.bare.refs)) == (143, {REF})
+
+
+def _expire(bare: Bare) -> None:
+    """Puts the end of the lock's life into the past."""
+    entry = json.loads(bare.show(LOCK))
+    (bare.source / "document").write_text(json.dumps({**entry, "expires": entry["since"] - 60}))
+    git(bare.source, "add", "document")
+    tree = git(bare.source, "write-tree")
+    commit = git(bare.source, "commit-tree", tree, "-m", "expired")
+    git(bare.source, "push", "--quiet", "--force", "origin", f"{commit}:{LOCK}")
