@@ -120,7 +120,9 @@ def test_from_the_command_line(poisoned: Workspace, fate: str) -> None:
     for command in (
         ["validate"],
         ["generate", "--rehearse"],
+        ["plan", "--rehearse"],
         ["deploy", "--rehearse"],
+        ["plan", "--rehearse", "--force"],
         ["deploy", "--rehearse"],
         ["resources", "list", "--rehearse"],
     ):
@@ -134,9 +136,10 @@ def test_from_the_command_line(poisoned: Workspace, fate: str) -> None:
     } == {}
 
 
-def test_from_the_action(poisoned: Workspace) -> None:
+@pytest.mark.parametrize("command", ["deploy", "plan"])
+def test_from_the_action(poisoned: Workspace, command: str) -> None:
     secrets = json.dumps({"CANARY": CANARY})
-    result = poisoned.action({"rehearse": "true", "secrets": secrets}, RUNNER_DEBUG="1")
+    result = poisoned.action({"rehearse": "true", "secrets": secrets, "command": command}, RUNNER_DEBUG="1")
     assert result.code == 0, result.out
     log = "\n".join(line for line in result.out.splitlines() if not line.startswith("::add-mask::"))
     assert leaks(log + result.err + result.summary + json.dumps(result.outputs)) == []

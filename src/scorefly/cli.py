@@ -17,6 +17,7 @@ from scorefly.faces.gather import gather
 from scorefly.faces.options import OPTIONS, Kind, Option
 from scorefly.faces.terminal import TerminalProgress, report_text, table
 from scorefly.problems import Problem, ScoreflyError, option_place, wrong
+from scorefly.run.report import Report
 from scorefly.run.settings import Settings
 
 
@@ -51,6 +52,17 @@ class Face:
         settings = gather(command, given, os.environ, Path.cwd().resolve(), in_action=False)
         self.progress.hide(given_secrets(settings))
         return settings
+
+    def show(self, report: Report) -> None:
+        """Writes a run's outcome to standard output."""
+        self.progress.clear()
+        click.echo(self.progress.redact(report_text(report, coloured=sys.stdout.isatty() and self.progress.coloured)))
+
+    def report(self, report: Report) -> None:
+        """Shows the outcome, and ends the process where it is not a good one."""
+        self.show(report)
+        if report.exit_code:
+            sys.exit(report.exit_code)
 
 
 class Commands(click.Group):
@@ -161,11 +173,7 @@ def _flags_with_values(args: Sequence[str]) -> Iterator[str]:
 def _reporting(command: str, values: dict[str, Any], face: Face) -> None:
     from scorefly.run.commands import execute
 
-    report = execute(face.settings(command, values), face.progress)
-    face.progress.clear()
-    click.echo(face.progress.redact(report_text(report, coloured=sys.stdout.isatty() and face.progress.coloured)))
-    if report.exit_code:
-        sys.exit(report.exit_code)
+    face.report(execute(face.settings(command, values), face.progress))
 
 
 @cli.command()
@@ -205,6 +213,19 @@ def generate(face: Face, /, **values: Any) -> None:
 
 
 @cli.command(cls=Command)
+@options("plan")
+@click.pass_obj
+def plan(face: Face, /, **values: Any) -> None:
+    """Tell what deploy would do, against what was deployed and what runs, and write plan.json. Changes nothing.
+
+    \b
+    Example:
+      scorefly plan --environment production --app-prefix acme-
+    """
+    _reporting("plan", values, face)
+
+
+@cli.command(cls=Command)
 @options("deploy")
 @click.pass_obj
 def deploy(face: Face, /, **values: Any) -> None:
@@ -216,6 +237,51 @@ def deploy(face: Face, /, **values: Any) -> None:
       FLY_API_TOKEN=… scorefly deploy --org acme --region ams --app-prefix acme-
     """
     _reporting("deploy", values, face)
+
+
+@cli.command(cls=Command)
+@options("cleanup")
+@click.pass_obj
+def cleanup(face: Face, /, **values: Any) -> None:
+    """Remove what nobody needs any longer: unused secrets, orphaned resources with their apps, unused addresses.
+
+    Volumes and what holds data on them are reported, and removed only with `--cleanup volumes` among the parts.
+
+    \b
+    Examples:
+      scorefly cleanup --dry-run
+      scorefly cleanup --cleanup secrets,resources,volumes
+    """
+    _reporting("cleanup", values, face)
+
+
+@cli.command(cls=Command)
+@options("destroy")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def destroy(face: Face, /, yes: bool, **values: Any) -> None:
+    """Deprovision the environment's resources, destroy its apps with their data, and delete its state.
+
+    Apps that scorefly did not make for this environment are left alone.
+
+    \b
+    Examples:
+      scorefly destroy --environment staging --dry-run
+      scorefly destroy --environment staging --yes
+    """
+    from dataclasses import replace
+
+    from scorefly.run.commands import execute
+
+    settings = face.settings("destroy", values)
+    if not (yes or settings.dry_run):
+        if sys.stdin.isatty():
+            doomed = execute(replace(settings, dry_run=True), face.progress)
+            face.show(doomed)
+            if not (doomed.apps or doomed.findings):
+                return
+        _confirm(f"Destroy all of {settings.environment}, with its data", sure=False)
+    face.report(execute(settings, face.progress))
 
 
 @cli.command("remove-unused-secrets", cls=Command)

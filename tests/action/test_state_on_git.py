@@ -117,6 +117,21 @@ def test_state_is_on_the_repository_and_the_next_job_finds_it(github: GitHub) ->
     assert json.loads(shown.out)["password"] == github.password
 
 
+def test_an_environment_that_is_destroyed_leaves_no_ref_behind(github: GitHub) -> None:
+    job = github.job()
+    job.workload("web", REDIS)
+    assert github.deploy(job).code == 0
+    planned = github.deploy(job, command="plan")
+    assert planned.code == 0, planned.out
+    before = git(github.bare.path, "for-each-ref")
+    destroyed = github.deploy(github.job(), command="destroy")
+    assert destroyed.code == 0, destroyed.out
+    assert github.fly.world.data["apps"] == {}
+    assert REF in before
+    assert LOCK not in before
+    assert "scorefly" not in git(github.bare.path, "for-each-ref")
+
+
 def test_the_token_and_the_password_are_seen_by_nobody(github: GitHub, tmp_path: Path) -> None:
     job = github.job()
     job.workload("web", REDIS)

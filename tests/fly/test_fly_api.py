@@ -84,6 +84,16 @@ def test_listings_of_an_organization_are_followed_page_by_page() -> None:
         assert api.org_machines("other") == ()
 
 
+def test_volumes_of_an_organization_come_from_all_pages_but_not_those_that_are_leaving() -> None:
+    with Rehearsal(None) as fly, FlyApi("token", base_url=fly.url) as api:
+        api.create_app("web", "personal")
+        made = [api.create_volume("web", "data", "ams", 1) for _ in range(105)]
+        fly.world.data["apps"]["web"]["volumes"][made[0].id]["state"] = "pending_destroy"
+        assert {each.id for each in api.org_volumes("personal")} == {each.id for each in made[1:]}
+        assert {each.app for each in api.org_volumes("personal")} == {"web"}
+        assert api.org_volumes("other") == ()
+
+
 def test_secrets_are_set_and_removed_in_one_call() -> None:
     with Rehearsal(None) as fly:
         api = client(fly)

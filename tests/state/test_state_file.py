@@ -38,17 +38,20 @@ words = st.text(max_size=8)
 resources = st.builds(
     ResourceState, uid=words, guid=words, provisioner=words, type=words, class_=words, id=words,
     workloads=st.lists(words, max_size=2).map(tuple), params=trees, state=trees, outputs=trees, random=trees,
-    apps=st.lists(words, max_size=2).map(tuple),
+    apps=st.lists(words, max_size=2).map(tuple), owner=words, needs=st.lists(words, max_size=2).map(tuple),
 )  # fmt: skip
 apps = st.builds(
     AppState, name=words, owner=words, workload=words, digest=words, url=words,
     secrets=st.dictionaries(words, st.builds(SecretState, words, words), max_size=2),
     ports=st.dictionaries(words, st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=2),
+    id=words, needs=st.lists(words, max_size=2).map(tuple), addresses=st.lists(words, max_size=2).map(tuple),
+    record=words,
 )  # fmt: skip
 states = st.builds(
     EnvironmentState, environment=words, seed=words, shared=trees,
     resources=st.lists(resources, max_size=2).map(lambda each: {one.uid: one for one in each}),
     apps=st.lists(apps, max_size=2).map(lambda each: {one.name: one for one in each}),
+    workloads=st.dictionaries(words, words, max_size=2),
 )  # fmt: skip
 
 

@@ -204,6 +204,29 @@ def test_a_wrong_key_is_told_apart_from_a_damaged_state_and_from_anothers(opened
         opened().load()
 
 
+def test_a_state_that_is_deleted_is_gone_and_another_may_follow(opened: Open, bare: Bare) -> None:
+    store = opened()
+    store.delete()
+    store.save(new_environment("production"))
+    store.delete()
+    assert git(bare.path, "for-each-ref", REF) == ""
+    store.save(new_environment("production"))
+    assert opened().load() is not None
+
+
+def test_a_state_that_somebody_changed_meanwhile_is_not_deleted(opened: Open) -> None:
+    opened().save(new_environment("production"))
+    ours, theirs = opened("ours"), opened("theirs")
+    loaded = [store.load() for store in (ours, theirs)]
+    assert loaded[1] is not None
+    theirs.save(loaded[1].with_app(app("web")))
+    with pytest.raises(OutsideError, match="another run changed the state meanwhile"):
+        ours.delete()
+    state = opened().load()
+    assert state is not None
+    assert list(state.apps) == ["web"]
+
+
 def test_a_rotated_state_is_read_with_the_new_key_and_has_no_past(opened: Open, bare: Bare, key: str) -> None:
     state = new_environment("production")
     for digest in ("1", "2"):

@@ -29,6 +29,7 @@ CACHE = ResourceState(
     outputs={"host": "web-cache.internal", "password": Secret("x-y-z")},
     random={"state.password#0": Secret("x-y-z")},
     apps=("web-cache",),
+    owner="web",
 )
 WEB = AppState(
     name="web",
@@ -40,6 +41,10 @@ WEB = AppState(
     secrets={"CACHE": SecretState("fp", "fd")},
     ports={"http": (80, 8080)},
     flycast=True,
+    id="jlyv9r5d56v18xrl",
+    needs=("web-cache",),
+    addresses=("2001:db8::1",),
+    record="packed",
 )
 NEWEST = EnvironmentState(
     environment="production",
@@ -47,15 +52,23 @@ NEWEST = EnvironmentState(
     resources={CACHE.uid: CACHE},
     shared={"zone": "eu"},
     apps={"web": WEB},
+    workloads={"web": "web/score.yaml"},
+)
+SECOND = replace(
+    NEWEST,
+    apps={"web": replace(WEB, id="", needs=(), addresses=(), record="")},
+    resources={CACHE.uid: replace(CACHE, owner="")},
+    workloads={},
 )
 # What each version could not know yet.
 READ = {
     1: replace(
-        NEWEST,
-        apps={"web": replace(WEB, commit="", flycast=False)},
-        resources={CACHE.uid: replace(CACHE, needs=(), metadata={})},
+        SECOND,
+        apps={"web": replace(SECOND.apps["web"], commit="", flycast=False)},
+        resources={CACHE.uid: replace(CACHE, owner="", needs=(), metadata={})},
     ),
-    2: NEWEST,
+    2: SECOND,
+    3: NEWEST,
 }
 
 

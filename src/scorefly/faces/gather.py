@@ -1,16 +1,17 @@
-"""Settings from everywhere they may come from: option or input, environment, `scorefly.yaml`, default."""
+"""Settings from everywhere they may come from: option or input, environment variable, `scorefly.yaml`, default."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from scorefly.faces.options import BY_NAME, OPTIONS, Option
 from scorefly.faces.parse import parse
-from scorefly.github.context import read_trigger
-from scorefly.problems import InputError, Place, Problem, nearest, option_place
+from scorefly.faces.project_file import read_project_file
+from scorefly.github.context import read_trigger, repository
+from scorefly.problems import InputError, Place, Problem, option_place
 from scorefly.run.settings import Settings
 from scorefly.values import Plain
 
@@ -38,9 +39,10 @@ def gather(
         name.removeprefix(VARIABLE_PREFIX): value for name, value in environ.items() if name.startswith(VARIABLE_PREFIX)
     }
     values["variables"] = {**variables, **values.get("variables", {})}
-    values["some_score_files"] = places.get("score_files", Place("")).is_option
     if base_url := environ.get("FLY_FLAPS_BASE_URL"):
         values["fly_base_url"] = base_url
+    values["overrides"] = sources.file.overrides(sources.environment)
+    values["repository"] = repository(environ, workspace)
     values["trigger"] = read_trigger(environ)
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
 
@@ -59,9 +61,12 @@ class _Sources:
         self.environ = environ
         self.in_action = in_action
         self.problems: list[Problem] = []
-        self.file_values: Mapping[str, Plain] = {}
-        self.file_place: Callable[[str], Place] = option_place
-        self._read_project_file(workspace)
+        named = given.get("config") or environ.get("SCOREFLY_CONFIG")
+        name = str(named or BY_NAME["config"].default)
+        self.file = read_project_file(workspace, name, named=bool(named), problems=self.problems)
+        self.environment = ""
+        found = self._find(BY_NAME["environment"])
+        self.environment = str(found[0]).strip() if found else ""
 
     def all(self) -> tuple[dict[str, Any], dict[str, Place]]:
         """Typed values by their field in Settings, and where each came from; those nobody gave are left out."""
@@ -87,43 +92,11 @@ class _Sources:
         for variable in option.all_variables:
             if self.environ.get(variable):
                 return self.environ[variable], Place(f"${variable}", is_option=True)
-        if option.name in self.file_values:
-            return self.file_values[option.name], self.file_place(option.name)
+        if found := self.file.option(option.name, self.environment):
+            return found
         default = option.default if self.in_action or option.cli_default is None else option.cli_default
         told_apart = option.name in ("score-files", "cleanup") or not default
         return None if told_apart else (default, option_place(option.name))
-
-    def _read_project_file(self, workspace: Path) -> None:
-        named = self.given.get("config") or self.environ.get("SCOREFLY_CONFIG")
-        name = str(named or BY_NAME["config"].default)
-        path = workspace / name
-        if not path.is_file():
-            if named:
-                self.problems.append(
-                    Problem(f"there is no project file {name!r}", "check the path", option_place("config"))
-                )
-            return
-        from scorefly.score.document import parse as parse_yaml
-
-        try:
-            document = parse_yaml(path.read_bytes(), name)
-        except InputError as error:
-            self.problems.extend(error.problems)
-            return
-        for key in document.data:
-            self._check_key(key, document.places.at(key))
-        self.file_values = {key: value for key, value in document.data.items() if value is not None}
-        self.file_place = document.places.at
-
-    def _check_key(self, key: str, place: Place) -> None:
-        option = BY_NAME.get(key)
-        allowed = [each.name for each in OPTIONS if not each.private]
-        if option is None:
-            hint = nearest(key, allowed)
-            self.problems.append(Problem(f"unknown key {key!r}", hint, place))
-        elif option.private:
-            hint = "give it as an option, an input or an environment variable"
-            self.problems.append(Problem(f"{key!r} does not belong into a file", hint, place))
 
 
 _TEXT_RULES: Mapping[str, tuple[str, str]] = {

@@ -215,13 +215,13 @@ OPTIONS: tuple[Option, ...] = (
         "Removed after a deploy: managed (set by scorefly, no longer wanted), all (anything not wanted), keep (none).",
         "managed",
         choices=("managed", "all", "keep"),
-        commands=("deploy", "preview", "cleanup", "remove-unused-secrets"),
+        commands=("plan", *DEPLOYING, "cleanup", "remove-unused-secrets"),
     ),
     Option(
         "keep-secrets",
         "lines",
         "Globs of secret names that are never removed.",
-        commands=("deploy", "preview", "cleanup", "remove-unused-secrets"),
+        commands=("plan", *DEPLOYING, "cleanup", "remove-unused-secrets"),
     ),
     Option(
         "preview-ttl",
@@ -252,7 +252,7 @@ OPTIONS: tuple[Option, ...] = (
         choices=("error", "warn"),
         commands=CONVERTING,
     ),
-    Option("force", "flag", "Deploy even what has not changed.", "false", commands=DEPLOYING),
+    Option("force", "flag", "Deploy even what has not changed.", "false", commands=("plan", *DEPLOYING)),
     Option(
         "dry-run",
         "flag",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from scorefly.run.planned import matrix_json
 from scorefly.run.report import AppReport, Report
 
 
@@ -16,6 +17,7 @@ def outputs(report: Report) -> dict[str, str]:
     """Every output by name; JSON is compact."""
     urls = {app.workload: app.url for app in report.apps if app.workload and app.url}
     changed = report.named("created", "deployed", "destroyed") or any(app.secrets_removed for app in report.apps)
+    changed = changed or any(each.outcome == "removed" for each in report.findings)
     return {
         "environment": report.environment,
         "apps": _json([_app(app) for app in report.apps]),
@@ -27,8 +29,8 @@ def outputs(report: Report) -> dict[str, str]:
         "destroyed": _json(report.named("destroyed")),
         "changed": "true" if changed else "false",
         "artefacts": report.artefacts,
-        "plan": "",
-        "matrix": _json({"include": []}),
+        "plan": report.plan_path,
+        "matrix": _json(matrix_json(report.plan) if report.plan else {"include": []}),
     }
 
 

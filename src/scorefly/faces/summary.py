@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from scorefly.faces.graph import graph
+from scorefly.faces.plan import plan_summary
 from scorefly.faces.wording import counts, nothing_changed
 from scorefly.github.markdown import code, details, link, table, text
 from scorefly.problems import InputError, OutsideError, Problem
-from scorefly.run.report import AppReport, Report
+from scorefly.run.report import AppReport, Finding, Report
 
 # Nobody reads more, and GitHub takes 1 MiB.
 _MOST_APPS = 1000
@@ -24,11 +25,15 @@ _MARKS = {
     "destroyed": "⚫ destroyed",
     "generated": "⚪ generated",
 }
+_OUTCOMES = {"removed": "⚫", "kept": "⚪", "failed": "🔴"}
+_INFINITIVES = {"remove-unused-secrets": "tidy", "cleanup": "tidy"}
 _VERBS = {
     "deploy": "Deployed",
     "generate": "Generated",
     "validate": "Validated",
     "remove-unused-secrets": "Tidied",
+    "cleanup": "Tidied",
+    "destroy": "Destroyed",
 }
 
 
@@ -40,11 +45,12 @@ def summary(report: Report) -> str:
         f"## {_headline(report)}",
         _outcome(report),
         _rehearsal_note(report),
-        _apps(report.apps),
+        plan_summary(report.plan) if report.plan else _apps(report.apps),
+        _findings(report.findings),
         _problems(each for each in problems if each.severity != "notice"),
         _private(private),
         _notes(report.problems, private.values()),
-        _secret_names(report.apps),
+        "" if report.plan else _secret_names(report.apps),
         details("Resources", graph(report.resources)) if report.resources else "",
     ]
     return _joined(sections)
@@ -62,12 +68,14 @@ def _joined(sections: Iterable[str]) -> str:
 
 def _headline(report: Report) -> str:
     environment = code(report.environment)
-    if report.named("failed", "skipped"):
-        return f"Failed to deploy {environment}"
+    if report.exit_code:
+        return f"Failed to {_INFINITIVES.get(report.command, report.command)} {environment}"
     if report.superseded:
         return f"Superseded: {environment} runs a newer commit"
     if nothing_changed(report):
         return f"Nothing {'would change' if report.dry_run else 'changed'} in {environment}"
+    if report.plan:
+        return f"Plan for {environment}"
     verb = _VERBS.get(report.command, report.command)
     return f"{f'Would have {verb.lower()}' if report.dry_run else verb} {environment}"
 
@@ -101,6 +109,18 @@ def _apps(apps: Sequence[AppReport]) -> str:
     ]
     shown = table(("App", "Status", "Image", "Size", "Region", "Secrets", "Seconds"), rows)
     return f"{shown}\n\n… and {len(apps) - _MOST_APPS} more apps" if len(apps) > _MOST_APPS else shown
+
+
+def _findings(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return ""
+    rows = [
+        (text(each.kind), code(each.name), text(each.app), f"{_OUTCOMES[each.outcome]} {each.outcome}", text(each.why))
+        for each in findings[:_MOST_APPS]
+    ]
+    shown = table(("What", "Name", "App", "Outcome", "Why"), rows)
+    more = len(findings) - _MOST_APPS
+    return f"{shown}\n\n… and {more} more" if more > 0 else shown
 
 
 def _secrets(app: AppReport) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from scorefly.faces.lines import one_line
+from scorefly.faces.plan import plan_text
 from scorefly.faces.redaction import Redactor
 from scorefly.faces.wording import counts
 from scorefly.problems import Problem
@@ -21,6 +22,7 @@ _COLOURS = {
     "deployed": "32",
     "failed": "31",
     "skipped": "33",
+    "removed": "33",
 }
 
 
@@ -102,15 +104,22 @@ def paint(text: str, name: str, coloured: bool) -> str:
 
 def report_text(report: Report, *, coloured: bool = False) -> str:
     """The outcome of a run for standard output."""
-    if not report.apps:
-        return _ending(report)
-    rows = [
-        ("app", "status", "size", "region", "secrets", "seconds", "url"),
-        *(_row(app) for app in report.apps),
-    ]
-    lines = table(rows)
-    painted = [paint(line, app.status, coloured) for line, app in zip(lines[1:], report.apps, strict=True)]
-    return "\n".join([lines[0], *painted, "", _ending(report)])
+    lines: list[str] = []
+    if report.plan:
+        shown = plan_text(report.plan, lambda line, name: paint(line, name, coloured))
+        lines += [shown, ""] if shown else []
+    elif report.apps:
+        head, *rows = table(
+            [("app", "status", "size", "region", "secrets", "seconds", "url"), *(_row(app) for app in report.apps)]
+        )
+        painted = [paint(line, app.status, coloured) for line, app in zip(rows, report.apps, strict=True)]
+        lines += [head, *painted, ""]
+    if report.findings:
+        found = [(each.kind, each.name, each.app, each.outcome, each.why) for each in report.findings]
+        head, *rows = table([("what", "name", "app", "outcome", "why"), *found])
+        painted = [paint(line, each.outcome, coloured) for line, each in zip(rows, report.findings, strict=True)]
+        lines += [head, *painted, ""]
+    return "\n".join([*lines, _ending(report)])
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

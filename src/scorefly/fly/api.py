@@ -23,12 +23,15 @@ READ_TIMEOUT = 60.0
 ATTEMPTS = 5
 MOST_PATIENCE = 30.0  # seconds before one repetition, whatever Retry-After says
 _BUSY = (500, 502, 503, 504)
+# States of volumes that Fly's own client does not list either.
+_LEAVING = ("scheduling_destroy", "fork_cleanup", "waiting_for_detach", "pending_destroy", "destroying", "destroyed")
 
 
 @dataclass(frozen=True, slots=True)
 class AppView:
-    """An app as Fly has it."""
+    """An app as Fly has it. `id` is never given to another app, also not to one of the same name."""
 
+    id: str
     name: str
     organization: str
     status: str
@@ -82,6 +85,7 @@ class VolumeView:
     region: str
     size_gb: int
     machine: str
+    app: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ class FlyApi:
             )
         return _app(answer.json())
 
-    def create_app(self, name: str, organization: str) -> None:
+    def create_app(self, name: str, organization: str) -> AppView:
         """Makes the app. A name that is taken is refused, unless a lost answer hid that we just made it."""
         answer = self._call(
             "POST",
@@ -149,12 +153,13 @@ class FlyApi:
             accept=(400, 409, 422),
         )
         if answer.status_code in (200, 201):
-            return
-        if _reason(answer).lower().find("taken") >= 0:
-            if self.app(name) is None:
-                raise self._error(answer, f"app {name!r} cannot be made")
-            return
-        raise self._error(answer, f"app {name!r} cannot be made")
+            # The specification promises no answer here, and Fly's own client reads an app.
+            data = answer.json() if answer.content else None
+            return _app({"name": name, **data}) if isinstance(data, dict) else AppView("", name, organization, "")
+        found = self.app(name) if "taken" in _reason(answer).lower() else None
+        if found is None:
+            raise self._error(answer, f"app {name!r} cannot be made")
+        return found
 
     def delete_app(self, name: str) -> None:
         """Destroys the app with all it has; one that is gone is fine."""
@@ -162,15 +167,24 @@ class FlyApi:
 
     def org_machines(self, organization: str) -> tuple[MachineView, ...]:
         """All Machines of the organization, whichever app they belong to."""
-        machines: list[MachineView] = []
+        found = self._pages(f"/orgs/{organization}/machines", "machines")
+        return tuple(_machine(each, each.get("app_name", "")) for each in found)
+
+    def org_volumes(self, organization: str) -> tuple[VolumeView, ...]:
+        """All volumes of the organization by id, without those on their way out."""
+        found = self._pages(f"/orgs/{organization}/volumes", "volumes")
+        volumes = (_volume(each, each.get("app_name", "")) for each in found if each.get("state") not in _LEAVING)
+        return tuple(sorted(volumes, key=lambda volume: volume.id))
+
+    def _pages(self, path: str, key: str) -> Iterator[dict[str, Any]]:
         cursor = ""
         while True:
             query = {"limit": "1000", **({"cursor": cursor} if cursor else {})}
-            page = self._call("GET", f"/orgs/{organization}/machines", params=query).json()
-            machines += [_machine(each, each.get("app_name", "")) for each in page.get("machines") or ()]
+            page = self._call("GET", path, params=query).json()
+            yield from page.get(key) or ()
             cursor = page.get("next_cursor") or ""
             if not cursor:
-                return tuple(machines)
+                return
 
     def machines(self, app: str) -> tuple[MachineView, ...]:
         """The app's Machines by id."""
@@ -228,25 +242,35 @@ class FlyApi:
     def volumes(self, app: str) -> tuple[VolumeView, ...]:
         """The app's volumes by id."""
         found = self._call("GET", f"/apps/{app}/volumes").json()
-        return tuple(sorted((_volume(each) for each in found), key=lambda volume: volume.id))
+        return tuple(sorted((_volume(each, app) for each in found), key=lambda volume: volume.id))
 
     def create_volume(self, app: str, name: str, region: str, size_gb: int) -> VolumeView:
         """Makes a volume. Never repeated: there may be several of one name."""
         body = {"name": name, "region": region, "size_gb": size_gb, "encrypted": True}
-        return _volume(self._call("POST", f"/apps/{app}/volumes", json=body).json())
+        return _volume(self._call("POST", f"/apps/{app}/volumes", json=body).json(), app)
 
     def extend_volume(self, app: str, volume: str, size_gb: int) -> None:
         """Makes a volume larger."""
         self._call("PUT", f"/apps/{app}/volumes/{volume}/extend", json={"size_gb": size_gb})
+
+    def delete_volume(self, app: str, volume: str) -> None:
+        """Destroys a volume with its data; one that is gone is fine."""
+        self._call("DELETE", f"/apps/{app}/volumes/{volume}", accept=(404,))
 
     def addresses(self, app: str) -> tuple[AddressView, ...]:
         """The app's IP addresses."""
         found = self._call("GET", f"/apps/{app}/ip_assignments").json()
         return tuple(AddressView(each["ip"], _address_kind(each)) for each in found.get("ips") or ())
 
-    def allocate_address(self, app: str, kind: str, organization: str) -> None:
-        """Gives the app an address. Never repeated: it may have it already."""
-        self._call("POST", f"/apps/{app}/ip_assignments", json={"type": kind, "org_slug": organization})
+    def allocate_address(self, app: str, kind: str, organization: str) -> str:
+        """Gives the app an address, and returns it. Never repeated: it may have it already."""
+        body = {"type": kind, "org_slug": organization}
+        found = self._call("POST", f"/apps/{app}/ip_assignments", json=body).json()
+        return str(found.get("ip", ""))
+
+    def release_address(self, app: str, ip: str) -> None:
+        """Takes an address away; one that is gone is fine."""
+        self._call("DELETE", f"/apps/{app}/ip_assignments/{ip}", accept=(404,))
 
     def regions(self) -> Regions:
         """Where Fly is."""
@@ -365,7 +389,9 @@ def _reason(answer: requests.Response) -> str:
 
 
 def _app(data: Mapping[str, Any]) -> AppView:
-    return AppView(data["name"], (data.get("organization") or {}).get("slug", ""), data.get("status", ""))
+    return AppView(
+        str(data.get("id", "")), data["name"], (data.get("organization") or {}).get("slug", ""), data.get("status", "")
+    )
 
 
 def _machine(data: Mapping[str, Any], app: str) -> MachineView:
@@ -386,13 +412,14 @@ def _machine(data: Mapping[str, Any], app: str) -> MachineView:
     )
 
 
-def _volume(data: Mapping[str, Any]) -> VolumeView:
+def _volume(data: Mapping[str, Any], app: str) -> VolumeView:
     return VolumeView(
         data["id"],
         data["name"],
         data.get("region", ""),
         data.get("size_gb", 0),
         data.get("attached_machine_id") or "",
+        app,
     )
 
 

@@ -48,6 +48,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
+def fence(value: str, language: str = "") -> str:
+    """Lines of code as they are, behind a fence longer than any in them."""
+    marks = "`" * max(3, 1 + max((len(found) for found in re.findall("`+", value)), default=0))
+    return f"{marks}{language}\n{value.rstrip()}\n{marks}"
+
+
 def details(title: str, body: str) -> str:
     """Markdown folded under a title, which is Markdown already."""
     return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"

@@ -83,11 +83,24 @@ def _release_address(call: Call) -> tuple[int, Any]:
 
 
 def _org_machines(call: Call) -> tuple[int, Any]:
-    """Paged by a cursor that is the number of Machines seen so far."""
-    found = machines.of_organization(call.world, call.app, call.query)
+    return 200, _page(call, "machines", machines.of_organization(call.world, call.app, call.query))
+
+
+def _org_volumes(call: Call) -> tuple[int, Any]:
+    found = [
+        {**volume, "app_name": app["name"]}
+        for app in call.world.data["apps"].values()
+        if app["organization"]["slug"] == call.app
+        for volume in app["volumes"].values()
+    ]
+    return 200, _page(call, "volumes", found)
+
+
+def _page(call: Call, key: str, found: list[Json]) -> Json:
+    """Some of them, by a cursor that is the number of those seen so far."""
     start = rules.whole_number(call.query.get("cursor") or 0, "cursor")
     after = start + min(rules.whole_number(call.query.get("limit") or _PAGE, "limit"), _PAGE)
-    return 200, {"machines": found[start:after], "next_cursor": str(after) if after < len(found) else ""}
+    return {key: found[start:after], "next_cursor": str(after) if after < len(found) else ""}
 
 
 def _machine(call: Call) -> Json:
@@ -209,6 +222,7 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("DELETE", _VOLUME, _ok(lambda call: call.world.delete_volume(call.app, call.item))),
     ("PUT", f"{_VOLUME}/extend", _ok(lambda call: call.world.extend_volume(call.app, call.item, call.body))),
     ("GET", "/v1/orgs/{org}/machines", _org_machines),
+    ("GET", "/v1/orgs/{org}/volumes", _org_volumes),
     ("GET", f"{_APP}/machines", _ok(lambda call: machines.listed(call.world, call.app, call.query))),
     ("POST", f"{_APP}/machines", _ok(lambda call: machines.create(call.world, call.app, call.body))),
     ("GET", _MACHINE, _ok(lambda call: machines.shown(machines.find_or_gone(call.world, call.app, call.item)))),

@@ -6,21 +6,24 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
 from scorefly.problems import ScoreflyError, failed
-from scorefly.run.artefacts import artefact_folder, working_folder
+from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.run.connection import Connection
-from scorefly.run.digest import METADATA_KEY, app_digest
+from scorefly.run.digest import METADATA_KEY
 from scorefly.run.generate import app_report
 from scorefly.run.keeper import Keeper
+from scorefly.run.ownership import OWNER_KEY, owner_mark
 from scorefly.run.progress import Progress
-from scorefly.run.report import AppReport
-from scorefly.run.secrets import SecretPlan, plan_secrets
+from scorefly.run.record import Record, facts_of, pack
+from scorefly.run.report import AppReport, Status
 from scorefly.run.settings import Settings
+from scorefly.run.situation import Situation, known_app, look, missing_addresses, volume_changes
 from scorefly.run.superseding import Standing
-from scorefly.state.document import AppState, SecretState, fingerprint
+from scorefly.state.document import AppState, SecretState
 
 
 @dataclass(slots=True)
@@ -36,10 +39,7 @@ class AppDeployment:
     stop: threading.Event
     standing: Standing = field(default_factory=Standing)
     seconds: float = 0.0
-    _exists: bool = False
-    _digest: str = ""
-    _prints: dict[str, str] = field(default_factory=dict)
-    _plan: SecretPlan = field(default_factory=lambda: SecretPlan((), ()))
+    _before: Situation = field(default_factory=Situation)
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
         """Takes a step. A report ends the app's way: what failed is told and reported, not raised."""
@@ -55,37 +55,25 @@ class AppDeployment:
 
     def prepare(self) -> AppReport | None:
         """Looks whether anything is to do. A new app gets all but its Machines at once: nobody uses it yet."""
-        app, settings = self.app, self.settings
-        if app.name in self.standing.ahead:
-            return replace(app_report(settings, app), status="unchanged")
-        self._prints = {
-            name: fingerprint(self.keeper.state.seed, name, str(value.value)) for name, value in app.secrets.items()
-        }
-        self._digest = app_digest(settings, app, self._prints)
-        self._exists = bool(self.machines) or self.api.app(app.name) is not None
-        self._plan = plan_secrets(
-            self._prints,
-            self._known.secrets,
-            self._live_secrets() if self._exists else {},
-            unused=settings.unused_secrets,
-            keep=settings.keep_secrets,
-        )
-        if not settings.force and not self._plan.to_set and self._runs():
+        if self.app.name in self.standing.ahead:
+            return replace(app_report(self.settings, self.app), status="unchanged")
+        self._before = look(self.settings, self.keeper.state, self.api, self.app, self.machines)
+        if self._before.as_wanted:
             self._remove_secrets()
-            if not settings.dry_run:
-                self.keeper.change(lambda state: state.with_app(self._deployed))
+            if not self.settings.dry_run:
+                self.keeper.change(lambda state: state.with_app(replace(known_app(state, self.app), **self._wanted)))
             return self._report("unchanged")
-        if settings.dry_run:
-            return self._report("deployed" if self._exists else "created")
-        if not self._exists:
-            self.progress.step(f"{app.name}: creating")
-            self.api.create_app(app.name, settings.org)
+        if self.settings.dry_run:
+            return self._report(self._done)
+        if not self._before.exists:
+            self.progress.step(f"{self.app.name}: creating")
+            self._create()
             self._provide()
         return None
 
     def bring(self) -> None:
         """Replaces the Machines, once everything that the app needs is there."""
-        if self._exists:
+        if self._before.exists:
             self.progress.step(f"{self.app.name}: updating")
             self._provide()
         self._forget_digest()
@@ -100,14 +88,22 @@ class AppDeployment:
             )
 
     def settle(self) -> AppReport:
-        """Remembers what runs now, and removes secrets that nothing uses any longer."""
-        machines = self.api.machines(self.app.name)
+        """Remembers what runs now, and removes secrets that nothing uses any longer.
+
+        Machines say whose they are first, and that they are as wanted last.
+        """
+        app = self.app
+        machines = self.api.machines(app.name)
         self._start_the_fallen(machines)
+        mark = owner_mark(self.settings, app.owner)
         for machine in machines:
-            self.api.set_metadata(self.app.name, machine.id, METADATA_KEY, self._digest)
-        self.keeper.record(lambda state: state.with_app(self._deployed))
+            if machine.metadata.get(OWNER_KEY) != mark:
+                self.api.set_metadata(app.name, machine.id, OWNER_KEY, mark)
+            self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
+        record = Record(artefact_texts(app), file_digests(app), facts_of(machines))
+        self._record(**self._wanted, record=pack(record))
         self._remove_secrets()
-        return self._report("deployed" if self._exists else "created")
+        return self._report(self._done)
 
     @property
     def api(self) -> FlyApi:
@@ -115,41 +111,31 @@ class AppDeployment:
         return self.connection.api
 
     @property
-    def _known(self) -> AppState:
-        """What state says of the app, brought up to what this run knows before deploying."""
-        app = self.app
-        known = self.keeper.state.apps.get(app.name)
-        ports = {port.name: (port.port, port.internal) for port in app.ports}
-        fresh = AppState(
-            name=app.name,
-            owner=app.owner,
-            workload=app.workload,
-            ports=ports,
-            url=app.url,
-            flycast=any(port.how == "flycast" for port in app.ports),
-        )
-        return replace(fresh, digest=known.digest, secrets=known.secrets, commit=known.commit) if known else fresh
+    def _done(self) -> Status:
+        return "deployed" if self._before.exists else "created"
 
     @property
-    def _deployed(self) -> AppState:
-        """What state says of the app once it runs as wanted."""
-        return replace(self._known, digest=self._digest, commit=self.standing.commit)
+    def _known(self) -> AppState:
+        """What state says of the app, brought up to what this run wants of it."""
+        return known_app(self.keeper.state, self.app)
 
-    def _live_secrets(self) -> dict[str, str]:
-        """Fly's digests by name; apps that have and had none are not asked, unless everything unknown must go."""
-        if not (self.app.secrets or self._known.secrets or self.settings.unused_secrets == "all"):
-            return {}
-        return {secret.name: secret.digest for secret in self.api.secrets(self.app.name)}
+    @property
+    def _wanted(self) -> dict[str, Any]:
+        """What state says more of the app once it runs as wanted."""
+        return {"digest": self._before.digest, "commit": self.standing.commit}
 
-    def _runs(self) -> bool:
-        """Whether every Machine of the app has the wanted digest, which only a good deploy leaves."""
-        return bool(self.machines) and all(
-            machine.metadata.get(METADATA_KEY) == self._digest for machine in self.machines
-        )
+    def _record(self, **changes: Any) -> None:
+        self.keeper.record(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
+
+    def _create(self) -> None:
+        """State knows that the app is being made before it is there: a run that is killed leaves no stranger."""
+        self._record(id="", digest="", secrets={}, addresses=(), record="")
+        self._record(id=self.api.create_app(self.app.name, self.settings.org).id)
 
     def _provide(self) -> None:
         """What Machines find when they start: addresses, volumes and secrets."""
-        self.keeper.record(lambda state: state.with_app(self._known))
+        found = None if self._known.id else self.api.app(self.app.name)
+        self._record(id=found.id if found else self._known.id)
         self._ensure_addresses()
         self._ensure_volumes()
         self._set_secrets()
@@ -158,41 +144,34 @@ class AppDeployment:
     def _ensure_addresses(self) -> None:
         if not self.app.addresses:
             return
-        present = {address.kind for address in self.api.addresses(self.app.name)} if self._exists else set[str]()
-        if "v4" in present:
-            present.add("shared_v4")
-        for kind in self.app.addresses:
-            if kind not in present:
-                self.api.allocate_address(self.app.name, kind, self.settings.org)
+        present = self.api.addresses(self.app.name) if self._before.exists else ()
+        for kind in missing_addresses(self.app, present):
+            ip = self.api.allocate_address(self.app.name, kind, self.settings.org)
+            self._record(addresses=tuple(dict.fromkeys((*self._known.addresses, ip))))
 
     def _ensure_volumes(self) -> None:
         """Makes missing volumes, one a Machine, and extends small ones. Machines go where their volumes are."""
         if not self.app.volumes:
             return
-        volumes = self.api.volumes(self.app.name) if self._exists else ()
+        volumes = self.api.volumes(self.app.name) if self._before.exists else ()
         region = self.app.region or next((volume.region for volume in volumes), "") or self.api.regions().nearest
-        for claim in self.app.volumes:
-            present = [volume for volume in volumes if volume.name == claim.name]
-            for volume in present:
-                if volume.size_gb < claim.size_gb:
-                    self.api.extend_volume(self.app.name, volume.id, claim.size_gb)
-            for _ in range(max(1, len(self.machines)) - len(present)):
-                self.api.create_volume(self.app.name, claim.name, region, claim.size_gb)
+        changes = volume_changes(self.app, volumes, len(self.machines))
+        for volume, size_gb in changes.extend:
+            self.api.extend_volume(self.app.name, volume.id, size_gb)
+        for claim in changes.create:
+            self.api.create_volume(self.app.name, claim.name, region, claim.size_gb)
         self.app = replace(self.app, region=region)
 
     def _set_secrets(self) -> None:
         """One call for all. State knows them as ours before Fly does: an interrupted run sets them again."""
-        plan, app = self._plan, self.app
+        plan, app, prints = self._before.secrets, self.app, self._before.prints
         if not plan.to_set:
             return
-        self._know_secrets({name: SecretState(fingerprint="", digest="") for name in plan.to_set})
+        pending = {name: SecretState(fingerprint="", digest="") for name in plan.to_set}
+        self._record(secrets={**self._known.secrets, **pending})
         digests = self.api.update_secrets(app.name, {name: str(app.secrets[name].value) for name in plan.to_set})
-        self._know_secrets({name: SecretState(self._prints[name], digests.get(name, "")) for name in plan.to_set})
-
-    def _know_secrets(self, secrets: dict[str, SecretState]) -> None:
-        self.keeper.record(
-            lambda state: state.with_app(replace(self._known, secrets={**self._known.secrets, **secrets}))
-        )
+        now = {name: SecretState(prints[name], digests.get(name, "")) for name in plan.to_set}
+        self._record(secrets={**self._known.secrets, **now})
 
     def _forget_digest(self) -> None:
         """A deploy that fails half-way must not leave Machines that claim to run what they no longer do."""
@@ -221,18 +200,13 @@ class AppDeployment:
                 self.api.delete_machine(self.app.name, machine.id)
 
     def _remove_secrets(self) -> None:
-        to_remove = self._plan.to_remove
+        to_remove = self._before.secrets.to_remove
         if not to_remove or self.settings.dry_run:
             return
         self.api.update_secrets(self.app.name, dict.fromkeys(to_remove))
-        kept = {name: each for name, each in self._known.secrets.items() if name not in to_remove}
-        self.keeper.record(lambda state: state.with_app(replace(self._known, secrets=kept)))
+        self._record(secrets={name: each for name, each in self._known.secrets.items() if name not in to_remove})
 
-    def _report(self, status: str) -> AppReport:
+    def _report(self, status: Status) -> AppReport:
+        secrets = self._before.secrets
         report = app_report(self.settings, self.app)
-        return replace(
-            report,
-            status=status,  # type: ignore[arg-type]
-            secrets_set=self._plan.to_set,
-            secrets_removed=self._plan.to_remove,
-        )
+        return replace(report, status=status, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -28,6 +29,17 @@ def fly_toml(app: App) -> str:
     return dump(app.config, f"scorefly wrote this for {app.owner}: change the Score file instead.")
 
 
+def artefact_texts(app: App) -> dict[str, str]:
+    """The artefact's own files by name, without those the app mounts."""
+    machine = {"machine.json": dump_machine(app.machine)} if app.machine else {}
+    return {"fly.toml": fly_toml(app), **machine}
+
+
+def file_digests(app: App) -> dict[str, str]:
+    """The files the app mounts by their path below `files/`, each as a digest of its content."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(app.files.items())}
+
+
 def write_artefact(settings: Settings, app: App) -> Path:
     """Writes one app's artefact over what stands there, and returns its folder relative to the workspace.
 
@@ -38,11 +50,12 @@ def write_artefact(settings: Settings, app: App) -> Path:
     _refuse_links_outside(settings, absolute)
     try:
         absolute.mkdir(parents=True, exist_ok=True)
-        _write(absolute / "fly.toml", fly_toml(app).encode())
-        if app.machine:
-            _write(absolute / "machine.json", dump_machine(app.machine).encode())
-        else:
-            (absolute / "machine.json").unlink(missing_ok=True)
+        texts = artefact_texts(app)
+        for name in ("fly.toml", "machine.json"):
+            if name in texts:
+                _write(absolute / name, texts[name].encode())
+            else:
+                (absolute / name).unlink(missing_ok=True)
         files = absolute / "files"
         if files.is_dir():
             _remove_others(files, {files / name for name in app.files})
@@ -56,6 +69,20 @@ def write_artefact(settings: Settings, app: App) -> Path:
             "check the folder given by artefacts, and its permissions",
         ) from error
     return folder
+
+
+def write_plan(settings: Settings, text: str) -> Path:
+    """Writes `plan.json` beside the apps' folders, and returns its path relative to the workspace."""
+    path = artefact_folder(settings, "") / "plan.json"
+    absolute = settings.workspace / path
+    _refuse_links_outside(settings, absolute.parent)
+    try:
+        absolute.parent.mkdir(parents=True, exist_ok=True)
+        _write(absolute, text.encode())
+    except OSError as error:
+        raise failed(f"{path} cannot be written: {error.strerror}", "check the folder given by artefacts") from error
+    ignore_working_files(settings.workspace)
+    return path
 
 
 def ignore_working_files(workspace: Path) -> None:

@@ -10,7 +10,7 @@ from scorefly.run.progress import Progress
 from scorefly.run.report import Report
 from scorefly.run.settings import Settings
 
-LATER = ("plan", "preview", "cleanup", "destroy")
+LATER = ("preview",)
 
 
 def _validate(settings: Settings, progress: Progress) -> Report:
@@ -25,10 +25,30 @@ def _generate(settings: Settings, progress: Progress) -> Report:
     return _with_state(generate, settings, progress)
 
 
+def _plan(settings: Settings, progress: Progress) -> Report:
+    from scorefly.run.keeper import Keeper
+    from scorefly.run.opening import read_state
+    from scorefly.run.plan import plan
+
+    return plan(settings, Keeper(None, read_state(settings)), progress)
+
+
 def _deploy(settings: Settings, progress: Progress) -> Report:
     from scorefly.run.deploy import deploy
 
     return _with_state(deploy, settings, progress)
+
+
+def _cleanup(settings: Settings, progress: Progress) -> Report:
+    from scorefly.run.cleanup import cleanup
+
+    return _with_state(cleanup, settings, progress)
+
+
+def _destroy(settings: Settings, progress: Progress) -> Report:
+    from scorefly.run.destroy import destroy
+
+    return _with_state(destroy, settings, progress)
 
 
 def _remove_unused_secrets(settings: Settings, progress: Progress) -> Report:
@@ -50,7 +70,10 @@ def _with_state(
 REPORTING: Mapping[str, Callable[[Settings, Progress], Report]] = {
     "validate": _validate,
     "generate": _generate,
+    "plan": _plan,
     "deploy": _deploy,
+    "cleanup": _cleanup,
+    "destroy": _destroy,
     "remove-unused-secrets": _remove_unused_secrets,
 }
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
-from scorefly.fly.api import MachineView
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.app_deployment import AppDeployment
 from scorefly.run.artefacts import artefact_folder
@@ -19,6 +18,7 @@ from scorefly.run.order import longest_chains_first
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Report
 from scorefly.run.settings import Settings
+from scorefly.run.situation import by_app
 from scorefly.run.superseding import standing, superseded
 
 WAKE = 0.5  # seconds
@@ -39,7 +39,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     write(settings, wanted, keeper, progress)
     with connect(settings) as connection:
         connection.deployer.check()
-        live = _by_app(connection.api.org_machines(settings.org))
+        live = by_app(connection.api.org_machines(settings.org))
         stop = threading.Event()
         jobs = [
             AppDeployment(settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, found)
@@ -146,10 +146,3 @@ def _save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:
     except ScoreflyError:
         if not any(outcome.status == "failed" for outcome in outcomes):
             raise
-
-
-def _by_app(machines: Sequence[MachineView]) -> dict[str, list[MachineView]]:
-    found: dict[str, list[MachineView]] = {}
-    for machine in machines:
-        found.setdefault(machine.app, []).append(machine)
-    return found

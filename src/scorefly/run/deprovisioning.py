@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from graphlib import TopologicalSorter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
-from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
+from scorefly.problems import InputError, OutsideError, Problem, ScoreflyError, nearest, option_place, raise_errors
 from scorefly.resources.files import LoadedProvisioners
 from scorefly.resources.merge_patch import merge_patch
-from scorefly.resources.provisioner import Provisioned, Provisioner, Request, Surroundings, WorkloadView
-from scorefly.run.connection import Connection, connect
+from scorefly.resources.provisioner import Provisioned, Provisioner, Request, WorkloadView
+from scorefly.run.connection import connect
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import provisioners_of
+from scorefly.run.order import waves
+from scorefly.run.ownership import not_ours
 from scorefly.run.progress import Progress
 from scorefly.run.provisioning import surroundings_of
+from scorefly.run.report import Finding
 from scorefly.run.settings import Settings
+from scorefly.run.situation import by_app
 from scorefly.state.document import EnvironmentState, ResourceState
+
+# What these provision is all in the state, and in the Fly apps that come along.
+_NOTHING_OUTSIDE = ("static://", "template://")
 
 
 def resource_in(state: EnvironmentState, uid: str) -> ResourceState:
@@ -40,99 +45,144 @@ def apps_to_destroy(state: EnvironmentState, resource: ResourceState) -> tuple[s
     return tuple(name for name in apps_of(state, resource) if name not in shared)
 
 
-def deprovision(
-    settings: Settings,
-    uids: Collection[str],
-    keeper: Keeper,
-    progress: Progress,
-    *,
-    forget: bool = False,
-    connection: Connection | None = None,
-) -> tuple[str, ...]:
-    """Takes these resources away, each before those it needs, and returns the uids in that order.
+def in_reverse(resources: Mapping[str, ResourceState]) -> list[ResourceState]:
+    """The resources, each before those it needs."""
+    needs = {uid: tuple(need for need in each.needs if need in resources) for uid, each in resources.items()}
+    ordered, _ = waves(needs)
+    return [resources[uid] for wave in reversed(ordered) for uid in wave]
 
-    Without a `connection` one is opened where apps have to go. With `forget` provisioners are not called and apps are
-    left alone: state loses what it knows. Raises InputError, before anything is done, where another resource needs
-    one of these or a provisioner is not there.
+
+def deprovision(
+    settings: Settings, uids: Collection[str], keeper: Keeper, progress: Progress, *, forget: bool = False
+) -> tuple[str, ...]:
+    """Takes these resources away with their apps, each before those it needs, and returns the uids in that order.
+
+    With `forget` provisioners are not called and apps are left alone: state loses what it knows. Raises InputError,
+    before anything is done, where another resource needs one of these or a provisioner is not there.
     """
     state = keeper.state
     chosen = {uid: resource_in(state, uid) for uid in uids}
-    available = provisioners_of(settings, check_templates=False)
+    makers = _Makers(settings)
     if not forget:
-        raise_errors(available.problems)
+        raise_errors(makers.all.problems)
     raise_errors(
         Problem(f"{other.uid} needs {need}", f"deprovision {other.uid} first", option_place("uid"))
         for other in state.resources.values()
         for need in other.needs
         if need in chosen and other.uid not in chosen
     )
-    makers = {uid: None if forget else _maker(available, each) for uid, each in chosen.items()}
-    order = tuple(TopologicalSorter({uid: chosen[uid].needs for uid in sorted(chosen)}).static_order())
-    surroundings = surroundings_of(settings, {}, progress, calls="provision")
-    with ExitStack() as stack:
-        work = _Deprovisioning(settings, keeper, progress, surroundings, stack, connection)
-        for uid in reversed(order):
-            if uid in chosen:
-                work.take_away(chosen[uid], makers[uid], forget=forget)
-    return tuple(uid for uid in reversed(order) if uid in chosen)
+    if not forget:
+        for resource in chosen.values():
+            makers.of(resource)
+    for resource in in_reverse(chosen):
+        if forget:
+            keeper.record(lambda state, uid=resource.uid: state.without_resource(uid))  # type: ignore[misc]
+        else:
+            _destroy_apps(settings, keeper, progress, apps_to_destroy(keeper.state, resource))
+            _take_away(settings, keeper, progress, resource, makers)
+    return tuple(resource.uid for resource in in_reverse(chosen))
+
+
+def deprovision_each(
+    settings: Settings, keeper: Keeper, progress: Progress, uids: Iterable[str]
+) -> tuple[Finding, ...]:
+    """Takes the resources of these uids out of the world and out of the state; their apps are left to the caller.
+
+    One that fails stays, and so does what it needs. Provisioner files are read when the first resource needs one.
+    """
+    needed_by_kept: set[str] = set()
+    findings = []
+    makers = _Makers(settings)
+    for resource in in_reverse({uid: keeper.state.resources[uid] for uid in uids}):
+        finding = Finding("resource", resource.uid, "removed", resource.provisioner)
+        try:
+            if resource.uid in needed_by_kept:
+                raise OutsideError(Problem(f"{resource.uid} stays, for a resource that needs it could not be removed"))
+            if not settings.dry_run:
+                _take_away(settings, keeper, progress, resource, makers)
+        except ScoreflyError as error:
+            for problem in error.problems:
+                progress.problem(problem)
+            needed_by_kept |= {resource.uid, *resource.needs}
+            finding = replace(finding, outcome="failed", why=error.problems[0].message)
+        findings.append(finding)
+    return tuple(findings)
 
 
 @dataclass(slots=True)
-class _Deprovisioning:
-    """One run. The way to Fly is opened when the first app has to go, if it is not open."""
+class _Makers:
+    """Who made a resource. The files are read when that is asked for one that was made outside."""
 
     settings: Settings
-    keeper: Keeper
-    progress: Progress
-    surroundings: Surroundings
-    stack: ExitStack
-    connection: Connection | None
+    _all: LoadedProvisioners | None = field(default=None)
 
-    def take_away(self, resource: ResourceState, maker: Provisioner | None, *, forget: bool) -> None:
-        """Saves after each step: a run that ends early goes on where it was."""
-        for name in () if forget else apps_to_destroy(self.keeper.state, resource):
-            self.progress.step(f"{resource.uid}: destroying {name}")
-            if self.connection is None:
-                self.connection = self.stack.enter_context(connect(self.settings))
-            self.connection.api.delete_app(name)
-            self.keeper.record(lambda state, name=name: state.without_app(name))  # type: ignore[misc]
-        if maker is not None:
-            self.progress.step(f"{resource.uid}: deprovisioning")
-            for problem in maker.deprovision(self._request(resource), self.surroundings):
-                self.progress.problem(problem)
-        self.keeper.record(lambda state: state.without_resource(resource.uid))
+    @property
+    def all(self) -> LoadedProvisioners:
+        """All there are, with what is wrong with their files."""
+        if self._all is None:
+            self._all = provisioners_of(self.settings, check_templates=False)
+        return self._all
 
-    def _request(self, resource: ResourceState) -> Request:
-        def keep(given: Provisioned) -> None:
-            changed = replace(resource, state=given.state)
-            self.keeper.record(
-                lambda state: replace(state.with_resource(changed), shared=merge_patch(state.shared, given.shared))
-            )
+    def of(self, resource: ResourceState) -> Provisioner | None:
+        """The one that made it; None where it made nothing outside. Raises InputError when it is not there."""
+        if resource.provisioner.startswith(_NOTHING_OUTSIDE):
+            return None
+        raise_errors(self.all.problems)
+        found = self.all.of_uri(resource.provisioner, resource.type, resource.class_, resource.id)
+        if found is None:
+            hint = "name its file with provisioners; `resources deprovision --forget` only takes it out of state"
+            message = f"{resource.uid} was made by {resource.provisioner}, and no entry has that uri"
+            raise InputError(Problem(message, hint, option_place("provisioners")))
+        return found
 
-        return Request(
-            uid=resource.uid,
-            guid=resource.guid,
-            type=resource.type,
-            class_=resource.class_,
-            id=resource.id,
-            name=resource.id,
-            params=resource.params,
-            metadata=dict(resource.metadata),  # type: ignore[arg-type]  # it was plain data when it was kept
-            owner=WorkloadView("", ""),
-            place=option_place("uid"),
-            state=resource.state,
-            shared=self.keeper.state.shared,
-            random=resource.random,
-            outputs=resource.outputs,
-            keep=keep,
+
+def _take_away(
+    settings: Settings, keeper: Keeper, progress: Progress, resource: ResourceState, makers: _Makers
+) -> None:
+    """Saves as soon as the resource is gone: a run that ends early goes on where it was."""
+    progress.step(f"{resource.uid}: deprovisioning")
+    if maker := makers.of(resource):
+        surroundings = surroundings_of(settings, {}, progress, calls="provision")
+        for problem in maker.deprovision(_request(resource, keeper), surroundings):
+            progress.problem(problem)
+    keeper.record(lambda state: state.without_resource(resource.uid))
+
+
+def _destroy_apps(settings: Settings, keeper: Keeper, progress: Progress, names: Collection[str]) -> None:
+    if not names:
+        return
+    with connect(settings) as connection:
+        live = by_app(connection.api.org_machines(settings.org))
+        for name in names:
+            if problem := not_ours(settings, connection.api, name, live.get(name, ()), keeper.state.apps.get(name)):
+                progress.problem(replace(problem, severity="warning"))
+            else:
+                progress.step(f"{name}: destroying")
+                connection.api.delete_app(name)
+            keeper.record(lambda state, name=name: state.without_app(name))  # type: ignore[misc]
+
+
+def _request(resource: ResourceState, keeper: Keeper) -> Request:
+    def keep(given: Provisioned) -> None:
+        changed = replace(resource, state=given.state)
+        keeper.record(
+            lambda state: replace(state.with_resource(changed), shared=merge_patch(state.shared, given.shared))
         )
 
-
-def _maker(available: LoadedProvisioners, resource: ResourceState) -> Provisioner | None:
-    """The provisioner that made the resource. One that calls nothing is not missed."""
-    found = available.of_uri(resource.provisioner, resource.type, resource.class_, resource.id)
-    if found is None and not resource.provisioner.startswith(("static://", "template://")):
-        hint = "name its file with provisioners; --forget takes the resource out of state and calls nothing"
-        message = f"{resource.uid} was made by {resource.provisioner}, and no entry has that uri"
-        raise InputError(Problem(message, hint, option_place("provisioners")))
-    return found
+    return Request(
+        uid=resource.uid,
+        guid=resource.guid,
+        type=resource.type,
+        class_=resource.class_,
+        id=resource.id,
+        name=resource.id,
+        params=resource.params,
+        metadata=dict(resource.metadata),  # type: ignore[arg-type]  # it was plain data when it was kept
+        owner=WorkloadView("", ""),
+        place=option_place("uid"),
+        state=resource.state,
+        shared=keeper.state.shared,
+        random=resource.random,
+        outputs=resource.outputs,
+        keep=keep,
+    )

@@ -22,7 +22,7 @@ from scorefly.run.artefacts import artefact_folder, ignore_working_files, workin
 from scorefly.run.flycast import flycast_workloads
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
-from scorefly.run.orphans import orphan_problems, orphans
+from scorefly.run.orphans import orphan_problems, orphaned_resources
 from scorefly.run.progress import Progress
 from scorefly.run.provisioning import Resolution, provision
 from scorefly.run.report import AppReport, Report, ResourceReport
@@ -93,7 +93,7 @@ def want(
         if not _depends_on_failure(workload, loaded, resolution):
             apps += _workload_app(settings, workload, loaded, resolution, problems, trial=trial, flycast=flycast)
     problems += _name_clashes(apps, loaded)
-    problems += orphan_problems(orphans(settings, loaded, keeper.state))
+    problems += orphan_problems(orphaned_resources(settings, loaded, keeper.state))
     problems = list(dict.fromkeys(problems))
     for app in apps:
         progress.hide(str(secret.value) for secret in app.secrets.values())

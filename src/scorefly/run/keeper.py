@@ -37,6 +37,13 @@ class Keeper:
         self.change(change)
         self.save()
 
+    def forget(self) -> None:
+        """Deletes the state where it is kept: nothing is left that it could speak of."""
+        with self._lock:
+            if self._store is not None:
+                self._store.delete()
+            self._saved = self._state
+
     def save(self) -> None:
         """Saves what changed since the last time; a state without a store lives in memory only.
 

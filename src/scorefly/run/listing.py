@@ -11,9 +11,8 @@ from scorefly.run.generate import want
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import load, provisioners_of
 from scorefly.run.opening import read_state
-from scorefly.run.orphans import orphans
+from scorefly.run.orphans import not_looked_at, orphaned_resources, users_of
 from scorefly.run.progress import Progress
-from scorefly.run.provisioning import users_of
 from scorefly.run.settings import Settings
 from scorefly.values import Plain, Secret, redact, reveal
 
@@ -78,13 +77,14 @@ def list_resources(settings: Settings) -> tuple[ResourceRow, ...]:
     """The resources that Score files ask for and that state remembers, by uid."""
     loaded = load(settings)
     state = read_state(settings)
-    orphaned = {resource.uid for resource in orphans(settings, loaded, state)}
+    elsewhere = not_looked_at(settings, loaded, state)
+    orphaned = {resource.uid for resource in orphaned_resources(settings, loaded, state)}
     rows = {
         uid: ResourceRow(uid, each.provisioner, each.workloads, True, uid in orphaned, apps_of(state, each))
         for uid, each in state.resources.items()
     }
     for uid, node in loaded.graph.nodes.items():
-        users = users_of(settings, node, loaded, state)
+        users = users_of(node, state.resources.get(uid), elsewhere)
         apps = rows[uid].apps if uid in rows else ()
         rows[uid] = ResourceRow(uid, loaded.provisioners[uid].spec.uri, users, uid in rows, apps=apps)
     return tuple(rows[uid] for uid in sorted(rows))

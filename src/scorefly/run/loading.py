@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scorefly.problems import InputError, Problem, option_place, raise_errors
+from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
 from scorefly.resources.files import LoadedProvisioners, load_provisioners
 from scorefly.resources.graph import ResourceGraph, ResourceNode, build_graph
 from scorefly.resources.provisioner import Provisioner
@@ -60,7 +60,8 @@ def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvi
 
 
 def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Problem]]:
-    files, problems = find_score_files(settings.workspace, settings.score_files, outside=not settings.in_action)
+    files, missing = find_score_files(settings.workspace, settings.score_files, outside=not settings.in_action)
+    problems = list(missing)
     narrowed = settings.overrides_file or settings.override_property
     if narrowed and len(files) > 1:
         option = "overrides-file" if settings.overrides_file else "override-property"
@@ -73,7 +74,15 @@ def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Prob
         files,
         overrides_file=Path(settings.overrides_file) if settings.overrides_file else None,
         override_properties=settings.override_property,
+        for_workloads={name: (Path(each.file), each.place) for name, each in settings.overrides.items()},
     )
+    names = [workload.name for workload in workloads]
+    # Of some Score files it cannot be told whether one of the others is meant.
+    strangers = () if settings.score_files or found else settings.overrides.keys() - set(names)
+    problems += [
+        Problem(f"no workload is called {name!r}", nearest(name, names), settings.overrides[name].place)
+        for name in sorted(strangers)
+    ]
     return workloads, [*problems, *found]
 
 

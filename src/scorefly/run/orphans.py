@@ -1,26 +1,63 @@
-"""Orphans: resources that state has, and that no Score file asks for any more."""
+"""What state knows and no Score file asks for any longer.
+
+A run may be about some of the Score files only. What belongs to a workload is orphaned when this run has read the
+workload's file and it says otherwise, or when that file is gone; never because it was not looked at.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from scorefly.problems import Problem
+from scorefly.resources.graph import ResourceNode
 from scorefly.run.loading import Loaded
 from scorefly.run.settings import Settings
-from scorefly.state.document import EnvironmentState, ResourceState
+from scorefly.state.document import AppState, EnvironmentState, ResourceState
 
 
-def orphans(settings: Settings, loaded: Loaded, state: EnvironmentState) -> tuple[ResourceState, ...]:
-    """The environment's orphans, by uid.
+def not_looked_at(settings: Settings, loaded: Loaded, state: EnvironmentState) -> frozenset[str]:
+    """Workloads of the environment that this run is not about: their Score files are there, and were not read."""
+    here = {workload.name: str(workload.file) for workload in loaded.workloads}
+    return frozenset(
+        name
+        for name, file in state.workloads.items()
+        if name not in here and file not in here.values() and (settings.workspace / file).is_file()
+    )
 
-    Where Score files were named for this run alone, others may ask for what these do not: then only a resource whose
-    workloads are all at hand can be told to be one.
-    """
+
+def users_of(node: ResourceNode, known: ResourceState | None, elsewhere: Collection[str]) -> tuple[str, ...]:
+    """The workloads that use a resource: those of this run, and of those `elsewhere` the ones that did before."""
+    others = [name for name in known.workloads if name in elsewhere] if known else []
+    return tuple(sorted({*node.workloads, *others}))
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """Resources, apps (those that orphaned resources brought too), and the names of workloads that are gone."""
+
+    resources: tuple[ResourceState, ...]
+    apps: tuple[AppState, ...]
+    workloads: frozenset[str]
+
+
+def find_orphans(settings: Settings, loaded: Loaded, wanted: Collection[str], state: EnvironmentState) -> Orphans:
+    """The orphans of an environment; `wanted` are the names of the apps that Score files ask for."""
     here = {workload.name for workload in loaded.workloads}
+    gone = _gone(settings, loaded, state)
+    resources = orphaned_resources(settings, loaded, state)
+    owners = here | gone | {each.uid for each in resources} | loaded.graph.nodes.keys()
+    apps = [app for app in state.apps.values() if app.name not in wanted and app.owner in owners]
+    return Orphans(resources, tuple(apps), gone)
+
+
+def orphaned_resources(settings: Settings, loaded: Loaded, state: EnvironmentState) -> tuple[ResourceState, ...]:
+    """The environment's orphaned resources, by uid."""
+    known_about = {workload.name for workload in loaded.workloads} | _gone(settings, loaded, state)
     return tuple(
         resource
         for uid, resource in sorted(state.resources.items())
-        if uid not in loaded.graph.nodes and (not settings.some_score_files or here.issuperset(resource.workloads))
+        if uid not in loaded.graph.nodes and known_about.issuperset(resource.workloads)
     )
 
 
@@ -35,3 +72,8 @@ def orphan_problems(found: Sequence[ResourceState]) -> list[Problem]:
         )
         for each in found
     ]
+
+
+def _gone(settings: Settings, loaded: Loaded, state: EnvironmentState) -> frozenset[str]:
+    here = {workload.name for workload in loaded.workloads}
+    return frozenset(state.workloads.keys() - here - not_looked_at(settings, loaded, state))

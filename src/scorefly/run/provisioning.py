@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from scorefly.problems import InputError, Problem
@@ -23,6 +23,7 @@ from scorefly.resources.provisioner import (
 from scorefly.run.flycast import flycast_workloads
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded
+from scorefly.run.orphans import not_looked_at, users_of
 from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
@@ -67,10 +68,13 @@ def provision(
     What the user wrote wrongly is gathered in the problems; what depends on it is left out, and nothing outside is
     called any more. A `trial` is for checking: GitHub secrets that are not there get a stand-in.
     """
+    elsewhere = not_looked_at(settings, loaded, keeper.state)
+    files = {workload.name: str(workload.file) for workload in loaded.workloads}
+    keeper.change(lambda state: replace(state, workloads={**state.workloads, **files}))
     views = workload_views(settings, loaded, keeper.state)
     surroundings = surroundings_of(settings, views, progress, calls=_calls(settings, trial), trial=trial)
     workloads = {workload.name: workload for workload in loaded.workloads}
-    run = _Provisioning(settings, loaded, workloads, keeper, progress, surroundings)
+    run = _Provisioning(loaded, workloads, elsewhere, keeper, progress, surroundings)
     for node in loaded.graph.nodes.values():
         run.provision(node)
     return run.resolution
@@ -78,11 +82,11 @@ def provision(
 
 @dataclass(slots=True)
 class _Provisioning:
-    """One run over the resources."""
+    """One run over the resources. `elsewhere` are the workloads that it is not about."""
 
-    settings: Settings
     loaded: Loaded
     workloads: Mapping[str, Workload]
+    elsewhere: Collection[str]
     keeper: Keeper
     progress: Progress
     surroundings: Surroundings
@@ -99,25 +103,24 @@ class _Provisioning:
         try:
             params = _params(node, workload, resolution.lookup(workload, self.loaded))
             resolution.problems += _changed_hands(node, provisioner, self.keeper.state)
-            given = self._ask(node, params, provisioner)
+            request = _request(node, params, self.surroundings, self.keeper.state, provisioner, self.elsewhere)
+            given = self._ask(node, request, provisioner)
         except InputError as error:
             resolution.problems.extend(error.problems)
             return
         resolution.problems.extend(given.problems)
         resolution.outputs[node.uid] = given.outputs
-        resolution.params[node.uid] = params
+        resolution.params[node.uid] = request.params
         resolution.apps[node.uid] = given.apps
         if given.open_outputs:
             resolution.open_outputs.add(node.uid)
 
-    def _ask(self, node: ResourceNode, params: Mapping[str, Tree], provisioner: Provisioner) -> Provisioned:
+    def _ask(self, node: ResourceNode, request: Request, provisioner: Provisioner) -> Provisioned:
         """What reaches out is remembered and saved before, and directly after."""
         keeper, progress = self.keeper, self.progress
-        request = _request(node, params, self.surroundings, keeper.state, provisioner)
-        users = users_of(self.settings, node, self.loaded, keeper.state)
 
         def remember(given: Provisioned) -> Callable[[EnvironmentState], EnvironmentState]:
-            return _remembering(node, request, given, provisioner, users)
+            return _remembering(node, request, given, provisioner, self.elsewhere)
 
         reaches_out = provisioner.reaches_out(self.surroundings.outside)
         if reaches_out:
@@ -225,8 +228,13 @@ def _request(
     surroundings: Surroundings,
     state: EnvironmentState,
     provisioner: Provisioner,
+    elsewhere: Collection[str],
 ) -> Request:
-    known = state.resources.get(node.uid)
+    """A shared resource stays what the workload it belongs to makes of it, in runs that are not about that one too."""
+    known, owner, metadata = state.resources.get(node.uid), node.owner, node.metadata
+    if known and known.owner in elsewhere and known.owner in surroundings.workloads:
+        owner, params = known.owner, params or known.params
+        metadata = metadata or dict(known.metadata)  # type: ignore[arg-type]  # it was plain data when it was kept
     return Request(
         uid=node.uid,
         guid=known.guid if known else guid(state.seed, node.uid),
@@ -235,8 +243,8 @@ def _request(
         id=node.id,
         name=node.id if node.shared else node.name,
         params=params,
-        metadata=node.metadata,
-        owner=surroundings.workloads[node.owner],
+        metadata=metadata,
+        owner=surroundings.workloads[owner],
         place=node.place,
         state=known.state if known else {},
         shared=state.shared,
@@ -248,14 +256,6 @@ def _request(
             if each.provisioner == provisioner.spec.uri and uid != node.uid
         },
     )
-
-
-def users_of(settings: Settings, node: ResourceNode, loaded: Loaded, state: EnvironmentState) -> tuple[str, ...]:
-    """The workloads that use it; where only some Score files are at hand, those of the others that did before too."""
-    known = state.resources.get(node.uid)
-    here = {workload.name for workload in loaded.workloads}
-    others = [name for name in known.workloads if name not in here] if known and settings.some_score_files else []
-    return tuple(sorted({*node.workloads, *others}))
 
 
 def _check(node: ResourceNode, provisioner: Provisioner, given: Provisioned) -> None:
@@ -271,22 +271,27 @@ def _check(node: ResourceNode, provisioner: Provisioner, given: Provisioned) -> 
 
 
 def _remembering(
-    node: ResourceNode, request: Request, given: Provisioned, provisioner: Provisioner, users: tuple[str, ...]
+    node: ResourceNode, request: Request, given: Provisioned, provisioner: Provisioner, elsewhere: Collection[str]
 ) -> Callable[[EnvironmentState], EnvironmentState]:
-    remembered = ResourceState(
-        uid=node.uid,
-        guid=request.guid,
-        provisioner=provisioner.spec.uri,
-        type=node.type,
-        class_=node.class_,
-        id=node.id,
-        workloads=users,
-        needs=node.needs,
-        metadata=dict(request.metadata),  # type: ignore[arg-type]  # plain data is a tree
-        params=dict(request.params),
-        state=dict(given.state),
-        outputs=dict(given.outputs),
-        random=dict(given.random),
-        apps=tuple(app.name for app in given.apps),
-    )
-    return lambda state: replace(state.with_resource(remembered), shared=merge_patch(state.shared, given.shared))
+    def remember(state: EnvironmentState) -> EnvironmentState:
+        known = state.resources.get(node.uid)
+        remembered = ResourceState(
+            uid=node.uid,
+            guid=request.guid,
+            provisioner=provisioner.spec.uri,
+            type=node.type,
+            class_=node.class_,
+            id=node.id,
+            workloads=users_of(node, known, elsewhere),
+            owner=request.owner.name,
+            needs=known.needs if known and request.owner.name != node.owner else node.needs,
+            metadata=dict(request.metadata),  # type: ignore[arg-type]  # plain data is a tree
+            params=dict(request.params),
+            state=dict(given.state),
+            outputs=dict(given.outputs),
+            random=dict(given.random),
+            apps=tuple(app.name for app in given.apps),
+        )
+        return replace(state.with_resource(remembered), shared=merge_patch(state.shared, given.shared))
+
+    return remember

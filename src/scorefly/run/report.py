@@ -7,6 +7,7 @@ from typing import Literal
 
 from scorefly.fly.app import Port
 from scorefly.problems import Problem
+from scorefly.run.planned import Plan
 
 Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destroyed", "generated"]
 
@@ -42,6 +43,23 @@ class ResourceReport:
     apps: tuple[str, ...] = ()
 
 
+Outcome = Literal["removed", "kept", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a run that tidies up came upon, and what became of it: `kind` is secret, resource, volume, address.
+
+    `app` is the one it is part of; `why` says why it is wanted or not.
+    """
+
+    kind: str
+    name: str
+    outcome: Outcome
+    why: str = ""
+    app: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """A whole run. `problems` holds warnings and notices too; errors decide the exit status.
@@ -54,9 +72,12 @@ class Report:
     apps: tuple[AppReport, ...] = ()
     resources: tuple[ResourceReport, ...] = ()
     problems: tuple[Problem, ...] = ()
+    findings: tuple[Finding, ...] = ()
     artefacts: str = ""
     rehearsed: bool = False
     dry_run: bool = False
+    plan: Plan | None = None
+    plan_path: str = ""
     superseded: str = ""
 
     def named(self, *statuses: Status) -> tuple[str, ...]:
@@ -65,5 +86,6 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 when an app failed or was skipped."""
-        return 1 if self.named("failed", "skipped") else 0
+        """0, or 1 when an app failed or was skipped, or something could not be removed."""
+        failed = self.named("failed", "skipped") or any(each.outcome == "failed" for each in self.findings)
+        return 1 if failed else 0

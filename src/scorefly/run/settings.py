@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorefly.github.context import Trigger
+from scorefly.problems import Place
 
 PROVISIONERS = (".scorefly/*.provisioners.yaml",)
 
@@ -19,20 +20,27 @@ class Images:
     by_name: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A Score fragment that is merged into a workload's file, and where the project file names it."""
+
+    file: str
+    place: Place
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
     """The contract's inputs. Times are seconds. An empty text means not given; `ha` None means Fly's default.
 
-    `workspace` is absolute; all other paths are relative to it. `environ` is the process's environment, for child
-    processes to be given parts of. `some_score_files` says that they were named for this run alone, so that the
-    project may have more. It holds secrets and so has no repr.
+    `workspace` is absolute; all other paths are relative to it. `repository` is GitHub's `owner/name`, empty where
+    there is none. `environ` is the process's environment, for child processes to be given parts of. It holds secrets
+    and so has no repr.
     """
 
     command: str
     workspace: Path
     in_action: bool = False
     score_files: tuple[str, ...] = ()
-    some_score_files: bool = False
     environment: str = "local"
     org: str = "personal"
     region: str = ""
@@ -41,6 +49,7 @@ class Settings:
     images: Images = field(default_factory=Images)
     overrides_file: str = ""
     override_property: tuple[str, ...] = ()
+    overrides: Mapping[str, Override] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     provisioners: tuple[str, ...] = PROVISIONERS
@@ -67,6 +76,7 @@ class Settings:
     dry_run: bool = False
     rehearse: bool = False
     fly_base_url: str = "https://api.machines.dev"
+    repository: str = ""
     trigger: Trigger = field(default_factory=Trigger)
     environ: Mapping[str, str] = field(default_factory=dict)
 

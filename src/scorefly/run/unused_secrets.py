@@ -8,10 +8,12 @@ from scorefly.run.connection import connect
 from scorefly.run.generate import app_report, want
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import load
+from scorefly.run.ownership import not_ours
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Report
 from scorefly.run.secrets import plan_secrets
 from scorefly.run.settings import Settings
+from scorefly.run.situation import by_app
 
 
 def remove_unused_secrets(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
@@ -19,10 +21,15 @@ def remove_unused_secrets(settings: Settings, keeper: Keeper, progress: Progress
     wanted = want(settings, load(settings), keeper, progress)
     reports: list[AppReport] = []
     with connect(settings) as connection:
+        machines_of = by_app(connection.api.org_machines(settings.org))
         for app in wanted.apps:
-            if connection.api.app(app.name) is None:
+            machines, known = machines_of.get(app.name, ()), keeper.state.apps.get(app.name)
+            if not machines and connection.api.app(app.name) is None:
                 continue
-            known = keeper.state.apps.get(app.name)
+            if problem := not_ours(settings, connection.api, app.name, machines, known):
+                progress.problem(problem)
+                reports.append(replace(app_report(settings, app), status="failed", problem=problem))
+                continue
             live = {secret.name: secret.digest for secret in connection.api.secrets(app.name)}
             plan = plan_secrets(
                 dict.fromkeys(app.secrets, ""),

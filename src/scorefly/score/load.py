@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from scorefly.problems import InputError, Place, Problem, nearest, option_place
@@ -21,16 +21,23 @@ def load_workloads(
     *,
     overrides_file: Path | None = None,
     override_properties: Sequence[str] = (),
+    for_workloads: Mapping[str, tuple[Path, Place]] | None = None,
 ) -> tuple[tuple[Workload, ...], tuple[Problem, ...]]:
-    """The workloads by name, and the problems: a file with an error gives no workload, and the rest goes on."""
+    """The workloads by name, and the problems: a file with an error gives no workload, and the rest goes on.
+
+    `for_workloads` are fragments for the workloads of those names, each with the place that names it: they come first.
+    """
     problems: list[Problem] = []
-    fragment = _read(workspace, overrides_file, problems, option="overrides-file") if overrides_file else None
+    at = option_place("overrides-file")
+    override = _read(workspace, overrides_file, problems, at) if overrides_file else None
     workloads: dict[str, Workload] = {}
     for file in files:
         document = _read(workspace, Path(file), problems)
         if document is None:
             continue
-        workload = _load(document, fragment, override_properties, problems)
+        own = (for_workloads or {}).get(_name(document))
+        fragments = [_read(workspace, own[0], problems, own[1]) if own else None, override]
+        workload = _load(document, [each for each in fragments if each], override_properties, problems)
         if workload is None:
             continue
         if first := workloads.get(workload.name):
@@ -42,23 +49,28 @@ def load_workloads(
     return tuple(workloads[name] for name in sorted(workloads)), tuple(problems)
 
 
-def _read(workspace: Path, file: Path, problems: list[Problem], option: str = "") -> Document | None:
+def _name(document: Document) -> str:
+    """The workload's name as its file has it, which may still be no name at all."""
+    metadata = document.data.get("metadata")
+    return str(metadata.get("name")) if isinstance(metadata, dict) else ""
+
+
+def _read(workspace: Path, file: Path, problems: list[Problem], place: Place | None = None) -> Document | None:
     name = file.as_posix()
     try:
         return parse((workspace / file).read_bytes(), name)
     except OSError as error:
-        place = option_place(option) if option else Place(name)
-        problems.append(Problem(f"{name} cannot be read: {error.strerror}", "check the path", place))
+        problems.append(Problem(f"{name} cannot be read: {error.strerror}", "check the path", place or Place(name)))
     except InputError as error:
         problems.extend(error.problems)
     return None
 
 
 def _load(
-    document: Document, fragment: Document | None, properties: Sequence[str], problems: list[Problem]
+    document: Document, fragments: Sequence[Document], properties: Sequence[str], problems: list[Problem]
 ) -> Workload | None:
     try:
-        if fragment:
+        for fragment in fragments:
             document = apply_fragment(document, fragment)
         for line in properties:
             document = apply_property(document, line)

@@ -14,14 +14,14 @@ from typing import Any
 from scorefly.problems import InputError, Problem
 from scorefly.values import Tree, from_json, to_json
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceState:
     """One provisioned resource. `random` holds its random values by where its template asks for them.
 
-    `needs` are the uids its params read: it goes before they do.
+    `owner` is the workload it belongs to. `needs` are the uids its params read: they are deprovisioned after it.
     """
 
     uid: str
@@ -38,6 +38,7 @@ class ResourceState:
     outputs: Mapping[str, Tree] = field(default_factory=dict)
     random: Mapping[str, Tree] = field(default_factory=dict)
     apps: tuple[str, ...] = ()
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class AppState:
     """One app scorefly made or deployed. `ports` maps a service port's name to (port, target port).
 
     `flycast` says that others connect to its service ports, through Fly's proxy. `commit` is the one it was deployed
-    from last; empty where nobody knows.
+    from last; empty where nobody knows. `id` is Fly's, empty while the app is being made. `needs` are apps it uses.
+    `addresses` are the IPs it was given. `record` is what was last deployed, packed: see `run/record.py`.
     """
 
     name: str
@@ -65,33 +67,41 @@ class AppState:
     secrets: Mapping[str, SecretState] = field(default_factory=dict)
     ports: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     flycast: bool = False
+    id: str = ""
+    needs: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    record: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentState:
-    """All of it. `seed` is random, made once: fingerprints and guids of another environment are others."""
+    """All of it. `seed` is random, made once: fingerprints and guids of another environment are others.
+
+    `workloads` says in which Score file each workload was last seen.
+    """
 
     environment: str
     seed: str
     resources: Mapping[str, ResourceState] = field(default_factory=dict)
     shared: Mapping[str, Tree] = field(default_factory=dict)
     apps: Mapping[str, AppState] = field(default_factory=dict)
+    workloads: Mapping[str, str] = field(default_factory=dict)
 
     def with_resource(self, resource: ResourceState) -> EnvironmentState:
         """The state with this resource as it is now."""
         return replace(self, resources={**self.resources, resource.uid: resource})
 
+    def with_app(self, app: AppState) -> EnvironmentState:
+        """The state with this app as it is now."""
+        return replace(self, apps={**self.apps, app.name: app})
+
     def without_resource(self, uid: str) -> EnvironmentState:
         """The state without this resource."""
         return replace(self, resources={name: each for name, each in self.resources.items() if name != uid})
 
-    def without_app(self, name: str) -> EnvironmentState:
+    def without_app(self, app_name: str) -> EnvironmentState:
         """The state without this app."""
-        return replace(self, apps={known: each for known, each in self.apps.items() if known != name})
-
-    def with_app(self, app: AppState) -> EnvironmentState:
-        """The state with this app as it is now."""
-        return replace(self, apps={**self.apps, app.name: app})
+        return replace(self, apps={name: each for name, each in self.apps.items() if name != app_name})
 
 
 def new_environment(name: str) -> EnvironmentState:
@@ -118,6 +128,7 @@ def dump(state: EnvironmentState) -> bytes:
         "shared": to_json(dict(state.shared)),
         "resources": {uid: _resource_json(each) for uid, each in state.resources.items()},
         "apps": {name: asdict(each) for name, each in state.apps.items()},
+        "workloads": dict(state.workloads),
     }
     return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
@@ -142,6 +153,7 @@ def load(content: bytes) -> EnvironmentState:
             shared=_tree(data["shared"]),
             resources={uid: _resource(each) for uid, each in data["resources"].items()},
             apps={name: _app(each) for name, each in data["apps"].items()},
+            workloads=dict(data["workloads"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(Problem("the state is damaged: it is no state document", "restore it from a copy")) from error
@@ -155,8 +167,17 @@ def _to_version_2(data: dict[str, Any]) -> None:
         resource.update({"needs": [], "metadata": {}} | resource)
 
 
+def _to_version_3(data: dict[str, Any]) -> None:
+    """Workloads know their files, apps what they are on Fly and what was deployed, resources whose they are."""
+    data.setdefault("workloads", {})
+    for app in data["apps"].values():
+        app.update({"id": "", "needs": [], "addresses": [], "record": ""} | app)
+    for resource in data["resources"].values():
+        resource.update({"owner": ""} | resource)
+
+
 # Each brings a document of its version to the next one.
-_MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], None]] = {1: _to_version_2}
+_MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], None]] = {1: _to_version_2, 2: _to_version_3}
 
 _TREES = ("metadata", "params", "state", "outputs", "random")
 
@@ -175,7 +196,8 @@ def _resource(data: dict[str, Any]) -> ResourceState:
 def _app(data: dict[str, Any]) -> AppState:
     known = {name: SecretState(**each) for name, each in data["secrets"].items()}
     ports = {name: (int(port), int(target)) for name, (port, target) in data["ports"].items()}
-    return AppState(**{**data, "secrets": known, "ports": ports})
+    lists = {name: tuple(data[name]) for name in ("needs", "addresses")}
+    return AppState(**{**data, **lists, "secrets": known, "ports": ports})
 
 
 def _tree(data: Any) -> dict[str, Tree]:

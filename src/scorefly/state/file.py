@@ -67,6 +67,14 @@ class FileStore:
         except OSError as error:
             raise self._failed("written", error) from error
 
+    def delete(self) -> None:
+        """Takes the file away, and the key that was made for it."""
+        try:
+            for path in (self.path, self.key_path):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._failed("removed", error) from error
+
     def rotate(self, state: EnvironmentState) -> None:
         """Encrypts with the first key given; a key of the store's own is replaced by a new one."""
         if self._given_keys:

@@ -94,6 +94,12 @@ class GitStore:
         if self._raced:
             raise failed(self._raced, "run it again when the other one has ended", self._at)
 
+    def delete(self) -> None:
+        """Takes the ref away. Raises OutsideError when another run changed the state meanwhile."""
+        if self._tip and not self._remote.swap(self.ref, self._tip, ""):
+            raise failed("another run changed the state meanwhile", "run it again", self._at)
+        self._tip, self._there, self._ours, self._parent = "", None, None, ""
+
     def rotate(self, state: EnvironmentState) -> None:
         """Saves with the first key, as a commit without a past: what the old key can read goes with it."""
         commit = self._write(state, "")

@@ -26,7 +26,9 @@ def merge(
         was = getattr(base, part) if base else {}
         return _merge_part(was, getattr(ours, part), getattr(theirs, part), conflicts)
 
-    merged = replace(theirs, resources=both("resources"), apps=both("apps"), shared=both("shared"))
+    merged = replace(
+        theirs, resources=both("resources"), apps=both("apps"), shared=both("shared"), workloads=both("workloads")
+    )
     return merged, tuple(sorted(conflicts))
 
 

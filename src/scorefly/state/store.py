@@ -29,6 +29,10 @@ class StateStore(Protocol):
         """Replaces the state, whole or not at all."""
         ...
 
+    def delete(self) -> None:
+        """Takes the state away, with what only it needed; one that is gone is fine."""
+        ...
+
     def rotate(self, state: EnvironmentState) -> None:
         """Saves the state so that the first key, and no other, is enough to read it."""
         ...

@@ -1,0 +1,101 @@
+"""`destroy`: takes an environment away, with everything that is ours in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from scorefly.fly.api import FlyApi, MachineView
+from scorefly.problems import Problem, ScoreflyError
+from scorefly.run.connection import connect
+from scorefly.run.deprovisioning import deprovision_each
+from scorefly.run.keeper import Keeper
+from scorefly.run.order import waves
+from scorefly.run.ownership import bears_our_mark, not_ours
+from scorefly.run.progress import Progress
+from scorefly.run.report import AppReport, Finding, Report
+from scorefly.run.settings import Settings
+from scorefly.run.situation import by_app
+from scorefly.state.document import AppState
+
+
+def destroy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
+    """Deprovisions the resources in reverse order, destroys the apps, and then forgets the environment.
+
+    Needs no Score files. What fails stays in the state, with what it needs, so that another run goes on from there.
+    """
+    with connect(settings) as connection:
+        live = by_app(connection.api.org_machines(settings.org))
+        resources = deprovision_each(settings, keeper, progress, keeper.state.resources)
+        kept = _apps_of_kept(keeper, resources)
+        destruction = Destruction(settings, keeper, progress, connection.api, live)
+        apps = destruction.destroy(each for each in destruction.known_and_marked() if each.name not in kept)
+    report = Report(
+        command=settings.command,
+        environment=settings.environment,
+        apps=apps,
+        findings=resources,
+        rehearsed=settings.rehearse,
+        dry_run=settings.dry_run,
+    )
+    if report.exit_code == 0 and not settings.dry_run:
+        keeper.forget()
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class Destruction:
+    """Apps on their way out. `live` are the organization's Machines by app."""
+
+    settings: Settings
+    keeper: Keeper
+    progress: Progress
+    api: FlyApi
+    live: Mapping[str, Sequence[MachineView]]
+
+    def known_and_marked(self) -> list[AppState]:
+        """The apps that state knows, and those whose Machines say that they are ours, should the state be lost.
+
+        Without a repository that is not enough: other projects without one have environments of the same names.
+        """
+        known = self.keeper.state.apps
+        marked = [name for name, machines in self.live.items() if bears_our_mark(self.settings, machines)]
+        marked = marked if self.settings.repository else []
+        return [*known.values(), *(AppState(name, owner="") for name in marked if name not in known)]
+
+    def destroy(self, apps: Iterable[AppState]) -> tuple[AppReport, ...]:
+        """Destroys the apps, each before those it needs, `max-parallel` at a time."""
+        doomed = {app.name: app for app in apps}
+        needs = {name: tuple(need for need in app.needs if need in doomed) for name, app in doomed.items()}
+        ordered, _ = waves(needs)
+        reports: list[AppReport] = []
+        with ThreadPoolExecutor(self.settings.max_parallel, thread_name_prefix="destroy") as pool:
+            for wave in reversed(ordered):
+                reports += [each for each in pool.map(self._destroy, (doomed[name] for name in wave)) if each]
+        return tuple(reports)
+
+    def _destroy(self, app: AppState) -> AppReport | None:
+        """None for an app that is not ours: it is left alone, and forgotten."""
+        report = AppReport(app=app.name, owner=app.owner, workload=app.workload, status="destroyed")
+        known = self.keeper.state.apps.get(app.name)
+        try:
+            stranger = not_ours(self.settings, self.api, app.name, self.live.get(app.name, ()), known)
+            if stranger:
+                self.progress.problem(replace(stranger, severity="warning"))
+            if not self.settings.dry_run:
+                if not stranger:
+                    self.api.delete_app(app.name)
+                    self.progress.step(f"{app.name}: destroyed")
+                self.keeper.record(lambda state: state.without_app(app.name))
+        except ScoreflyError as error:
+            problem = Problem(f"{app.name} could not be destroyed: {error.problems[0].message}", error.problems[0].hint)
+            self.progress.problem(problem)
+            return replace(report, status="failed", problem=problem)
+        return None if stranger else report
+
+
+def _apps_of_kept(keeper: Keeper, findings: Iterable[Finding]) -> set[str]:
+    """The apps that resources bring which could not be removed: they may be needed for that."""
+    kept = [each.name for each in findings if each.outcome == "failed"]
+    return {app for uid in kept for app in keeper.state.resources[uid].apps}

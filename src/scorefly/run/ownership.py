@@ -1,0 +1,61 @@
+"""Whose an app is: one that is not ours is neither changed nor destroyed, whatever its name.
+
+An app is ours when its Machines say so, or when it is the very app that state says we made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from scorefly.fly.api import FlyApi, MachineView
+from scorefly.problems import Problem
+from scorefly.run.settings import Settings
+from scorefly.state.document import AppState
+
+OWNER_KEY = "scorefly_owner"
+_NO_REPOSITORY = "-"
+
+
+def owner_mark(settings: Settings, owner: str) -> str:
+    """What a Machine says of who made it: `<repository> <environment> <workload or resource uid>`."""
+    return f"{_environment_mark(settings)} {owner}"
+
+
+def bears_our_mark(settings: Settings, machines: Iterable[MachineView]) -> bool:
+    """Whether some of an app's Machines say that this environment made them, and none says another."""
+    return {_made_by(machine) for machine in machines} - {""} == {_environment_mark(settings)}
+
+
+def not_ours(
+    settings: Settings, api: FlyApi, name: str, machines: Sequence[MachineView], known: AppState | None
+) -> Problem | None:
+    """Why an app that exists must be left alone, or None when it is ours. `known` is what state has of it.
+
+    The app that was being made when a run was killed is ours while nothing is in it.
+    """
+    if bears_our_mark(settings, machines):
+        return None
+    found = api.app(name)
+    if found is None:
+        return None
+    if known is not None and (known.id == found.id if known.id else not machines):
+        return None
+    others = sorted({_made_by(machine) for machine in machines} - {""})
+    if others:
+        repository, _, environment = others[0].partition(" ")
+        who = f"belongs to environment {environment!r}{'' if repository == _NO_REPOSITORY else f' of {repository}'}"
+    else:
+        who = "was not made by scorefly for this environment"
+    return Problem(
+        f"the app {name!r} {who}, so it is left alone",
+        "choose another app-prefix or app-suffix, or destroy that app if nobody needs it",
+    )
+
+
+def _environment_mark(settings: Settings) -> str:
+    return f"{settings.repository or _NO_REPOSITORY} {settings.environment}"
+
+
+def _made_by(machine: MachineView) -> str:
+    """The repository and the environment, or an empty text."""
+    return " ".join(machine.metadata.get(OWNER_KEY, "").split(" ")[:2])

@@ -1,0 +1,245 @@
+"""`plan`: what `deploy` would do, against what was deployed and what runs. Nothing is changed, on Fly or in state."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.app import App, Build
+from scorefly.problems import OutsideError, Problem
+from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, write_plan
+from scorefly.run.connection import connect
+from scorefly.run.generate import Generated, app_report, want, write
+from scorefly.run.keeper import Keeper
+from scorefly.run.loading import Loaded, load
+from scorefly.run.order import waves
+from scorefly.run.orphans import find_orphans
+from scorefly.run.planned import (
+    Action,
+    FileDiff,
+    MatrixJob,
+    Plan,
+    PlannedApp,
+    PlannedResource,
+    PlannedVolume,
+    plan_json,
+)
+from scorefly.run.progress import Progress
+from scorefly.run.record import Record, drift, unpack
+from scorefly.run.report import AppReport, Report, Status
+from scorefly.run.settings import Settings
+from scorefly.run.situation import Situation, by_app, look, missing_addresses, volume_changes
+from scorefly.state.document import EnvironmentState
+
+LOOKS = 8  # apps looked at at a time
+
+_STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "keep": "unchanged"}
+
+
+def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
+    """Generates, and compares app by app. `keeper` never saves."""
+    known = keeper.state
+    loaded = load(settings)
+    wanted = want(settings, loaded, keeper, progress)
+    write(settings, wanted, keeper, progress)
+    with connect(settings) as connection:
+        looked = _look_at_all(settings, keeper.state, connection.api, wanted.apps, progress)
+    planned = _plan(settings, loaded, wanted, known, looked)
+    path = write_plan(settings, json.dumps(plan_json(planned), ensure_ascii=False, indent=2) + "\n")
+    return Report(
+        command=settings.command,
+        environment=settings.environment,
+        apps=tuple(_report(settings, app, looked[app.name]) for app in wanted.apps),
+        resources=wanted.resources,
+        problems=wanted.problems,
+        artefacts=artefact_folder(settings, "").as_posix(),
+        rehearsed=settings.rehearse,
+        dry_run=True,
+        plan=planned,
+        plan_path=path.as_posix(),
+    )
+
+
+def _look_at_all(
+    settings: Settings, state: EnvironmentState, api: FlyApi, apps: Sequence[App], progress: Progress
+) -> dict[str, PlannedApp | Problem]:
+    """Each app as it would be deployed, or why it could not be."""
+    live = by_app(api.org_machines(settings.org))
+
+    def one(app: App) -> PlannedApp | Problem:
+        try:
+            return _Comparison(settings, state, api, app, live.get(app.name, ())).planned()
+        except OutsideError as error:
+            progress.problem(error.problems[0])
+            return error.problems[0]
+
+    with ThreadPoolExecutor(LOOKS, thread_name_prefix="plan") as pool:
+        return dict(zip((app.name for app in apps), pool.map(one, apps), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """One app: as it is wanted, as it was last deployed, and as it runs."""
+
+    settings: Settings
+    state: EnvironmentState
+    api: FlyApi
+    app: App
+    machines: Sequence[MachineView]
+
+    def planned(self) -> PlannedApp:
+        app, settings = self.app, self.settings
+        situation = look(settings, self.state, self.api, app, self.machines)
+        known = self.state.apps.get(app.name)
+        record = unpack(known.record) if known and situation.exists else None
+        diffs = _diffs(record, app)
+        action: Action = "keep" if situation.as_wanted else "change" if situation.exists else "create"
+        report = app_report(settings, app)
+        shown = PlannedApp(
+            app=app.name,
+            owner=app.owner,
+            workload=app.workload,
+            action=action,
+            reasons=self._reasons(situation, record, diffs) if action == "change" else (),
+            needs=app.needs,
+            image=report.image,
+            size=app.size,
+            region=app.region,
+            url=app.url,
+            artefact=report.artefact,
+            secrets_set=situation.secrets.to_set,
+            secrets_removed=situation.secrets.to_remove,
+            diffs=diffs,
+            drift=drift(record, self.api.machines(app.name)) if self.machines else (),
+        )
+        if action == "keep":
+            return shown
+        return replace(shown, volumes=self._volumes(situation), addresses=self._addresses(situation))
+
+    def _reasons(self, situation: Situation, record: Record | None, diffs: tuple[FileDiff, ...]) -> tuple[str, ...]:
+        reasons = [each.file for each in diffs]
+        before, after = record.files if record else {}, file_digests(self.app)
+        reasons += sorted(
+            f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)
+        )
+        reasons += ["secrets"] if situation.secrets.to_set else []
+        if not self.machines:
+            reasons.append("no Machine runs")
+        elif not reasons and self.settings.force:
+            reasons.append("force")
+        elif not reasons and isinstance(self.app.image, Build):
+            reasons.append("what the image is built from, or its build arguments")
+        elif not reasons:
+            reasons.append("its Machines are not those of the last good deploy")
+        return tuple(reasons)
+
+    def _volumes(self, situation: Situation) -> tuple[PlannedVolume, ...]:
+        app = self.app
+        if not app.volumes:
+            return ()
+        volumes = self.api.volumes(app.name) if situation.exists else ()
+        region = app.region or next((volume.region for volume in volumes), "")
+        changes = volume_changes(app, volumes, len(self.machines))
+        extended = [PlannedVolume("extend", each.name, size_gb, each.region) for each, size_gb in changes.extend]
+        created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim in changes.create]
+        return (*extended, *created)
+
+    def _addresses(self, situation: Situation) -> tuple[str, ...]:
+        if not self.app.addresses:
+            return ()
+        return missing_addresses(self.app, self.api.addresses(self.app.name) if situation.exists else ())
+
+
+def _diffs(record: Record | None, app: App) -> tuple[FileDiff, ...]:
+    before, after = record.texts if record else {}, artefact_texts(app)
+    found = []
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            old, new = before.get(name, ""), after.get(name, "")
+            lines = difflib.unified_diff(
+                old.splitlines(),
+                new.splitlines(),
+                f"a/{name}" if old else "/dev/null",
+                f"b/{name}" if new else "/dev/null",
+                lineterm="",
+            )
+            found.append(FileDiff(name, "\n".join(lines) + "\n"))
+    return tuple(found)
+
+
+def _plan(
+    settings: Settings,
+    loaded: Loaded,
+    wanted: Generated,
+    known: EnvironmentState,
+    looked: Mapping[str, PlannedApp | Problem],
+) -> Plan:
+    """All of it in order. What is orphaned comes last: a deploy leaves it, `cleanup` removes it."""
+    to_do = [app.name for app in wanted.apps if _has_work(looked[app.name])]
+    ordered, _ = waves({app.name: app.needs for app in wanted.apps})
+    kept = [tuple(name for name in wave if name in to_do) for wave in ordered]
+    kept = [wave for wave in kept if wave]
+    number = {name: index for index, wave in enumerate(kept) for name in wave}
+    apps = [replace(each, wave=number.get(each.app)) for each in looked.values() if isinstance(each, PlannedApp)]
+    orphans = find_orphans(settings, loaded, looked.keys(), known)
+    apps += [PlannedApp(app.name, app.owner, "remove", app.workload) for app in orphans.apps]
+    resources = [
+        PlannedResource(each.uid, each.provisioner, "keep" if each.uid in known.resources else "create", each.workloads)
+        for each in wanted.resources
+    ]
+    resources += [
+        PlannedResource(each.uid, each.provisioner, "deprovision", each.workloads) for each in orphans.resources
+    ]
+    return Plan(
+        environment=settings.environment,
+        org=settings.org,
+        apps=tuple(apps),
+        resources=tuple(resources),
+        waves=tuple(kept),
+        matrix=_matrix(settings, loaded, wanted, to_do),
+        problems=tuple(str(each) for each in looked.values() if isinstance(each, Problem)),
+    )
+
+
+def _has_work(looked: PlannedApp | Problem) -> bool:
+    return isinstance(looked, PlannedApp) and looked.action != "keep"
+
+
+def _matrix(settings: Settings, loaded: Loaded, wanted: Generated, to_do: Sequence[str]) -> tuple[MatrixJob, ...]:
+    """A job for each workload whose app, or an app that one of its resources brings, has to be deployed.
+
+    What several workloads share is deployed with the workload it belongs to, and before the others.
+    """
+    nodes, apps = loaded.graph.nodes, {app.name: app for app in wanted.apps}
+    jobs = {apps[name].workload or nodes[apps[name].owner].owner for name in to_do}
+    app_of = {name: settings.app_name(name) for name in jobs}
+    workload_of = {app: name for name, app in app_of.items()}
+    needs = {
+        name: [workload_of[need] for need in apps[app].needs if need in workload_of] for name, app in app_of.items()
+    }
+    for node in nodes.values():
+        for user in jobs.intersection(node.workloads) - {node.owner}:
+            needs[user] += [node.owner] if node.owner in jobs else []
+    files = {workload.name: str(workload.file) for workload in loaded.workloads}
+    ordered, kept = waves({name: tuple(each) for name, each in needs.items()})
+    return tuple(
+        MatrixJob(name, app_of[name], files[name], number, kept[name])
+        for number, wave in enumerate(ordered)
+        for name in wave
+    )
+
+
+def _report(settings: Settings, app: App, looked: PlannedApp | Problem) -> AppReport:
+    report = app_report(settings, app)
+    if isinstance(looked, Problem):
+        return replace(report, status="failed", problem=looked)
+    return replace(
+        report,
+        status=_STATUS[looked.action],
+        secrets_set=looked.secrets_set,
+        secrets_removed=looked.secrets_removed,
+    )
