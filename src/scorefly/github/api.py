@@ -1,0 +1,298 @@
+"""GitHub's REST API, as much of it as scorefly needs: typed answers, patient within GitHub's rate limits.
+
+Shapes and limits: https://docs.github.com/rest, API version 2022-11-28, which GitHub Enterprise Server has too.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+from scorefly import __version__
+from scorefly.problems import OutsideError, Problem, option_place, wrong
+
+if TYPE_CHECKING:
+    import requests
+
+TIMEOUT = (10.0, 30.0)  # seconds to connect, seconds to read
+ATTEMPTS = 5
+MOST_PATIENCE = 300.0  # seconds before one repetition; GitHub's primary limit may ask for an hour
+SECONDARY_LIMIT = 60.0  # seconds to wait where GitHub names no time, by its own advice
+PER_PAGE = 100
+_BUSY = (500, 502, 503, 504)
+_SAFE = ("GET", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True, slots=True)
+class PullView:
+    """A pull request as it is now. `head_repository` is empty when the fork is gone."""
+
+    number: int
+    open: bool
+    draft: bool
+    head_sha: str
+    head_repository: str
+    base_repository: str
+    author: str
+    url: str
+
+    @property
+    def fork(self) -> bool:
+        """Whether its code comes from another repository."""
+        return self.head_repository.lower() != self.base_repository.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class CommentView:
+    """A comment on an issue or pull request. `ours` says that a bot or somebody with write access wrote it."""
+
+    id: int
+    body: str
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentView:
+    """A deployment; it belongs to one commit for good."""
+
+    id: int
+    environment: str
+    sha: str
+
+
+class GitHubApi:
+    """A client for one repository and one run. Requests go out one after the other, as GitHub asks."""
+
+    def __init__(
+        self,
+        token: str,
+        repository: str,
+        base_url: str = "https://api.github.com",
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if not token:
+            hint = "set github-token or GITHUB_TOKEN"
+            raise wrong("there is no GitHub token", hint, option_place("github-token"))
+        if not re.fullmatch(r"[\w-]+/(?!\.{1,2}$)[\w.-]+", repository, re.ASCII):
+            raise wrong(f"GITHUB_REPOSITORY is {repository!r}, no owner/name", "run this in a workflow")
+        import requests
+
+        self._token = token
+        self._server = f"{base_url.rstrip('/')}/"
+        self._base = f"{self._server}repos/{repository}"
+        self._sleep = sleep
+        self._clock = clock
+        self._session = requests.Session()
+        self._session.headers.update(
+            {
+                "Authorization": f"Bearer {token}",
+                "Accept": "application/vnd.github+json",
+                "X-GitHub-Api-Version": "2022-11-28",
+                "User-Agent": f"scorefly/{__version__}",
+            }
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    def pull(self, number: int) -> PullView | None:
+        """The pull request, or None when there is none of that number or the token may not see it."""
+        answer = self._call("GET", f"/pulls/{number}", accept=(403, 404))
+        return None if answer.status_code in (403, 404) else pull_view(answer.json())
+
+    def open_pulls(self) -> Mapping[int, PullView]:
+        """All open pull requests by number."""
+        found = (pull_view(each) for each in self._pages("/pulls", {"state": "open"}))
+        return {pull.number: pull for pull in found}
+
+    def may_write(self, user: str) -> bool:
+        """Whether a user has write access. GitHub counts `maintain` as write, and `triage` as read."""
+        answer = self._call("GET", f"/collaborators/{quote(user, safe='')}/permission", accept=(404,))
+        return answer.status_code != 404 and answer.json().get("permission") in ("admin", "write")
+
+    def comments(self, number: int) -> Iterator[CommentView]:
+        """The comments of an issue or pull request, oldest first."""
+        return map(_comment, self._pages(f"/issues/{number}/comments", {}))
+
+    def create_comment(self, number: int, body: str) -> int:
+        """Writes a comment, and returns its id."""
+        return int(self._call("POST", f"/issues/{number}/comments", json={"body": body}).json()["id"])
+
+    def update_comment(self, comment: int, body: str) -> bool:
+        """Writes a comment anew. False when somebody has deleted it."""
+        answer = self._call("PATCH", f"/issues/comments/{comment}", json={"body": body}, accept=(404,))
+        return answer.status_code != 404
+
+    def deployments(self, environment: str) -> Iterator[DeploymentView]:
+        """The deployments of an environment, newest first."""
+        return map(_deployment, self._pages("/deployments", {"environment": environment}))
+
+    def create_deployment(self, environment: str, ref: str, description: str) -> DeploymentView:
+        """A deployment of a commit to an environment that will go away again. It waits for no status check."""
+        body = {
+            "ref": ref,
+            "environment": environment,
+            "description": description[:140],
+            "auto_merge": False,
+            "required_contexts": [],
+            "transient_environment": True,
+            "production_environment": False,
+        }
+        return _deployment(self._call("POST", "/deployments", json=body).json())
+
+    def deployment_state(self, deployment: int) -> str:
+        """The newest state of a deployment, or an empty text: GitHub lists statuses newest first."""
+        query = {"per_page": "1"}
+        found = self._call("GET", f"/deployments/{deployment}/statuses", params=query).json()
+        return str(found[0]["state"]) if found else ""
+
+    def set_deployment_state(
+        self, deployment: int, state: str, *, description: str = "", url: str = "", log_url: str = ""
+    ) -> None:
+        """Adds a state: in_progress, success, failure, inactive. Of a transient one, inactive shows as destroyed."""
+        texts = {"description": description[:140], "environment_url": url, "log_url": log_url}
+        body = {"state": state, "auto_inactive": False, **{name: text for name, text in texts.items() if text}}
+        self._call("POST", f"/deployments/{deployment}/statuses", json=body, repeat=True)
+
+    def delete_environment(self, environment: str) -> bool:
+        """Deletes an environment; one that is gone is fine. False when the token may not.
+
+        That takes repository administration, which the token of a workflow never has.
+        """
+        answer = self._call("DELETE", f"/environments/{quote(environment, safe='')}", accept=(403, 404))
+        return answer.status_code != 403
+
+    def refs(self, prefix: str) -> tuple[str, ...]:
+        """The full names of the refs that begin with `refs/<prefix>`."""
+        return tuple(str(each["ref"]) for each in self._pages(f"/git/matching-refs/{quote(prefix)}", {}))
+
+    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+        """Everything of a listing. Where the next page is, GitHub says; it is never made up."""
+        answer = self._call("GET", path, params={**query, "per_page": str(PER_PAGE)})
+        while True:
+            yield from answer.json()
+            following = answer.links.get("next", {}).get("url", "")
+            if not following:
+                return
+            if not following.startswith(self._server):
+                raise OutsideError(Problem("GitHub names another server for the next page", "check GITHUB_API_URL"))
+            answer = self._call("GET", following)
+
+    def _call(
+        self, method: str, path: str, *, accept: tuple[int, ...] = (), repeat: bool = False, **kwargs: Any
+    ) -> requests.Response:
+        """One request, repeated while that can help. `repeat` says that doing it twice does no harm."""
+        import requests
+
+        safe = repeat or method in _SAFE
+        url = path if path.startswith("http") else self._base + path
+        for attempt in range(1, ATTEMPTS + 1):
+            last = attempt == ATTEMPTS
+            try:
+                # A redirected POST would come out as a GET; GitHub redirects where a repository has moved.
+                answer = self._session.request(method, url, timeout=TIMEOUT, allow_redirects=method == "GET", **kwargs)
+            except (requests.ConnectionError, requests.Timeout) as error:
+                if last or not (safe or isinstance(error, requests.ConnectTimeout)):
+                    raise _unreachable(error) from error
+                self._sleep(_backoff(attempt))
+                continue
+            limited = self._limited(answer, attempt)
+            if limited is None and (answer.status_code < 300 or answer.status_code in accept):
+                return answer
+            if limited is not None and not last and limited <= MOST_PATIENCE:
+                self._sleep(limited)
+            elif safe and not last and answer.status_code in _BUSY:
+                self._sleep(_backoff(attempt))
+            else:
+                raise self._error(method, url, answer, limited)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _limited(self, answer: requests.Response, attempt: int) -> float | None:
+        """Seconds that a rate limit asks to wait, or None when there is none.
+
+        GitHub answers 403 or 429, and a 403 may also mean that the token may not: only the headers and, for
+        the secondary limit, the words tell the two apart.
+        """
+        if answer.status_code not in (403, 429):
+            return None
+        retry_after = answer.headers.get("Retry-After", "")
+        if retry_after.isdecimal():
+            return float(retry_after)
+        reset = answer.headers.get("X-RateLimit-Reset", "")
+        if answer.headers.get("X-RateLimit-Remaining") == "0" and reset.isdecimal():
+            return max(0.0, float(reset) - self._clock()) + 1
+        if answer.status_code == 429 or "rate limit" in _reason(answer).lower():
+            return SECONDARY_LIMIT * float(2 ** (attempt - 1))
+        return None
+
+    def _error(self, method: str, url: str, answer: requests.Response, limited: float | None) -> OutsideError:
+        reason = _reason(answer).replace(self._token, "***")
+        path = f"/{url.removeprefix(self._server)}".partition("?")[0]
+        request_id = answer.headers.get("X-GitHub-Request-Id", "")
+        named = f", request {request_id}" if request_id else ""
+        hint = f"GitHub's rate limit is used up for {limited:.0f} s: try again then" if limited else _hint(answer)
+        what = f"GitHub refused {method} {path}: {reason} (HTTP {answer.status_code}{named})"
+        return OutsideError(Problem(what, hint))
+
+
+def pull_view(data: Mapping[str, Any]) -> PullView:
+    """A pull request in GitHub's own format, of the API or of an event."""
+    head, base = data["head"], data["base"]
+    return PullView(
+        number=int(data["number"]),
+        open=data["state"] == "open",
+        draft=bool(data.get("draft")),
+        head_sha=str(head["sha"]),
+        head_repository=str((head.get("repo") or {}).get("full_name", "")),
+        base_repository=str(base["repo"]["full_name"]),
+        author=str((data.get("user") or {}).get("login", "")),
+        url=str(data.get("html_url", "")),
+    )
+
+
+def _comment(data: Mapping[str, Any]) -> CommentView:
+    bot = (data.get("user") or {}).get("type") == "Bot"
+    ours = bot or data.get("author_association") in ("OWNER", "MEMBER", "COLLABORATOR")
+    return CommentView(int(data["id"]), str(data.get("body") or ""), ours)
+
+
+def _deployment(data: Mapping[str, Any]) -> DeploymentView:
+    return DeploymentView(int(data["id"]), str(data["environment"]), str(data["sha"]))
+
+
+def _hint(answer: requests.Response) -> str:
+    accepted = answer.headers.get("X-Accepted-GitHub-Permissions", "")
+    if answer.status_code in (403, 404) and accepted:
+        return f"give the job's token what it needs under permissions: {accepted.replace('=', ': ')}"
+    return {
+        401: "the GitHub token is not accepted: check github-token",
+        403: "the GitHub token may not do this: check the job's permissions",
+    }.get(answer.status_code, "https://www.githubstatus.com tells whether GitHub has a problem")
+
+
+def _reason(answer: requests.Response) -> str:
+    try:
+        data = answer.json()
+    except ValueError:
+        data = None
+    found = data.get("message") if isinstance(data, dict) else None
+    return " ".join(str(found or answer.reason).split())[:300]
+
+
+def _unreachable(error: Exception) -> OutsideError:
+    message = f"GitHub cannot be reached: {type(error).__name__}"
+    return OutsideError(Problem(message, "check the network, GITHUB_API_URL, and https://www.githubstatus.com"))
+
+
+def _backoff(attempt: int) -> float:
+    return random.uniform(0, min(30.0, 0.5 * 2**attempt))  # noqa: S311 - jitter needs no secrecy

@@ -1,0 +1,21 @@
+"""One comment on a pull request, kept up to date: known by a marker that nobody sees."""
+
+from __future__ import annotations
+
+from scorefly.github.api import GitHubApi
+
+COMMENT_LIMIT = 65536  # characters that GitHub takes
+_NOTE = "\n\n_The rest was over GitHub's limit for comments._\n"
+
+
+def keep_comment(api: GitHubApi, number: int, marker: str, body: str) -> None:
+    """Writes the comment that begins with `marker`, anew when it is there already.
+
+    A comment of somebody who may not write to the repository is never taken for ours, whatever it begins with.
+    """
+    text = f"{marker}\n{body}"
+    if len(text) > COMMENT_LIMIT:
+        text = text[: COMMENT_LIMIT - len(_NOTE)] + _NOTE
+    known = next((each for each in api.comments(number) if each.ours and each.body.startswith(marker)), None)
+    if known is None or not api.update_comment(known.id, text):
+        api.create_comment(number, text)

@@ -1,0 +1,61 @@
+"""What a preview does about an event: the table of docs/preview.md as one pure function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from scorefly.github.api import PullView
+from scorefly.github.event import Event
+
+Deed = Literal["deploy", "rehearse", "destroy", "nothing"]
+
+DEPENDABOT = "dependabot[bot]"  # GitHub gives its pull requests no secrets, though they come from no fork
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the event does not say. `can_deploy` is a Fly API token, or a rehearsal that needs none."""
+
+    may_write: bool = False
+    can_deploy: bool = True
+    allow_forks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, and why it is not what one might expect: a sentence to show, or empty."""
+
+    deed: Deed
+    why: str = ""
+
+
+def decide(event: Event, pull: PullView, circumstances: Circumstances) -> Decision:
+    """What to do about an event, for a pull request as it is now.
+
+    A fork's code runs with secrets only where `allow_forks` says so, whoever asks and whatever the event.
+    """
+    if not event.request:
+        return Decision("nothing", event.why)
+    if event.asked and not circumstances.may_write:
+        return Decision("nothing", f"{event.sender} has no write access to the repository")
+    if event.request == "destroy":
+        return _destroy(event, pull, circumstances)
+    if not pull.open:
+        return Decision("nothing", "the pull request is closed")
+    if event.rerun and event.pull and event.pull.head_sha != pull.head_sha:
+        return Decision("nothing", f"the pull request has moved on to {pull.head_sha[:7]}: re-run what that started")
+    if pull.fork and not circumstances.allow_forks:
+        return Decision("rehearse", "its code comes from a fork, which gets no secrets")
+    if not circumstances.can_deploy and (pull.fork or event.sender == DEPENDABOT):
+        whose = "a fork" if pull.fork else "Dependabot"
+        return Decision("rehearse", f"GitHub gives a pull request of {whose} no secrets")
+    return Decision("deploy")
+
+
+def _destroy(event: Event, pull: PullView, circumstances: Circumstances) -> Decision:
+    if event.rerun and event.action == "closed" and pull.open:
+        return Decision("nothing", "the pull request is open again")
+    if not circumstances.can_deploy and (pull.fork or event.sender == DEPENDABOT):
+        return Decision("nothing", "it had no secrets to be deployed with, so there is nothing to destroy")
+    return Decision("destroy")
