@@ -284,6 +284,14 @@ def destroy(face: Face, /, yes: bool, **values: Any) -> None:
     face.report(execute(settings, face.progress))
 
 
+@cli.command(cls=Command)
+@options("preview")
+@click.pass_obj
+def preview(face: Face, /, **values: Any) -> None:
+    """In a workflow: deploy the pull request as environment pr-<number>, or destroy it when it is closed."""
+    _reporting("preview", values, face)
+
+
 @cli.command("remove-unused-secrets", cls=Command)
 @options("remove-unused-secrets")
 @click.pass_obj

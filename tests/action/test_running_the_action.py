@@ -127,7 +127,7 @@ def test_a_failed_app_fails_the_step_and_is_reported(workspace: Workspace) -> No
     assert "::error title=scorefly%3A error::web keeps crashing" in result.out
 
 
-@pytest.mark.parametrize("command", ["preview"])
+@pytest.mark.parametrize("command", ["cleanup"])
 def test_commands_of_later_versions_say_so(workspace: Workspace, command: str) -> None:
     workspace.workload("web")
     result = workspace.action({"command": command})

@@ -246,12 +246,12 @@ def _port(conversion: Conversion, name: str, number: int, handlers: list[str]) -
 
 
 def _running(conversion: Conversion, port: str) -> dict[str, Any]:
-    """A Score workload runs until it is told not to; stopping when idle is for an annotation to ask."""
+    """A Score workload runs until it is told not to; stopping when idle has to be asked for."""
     annotations = conversion.annotations
     stop = annotations.of(port, "auto-stop")
     start = annotations.of(port, "auto-start")
     found = {
-        "auto_stop_machines": "off" if stop is None else stop,
+        "auto_stop_machines": conversion.target.auto_stop if stop is None else stop,
         "auto_start_machines": True if start is None else start,
         "min_machines_running": annotations.of(port, "min-running"),
         "concurrency": annotations.of(port, "concurrency"),

@@ -20,7 +20,8 @@ class Target:
 
     `images` are references by `workload` or `workload.container`, `default_image` is for all others whose
     image is `.`. `artefact` is the app's artefact folder, relative to `workspace`. With `flycast` others reach private
-    ports through Fly's proxy. In a `trial`, which only checks, what may still be given later is no error.
+    ports through Fly's proxy. `auto_stop` is what happens to idle Machines where no annotation says it, in Fly's words.
+    In a `trial`, which only checks, what may still be given later is no error.
     """
 
     workspace: Path
@@ -31,6 +32,7 @@ class Target:
     default_image: str = ""
     unsupported: Literal["error", "warn"] = "error"
     flycast: bool = False
+    auto_stop: str = "off"
     trial: bool = False
 
 

@@ -30,6 +30,10 @@ def gather(
 
     Raises one InputError with all that is wrong. `environ` is read here and nowhere further down.
     """
+    if command == "preview":
+        from scorefly.run.preview import preview_environment
+
+        given = {**given, "environment": preview_environment(environ)}
     sources = _Sources(given, environ, workspace, in_action)
     values, places = sources.all()
     _check_texts(values, places, sources.problems)

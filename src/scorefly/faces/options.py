@@ -194,6 +194,13 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("ha", "optional_flag", "Spare Machines; Fly's default when not given.", commands=DEPLOYING),
     Option(
+        "auto-stop",
+        "choice",
+        "What Fly does with public Machines nobody asks for; off when not given, stop in previews.",
+        choices=("off", "stop", "suspend"),
+        commands=CONVERTING,
+    ),
+    Option(
         "strategy",
         "choice",
         "How Machines are replaced; Fly's default when not given. Apps with a volume roll for canary and bluegreen.",
@@ -243,6 +250,14 @@ OPTIONS: tuple[Option, ...] = (
         "Keep one comment on the pull request up to date (plan, preview).",
         "true",
         commands=("plan", "preview"),
+    ),
+    Option(
+        "allow-forks",
+        "flag",
+        "Deploy pull requests from forks too: their code runs with the secrets that are given here.",
+        "false",
+        private=True,
+        commands=("preview",),
     ),
     Option(
         "unsupported",

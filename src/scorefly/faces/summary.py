@@ -29,6 +29,7 @@ _OUTCOMES = {"removed": "⚫", "kept": "⚪", "failed": "🔴"}
 _INFINITIVES = {"remove-unused-secrets": "tidy", "cleanup": "tidy"}
 _VERBS = {
     "deploy": "Deployed",
+    "preview": "Deployed",
     "generate": "Generated",
     "validate": "Validated",
     "remove-unused-secrets": "Tidied",

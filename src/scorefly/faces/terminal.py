@@ -11,6 +11,7 @@ from scorefly.faces.lines import one_line
 from scorefly.faces.plan import plan_text
 from scorefly.faces.redaction import Redactor
 from scorefly.faces.wording import counts
+from scorefly.github import markdown
 from scorefly.problems import Problem
 from scorefly.run.report import AppReport, Report
 
@@ -31,7 +32,7 @@ class TerminalProgress:
 
     def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
         self._stream = stream
-        self._redactor = Redactor()
+        self._redactor = Redactor(markdown.text, markdown.in_code)
         self._lock = threading.Lock()
         self.verbose = False
         self.live = stream.isatty()
@@ -75,7 +76,7 @@ class TerminalProgress:
                 self._stream.flush()
 
     def redact(self, text: str) -> str:
-        """The text without secrets."""
+        """The text, Markdown too, without secrets."""
         return self._redactor.redact(text)
 
     def _line(self, text: str) -> None:

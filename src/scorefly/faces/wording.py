@@ -25,6 +25,6 @@ def noun(kind: str, number: int) -> str:
 
 def nothing_changed(report: Report) -> bool:
     """Whether a run that could change something found everything as wanted."""
-    looked_on = bool(report.apps or report.findings)
+    looked_on = bool(report.apps or report.findings) or report.command in ("preview", "destroy")
     kept = all(app.status == "unchanged" and not app.secrets_removed for app in report.apps)
     return looked_on and kept and all(each.outcome == "kept" for each in report.findings)

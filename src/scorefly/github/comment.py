@@ -8,8 +8,8 @@ COMMENT_LIMIT = 65536  # characters that GitHub takes
 _NOTE = "\n\n_The rest was over GitHub's limit for comments._\n"
 
 
-def keep_comment(api: GitHubApi, number: int, marker: str, body: str) -> None:
-    """Writes the comment that begins with `marker`, anew when it is there already.
+def keep_comment(api: GitHubApi, number: int, marker: str, body: str, *, create: bool = True) -> None:
+    """Writes the comment that begins with `marker`, anew when it is there already; `create` says: also when not.
 
     A comment of somebody who may not write to the repository is never taken for ours, whatever it begins with.
     """
@@ -17,5 +17,5 @@ def keep_comment(api: GitHubApi, number: int, marker: str, body: str) -> None:
     if len(text) > COMMENT_LIMIT:
         text = text[: COMMENT_LIMIT - len(_NOTE)] + _NOTE
     known = next((each for each in api.comments(number) if each.ours and each.body.startswith(marker)), None)
-    if known is None or not api.update_comment(known.id, text):
+    if not (known and api.update_comment(known.id, text)) and create:
         api.create_comment(number, text)

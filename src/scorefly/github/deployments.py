@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from scorefly.github.api import DeploymentView, GitHubApi
 
@@ -14,7 +14,7 @@ def begin(api: GitHubApi, environment: str, commit: str, description: str, log_u
     return deployment
 
 
-def retire(api: GitHubApi, earlier: Sequence[DeploymentView]) -> None:
+def retire(api: GitHubApi, earlier: Iterable[DeploymentView]) -> None:
     """Marks deployments, given newest first, as inactive: GitHub does not do so for transient environments.
 
     They are marked from the oldest on, so that behind an inactive one all are: looking ends at the first.

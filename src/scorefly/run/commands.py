@@ -10,7 +10,7 @@ from scorefly.run.progress import Progress
 from scorefly.run.report import Report
 from scorefly.run.settings import Settings
 
-LATER = ("preview",)
+LATER = ("cleanup",)
 
 
 def _validate(settings: Settings, progress: Progress) -> Report:
@@ -51,6 +51,12 @@ def _destroy(settings: Settings, progress: Progress) -> Report:
     return _with_state(destroy, settings, progress)
 
 
+def _preview(settings: Settings, progress: Progress) -> Report:
+    from scorefly.run.preview import preview
+
+    return preview(settings, progress)
+
+
 def _remove_unused_secrets(settings: Settings, progress: Progress) -> Report:
     from scorefly.run.unused_secrets import remove_unused_secrets
 
@@ -74,6 +80,7 @@ REPORTING: Mapping[str, Callable[[Settings, Progress], Report]] = {
     "deploy": _deploy,
     "cleanup": _cleanup,
     "destroy": _destroy,
+    "preview": _preview,
     "remove-unused-secrets": _remove_unused_secrets,
 }
 

@@ -11,7 +11,7 @@ from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.app_deployment import AppDeployment
 from scorefly.run.artefacts import artefact_folder
 from scorefly.run.connection import connect
-from scorefly.run.generate import app_report, want, write
+from scorefly.run.generate import app_report, want, with_stand_in_variables, write
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import load
 from scorefly.run.order import longest_chains_first
@@ -27,7 +27,7 @@ AHEAD = 8  # apps looked at and prepared at a time, beside those that are deploy
 
 def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users."""
-    loaded = load(settings)
+    loaded, missing = load(settings), list[Problem]()
     found = standing(settings, loaded, keeper.state)
     for problem in found.problems:
         progress.problem(problem)
@@ -35,7 +35,9 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         return report
     for problem in found.notices:
         progress.problem(problem)
-    wanted = want(settings, loaded, keeper, progress)
+    if settings.untrusted:
+        settings, missing = with_stand_in_variables(settings, loaded)
+    wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
     write(settings, wanted, keeper, progress)
     with connect(settings) as connection:
         connection.deployer.check()

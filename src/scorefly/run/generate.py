@@ -47,7 +47,7 @@ class Generated:
 def validate(settings: Settings, progress: Progress) -> Report:
     """Checks everything that can be checked without changing anything, all problems at once."""
     loaded = load(settings, check_templates=True)
-    settings, missing = _with_stand_in_variables(settings, loaded)
+    settings, missing = with_stand_in_variables(settings, loaded)
     keeper = Keeper(None, new_environment(settings.environment))
     wanted = want(settings, loaded, keeper, progress, trial=True, warnings=missing)
     return Report(
@@ -163,6 +163,7 @@ def _workload_app(
         unsupported="warn" if settings.unsupported == "warn" else "error",
         flycast=workload.name in flycast,
         artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
+        auto_stop=settings.auto_stop or "off",
         trial=trial,
     )
     uids = loaded.graph.uids_of(workload)
@@ -299,7 +300,7 @@ def _resource_reports(loaded: Loaded, resolution: Resolution) -> tuple[ResourceR
     )
 
 
-def _with_stand_in_variables(settings: Settings, loaded: Loaded) -> tuple[Settings, list[Problem]]:
+def with_stand_in_variables(settings: Settings, loaded: Loaded) -> tuple[Settings, list[Problem]]:
     """For a trial: variables that Score files read and nobody gave, each with a warning."""
     missing: dict[str, Problem] = {}
     for workload in loaded.workloads:

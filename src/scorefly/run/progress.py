@@ -27,3 +27,7 @@ class Progress(Protocol):
     def output(self, title: str) -> AbstractContextManager[Callable[[str], None]]:
         """Where another program's output goes, line by line, under a title; an exception inside says that it failed."""
         ...
+
+    def redact(self, text: str) -> str:
+        """A text without secrets, for where it is shown elsewhere: Markdown too."""
+        ...

@@ -34,7 +34,7 @@ class Settings:
 
     `workspace` is absolute; all other paths are relative to it. `repository` is GitHub's `owner/name`, empty where
     there is none. `environ` is the process's environment, for child processes to be given parts of. It holds secrets
-    and so has no repr.
+    and so has no repr. Code that is `untrusted` is only rehearsed: it gets no secrets, and stand-ins take their place.
     """
 
     command: str
@@ -62,6 +62,7 @@ class Settings:
     max_parallel: int = 4
     wait_timeout: float = 300.0
     ha: bool | None = None
+    auto_stop: str = ""
     strategy: str = ""
     deploy_args: tuple[str, ...] = ()
     build_args: Mapping[str, str] = field(default_factory=dict)
@@ -71,10 +72,12 @@ class Settings:
     preview_ttl: float = 0.0
     cleanup: tuple[str, ...] = ("secrets", "previews", "resources")
     comment: bool = True
+    allow_forks: bool = False
     unsupported: str = "error"
     force: bool = False
     dry_run: bool = False
     rehearse: bool = False
+    untrusted: bool = False
     fly_base_url: str = "https://api.machines.dev"
     repository: str = ""
     trigger: Trigger = field(default_factory=Trigger)
