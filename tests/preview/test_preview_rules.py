@@ -1,0 +1,179 @@
+"""Every row of the table in docs/preview.md, as what GitHub sends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from github_events import Json, issue_comment, pull_request, workflow_dispatch
+from github_server import GitHub
+from scorefly.github.api import pull_view
+from scorefly.github.event import Event, parse_event
+from scorefly.run.preview_rules import Circumstances, Decision, decide
+from workspaces import REPOSITORY
+
+FORK = "stranger/shop"
+NO_SECRETS = Circumstances(can_deploy=False)
+WRITER = Circumstances(may_write=True)
+
+
+def rows() -> dict[str, str]:
+    page = (REPOSITORY / "docs/preview.md").read_text(encoding="utf-8")
+    table = page.partition("| what happens |")[2].partition("\n\n")[0]
+    return dict(re.findall(r"^\| (.+?) \| (\w+) \|$", table, re.MULTILINE))
+
+
+def opened(
+    *, then: dict[str, Any] | None = None, by: str = "owner", **pull: Any
+) -> Callable[[], tuple[str, Json, Json]]:
+    return happened("opened", then=then, by=by, **pull)
+
+
+def happened(
+    action: str, name: str = "pull_request", then: dict[str, Any] | None = None, by: str = "owner", **pull: Any
+) -> Callable[[], tuple[str, Json, Json]]:
+    """An event of a pull request, and the pull request as it is by now."""
+
+    def make() -> tuple[str, Json, Json]:
+        github = GitHub()
+        github.open_pull(7, **pull)
+        github.pulls[7]["state"] = "closed" if action == "closed" else "open"
+        payload = pull_request(github, 7, action, by)
+        return name, payload, {**github.pulls[7], **(then or {})}
+
+    return make
+
+
+def commented(body: str, state: str = "open", **options: Any) -> Callable[[], tuple[str, Json, Json]]:
+    def make() -> tuple[str, Json, Json]:
+        github = GitHub()
+        github.open_pull(7, head=options.pop("head", ""))
+        return "issue_comment", issue_comment(github, 7, body, **options), {**github.pulls[7], "state": state}
+
+    return make
+
+
+def dispatched(head: str = "", **inputs: str) -> Callable[[], tuple[str, Json, Json]]:
+    def make() -> tuple[str, Json, Json]:
+        github = GitHub()
+        github.open_pull(7, head=head)
+        return "workflow_dispatch", workflow_dispatch(github, **inputs), github.pulls[7]
+
+    return make
+
+
+def gone(make: Callable[[], tuple[str, Json, Json]]) -> Callable[[], tuple[str, Json, Json]]:
+    """The same with a head repository that is there no longer."""
+
+    def changed() -> tuple[str, Json, Json]:
+        name, payload, pull = make()
+        for each in (payload["pull_request"], pull):
+            each["head"] = {**each["head"], "repo": None}
+        return name, payload, pull
+
+    return changed
+
+
+def renamed(make: Callable[[], tuple[str, Json, Json]]) -> Callable[[], tuple[str, Json, Json]]:
+    """The same, and by now the repository has another owner."""
+
+    def changed() -> tuple[str, Json, Json]:
+        name, payload, pull = make()
+        other = {"full_name": "umbrella/shop"}
+        return name, payload, {**pull, "head": {**pull["head"], "repo": other}, "base": {**pull["base"], "repo": other}}
+
+    return changed
+
+
+NEWER = {"head": {"sha": "d" * 40, "repo": {"full_name": "acme/shop"}}}
+CASES: dict[str, tuple[Callable[[], tuple[str, Json, Json]], Circumstances]] = {
+    "opened, by somebody who may push": (opened(), Circumstances()),
+    "synchronize: a push": (happened("synchronize"), Circumstances()),
+    "synchronize: a force-push": (happened("synchronize", sha="f" * 40), Circumstances()),
+    "reopened": (happened("reopened"), Circumstances()),
+    "a draft, opened or pushed to": (opened(draft=True), Circumstances()),
+    "ready for review": (happened("ready_for_review"), Circumstances()),
+    "converted to draft, labelled, edited, …": (happened("converted_to_draft", draft=True), Circumstances()),
+    "closed, merged or not": (happened("closed"), Circumstances()),
+    "closed, and nothing was ever deployed": (happened("closed"), Circumstances()),
+    "opened from a fork": (opened(head=FORK), NO_SECRETS),
+    "opened from a fork, pull_request_target": (happened("opened", "pull_request_target", head=FORK), Circumstances()),
+    "opened from a fork, with allow-forks": (opened(head=FORK), Circumstances(allow_forks=True)),
+    "opened from a fork, with allow-forks but no secrets": (
+        opened(head=FORK),
+        Circumstances(allow_forks=True, can_deploy=False),
+    ),
+    "a fork is deleted, its pull request still open": (gone(happened("reopened", head=FORK)), Circumstances()),
+    "closed, of a fork, without secrets": (happened("closed", head=FORK), NO_SECRETS),
+    "closed, of a fork, pull_request_target": (happened("closed", "pull_request_target", head=FORK), Circumstances()),
+    "opened by Dependabot": (opened(by="dependabot[bot]", author="dependabot[bot]"), NO_SECRETS),
+    "closed, of Dependabot": (happened("closed", by="dependabot[bot]"), NO_SECRETS),
+    "opened by another bot, with secrets": (opened(by="renovate[bot]", author="renovate[bot]"), Circumstances()),
+    "a run is started again, nothing new since": (opened(), Circumstances()),
+    "a run is started again, with newer commits since": (opened(then=NEWER), Circumstances()),
+    "a run is started again, the pull request is closed since": (opened(then={"state": "closed"}), Circumstances()),
+    "the run of closed is started again, reopened since": (happened("closed", then={"state": "open"}), Circumstances()),
+    "a run waited, and meanwhile the pull request was closed": (opened(then={"state": "closed"}), Circumstances()),
+    "the repository was renamed or transferred": (renamed(happened("synchronize")), Circumstances()),
+    "/preview, of somebody who may write": (commented("/preview"), WRITER),
+    "/preview, of anybody else": (commented("/preview", sender="stranger"), Circumstances()),
+    "/preview, on a pull request from a fork": (commented("/preview", head=FORK), WRITER),
+    "/preview, on a closed pull request": (commented("/preview", "closed"), WRITER),
+    "/preview destroy, of somebody who may write": (commented("/preview destroy\r\nthanks"), WRITER),
+    "/preview destroy, of anybody else": (commented("/preview destroy", sender="stranger"), Circumstances()),
+    "/preview, of a bot": (commented("/preview", sender="github-actions[bot]"), WRITER),
+    "/preview, in a comment that was edited or deleted": (commented("/preview", action="edited"), WRITER),
+    "/preview, somewhere within a comment": (commented("please\n/preview"), WRITER),
+    "/preview, on an issue, or one transferred from elsewhere": (commented("/preview", issue=True), WRITER),
+    "workflow_dispatch with `number`": (dispatched(number="7"), Circumstances()),
+    "workflow_dispatch with `number` and `destroy: true`": (dispatched(number="7", destroy="true"), Circumstances()),
+    "workflow_dispatch with `number`, of a fork": (dispatched(FORK, number="7"), Circumstances()),
+}
+
+
+def decided(row: str) -> tuple[Event, Decision]:
+    make, circumstances = CASES[row]
+    name, payload, pull = make()
+    event = parse_event(name, payload, rerun="started again" in row)
+    return event, decide(event, pull_view(pull), circumstances)
+
+
+def test_the_page_and_these_tests_have_the_same_rows() -> None:
+    assert list(rows()) == list(CASES)
+
+
+@pytest.mark.parametrize("row", CASES)
+def test_a_row_of_the_table(row: str) -> None:
+    event, decision = decided(row)
+    assert (event.number, decision.deed) == (7, rows()[row])
+    assert bool(decision.why) == (decision.deed in ("nothing", "rehearse"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "/preview",
+        "/preview ",
+        "/preview\tdestroy",
+        "/preview destroy",
+        "/preview destroyed",
+        "/previews",
+        " /preview",
+        "/Preview",
+        "/preview destroy now",
+        "",
+        "\n/preview",
+    ],
+)
+def test_only_the_two_commands_count(body: str) -> None:
+    expected = {
+        "/preview": "deploy",
+        "/preview ": "deploy",
+        "/preview\tdestroy": "destroy",
+        "/preview destroy": "destroy",
+    }
+    name, payload, _ = commented(body)()
+    assert parse_event(name, payload).request == expected.get(body, "")
