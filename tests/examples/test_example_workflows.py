@@ -1,0 +1,158 @@
+"""The workflows in examples/: checked as GitHub's users check theirs, and run by a small emulation of the runner."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from github_events import Json, issue_comment, pull_request, workflow_dispatch
+from github_server import GitHub
+from runner import WORKFLOWS, Runner, evaluate
+from workspaces import Workspace
+
+SECRETS = {"FLY_API_TOKEN": "fo1_token", "SCOREFLY_STATE_KEY": "", "SMTP_PASSWORD": "s3cret-s3cret"}
+MAIL = '    variables: {PASSWORD: "${resources.mail.value}"}\nresources:\n  mail: {type: secret, params: {name: SMTP_PASSWORD}}\n'
+FILES = sorted(WORKFLOWS.glob("*.yml"))
+
+
+@pytest.fixture
+def github() -> Iterator[GitHub]:
+    with GitHub() as server:
+        server.open_pull(7)
+        yield server
+
+
+@pytest.fixture
+def runner(workspace: Workspace, github: GitHub) -> Runner:
+    workspace.workload("web", MAIL)
+    return Runner(workspace, github, SECRETS)
+
+
+def push(branch: str = "main") -> Json:
+    return {"ref": f"refs/heads/{branch}", "sender": {"login": "owner", "type": "User"}}
+
+
+def apps(runner: Runner) -> list[str]:
+    return sorted(runner.workspace.world["apps"])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_workflow_gives_its_token_no_more_than_each_job_names_and_pins_what_it_uses(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {}
+    assert all(job["permissions"] for job in workflow["jobs"].values())
+    used = re.findall(r"uses: (\S+)", path.read_text())
+    others = [each for each in used if not each.startswith(("scorefly/scorefly@v", "./"))]
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", each) for each in others)
+    assert "toJSON(secrets)" not in path.read_text()
+
+
+def test_actionlint_and_zizmor_find_nothing(tmp_path: Path) -> None:
+    tools = {
+        name: os.environ.get(f"SCOREFLY_TEST_{name.upper()}") or shutil.which(name) for name in ("actionlint", "zizmor")
+    }
+    if not all(tools.values()):
+        pytest.skip("actionlint and zizmor are not here")
+    folder = tmp_path / ".github/workflows"
+    shutil.copytree(WORKFLOWS, folder, ignore=shutil.ignore_patterns("*.md"))
+    (tmp_path / ".git").mkdir()
+    for command in ([tools["actionlint"]], [tools["zizmor"], "--offline", "--pedantic", "--no-progress", str(folder)]):
+        done = subprocess.run(
+            [str(each) for each in command], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_push_to_main_deploys_to_production_and_any_other_push_does_not(runner: Runner) -> None:
+    assert runner.run("production.yml", "push", push("topic")) == {}
+    job = runner.run("production.yml", "push", push())["deploy"]
+    assert (job.result, apps(runner)) == ("success", ["web"])
+    assert job.results[0].outputs["environment"] == "production"
+
+
+def test_a_pull_request_has_a_preview_from_its_opening_to_its_closing(runner: Runner, github: GitHub) -> None:
+    def happens(action: str) -> str:
+        return runner.run("preview.yml", "pull_request", pull_request(github, 7, action))["preview"].result
+
+    assert happens("opened") == "success"
+    assert apps(runner) == ["web-pr-7"]
+    assert happens("synchronize") == "success"
+    github.pulls[7]["state"] = "closed"
+    assert happens("closed") == "success"
+    assert apps(runner) == []
+    assert github.states("pr-7") == ["inactive", "inactive"]
+    assert len(github.bodies(7)) == 1
+
+
+def test_a_comment_previews_the_pull_requests_own_code(runner: Runner, github: GitHub) -> None:
+    job = runner.run("preview.yml", "issue_comment", issue_comment(github, 7, "/preview"))["preview"]
+    assert (job.result, job.refs) == ("success", ("refs/pull/7/head",))
+    assert apps(runner) == ["web-pr-7"]
+
+
+@pytest.mark.parametrize(("body", "issue"), [("looks good", False), ("/preview", True)])
+def test_any_other_comment_starts_no_job(runner: Runner, github: GitHub, body: str, issue: bool) -> None:
+    payload = issue_comment(github, 7, body, issue=issue)
+    assert runner.run("preview.yml", "issue_comment", payload)["preview"].skipped
+
+
+def test_a_preview_by_hand_is_of_the_number_that_is_given(runner: Runner, github: GitHub) -> None:
+    github.open_pull(9)
+    job = runner.run("preview.yml", "workflow_dispatch", workflow_dispatch(github, number="9"))["preview"]
+    assert job.refs == ("refs/pull/9/head",)
+    assert apps(runner) == ["web-pr-9"]
+    runner.run("preview.yml", "workflow_dispatch", workflow_dispatch(github, number="9", destroy="true"))
+    assert apps(runner) == []
+
+
+def test_a_forks_preview_is_rehearsed_with_a_token_that_only_reads(runner: Runner, github: GitHub) -> None:
+    github.open_pull(7, head="stranger/shop", author="stranger")
+    job = runner.run("preview.yml", "pull_request", pull_request(github, 7, "opened", "stranger"))["preview"]
+    assert job.result == "success", job.results[0].out
+    assert "fork, which gets no secrets" in job.results[0].summary
+    assert (github.bodies(7), github.deployments) == ([], {})
+
+
+def test_staging_comes_before_production_and_a_failed_one_stops_it(runner: Runner) -> None:
+    jobs = runner.run("staging-then-production.yml", "push", push())
+    assert [job.result for job in jobs.values()] == ["success", "success"]
+    assert apps(runner) == ["web", "web-staging"]
+    runner.workspace.workload("web", MAIL, image="rehearsal.invalid/crashing:1")
+    jobs = runner.run("staging-then-production.yml", "push", push())
+    assert [job.result for job in jobs.values()] == ["failure", "skipped"]
+
+
+def test_a_monorepos_folder_is_deployed_when_something_of_it_changes(runner: Runner) -> None:
+    runner.workspace.workload("shop", file="shop/api/score.yaml")
+    assert runner.run("monorepo.yml", "push", push(), changed=["docs/index.md"]) == {}
+    job = runner.run("monorepo.yml", "push", push(), changed=["shop/api/main.py"])["deploy"]
+    assert (job.result, apps(runner)) == ("success", ["shop"])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a.b || 'x'", "x"),
+        ("a.c == 'YES' && !a.b", True),
+        ("format('refs/{0}', a.n || 2)", "refs/2"),
+        ("startsWith(a.c, 'y') && (a.b != null || a.c)", "yes"),
+        ("toJSON(a.c)", '"yes"'),
+    ],
+)
+def test_the_emulation_reads_expressions_as_github_does(text: str, value: Any) -> None:
+    assert evaluate(text, {"a": {"c": "yes", "n": None}}) == value
+
+
+def test_no_secret_is_in_what_the_examples_print(runner: Runner) -> None:
+    result = runner.run("production.yml", "push", push())["deploy"].results[0]
+    shown = [line for line in result.out.splitlines() if not line.startswith("::add-mask::")]
+    assert not [line for line in [*shown, result.summary, json.dumps(result.outputs)] if "s3cret-s3cret" in line]

@@ -1,0 +1,312 @@
+"""A small emulation of GitHub's runner: enough of it for the workflows in examples/ and their scorefly steps.
+
+It starts a workflow when the event asks for it, goes through jobs in the order of `needs`, evaluates expressions,
+gives a job's token the permissions the job names, and keeps secrets from a fork's pull request. It refuses what it
+does not know.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import yaml
+
+import github_events
+from github_server import GitHub
+from workspaces import REPOSITORY, ActionResult, Workspace
+
+WORKFLOWS = REPOSITORY / "examples/workflows"
+CHECKOUT = re.compile(r"actions/checkout@[0-9a-f]{40}")
+_DEFAULT_TYPES = {"pull_request": ["opened", "synchronize", "reopened"]}
+_TOKEN = re.compile(r"\s*(?:(\|\||&&|==|!=|[!().,\[\]])|'((?:[^']|'')*)'|(\d+)|([A-Za-z_][\w-]*))")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A finished job: what its scorefly steps did, what was checked out, and its outputs."""
+
+    results: tuple[ActionResult, ...] = ()
+    refs: tuple[str, ...] = ()
+    outputs: dict[str, Any] = field(default_factory=dict)
+    skipped: bool = False
+
+    @property
+    def result(self) -> str:
+        if self.skipped:
+            return "skipped"
+        return "failure" if any(each.code for each in self.results) else "success"
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Where workflows run; `rehearse` is said by a variable, for the workflows deploy in earnest."""
+
+    workspace: Workspace
+    github: GitHub
+    secrets: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def run(
+        self, name: str, event: str, payload: Mapping[str, Any], *, changed: Sequence[str] = (), attempt: int = 1
+    ) -> dict[str, Job]:
+        """The jobs of workflow `name` by their id; none when the event does not start it."""
+        workflow = yaml.safe_load((WORKFLOWS / name).read_text(encoding="utf-8"))
+        if not starts(workflow[True], event, payload, changed):
+            return {}
+        fork = event == "pull_request" and _is_fork(payload)
+        runner = replace(self, secrets={}, variables={}) if fork else self
+        inputs = _inputs(workflow[True].get(event), payload.get("inputs") or {})
+        context = {
+            "github": {
+                "event": payload,
+                "event_name": event,
+                "repository": self.github.repository,
+                "run_id": "42",
+                "token": "given by default",
+            },
+            "inputs": inputs,
+            "secrets": runner.secrets,
+            "vars": runner.variables,
+        }
+        environment = github_events.variables(
+            self.github, event, dict(payload), self.workspace.path.parent, attempt=attempt
+        )
+        return runner._jobs(workflow, context, environment, fork)
+
+    def _jobs(
+        self, workflow: Mapping[str, Any], context: Mapping[str, Any], environment: dict[str, str], fork: bool
+    ) -> dict[str, Job]:
+        done: dict[str, Job] = {}
+        waiting = dict(workflow["jobs"])
+        while waiting:
+            name = next(each for each, job in waiting.items() if set(_list(job.get("needs"))) <= set(done))
+            job = waiting.pop(name)
+            needs = {
+                each: {"result": done[each].result, "outputs": done[each].outputs} for each in _list(job.get("needs"))
+            }
+            around = {**context, "needs": needs}
+            if any(each["result"] != "success" for each in needs.values()) or not _truth(job.get("if", "true"), around):
+                done[name] = Job(skipped=True)
+                continue
+            done[name] = self._job(job, {**around, "permissions": workflow.get("permissions", {})}, environment, fork)
+        return done
+
+    def _job(self, job: Mapping[str, Any], context: dict[str, Any], environment: dict[str, str], fork: bool) -> Job:
+        if "uses" in job:
+            return self._called(job, context, environment, fork)
+        granted = job.get("permissions", context["permissions"])
+        self.github.permissions = {
+            "metadata": "read",
+            **{key: "read" if fork else each for key, each in granted.items()},
+        }
+        results: list[ActionResult] = []
+        refs: list[str] = []
+        outputs: dict[str, Any] = {}
+        for matrix in _combinations(job, context):
+            steps: dict[str, Any] = {}
+            around = {**context, "matrix": matrix, "steps": steps}
+            for step in job["steps"]:
+                given = {key: _text(_filled(value, around)) for key, value in step.get("with", {}).items()}
+                if CHECKOUT.fullmatch(step["uses"]):
+                    assert given["persist-credentials"] == "false"
+                    refs.append(given.get("ref", ""))
+                    continue
+                assert step["uses"] == "scorefly/scorefly@v1", f"nobody knows {step['uses']}"
+                results.append(self.workspace.action(given, SCOREFLY_REHEARSE="true", **environment))
+                steps[step.get("id", "")] = {"outputs": results[-1].outputs}
+            outputs = {key: _filled(value, around) for key, value in job.get("outputs", {}).items()}
+        return Job(tuple(results), tuple(refs), outputs)
+
+    def _called(self, job: Mapping[str, Any], context: dict[str, Any], environment: dict[str, str], fork: bool) -> Job:
+        """A reusable workflow: it sees the inputs and secrets it is given, and no others."""
+        path = job["uses"].removeprefix("./.github/workflows/")
+        workflow = yaml.safe_load((WORKFLOWS / path).read_text(encoding="utf-8"))
+        call = workflow[True]["workflow_call"]
+        given = {key: _filled(value, context) for key, value in job.get("with", {}).items()}
+        secrets = {key: _filled(value, context) for key, value in job.get("secrets", {}).items()}
+        assert set(given) <= set(call["inputs"])
+        assert set(secrets) <= set(call["secrets"])
+        assert {key for key, each in call["secrets"].items() if each and each.get("required")} <= set(secrets)
+        inner = {**context, "inputs": _inputs(call, given), "secrets": secrets}
+        jobs = self._jobs(workflow, inner, environment, fork)
+        outside = {**context, "jobs": {name: {"outputs": each.outputs} for name, each in jobs.items()}}
+        outputs = {key: _filled(each["value"], outside) for key, each in call.get("outputs", {}).items()}
+        results = tuple(result for each in jobs.values() for result in each.results)
+        return Job(results, tuple(ref for each in jobs.values() for ref in each.refs), outputs)
+
+
+def starts(on: Mapping[str, Any], event: str, payload: Mapping[str, Any], changed: Sequence[str]) -> bool:
+    """Whether an event starts a workflow: its name, its type, its branch and the paths it changes."""
+    if event not in on:
+        return False
+    if event == "schedule":
+        return True
+    wanted = on[event] or {}
+    types = wanted.get("types", _DEFAULT_TYPES.get(event, []))
+    if types and payload.get("action") not in types:
+        return False
+    if "branches" in wanted and payload.get("ref", "").removeprefix("refs/heads/") not in wanted["branches"]:
+        return False
+    patterns = [pattern.replace("**", "*") for pattern in wanted.get("paths", [])]
+    return not patterns or any(fnmatchcase(path, pattern) for path in changed for pattern in patterns)
+
+
+def evaluate(text: str, context: Mapping[str, Any]) -> Any:
+    """The value of an expression, in the subset of GitHub's language that the workflows use."""
+    return _Expression(text, context).value()
+
+
+class _Expression:
+    """Recursive descent: or, and, comparison, not, then names, calls and literals."""
+
+    def __init__(self, text: str, context: Mapping[str, Any]) -> None:
+        self.tokens = list(_tokens(text))
+        self.context = context
+
+    def value(self) -> Any:
+        found = self._or()
+        assert not self.tokens, f"more than an expression: {self.tokens}"
+        return found
+
+    def _or(self) -> Any:
+        left = self._and()
+        while self._take("||"):
+            right = self._and()
+            left = left or right
+        return left
+
+    def _and(self) -> Any:
+        left = self._compared()
+        while self._take("&&"):
+            right = self._compared()
+            left = left and right
+        return left
+
+    def _compared(self) -> Any:
+        left = self._not()
+        for operator in ("==", "!="):
+            if self._take(operator):
+                right = self._not()
+                same = (
+                    left.lower() == right.lower() if isinstance(left, str) and isinstance(right, str) else left == right
+                )
+                return same == (operator == "==")
+        return left
+
+    def _not(self) -> Any:
+        return not self._not() if self._take("!") else self._primary()
+
+    def _primary(self) -> Any:
+        kind, text = self.tokens.pop(0)
+        if text == "(" and kind == "sign":
+            found = self._or()
+            assert self._take(")")
+            return found
+        if kind == "text":
+            return text
+        if kind == "number":
+            return int(text)
+        assert kind == "name", f"unexpected {text}"
+        if text in ("true", "false", "null"):
+            return {"true": True, "false": False, "null": None}[text]
+        if self._take("("):
+            return _FUNCTIONS[text](*self._arguments())
+        found = self.context.get(text)
+        while self._take("."):
+            _, name = self.tokens.pop(0)
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return found
+
+    def _arguments(self) -> list[Any]:
+        found = []
+        while not self._take(")"):
+            found.append(self._or())
+            self._take(",")
+        return found
+
+    def _take(self, sign: str) -> bool:
+        if self.tokens and self.tokens[0] == ("sign", sign):
+            self.tokens.pop(0)
+            return True
+        return False
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    position = 0
+    while position < len(text.rstrip()):
+        match = _TOKEN.match(text, position)
+        assert match, f"nobody can read {text[position:]!r}"
+        position = match.end()
+        sign, quoted, number, name = match.groups()
+        if sign is not None:
+            yield "sign", sign
+        elif quoted is not None:
+            yield "text", quoted.replace("''", "'")
+        elif number is not None:
+            yield "number", number
+        else:
+            yield "name", name
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "toJSON": lambda value: json.dumps("" if value is None else value, indent=2),
+    "fromJSON": json.loads,
+    "format": lambda text, *values: re.sub(r"\{(\d+)\}", lambda found: _text(values[int(found[1])]), text),
+    "startsWith": lambda text, start: _text(text).lower().startswith(start.lower()),
+    "contains": lambda where, what: what in where,
+}
+
+
+def _filled(value: Any, context: Mapping[str, Any]) -> Any:
+    """A value with its expressions evaluated; one that is a single expression keeps its type."""
+    if not isinstance(value, str):
+        return value
+    whole = re.fullmatch(r"\$\{\{((?:(?!\}\}).)*)\}\}", value.strip(), re.DOTALL)
+    if whole:
+        return evaluate(whole[1], context)
+    return re.sub(r"\$\{\{(.*?)\}\}", lambda found: _text(evaluate(found[1], context)), value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def _truth(condition: Any, context: Mapping[str, Any]) -> bool:
+    text = str(condition)
+    return bool(evaluate(text.removeprefix("${{").removesuffix("}}"), context))
+
+
+def _inputs(declared: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = (declared or {}).get("inputs", {}) if isinstance(declared, Mapping) else {}
+    found = {}
+    for name, each in wanted.items():
+        value = given.get(name, each.get("default"))
+        found[name] = str(value).lower() == "true" if each.get("type") == "boolean" else value
+    return found
+
+
+def _combinations(job: Mapping[str, Any], context: Mapping[str, Any]) -> list[Any]:
+    matrix = job.get("strategy", {}).get("matrix")
+    if matrix is None:
+        return [{}]
+    found = _filled(matrix, context)
+    assert set(found) == {"include"}
+    included = _filled(found["include"], context)
+    assert isinstance(included, list)
+    return included
+
+
+def _is_fork(payload: Mapping[str, Any]) -> bool:
+    pull = payload["pull_request"]
+    return bool((pull["head"]["repo"] or {}).get("full_name") != pull["base"]["repo"]["full_name"])
+
+
+def _list(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])
