@@ -10,7 +10,9 @@ import pytest
 
 from workspaces import REPOSITORY, Workspace
 
-EXAMPLES = sorted(path.parent for path in (REPOSITORY / "examples").glob("*/README.md"))
+EXAMPLES = sorted(
+    path.parent for path in (REPOSITORY / "examples").glob("*/README.md") if path.parent.name != "workflows"
+)
 SECRETS = {"SCOREFLY_SECRETS": '{"SMTP_PASSWORD": "s3cret-s3cret"}', "SCOREFLY_VAR_LOG_LEVEL": "debug"}
 
 
