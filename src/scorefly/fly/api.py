@@ -48,7 +48,10 @@ class CheckView:
 
 @dataclass(frozen=True, slots=True)
 class MachineView:
-    """A Machine as Fly has it. `config` is the Machines API's own format, empty in listings of an organization."""
+    """A Machine as Fly has it. `config` is the Machines API's own format, empty in listings of an organization.
+
+    `updated` is when it last changed, by deploy, start or stop: in UTC, as RFC 3339 writes it.
+    """
 
     id: str
     app: str
@@ -59,6 +62,7 @@ class MachineView:
     checks: tuple[CheckView, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[Mapping[str, Any], ...] = ()
+    updated: str = ""
 
     @property
     def crashed(self) -> int:
@@ -409,6 +413,7 @@ def _machine(data: Mapping[str, Any], app: str) -> MachineView:
         ),
         config=config,
         events=tuple(data.get("events") or ()),
+        updated=data.get("updated_at") or "",
     )
 
 

@@ -133,9 +133,9 @@ class GitHubApi:
         answer = self._call("PATCH", f"/issues/comments/{comment}", json={"body": body}, accept=(404,))
         return answer.status_code != 404
 
-    def deployments(self, environment: str) -> Iterator[DeploymentView]:
-        """The deployments of an environment, newest first."""
-        return map(_deployment, self._pages("/deployments", {"environment": environment}))
+    def deployments(self, environment: str = "") -> Iterator[DeploymentView]:
+        """The deployments of an environment, or of all, newest first."""
+        return map(_deployment, self._pages("/deployments", {"environment": environment} if environment else {}))
 
     def create_deployment(self, environment: str, ref: str, description: str) -> DeploymentView:
         """A deployment of a commit to an environment that will go away again. It waits for no status check."""

@@ -26,3 +26,10 @@ def retire(api: GitHubApi, earlier: Iterable[DeploymentView]) -> None:
         live.append(deployment)
     for deployment in reversed(live):
         api.set_deployment_state(deployment.id, "inactive")
+
+
+def retire_environment(api: GitHubApi, environment: str, *, delete: bool) -> bool:
+    """Marks all deployments of an environment as inactive, and deletes it. False when the token may not delete."""
+    made = list(api.deployments(environment))
+    retire(api, made)
+    return not made or not delete or api.delete_environment(environment)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from scorefly.problems import InputError, Problem, option_place
+from scorefly.problems import InputError, Problem, nearest, option_place
 from scorefly.run.keeper import Keeper
 from scorefly.run.progress import Progress
 from scorefly.run.report import Report
 from scorefly.run.settings import Settings
-
-LATER = ("cleanup",)
 
 
 def _validate(settings: Settings, progress: Progress) -> Report:
@@ -40,9 +38,9 @@ def _deploy(settings: Settings, progress: Progress) -> Report:
 
 
 def _cleanup(settings: Settings, progress: Progress) -> Report:
-    from scorefly.run.cleanup import cleanup
+    from scorefly.run.cleaning import clean
 
-    return _with_state(cleanup, settings, progress)
+    return clean(settings, progress)
 
 
 def _destroy(settings: Settings, progress: Progress) -> Report:
@@ -89,8 +87,8 @@ def execute(settings: Settings, progress: Progress) -> Report:
     """Runs the command that settings name. Raises ScoreflyError."""
     command = REPORTING.get(settings.command)
     if command is None:
-        hint = "a later version brings it" if settings.command in LATER else f"there are: {', '.join(REPORTING)}"
-        raise InputError(Problem(f"no command {settings.command!r} in this version", hint, option_place("command")))
+        hint = nearest(settings.command, REPORTING)
+        raise InputError(Problem(f"there is no command {settings.command!r}", hint, option_place("command")))
     progress.hide(given_secrets(settings))
     return command(settings, progress)
 

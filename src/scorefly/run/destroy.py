@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.problems import Problem, ScoreflyError
-from scorefly.run.connection import connect
+from scorefly.run.connection import Connection, connect
 from scorefly.run.deprovisioning import deprovision_each
 from scorefly.run.keeper import Keeper
 from scorefly.run.order import waves
@@ -26,11 +26,21 @@ def destroy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     Needs no Score files. What fails stays in the state, with what it needs, so that another run goes on from there.
     """
     with connect(settings) as connection:
-        live = by_app(connection.api.org_machines(settings.org))
-        resources = deprovision_each(settings, keeper, progress, keeper.state.resources)
-        kept = _apps_of_kept(keeper, resources)
-        destruction = Destruction(settings, keeper, progress, connection.api, live)
-        apps = destruction.destroy(each for each in destruction.known_and_marked() if each.name not in kept)
+        return destroy_among(by_app(connection.api.org_machines(settings.org)), settings, keeper, progress, connection)
+
+
+def destroy_among(
+    live: Mapping[str, Sequence[MachineView]],
+    settings: Settings,
+    keeper: Keeper,
+    progress: Progress,
+    connection: Connection,
+) -> Report:
+    """The same, where the organization's Machines are known by app already."""
+    resources = deprovision_each(settings, keeper, progress, keeper.state.resources)
+    kept = _apps_of_kept(keeper, resources)
+    destruction = Destruction(settings, keeper, progress, connection.api, live)
+    apps = destruction.destroy(each for each in destruction.known_and_marked() if each.name not in kept)
     report = Report(
         command=settings.command,
         environment=settings.environment,

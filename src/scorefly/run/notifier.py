@@ -74,9 +74,7 @@ class Notifier:
                 deployments.retire(self.api, (each for each in made if each.id != self._deployment))
 
     def _retire_environment(self) -> None:
-        made = list(self.api.deployments(self.environment))
-        deployments.retire(self.api, made)
-        if made and not self.api.delete_environment(self.environment):
+        if not deployments.retire_environment(self.api, self.environment, delete=True):
             message = f"GitHub's environment {self.environment} stays, with nothing active in it"
             hint = "to delete it takes a github-token with repository administration, which a job's own never has"
             self._tell(Problem(message, hint, severity="notice"))

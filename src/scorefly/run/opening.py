@@ -124,3 +124,9 @@ def _no_key(settings: Settings) -> InputError:
             option_place("state-key"),
         )
     )
+
+
+def stored_environments(settings: Settings, prefix: str) -> tuple[str, ...]:
+    """The environments whose names begin with `prefix` and whose state is in a folder of this workspace."""
+    folder = _path(settings).parent
+    return tuple(sorted(path.stem for path in folder.glob(f"{prefix}*.state")))

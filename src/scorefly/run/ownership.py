@@ -26,6 +26,16 @@ def bears_our_mark(settings: Settings, machines: Iterable[MachineView]) -> bool:
     return {_made_by(machine) for machine in machines} - {""} == {_environment_mark(settings)}
 
 
+def marked_environments(settings: Settings, machines: Iterable[MachineView]) -> dict[str, list[MachineView]]:
+    """The environments of this repository that Machines speak of, with those Machines."""
+    found: dict[str, list[MachineView]] = {}
+    for machine in machines:
+        repository, _, environment = _made_by(machine).partition(" ")
+        if environment and repository == (settings.repository or _NO_REPOSITORY):
+            found.setdefault(environment, []).append(machine)
+    return found
+
+
 def not_ours(
     settings: Settings, api: FlyApi, name: str, machines: Sequence[MachineView], known: AppState | None
 ) -> Problem | None:

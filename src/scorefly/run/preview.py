@@ -13,6 +13,7 @@ from scorefly.github.workspace import checked_out
 from scorefly.problems import Problem, ScoreflyError, wrong
 from scorefly.run.deploy import deploy
 from scorefly.run.destroy import destroy
+from scorefly.run.github_connection import connect_github
 from scorefly.run.notifier import Notifier
 from scorefly.run.opening import open_state
 from scorefly.run.preview_rules import Circumstances, Decision, decide
@@ -28,7 +29,7 @@ def preview(settings: Settings, progress: Progress) -> Report:
     if not event.request:
         return _nothing(settings, event.why, progress)
     with ExitStack() as stack:
-        api = stack.enter_context(_github(settings)) if settings.github_token or event.pull is None else None
+        api = stack.enter_context(connect_github(settings)) if settings.github_token or event.pull is None else None
         pull = _as_it_is_now(event, api)
         circumstances = Circumstances(
             may_write=bool(event.asked and api and api.may_write(event.sender)),
@@ -98,12 +99,6 @@ class PreviewRun:
         if self.notifier:
             self.notifier.destroyed(report)
         return report
-
-
-def _github(settings: Settings) -> GitHubApi:
-    environ = settings.environ
-    base_url = environ.get("GITHUB_API_URL") or "https://api.github.com"
-    return GitHubApi(settings.github_token, environ.get("GITHUB_REPOSITORY", ""), base_url)
 
 
 def _as_it_is_now(event: Event, api: GitHubApi | None) -> PullView:

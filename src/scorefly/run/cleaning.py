@@ -1,0 +1,46 @@
+"""`cleanup`, all of it: what the environment has too much, then the repository's previews."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scorefly.problems import Problem
+from scorefly.run.progress import Progress
+from scorefly.run.report import Report
+from scorefly.run.settings import Settings
+
+
+def clean(settings: Settings, progress: Progress) -> Report:
+    """Does the parts that `cleanup` names. Only those of the environment need its Score files and its state."""
+    reports = []
+    if set(settings.cleanup) - {"previews"}:
+        from scorefly.run.cleanup import cleanup
+        from scorefly.run.opening import open_state
+
+        with open_state(settings) as keeper:
+            reports.append(cleanup(settings, keeper, progress))
+    if "previews" in settings.cleanup:
+        reports.append(_previews(settings, progress))
+    return replace(
+        reports[0],
+        apps=tuple(each for report in reports for each in report.apps),
+        findings=tuple(each for report in reports for each in report.findings),
+        problems=tuple(each for report in reports for each in report.problems),
+    )
+
+
+def _previews(settings: Settings, progress: Progress) -> Report:
+    if settings.github_token:
+        from scorefly.run.stale_previews import clean_previews
+
+        return clean_previews(settings, progress)
+    hint = "give github-token, or leave previews out of `cleanup`"
+    unknown = Problem("previews were not looked at: only GitHub knows which are wanted", hint, severity="warning")
+    progress.problem(unknown)
+    return Report(
+        command=settings.command,
+        environment=settings.environment,
+        problems=(unknown,),
+        rehearsed=settings.rehearse,
+        dry_run=settings.dry_run,
+    )

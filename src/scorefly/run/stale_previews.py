@@ -1,0 +1,151 @@
+"""Previews that nobody needs any longer: their pull request is closed, or nothing has happened in them for long."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+
+from scorefly.fly.api import MachineView
+from scorefly.github import deployments
+from scorefly.github.api import GitHubApi
+from scorefly.problems import OutsideError, Problem, ScoreflyError
+from scorefly.run.connection import Connection, connect
+from scorefly.run.destroy import destroy_among
+from scorefly.run.github_connection import connect_github
+from scorefly.run.opening import open_state, stored_environments
+from scorefly.run.ownership import marked_environments
+from scorefly.run.progress import Progress
+from scorefly.run.report import AppReport, Finding, Report
+from scorefly.run.settings import Settings
+from scorefly.run.situation import by_app
+
+PREFIX = "pr-"
+# GitHub takes 80 new things a minute, and a workflow's token 1000 requests an hour: the next run does the rest.
+MOST_RETIRED = 60
+_MOST_LISTED = 500
+_DAY = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class StalePreview:
+    """One that is to go. `idle` says that its pull request is open."""
+
+    environment: str
+    why: str
+    idle: bool
+
+
+def clean_previews(settings: Settings, progress: Progress, *, now: datetime | None = None) -> Report:
+    """Destroys the stale previews of this repository, several at a time; one that fails keeps none from going."""
+    with connect(settings) as connection, connect_github(settings) as github:
+        machines = connection.api.org_machines(settings.org)
+        open_numbers = set(github.open_pulls())
+        marked = marked_environments(settings, machines)
+        stored = {*stored_environments(settings, PREFIX), *_on_refs(settings, github)}
+        environments = sorted({name for name in (*marked, *stored) if _number(name)}, key=_number)
+        stale = [
+            each
+            for name in environments
+            if (each := _stale(settings, name, marked.get(name, ()), open_numbers, now or datetime.now(UTC)))
+        ]
+        progress.step(f"{len(environments)} previews, {len(stale)} stale")
+        live = by_app(machines)
+        with ThreadPoolExecutor(settings.max_parallel, thread_name_prefix="previews") as pool:
+            done = list(pool.map(lambda each: _destroy(settings, each, live, connection, progress), stale))
+        report = _together(settings, environments, stale, done)
+        gone = [each.name for each in report.findings if each.outcome == "removed"]
+        refused = [] if settings.dry_run else _retire(github, gone, open_numbers, progress)
+    return replace(report, problems=(*report.problems, *refused))
+
+
+def _number(environment: str) -> int:
+    found = re.fullmatch(rf"{PREFIX}([1-9][0-9]{{0,8}})", environment, re.ASCII)
+    return int(found[1]) if found else 0
+
+
+def _on_refs(settings: Settings, github: GitHubApi) -> tuple[str, ...]:
+    """The environments of previews whose state is on a git ref."""
+    if settings.state != "git" or settings.rehearse:
+        return ()
+    return tuple(ref.removeprefix("refs/scorefly/") for ref in github.refs(f"scorefly/{PREFIX}"))
+
+
+def _stale(
+    settings: Settings, environment: str, machines: Sequence[MachineView], open_numbers: Iterable[int], now: datetime
+) -> StalePreview | None:
+    number = _number(environment)
+    if number not in open_numbers:
+        return StalePreview(environment, f"pull request {number} is not open", idle=False)
+    changed = max((machine.updated for machine in machines if machine.updated), default="")
+    idle = (now - datetime.fromisoformat(changed)).total_seconds() if changed else 0.0
+    if not 0 < settings.preview_ttl < idle:
+        return None
+    return StalePreview(environment, f"nothing has happened in it for {idle / _DAY:.0f} days", idle=True)
+
+
+def _destroy(
+    settings: Settings,
+    stale: StalePreview,
+    live: Mapping[str, Sequence[MachineView]],
+    connection: Connection,
+    progress: Progress,
+) -> Report | ScoreflyError:
+    own = replace(settings, environment=stale.environment)
+    try:
+        with open_state(own) as keeper:
+            return destroy_among(live, own, keeper, progress, connection)
+    except ScoreflyError as error:
+        for problem in error.problems:
+            progress.problem(problem)
+        return error
+
+
+def _together(
+    settings: Settings,
+    environments: Sequence[str],
+    stale: Sequence[StalePreview],
+    done: Sequence[Report | ScoreflyError],
+) -> Report:
+    """One report of all: the previews as findings, and their apps."""
+    ended = dict(zip((each.environment for each in stale), done, strict=True))
+    reasons = {each.environment: each.why for each in stale}
+    findings: list[Finding] = []
+    apps: list[AppReport] = []
+    for name in environments:
+        result = ended.get(name)
+        if result is None:
+            findings.append(Finding("preview", name, "kept", "its pull request is open"))
+        elif isinstance(result, ScoreflyError):
+            findings.append(Finding("preview", name, "failed", result.problems[0].message))
+        else:
+            apps += result.apps
+            findings += [each for each in result.findings if each.outcome == "failed"]
+            findings.append(Finding("preview", name, "failed" if result.exit_code else "removed", reasons[name]))
+    return Report(
+        command=settings.command,
+        environment=settings.environment,
+        apps=tuple(apps),
+        findings=tuple(findings),
+        rehearsed=settings.rehearse,
+        dry_run=settings.dry_run,
+    )
+
+
+def _retire(github: GitHubApi, gone: Sequence[str], open_numbers: set[int], progress: Progress) -> list[Problem]:
+    """Makes GitHub's deployments of these inactive, and those that earlier runs left."""
+    try:
+        listed = (each.environment for each in islice(github.deployments(), _MOST_LISTED))
+        left = (name for name in listed if _number(name) and _number(name) not in open_numbers)
+        delete = True
+        for name in islice(dict.fromkeys([*gone, *left]), MOST_RETIRED):
+            delete = deployments.retire_environment(github, name, delete=delete) and delete
+    except OutsideError as error:
+        found = error.problems[0]
+        problem = Problem(f"GitHub still shows previews that are gone: {found.message}", found.hint, severity="warning")
+        progress.problem(problem)
+        return [problem]
+    return []

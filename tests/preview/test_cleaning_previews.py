@@ -1,0 +1,167 @@
+"""`cleanup: previews` through the Action: which previews go, which stay, and what is left alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from github_events import pull_request, variables
+from github_server import Fault, GitHub
+from workspaces import ActionResult, Workspace
+
+
+@pytest.fixture
+def github() -> Iterator[GitHub]:
+    with GitHub() as server:
+        yield server
+
+
+@pytest.fixture
+def previews(workspace: Workspace, github: GitHub) -> Workspace:
+    """Production, and previews of pull requests 1, 2 and 3."""
+    workspace.workload("web")
+    folder = workspace.path.parent
+    workspace.action({"rehearse": "true"}, **variables(github, "push", {}, folder))
+    for number in (1, 2, 3):
+        github.open_pull(number)
+        given = variables(github, "pull_request", pull_request(github, number, "opened"), folder)
+        assert workspace.action({"command": "preview", "rehearse": "true"}, **given).code == 0
+    return workspace
+
+
+def clean(workspace: Workspace, github: GitHub, **inputs: str) -> ActionResult:
+    given = {"command": "cleanup", "rehearse": "true", "cleanup": "previews"}
+    given |= {key.replace("_", "-"): value for key, value in inputs.items()}
+    return workspace.action(given, **variables(github, "schedule", {}, workspace.path.parent))
+
+
+def change(workspace: Workspace, how: Callable[[dict[str, Any]], None]) -> None:
+    world = workspace.world
+    how(world["apps"])
+    (workspace.path / ".scorefly/rehearsal/world.json").write_text(json.dumps(world))
+
+
+def aged(app: str, days: float) -> Callable[[dict[str, Any]], None]:
+    then = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def change(apps: dict[str, Any]) -> None:
+        for machine in apps[app]["machines"].values():
+            machine["updated_at"] = then
+
+    return change
+
+
+def apps(workspace: Workspace) -> set[str]:
+    return set(workspace.world["apps"])
+
+
+def test_the_preview_of_a_closed_pull_request_goes_and_others_stay(previews: Workspace, github: GitHub) -> None:
+    github.pulls[2]["state"] = "closed"
+    result = clean(previews, github)
+    assert result.code == 0, result.out
+    assert apps(previews) == {"web", "web-pr-1", "web-pr-3"}
+    assert result.outputs["destroyed"] == '["web-pr-2"]'
+    assert "pull request 2 is not open" in result.summary
+    assert [github.states(f"pr-{number}") for number in (1, 2, 3)] == [["success"], ["inactive"], ["success"]]
+
+
+def test_an_idle_preview_goes_only_when_a_time_is_given(previews: Workspace, github: GitHub) -> None:
+    change(previews, aged("web-pr-3", 15))
+    assert clean(previews, github).outputs["changed"] == "false"
+    assert clean(previews, github, preview_ttl="14d").outputs["destroyed"] == '["web-pr-3"]'
+
+
+def test_a_dry_run_tells_the_same_and_changes_nothing(previews: Workspace, github: GitHub) -> None:
+    github.pulls[2]["state"] = "closed"
+    before, asked = previews.world, len(github.requests)
+    result = clean(previews, github, dry_run="true")
+    assert result.outputs["destroyed"] == '["web-pr-2"]'
+    assert previews.world == before
+    assert {method for method, _ in github.requests[asked:]} == {"GET"}
+
+
+def test_a_preview_without_state_is_found_by_its_mark_and_one_without_machines_by_its_state(
+    previews: Workspace, github: GitHub
+) -> None:
+    for path in (previews.path / ".scorefly/rehearsal").glob("pr-1*"):
+        path.unlink()
+    change(previews, lambda apps: apps["web-pr-2"]["machines"].clear())
+    for number in (1, 2):
+        github.pulls[number]["state"] = "closed"
+    assert clean(previews, github).code == 0
+    assert apps(previews) == {"web", "web-pr-3"}
+
+
+def test_another_repositorys_previews_are_left_alone(previews: Workspace, github: GitHub) -> None:
+    def others(apps: dict[str, Any]) -> None:
+        for machine in apps["web-pr-2"]["machines"].values():
+            machine["config"]["metadata"]["scorefly_owner"] = "umbrella/shop pr-2 web"
+
+    change(previews, others)
+    (previews.path / ".scorefly/rehearsal/pr-2.state").unlink()
+    github.pulls[2]["state"] = "closed"
+    assert clean(previews, github).outputs["destroyed"] == "[]"
+    assert "web-pr-2" in apps(previews)
+
+
+def test_one_that_fails_is_told_and_keeps_none_from_going(previews: Workspace, github: GitHub) -> None:
+    for number in (1, 2):
+        github.pulls[number]["state"] = "closed"
+    (previews.path / ".scorefly/rehearsal/pr-1.state").write_bytes(b"damaged")
+    result = clean(previews, github)
+    assert result.code == 1
+    assert apps(previews) == {"web", "web-pr-1", "web-pr-3"}
+
+
+def test_what_github_still_shows_of_an_earlier_run_goes_too(previews: Workspace, github: GitHub) -> None:
+    github.pulls[2]["state"] = "closed"
+    github.faults.append(Fault("POST", ".*/statuses", 422))
+    assert "GitHub still shows previews that are gone" in clean(previews, github).out
+    assert github.states("pr-2") == ["success"]
+    assert clean(previews, github).outputs["destroyed"] == "[]"
+    assert github.states("pr-2") == ["inactive"]
+
+
+def test_without_a_github_token_previews_are_not_looked_at(previews: Workspace, github: GitHub) -> None:
+    result = clean(previews, github, github_token="", cleanup="secrets,previews")
+    given = variables(github, "schedule", {}, previews.path.parent) | {"INPUT_GITHUB-TOKEN": ""}
+    result = previews.action({"command": "cleanup", "rehearse": "true"}, **given)
+    assert result.code == 0
+    assert "previews were not looked at" in result.out
+    assert len(apps(previews)) == 4
+
+
+def test_two_hundred_previews_of_three_apps_are_cleaned_within_a_minute(workspace: Workspace, github: GitHub) -> None:
+    workspace.workload("web")
+    folder = workspace.path.parent
+    github.open_pull(1)
+    given = variables(github, "pull_request", pull_request(github, 1, "opened"), folder)
+    workspace.action({"command": "preview", "rehearse": "true"}, **given)
+
+    def multiply(apps: dict[str, Any]) -> None:
+        template = json.dumps(apps.pop("web-pr-1"))
+        for number in range(1, 201):
+            for name in ("web", "api", "worker"):
+                text = template.replace('"name": "web-pr-1"', f'"name": "{name}-pr-{number}"')
+                apps[f"{name}-pr-{number}"] = json.loads(
+                    re.sub(r"acme/shop pr-1 web", f"acme/shop pr-{number} {name}", text)
+                )
+
+    change(workspace, multiply)
+    (workspace.path / ".scorefly/rehearsal/pr-1.state").unlink()
+    for number in range(101, 201):
+        github.open_pull(number)
+    github.requests.clear()
+    github.pulls[1]["state"] = "closed"
+    started = time.monotonic()
+    result = clean(workspace, github)
+    assert time.monotonic() - started < 60
+    assert result.code == 0, result.out[-2000:]
+    assert len(apps(workspace)) == 300
+    assert len(github.requests) < 100
