@@ -55,7 +55,12 @@ def _run(command: str, context: Context, environ: Mapping[str, str], progress: A
 
     inputs = read_inputs(environ, (option.name for option in OPTIONS))
     progress.hide(_secrets_in(inputs))
-    report = execute(gather(command, inputs, environ, context.workspace.resolve(), in_action=True), progress)
+    settings = gather(command, inputs, environ, context.workspace.resolve(), in_action=True)
+    report = execute(settings, progress)
+    if report.plan:
+        from scorefly.faces.plan_comment import comment_plan
+
+        comment_plan(settings, report, progress)
     _tell(report, context, progress)
     return report.exit_code
 

@@ -173,7 +173,13 @@ def _flags_with_values(args: Sequence[str]) -> Iterator[str]:
 def _reporting(command: str, values: dict[str, Any], face: Face) -> None:
     from scorefly.run.commands import execute
 
-    face.report(execute(face.settings(command, values), face.progress))
+    settings = face.settings(command, values)
+    report = execute(settings, face.progress)
+    if report.plan:
+        from scorefly.faces.plan_comment import comment_plan
+
+        comment_plan(settings, report, face.progress)
+    face.report(report)
 
 
 @cli.command()

@@ -128,8 +128,20 @@ def test_what_github_still_shows_of_an_earlier_run_goes_too(previews: Workspace,
     assert github.states("pr-2") == ["inactive"]
 
 
+def test_previews_are_cleaned_where_the_project_file_says_they_run(workspace: Workspace, github: GitHub) -> None:
+    workspace.workload("web")
+    workspace.write("scorefly.yaml", "environments:\n  pr-*: {org: previews}\n")
+    github.open_pull(1)
+    given = variables(github, "pull_request", pull_request(github, 1, "opened"), workspace.path.parent)
+    workspace.action({"command": "preview", "rehearse": "true"}, **given)
+    assert workspace.world["apps"]["web-pr-1"]["organization"]["slug"] == "previews"
+    (workspace.path / ".scorefly/rehearsal/pr-1.state").unlink()
+    github.pulls[1]["state"] = "closed"
+    result = clean(workspace, github)
+    assert (result.outputs["environment"], result.outputs["destroyed"]) == ("production", '["web-pr-1"]')
+
+
 def test_without_a_github_token_previews_are_not_looked_at(previews: Workspace, github: GitHub) -> None:
-    result = clean(previews, github, github_token="", cleanup="secrets,previews")
     given = variables(github, "schedule", {}, previews.path.parent) | {"INPUT_GITHUB-TOKEN": ""}
     result = previews.action({"command": "cleanup", "rehearse": "true"}, **given)
     assert result.code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,21 @@ def gather(
         from scorefly.run.preview import preview_environment
 
         given = {**given, "environment": preview_environment(environ)}
+    settings = _settings(command, given, environ, workspace, in_action=in_action)
+    if command == "cleanup":
+        previews = _settings(command, {**given, "environment": "pr-0"}, environ, workspace, in_action=in_action)
+        return replace(settings, previews=previews)
+    return settings
+
+
+def _settings(
+    command: str,
+    given: Mapping[str, str | Sequence[str]],
+    environ: Mapping[str, str],
+    workspace: Path,
+    *,
+    in_action: bool,
+) -> Settings:
     sources = _Sources(given, environ, workspace, in_action)
     values, places = sources.all()
     _check_texts(values, places, sources.problems)

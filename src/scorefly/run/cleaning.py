@@ -23,6 +23,7 @@ def clean(settings: Settings, progress: Progress) -> Report:
         reports.append(_previews(settings, progress))
     return replace(
         reports[0],
+        environment=settings.environment,
         apps=tuple(each for report in reports for each in report.apps),
         findings=tuple(each for report in reports for each in report.findings),
         problems=tuple(each for report in reports for each in report.problems),
@@ -33,14 +34,8 @@ def _previews(settings: Settings, progress: Progress) -> Report:
     if settings.github_token:
         from scorefly.run.stale_previews import clean_previews
 
-        return clean_previews(settings, progress)
+        return clean_previews(settings.previews or settings, progress)
     hint = "give github-token, or leave previews out of `cleanup`"
     unknown = Problem("previews were not looked at: only GitHub knows which are wanted", hint, severity="warning")
     progress.problem(unknown)
-    return Report(
-        command=settings.command,
-        environment=settings.environment,
-        problems=(unknown,),
-        rehearsed=settings.rehearse,
-        dry_run=settings.dry_run,
-    )
+    return Report(settings.command, settings.environment, problems=(unknown,), rehearsed=settings.rehearse)

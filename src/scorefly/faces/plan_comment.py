@@ -1,0 +1,31 @@
+"""A plan's comment on its pull request: what the merge would do, kept up to date."""
+
+from __future__ import annotations
+
+from scorefly.faces.summary import summary
+from scorefly.problems import OutsideError, Problem
+from scorefly.run.progress import Progress
+from scorefly.run.report import Report
+from scorefly.run.settings import Settings
+
+_EVENTS = ("pull_request", "pull_request_target")
+
+
+def comment_plan(settings: Settings, report: Report, progress: Progress) -> None:
+    """Writes the summary of a plan to the pull request it is made for, where there is one. Refused, it is a warning."""
+    wanted = settings.comment and settings.github_token and report.plan
+    if not wanted or settings.environ.get("GITHUB_EVENT_NAME") not in _EVENTS:
+        return
+    from scorefly.github.comment import keep_comment
+    from scorefly.github.event import read_event
+    from scorefly.run.github_connection import connect_github
+
+    number = read_event(settings.environ).number
+    try:
+        with connect_github(settings) as api:
+            marker = f"<!-- scorefly plan {settings.environment} -->"
+            keep_comment(api, number, marker, progress.redact(summary(report)))
+    except OutsideError as error:
+        found = error.problems[0]
+        message = f"the comment cannot be written: {found.message}"
+        progress.problem(Problem(message, found.hint, severity="warning"))
