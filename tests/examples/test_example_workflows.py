@@ -138,6 +138,44 @@ def test_a_monorepos_folder_is_deployed_when_something_of_it_changes(runner: Run
     assert (job.result, apps(runner)) == ("success", ["shop"])
 
 
+def test_a_pull_request_plans_and_its_merge_deploys(runner: Runner, github: GitHub) -> None:
+    jobs = runner.run("plan.yml", "pull_request", pull_request(github, 7, "opened"))
+    assert (jobs["plan"].result, jobs["deploy"].skipped) == ("success", True)
+    assert not (runner.workspace.path / ".scorefly/rehearsal/world.json").exists()
+    (body,) = github.bodies(7)
+    assert "Plan for <code>production</code>" in body
+    jobs = runner.run("plan.yml", "push", push())
+    assert (jobs["plan"].skipped, jobs["deploy"].result, apps(runner)) == (True, "success", ["web"])
+
+
+def test_a_fork_is_not_planned(runner: Runner, github: GitHub) -> None:
+    github.open_pull(7, head="stranger/shop", author="stranger")
+    assert runner.run("plan.yml", "pull_request", pull_request(github, 7, "opened"))["plan"].skipped
+
+
+def test_a_matrix_deploys_each_workload_after_those_it_needs_and_is_left_out_when_nothing_changes(
+    runner: Runner,
+) -> None:
+    runner.workspace.workload("api", "service: {ports: {http: {port: 8080}}}\n")
+    runner.workspace.workload("front", "resources: {api: {type: service-port, params: {workload: api, port: http}}}\n")
+    jobs = runner.run("matrix.yml", "push", push())
+    assert jobs["plan"].result == "success", jobs["plan"].results[0].out
+    deployed = [json.loads(result.outputs["deployed"]) for result in jobs["deploy"].results]
+    assert sorted(name for names in deployed for name in names) == ["api", "front", "web"]
+    assert deployed.index(["api"]) < deployed.index(["front"])
+    assert runner.run("matrix.yml", "push", push())["deploy"].skipped
+
+
+def test_every_night_previews_of_closed_pull_requests_go(runner: Runner, github: GitHub) -> None:
+    runner.run("production.yml", "push", push())
+    runner.run("preview.yml", "pull_request", pull_request(github, 7, "opened"))
+    github.pulls[7]["state"] = "closed"
+    by_hand = runner.run("cleanup.yml", "workflow_dispatch", {"inputs": None})["cleanup"].results[0]
+    assert (by_hand.outputs["destroyed"], apps(runner)) == ('["web-pr-7"]', ["web", "web-pr-7"])
+    job = runner.run("cleanup.yml", "schedule", {"schedule": "17 3 * * *"})["cleanup"]
+    assert (job.result, apps(runner)) == ("success", ["web"])
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
