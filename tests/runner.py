@@ -44,12 +44,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Runner:
-    """Where workflows run; `rehearse` is said by a variable, for the workflows deploy in earnest."""
+    """Where workflows run; `rehearse` is said by a variable, for the workflows deploy in earnest.
+
+    `beyond` is what the token may beyond what the job names: that of a GitHub App, say.
+    """
 
     workspace: Workspace
     github: GitHub
     secrets: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    beyond: dict[str, str] = field(default_factory=dict)
 
     def run(
         self, name: str, event: str, payload: Mapping[str, Any], *, changed: Sequence[str] = (), attempt: int = 1
@@ -103,6 +107,7 @@ class Runner:
         self.github.permissions = {
             "metadata": "read",
             **{key: "read" if fork else each for key, each in granted.items()},
+            **self.beyond,
         }
         results: list[ActionResult] = []
         refs: list[str] = []
