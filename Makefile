@@ -34,7 +34,7 @@ lint: $(DEV) $(ACTIONLINT)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/zizmor --offline --pedantic --quiet .
-	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml src/scorefly/run/samples/workflow.yml
+	$(SCHEMA) vendor.github-workflows {.github,examples}/workflows/*.yml src/scorefly/run/samples/workflow.yml
 	$(SCHEMA) vendor.github-actions action.yml
 	$(SCHEMA) vendor.dependabot .github/dependabot.yml
 	@if [ -x $(ACTIONLINT) ]; then $(ACTIONLINT); else echo 'actionlint was left out: it is built with Go'; fi
