@@ -93,6 +93,7 @@ class GitHub:
     environments: set[str] = field(default_factory=set)
     refs: set[str] = field(default_factory=set)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    on_request: Callable[[int], None] | None = None  # told of each request by its number, before the answer
     lock: threading.Lock = field(default_factory=threading.Lock)
     _ids: int = 0
 
@@ -190,6 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with github.lock:
             github.requests.append((self.command, url.path))
+            if github.on_request:
+                github.on_request(len(github.requests))
             try:
                 fault = self._fault(url.path)
                 if fault and fault.status == 0:
