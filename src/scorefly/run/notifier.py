@@ -62,7 +62,9 @@ class Notifier:
             with self._politely("the deployments cannot be marked as inactive"):
                 self._retire_environment()
         outcome: Outcome = "failed" if report.exit_code else "destroyed"
-        self._comment(outcome, report.apps, [app.problem for app in report.apps if app.problem])
+        failed = [each for each in report.findings if each.outcome == "failed"]
+        left = [Problem(f"{each.kind} {each.name} is left: {each.why}") for each in failed]
+        self._comment(outcome, report.apps, [*(app.problem for app in report.apps if app.problem), *left])
 
     def _end_deployment(self, state: str, url: str) -> None:
         if not self._deployment:

@@ -94,6 +94,9 @@ class PreviewRun:
 
     def _destroy(self) -> Report:
         settings = replace(self.settings, command="destroy")
+        if not self.decision.trusted:
+            # What the workspace says of provisioning may be the fork's.
+            settings = replace(settings, provisioners=())
         with open_state(settings) as keeper:
             report = destroy(settings, keeper, self.progress)
         if self.notifier:

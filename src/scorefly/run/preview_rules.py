@@ -24,10 +24,14 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do, and why it is not what one might expect: a sentence to show, or empty."""
+    """What to do, and why it is not what one might expect: a sentence to show, or empty.
+
+    `trusted` says that whoever wrote the code may push to the repository, or was vouched for.
+    """
 
     deed: Deed
     why: str = ""
+    trusted: bool = True
 
 
 def decide(event: Event, pull: PullView, circumstances: Circumstances) -> Decision:
@@ -46,10 +50,10 @@ def decide(event: Event, pull: PullView, circumstances: Circumstances) -> Decisi
     if event.rerun and event.pull and event.pull.head_sha != pull.head_sha:
         return Decision("nothing", f"the pull request has moved on to {pull.head_sha[:7]}: re-run what that started")
     if pull.fork and not circumstances.allow_forks:
-        return Decision("rehearse", "its code comes from a fork, which gets no secrets")
+        return Decision("rehearse", "its code comes from a fork, which gets no secrets", trusted=False)
     if not circumstances.can_deploy and (pull.fork or event.sender == DEPENDABOT):
         whose = "a fork" if pull.fork else "Dependabot"
-        return Decision("rehearse", f"GitHub gives a pull request of {whose} no secrets")
+        return Decision("rehearse", f"GitHub gives a pull request of {whose} no secrets", trusted=False)
     return Decision("deploy")
 
 
@@ -58,4 +62,4 @@ def _destroy(event: Event, pull: PullView, circumstances: Circumstances) -> Deci
         return Decision("nothing", "the pull request is open again")
     if not circumstances.can_deploy and (pull.fork or event.sender == DEPENDABOT):
         return Decision("nothing", "it had no secrets to be deployed with, so there is nothing to destroy")
-    return Decision("destroy")
+    return Decision("destroy", trusted=circumstances.allow_forks or not pull.fork)
