@@ -71,9 +71,10 @@ class Fault:
     times: int = 1
     message: str = "told to fail"
     headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes = b""
 
     def answer(self) -> Answer:
-        return self.status, {"message": self.message}, self.headers
+        return self.status, self.raw or {"message": self.message}, self.headers
 
 
 @dataclass
@@ -84,6 +85,7 @@ class GitHub:
     permissions: dict[str, str] = field(default_factory=lambda: dict(WORKFLOW_TOKEN))
     writers: set[str] = field(default_factory=lambda: {"owner"})
     faults: list[Fault] = field(default_factory=list)
+    prefix: str = ""  # before every path, as on GitHub Enterprise Server
     page: int = 0  # a smaller page than was asked for
     next_page_at: str = ""  # another server than this one
     pulls: dict[int, Json] = field(default_factory=dict)
@@ -111,7 +113,7 @@ class GitHub:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self._server.server_address[1]}{self.prefix}"
 
     def new_id(self) -> int:
         self._ids += 1
@@ -187,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        github, url = self.server.github, urlsplit(self.path)
+        github, url = self.server.github, urlsplit(self.path.removeprefix(self.server.github.prefix))
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with github.lock:
             github.requests.append((self.command, url.path))
@@ -247,7 +249,7 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, page, {"Link": f'<{base}{path}?{others}page={number + 1}>; rel="next"'}
 
     def _send(self, status: int, data: Any, headers: dict[str, str]) -> None:
-        content = b"" if status == 204 else json.dumps(data).encode()
+        content = data if isinstance(data, bytes) else b"" if status == 204 else json.dumps(data).encode()
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", "X-GitHub-Request-Id": "E1:22", **headers}.items():
             self.send_header(name, value)

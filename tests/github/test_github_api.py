@@ -169,6 +169,30 @@ def test_an_environment_goes_only_with_a_token_that_may() -> None:
         assert github.environments == set()
 
 
+def test_github_enterprise_server_has_its_api_below_a_path() -> None:
+    with GitHub(prefix="/api/v3", page=1) as github:
+        github.open_pull(1)
+        github.open_pull(2)
+        assert list(client(github).open_pulls()) == [1, 2]
+
+
+@pytest.mark.parametrize("status", [301, 307])
+def test_a_repository_that_has_moved_is_followed_only_to_read(status: int) -> None:
+    with GitHub() as github:
+        github.open_pull(1)
+        there = {"Location": f"{github.url}/repos/acme/shop/pulls"}
+        github.faults = [Fault(method, ".*", status, headers=there) for method in ("GET", "POST")]
+        assert list(client(github).open_pulls()) == [1]
+        with pytest.raises(OutsideError, match=rf"HTTP {status}"):
+            client(github).create_comment(1, "hello")
+
+
+def test_an_answer_that_is_no_json_is_told() -> None:
+    with GitHub(faults=[Fault("GET", ".*", 200, raw=b"<html>")]) as github:
+        with pytest.raises(OutsideError, match="something else than JSON"):
+            client(github).open_pulls()
+
+
 def test_refs_are_listed_by_their_beginning() -> None:
     with GitHub(refs={"refs/scorefly/pr-1", "refs/scorefly/production", "refs/heads/main"}) as github:
         assert client(github).refs("scorefly/pr-") == ("refs/scorefly/pr-1",)

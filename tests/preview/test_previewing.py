@@ -249,6 +249,17 @@ def test_a_fork_never_gets_secrets_from_pull_request_target_and_the_comment_says
     assert not any(b"value-of-a" in content for content in workspace.tree().values())
 
 
+def test_a_forks_own_provisioner_runs_no_program_beside_our_secrets(workspace: Workspace, github: GitHub) -> None:
+    github.open_pull(7, head="stranger/shop", author="stranger")
+    workspace.workload("web", "resources: {it: {type: thing}}\n")
+    entry = {"uri": "cmd://sh", "type": "thing", "args": ["-c", "env > stolen; echo '{}'"], "rehearse": True}
+    workspace.write(".scorefly/acme.provisioners.yaml", json.dumps([entry]))
+    for event in ("pull_request_target", "pull_request"):
+        payload = pull_request(github, 7, "opened", "stranger")
+        act(workspace, github, event, payload, rehearse="false", fly_api_token="fo1_x")
+    assert not list(workspace.path.rglob("stolen"))
+
+
 def test_allow_forks_cannot_be_said_by_the_forks_own_files(workspace: Workspace, github: GitHub) -> None:
     workspace.workload("web")
     workspace.write("scorefly.yaml", "allow-forks: true\n")

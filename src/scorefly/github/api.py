@@ -28,6 +28,10 @@ _BUSY = (500, 502, 503, 504)
 _SAFE = ("GET", "PATCH", "DELETE")
 
 
+class ForbiddenError(OutsideError):
+    """The token may not do what was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class PullView:
     """A pull request as it is now. `head_repository` is empty when the fork is gone."""
@@ -108,7 +112,7 @@ class GitHubApi:
     def pull(self, number: int) -> PullView | None:
         """The pull request, or None when there is none of that number or the token may not see it."""
         answer = self._call("GET", f"/pulls/{number}", accept=(403, 404))
-        return None if answer.status_code in (403, 404) else pull_view(answer.json())
+        return None if answer.status_code in (403, 404) else pull_view(_json(answer))
 
     def open_pulls(self) -> Mapping[int, PullView]:
         """All open pull requests by number."""
@@ -118,7 +122,7 @@ class GitHubApi:
     def may_write(self, user: str) -> bool:
         """Whether a user has write access. GitHub counts `maintain` as write, and `triage` as read."""
         answer = self._call("GET", f"/collaborators/{quote(user, safe='')}/permission", accept=(404,))
-        return answer.status_code != 404 and answer.json().get("permission") in ("admin", "write")
+        return answer.status_code != 404 and _json(answer).get("permission") in ("admin", "write")
 
     def comments(self, number: int) -> Iterator[CommentView]:
         """The comments of an issue or pull request, oldest first."""
@@ -126,7 +130,7 @@ class GitHubApi:
 
     def create_comment(self, number: int, body: str) -> int:
         """Writes a comment, and returns its id."""
-        return int(self._call("POST", f"/issues/{number}/comments", json={"body": body}).json()["id"])
+        return int(_json(self._call("POST", f"/issues/{number}/comments", json={"body": body}))["id"])
 
     def update_comment(self, comment: int, body: str) -> bool:
         """Writes a comment anew. False when somebody has deleted it."""
@@ -148,12 +152,12 @@ class GitHubApi:
             "transient_environment": True,
             "production_environment": False,
         }
-        return _deployment(self._call("POST", "/deployments", json=body).json())
+        return _deployment(_json(self._call("POST", "/deployments", json=body)))
 
     def deployment_state(self, deployment: int) -> str:
         """The newest state of a deployment, or an empty text: GitHub lists statuses newest first."""
         query = {"per_page": "1"}
-        found = self._call("GET", f"/deployments/{deployment}/statuses", params=query).json()
+        found = _json(self._call("GET", f"/deployments/{deployment}/statuses", params=query))
         return str(found[0]["state"]) if found else ""
 
     def set_deployment_state(
@@ -180,7 +184,7 @@ class GitHubApi:
         """Everything of a listing. Where the next page is, GitHub says; it is never made up."""
         answer = self._call("GET", path, params={**query, "per_page": str(PER_PAGE)})
         while True:
-            yield from answer.json()
+            yield from _json(answer)
             following = answer.links.get("next", {}).get("url", "")
             if not following:
                 return
@@ -242,7 +246,8 @@ class GitHubApi:
         named = f", request {request_id}" if request_id else ""
         hint = f"GitHub's rate limit is used up for {limited:.0f} s: try again then" if limited else _hint(answer)
         what = f"GitHub refused {method} {path}: {reason} (HTTP {answer.status_code}{named})"
-        return OutsideError(Problem(what, hint))
+        forbidden = answer.status_code == 403 and limited is None
+        return (ForbiddenError if forbidden else OutsideError)(Problem(what, hint))
 
 
 def pull_view(data: Mapping[str, Any]) -> PullView:
@@ -268,6 +273,14 @@ def _comment(data: Mapping[str, Any]) -> CommentView:
 
 def _deployment(data: Mapping[str, Any]) -> DeploymentView:
     return DeploymentView(int(data["id"]), str(data["environment"]), str(data["sha"]))
+
+
+def _json(answer: requests.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError as error:
+        about = f"GitHub answered with something else than JSON: {answer.headers.get('Content-Type', '')}"
+        raise OutsideError(Problem(about, "check GITHUB_API_URL, and what stands between")) from error
 
 
 def _hint(answer: requests.Response) -> str:

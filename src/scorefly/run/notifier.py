@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from scorefly.github import deployments
-from scorefly.github.api import GitHubApi
+from scorefly.github.api import ForbiddenError, GitHubApi
 from scorefly.github.comment import keep_comment
 from scorefly.github.preview_comment import MARKER, AppRow, Outcome, PreviewPage, render
 from scorefly.problems import OutsideError, Problem, ScoreflyError
@@ -105,7 +105,7 @@ class Notifier:
             yield
         except OutsideError as error:
             found = error.problems[0]
-            if self.fork:
+            if self.fork and isinstance(error, ForbiddenError):
                 self._tell(Problem(f"{what}: the token of a fork's pull request only reads", severity="notice"))
             else:
                 self._tell(Problem(f"{what}: {found.message}", found.hint, severity="warning"))
