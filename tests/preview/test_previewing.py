@@ -260,6 +260,18 @@ def test_a_forks_own_provisioner_runs_no_program_beside_our_secrets(workspace: W
     assert not list(workspace.path.rglob("stolen"))
 
 
+def test_a_forks_project_file_has_nothing_written_outside_of_its_workspace(
+    workspace: Workspace, github: GitHub
+) -> None:
+    github.open_pull(7, head="stranger/shop", author="stranger")
+    workspace.workload("web")
+    workspace.write("scorefly.yaml", "artefacts: ../outside\nstate: file:../outside.state\n")
+    payload = pull_request(github, 7, "opened", "stranger")
+    result = act(workspace, github, "pull_request_target", payload, rehearse="false", fly_api_token="fo1_x")
+    assert result.code == 0, result.out
+    assert not list(workspace.path.parent.glob("outside*"))
+
+
 def test_allow_forks_cannot_be_said_by_the_forks_own_files(workspace: Workspace, github: GitHub) -> None:
     workspace.workload("web")
     workspace.write("scorefly.yaml", "allow-forks: true\n")

@@ -127,11 +127,13 @@ def _with_its_code(settings: Settings, event: Event, pull: PullView, decision: D
 
 
 def _without_secrets(settings: Settings) -> Settings:
-    """For code that nobody vouches for: a rehearsal in which nothing secret is within reach."""
+    """For code that nobody vouches for: a rehearsal with nothing secret in reach, which writes in the workspace only."""
     return replace(
         settings,
         rehearse=True,
         untrusted=True,
+        state="file",
+        artefacts=".scorefly/out",
         secrets={},
         build_secrets={},
         fly_api_token="",
