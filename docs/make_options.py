@@ -12,8 +12,8 @@ HEAD = """\
 # Options and inputs
 
 Each is an input of the Action, an option of the CLI (`--app-prefix`), an environment variable, and, unless it is
-marked, a key of [scorefly.yaml](project-file.md). The first that says something wins, in that order.
-Made by `make docs`.
+marked, a key of [scorefly.yaml](project-file.md). The first that says something wins, in that order. Made by
+`make docs`.
 
 | name | default | meaning | also from |
 |---|---|---|---|

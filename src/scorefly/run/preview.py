@@ -127,7 +127,7 @@ def _with_its_code(settings: Settings, event: Event, pull: PullView, decision: D
 
 
 def _without_secrets(settings: Settings) -> Settings:
-    """For code that nobody vouches for: a rehearsal with nothing secret in reach, which writes in the workspace only."""
+    """For code that nobody vouches for: a rehearsal with nothing secret in reach, which writes to the workspace."""
     return replace(
         settings,
         rehearse=True,
