@@ -17,7 +17,7 @@ def clean(settings: Settings, progress: Progress) -> Report:
         from scorefly.run.cleanup import cleanup
         from scorefly.run.opening import open_state
 
-        with open_state(settings) as keeper:
+        with open_state(settings, progress) as keeper:
             reports.append(cleanup(settings, keeper, progress))
     if "previews" in settings.cleanup:
         reports.append(_previews(settings, progress))

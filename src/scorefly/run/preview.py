@@ -39,6 +39,8 @@ def preview(settings: Settings, progress: Progress) -> Report:
         decision = _with_its_code(settings, event, pull, decide(event, pull, circumstances))
         if decision.deed == "nothing":
             return _nothing(settings, decision.why, progress)
+        # A comment's commit is the base branch's, and that of a pull request is a merge nobody made.
+        settings = replace(settings, trigger=replace(settings.trigger, commit=pull.head_sha))
         notifier = _notifier(settings, api, pull, decision, progress) if api and not settings.dry_run else None
         return PreviewRun(settings, progress, notifier, decision).run()
 
@@ -85,7 +87,7 @@ class PreviewRun:
             settings = _without_secrets(settings)
         elif self.notifier:
             self.notifier.begun("Rehearsed preview" if settings.rehearse else "Preview")
-        with open_state(settings) as keeper:
+        with open_state(settings, self.progress) as keeper:
             report = deploy(settings, keeper, self.progress)
         if self.notifier:
             outcome: Outcome = "failed" if report.exit_code else "rehearsed" if rehearsed else "ready"
@@ -97,7 +99,7 @@ class PreviewRun:
         if not self.decision.trusted:
             # What the workspace says of provisioning may be the fork's.
             settings = replace(settings, provisioners=())
-        with open_state(settings) as keeper:
+        with open_state(settings, self.progress) as keeper:
             report = destroy(settings, keeper, self.progress)
         if self.notifier:
             self.notifier.destroyed(report)

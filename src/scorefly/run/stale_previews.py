@@ -96,7 +96,7 @@ def _destroy(
 ) -> Report | ScoreflyError:
     own = replace(settings, environment=stale.environment)
     try:
-        with open_state(own) as keeper:
+        with open_state(own, progress) as keeper:
             return destroy_among(live, own, keeper, progress, connection)
     except ScoreflyError as error:
         for problem in error.problems:
