@@ -296,4 +296,4 @@ def test_a_plan_beside_a_deploy_that_is_under_way_is_not_kept_out(shop: Workspac
     with (shop.path / ".scorefly/rehearsal/local.state.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert set(actions(plan(shop)).values()) == {"keep"}
-        assert shop.run("deploy", "--rehearse").code == 1
+        assert shop.run("deploy", "--rehearse", "--lock-timeout", "1s").code == 1
