@@ -133,3 +133,17 @@ def from_json(data: Plain) -> Tree:
     if isinstance(data, list):
         return [from_json(value) for value in data]
     return data
+
+
+def merge_patch(target: Mapping[str, Tree], patch: Mapping[str, Tree]) -> dict[str, Tree]:
+    """JSON merge patch (RFC 7396): null removes a member, a mapping is merged, anything else replaces."""
+    merged = dict(target)
+    for name, value in patch.items():
+        if value is None or (isinstance(value, Secret) and value.value is None):
+            merged.pop(name, None)
+        elif isinstance(value, dict):
+            known = merged.get(name)
+            merged[name] = merge_patch(known if isinstance(known, dict) else {}, value)
+        else:
+            merged[name] = value
+    return merged

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorefly.resources.merge_patch import merge_patch
+from scorefly.values import merge_patch
 
 leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=3)
 names = st.sampled_from("abc")

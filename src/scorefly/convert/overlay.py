@@ -17,6 +17,7 @@ from scorefly.convert.service import addresses_of
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.problems import InputError, Place, Problem
 from scorefly.score.document import parse
+from scorefly.values import merge_patch
 
 FOLDER = ".scorefly"
 ENDINGS = ("toml", "yaml", "yml")
@@ -39,9 +40,9 @@ def read_overlays(workspace: Path, workload: str) -> tuple[Overlay, ...]:
 
 def lay_over(app: App, overlays: Sequence[Overlay]) -> App:
     """The app as the overlays change it, with what Fly has to provide for it."""
-    config = dict(app.config)
+    config: dict[str, Any] = dict(app.config)
     for overlay in overlays:
-        config = _merged(config, overlay.config)
+        config = merge_patch(config, overlay.config)
     image = config.get("build", {}).get("image", app.image) if isinstance(config.get("build"), dict) else app.image
     return replace(
         app,
@@ -72,19 +73,6 @@ def _checked(overlay: Overlay) -> Overlay:
         hint = "app-prefix, app-suffix and the workload's name make it"
         raise InputError(Problem("an overlay cannot name the app", hint, Place(overlay.file)))
     return overlay
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(below)
-    for key, value in above.items():
-        if value is None:
-            result.pop(key, None)
-        elif isinstance(value, Mapping):
-            own = result.get(key)
-            result[key] = _merged(own if isinstance(own, Mapping) else {}, value)
-        else:
-            result[key] = value
-    return result
 
 
 def _claims(mounts: Any, app: App) -> tuple[VolumeClaim, ...]:

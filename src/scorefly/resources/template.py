@@ -9,7 +9,6 @@ from urllib.parse import unquote, urlsplit
 
 from scorefly.problems import InputError, Problem
 from scorefly.resources.lookup import STAND_IN
-from scorefly.resources.merge_patch import merge_patch
 from scorefly.resources.provisioner import (
     Outside,
     Peer,
@@ -21,7 +20,7 @@ from scorefly.resources.provisioner import (
     WorkloadView,
 )
 from scorefly.score.document import Places
-from scorefly.values import Plain, Secret, Tree, conceal
+from scorefly.values import Plain, Secret, Tree, conceal, merge_patch
 
 if TYPE_CHECKING:
     from scorefly.resources.randoms import Randoms

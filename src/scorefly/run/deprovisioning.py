@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from scorefly.problems import InputError, OutsideError, Problem, ScoreflyError, nearest, option_place, raise_errors
 from scorefly.resources.files import LoadedProvisioners
-from scorefly.resources.merge_patch import merge_patch
 from scorefly.resources.provisioner import Provisioned, Provisioner, Request, WorkloadView
 from scorefly.run.connection import connect
 from scorefly.run.keeper import Keeper
@@ -20,6 +19,7 @@ from scorefly.run.report import Finding
 from scorefly.run.settings import Settings
 from scorefly.run.situation import by_app
 from scorefly.state.document import EnvironmentState, ResourceState
+from scorefly.values import merge_patch
 
 # What these provision is all in the state, and in the Fly apps that come along.
 _NOTHING_OUTSIDE = ("static://", "template://")

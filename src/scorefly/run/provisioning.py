@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from scorefly.problems import InputError, Problem
 from scorefly.resources.graph import ResourceNode
 from scorefly.resources.lookup import output_lookup
-from scorefly.resources.merge_patch import merge_patch
 from scorefly.resources.provisioner import (
     Calls,
     Outside,
@@ -29,7 +28,7 @@ from scorefly.run.settings import Settings
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
 from scorefly.score.workload import Workload
 from scorefly.state.document import EnvironmentState, ResourceState, guid
-from scorefly.values import Tree, secret_texts
+from scorefly.values import Tree, merge_patch, secret_texts
 
 
 @dataclass(slots=True)
