@@ -64,49 +64,52 @@ def test_a_schedule_is_the_machines(workspace: Workspace) -> None:
     assert json.loads(text) == {"schedule": "daily"}
 
 
-@pytest.mark.parametrize(
-    ("annotations", "services"),
-    [
-        (
-            {"scorefly/service-db-public": "true"},
-            [{"protocol": "tcp", "internal_port": 5432, "ports": [{"port": 5432}]}],
-        ),
-        (
-            {"scorefly/service-db-handlers": "pg_tls", "scorefly/service-db-external-port": "6432"},
-            [{"protocol": "tcp", "internal_port": 5432, "ports": [{"port": 6432, "handlers": ["pg_tls"]}]}],
-        ),
-        (
-            {"scorefly/service-dns-public": "true"},
-            [{"protocol": "udp", "internal_port": 53, "ports": [{"port": 53}]}],
-        ),
-        (
+CASES: list[tuple[dict[str, str], list[dict[str, Any]]]] = [
+    (
+        {"scorefly/service-db-public": "true"},
+        [{"protocol": "tcp", "internal_port": 5432, "ports": [{"port": 5432}]}],
+    ),
+    (
+        {"scorefly/service-db-handlers": "pg_tls", "scorefly/service-db-external-port": "6432"},
+        [{"protocol": "tcp", "internal_port": 5432, "ports": [{"port": 6432, "handlers": ["pg_tls"]}]}],
+    ),
+    (
+        {"scorefly/service-dns-public": "true"},
+        [{"protocol": "udp", "internal_port": 53, "ports": [{"port": 53}]}],
+    ),
+    (
+        {
+            "scorefly/service-web-handlers": "tls,http",
+            "scorefly/service-web-auto-stop": "suspend",
+            "scorefly/service-web-min-running": "1",
+            "scorefly/service-web-concurrency": '{"type": "requests", "hard_limit": 25, "soft_limit": 20}',
+            "scorefly/service-web-http-options": '{"idle_timeout": 60}',
+        },
+        [
             {
-                "scorefly/service-web-handlers": "tls,http",
-                "scorefly/service-web-auto-stop": "suspend",
-                "scorefly/service-web-min-running": "1",
-                "scorefly/service-web-concurrency": '{"type": "requests", "hard_limit": 25, "soft_limit": 20}',
-                "scorefly/service-web-http-options": '{"idle_timeout": 60}',
-            },
-            [
-                {
-                    "protocol": "tcp",
-                    "internal_port": 8080,
-                    "auto_stop_machines": "suspend",
-                    "min_machines_running": 1,
-                    "concurrency": {"type": "requests", "hard_limit": 25, "soft_limit": 20},
-                    "ports": [{"port": 8080, "handlers": ["tls", "http"], "http_options": {"idle_timeout": 60}}],
-                }
-            ],
-        ),
-    ],
-)
-@pytest.mark.parametrize("prefix", [PREFIX, THEIRS])
+                "protocol": "tcp",
+                "internal_port": 8080,
+                "auto_stop_machines": "suspend",
+                "min_machines_running": 1,
+                "concurrency": {"type": "requests", "hard_limit": 25, "soft_limit": 20},
+                "ports": [{"port": 8080, "handlers": ["tls", "http"], "http_options": {"idle_timeout": 60}}],
+            }
+        ],
+    ),
+]
+# Those that score-flyio has, too, under its own prefix.
+ALSO_THEIRS = [
+    ({name.replace(PREFIX, THEIRS): text for name, text in annotations.items()}, services)
+    for annotations, services in CASES
+    if not any(name.endswith(("-public", "-external-port")) for name in annotations)
+]
+
+
+@pytest.mark.parametrize(("annotations", "services"), [*CASES, *ALSO_THEIRS])
 def test_ports_become_public_as_annotations_ask(
-    workspace: Workspace, annotations: dict[str, str], services: list[dict[str, Any]], prefix: str
+    workspace: Workspace, annotations: dict[str, str], services: list[dict[str, Any]]
 ) -> None:
-    if prefix == THEIRS and any(name.endswith(("-public", "-external-port")) for name in annotations):
-        pytest.skip("score-flyio has no such annotation")
-    toml = generated(workspace, {name.replace(PREFIX, prefix): text for name, text in annotations.items()})
+    toml = generated(workspace, annotations)
     defaults = {"auto_stop_machines": "off", "auto_start_machines": True}
     assert toml["services"] == [{**defaults, **service} for service in services]
 
