@@ -46,6 +46,8 @@ fmt: $(DEV)
 
 bench: $(DEV)
 	@$(BIN)/python benchmarks/bench.py
+	@built=$$(container/build.sh 2>/dev/null) || { echo 'the image was left out: nothing here can build it'; exit 0; }; \
+	$(BIN)/python benchmarks/image.py $$(tail -1 <<<"$$built")
 
 docs: $(DEV)
 	$(BIN)/python docs/make_options.py

@@ -1,6 +1,6 @@
 """The image: its layers, and what a start of it takes. `container/build.sh` builds it, and says with what.
 
-Run: `container/build.sh | tail -1 | xargs python benchmarks/image.py`.
+`make bench` runs it.
 """
 
 from __future__ import annotations
