@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scorefly.rehearsal.server import Rehearsal
-from workspaces import Workspace
+from workspaces import HEARING, Workspace
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -40,7 +40,9 @@ def test_a_deploy_that_is_told_to_end(workspace: Workspace, tmp_path: Path, numb
             "FLY_FLAPS_BASE_URL": fly.url,
         }
         command = [sys.executable, "-m", "scorefly", "deploy"]
-        process = subprocess.Popen(command, cwd=workspace.path, env=environment, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [*HEARING, *command], cwd=workspace.path, env=environment, stderr=subprocess.PIPE, text=True
+        )
         started.open().close()
         process.send_signal(number)
         _, err = process.communicate(timeout=60)

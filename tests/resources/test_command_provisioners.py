@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from workspaces import Workspace
+from workspaces import HEARING, Workspace
 
 UID = "queue.default#web.queue"
 
@@ -238,7 +238,7 @@ def test_a_run_that_is_told_to_end_ends_the_program_and_its_children_and_keeps_i
     )
     command = [sys.executable, "-m", "scorefly", "generate"]
     ours = os.open(alive, os.O_RDONLY | os.O_NONBLOCK)
-    process = subprocess.Popen(command, cwd=queue.path, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*HEARING, *command], cwd=queue.path, stderr=subprocess.PIPE, text=True)
     started.read_text()
     with pytest.raises(BlockingIOError):
         os.read(ours, 1)
