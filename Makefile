@@ -11,15 +11,19 @@ ACTIONLINT := $(BIN)/actionlint
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: try test container-test lint fmt bench docs lock clean
+.PHONY: try test coverage container-test lint fmt bench docs lock clean
 
 try: $(RUN)
 	@echo '$$ cd examples/try && scorefly deploy --rehearse'
 	@cd examples/try && ../../$(BIN)/scorefly deploy --rehearse
 
 test: lint
+	$(BIN)/pytest -q -n auto --dist worksteal
+
+# Twice as slow as the tests alone: every process they start is traced.
+coverage: $(DEV)
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -q -n auto --dist loadfile
+	$(BIN)/coverage run -m pytest -q -n auto --dist worksteal
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report
 
 # Exit status 77 of the script says that nothing here can build an image.
