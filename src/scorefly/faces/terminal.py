@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from scorefly.faces.lines import one_line
-from scorefly.faces.plan import plan_text
 from scorefly.faces.redaction import Redactor
 from scorefly.faces.wording import counts
 from scorefly.github import markdown
@@ -107,6 +106,8 @@ def report_text(report: Report, *, coloured: bool = False) -> str:
     """The outcome of a run for standard output."""
     lines: list[str] = []
     if report.plan:
+        from scorefly.faces.plan import plan_text
+
         shown = plan_text(report.plan, lambda line, name: paint(line, name, coloured))
         lines += [shown, ""] if shown else []
     elif report.apps:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,13 +10,8 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from scorefly.durations import parse_duration
 from scorefly.problems import InputError, Place, Problem, nearest, wrong
-from scorefly.resources.calls import TIMEOUT, CallOptions, CallProvisioner
-from scorefly.resources.command import Command, program_of
-from scorefly.resources.http import HEADER, Server, check_url
 from scorefly.resources.provisioner import Provisioner, Spec
-from scorefly.resources.remote import is_remote, read_pinned
 from scorefly.resources.static import StaticProvisioner
 from scorefly.resources.template import TemplateProvisioner
 from scorefly.score.document import AnyDocument, parse_any
@@ -116,6 +110,11 @@ def built_in_provisioners() -> tuple[Provisioner, ...]:
     return tuple(found)
 
 
+def is_remote(text: str) -> bool:
+    """Whether it is meant as the uri of a file elsewhere, and not as a path."""
+    return "://" in text
+
+
 def _expand(
     workspace: Path, patterns: Sequence[str], environ: Mapping[str, str]
 ) -> Iterator[Callable[[], tuple[str, bytes]]]:
@@ -123,6 +122,8 @@ def _expand(
     seen: set[str] = set()
     for pattern in patterns:
         if is_remote(pattern):
+            from scorefly.resources.remote import read_pinned
+
             yield partial(read_pinned, pattern, environ)
             continue
         # Path.glob takes no absolute pattern.
@@ -211,10 +212,18 @@ class _Reader:
             expected_outputs=tuple(map(str, expected)) if isinstance(expected, list) else (),
             place=self.document.places.at(index),
             built_in=self.built_in,
+            reads_peers=_reads_peers(entry),
         )
 
     def _problem(self, message: str, hint: str, path: tuple[str | int, ...]) -> None:
         self.problems.append(Problem(message, hint, self.document.places.at(*path)))
+
+
+def _reads_peers(entry: Mapping[str, Plain]) -> bool:
+    """Whether a template names its peers, or shares an app with them."""
+    apps = entry.get("apps")
+    shares = isinstance(apps, dict) and any(isinstance(each, dict) and "app" in each for each in apps.values())
+    return shares or "peers" in str(entry)
 
 
 def _static(spec: Spec, entry: Mapping[str, Plain], _document: AnyDocument, _index: int) -> Provisioner:
@@ -227,49 +236,17 @@ def _template(spec: Spec, entry: Mapping[str, Plain], document: AnyDocument, ind
 
 
 def _command(spec: Spec, entry: Mapping[str, Plain], document: AnyDocument, index: int) -> Provisioner:
-    args = entry.get("args", [])
-    texts = args if isinstance(args, list) else []
-    for position, argument in enumerate(texts):
-        if not isinstance(argument, str) or "\0" in argument:
-            place = document.places.at(index, "args", position)
-            raise wrong("args are texts", "put it in quotes", place)
-    options = _call_options(entry, "env", _VARIABLE, document, index)
-    return CallProvisioner(spec, options, Command(program_of(spec.uri), tuple(map(str, texts))))
+    from scorefly.resources.call_entries import command_provisioner
+
+    return command_provisioner(spec, entry, document, index)
 
 
 def _server(spec: Spec, entry: Mapping[str, Plain], document: AnyDocument, index: int) -> Provisioner:
-    check_url(spec.uri, insecure=entry.get("insecure") is True)
-    return CallProvisioner(spec, _call_options(entry, "headers", HEADER, document, index), Server(spec.uri))
+    from scorefly.resources.call_entries import server_provisioner
+
+    return server_provisioner(spec, entry, document, index)
 
 
-def _call_options(
-    entry: Mapping[str, Plain], texts_key: str, names: re.Pattern[str], document: AnyDocument, index: int
-) -> CallOptions:
-    """`names` is the form that the names in `env` or `headers` have to have."""
-    given = entry.get(texts_key)
-    texts: Mapping[str, Plain] = given if isinstance(given, dict) else {}
-    for name, value in texts.items():
-        place = document.places.at(index, texts_key, name)
-        if not names.fullmatch(name):
-            raise wrong(f"{texts_key} has the name {name!r}, which none can have", "", place)
-        if isinstance(value, dict | list | bool) or value is None:
-            raise wrong(f"{texts_key}.{name} has to be a text", "put it in quotes", place)
-    timeout = parse_duration(entry.get("timeout", int(TIMEOUT)))
-    if timeout is None:
-        hint = "give a duration such as 90s or 5m"
-        raise wrong(f"timeout is {entry['timeout']!r}", hint, document.places.at(index, "timeout"))
-    return CallOptions(
-        texts_key=texts_key,
-        texts=texts,
-        places=document.places,
-        path=(index,),
-        timeout=timeout,
-        plan=entry.get("plan") is True,
-        rehearse=entry.get("rehearse") is True,
-    )
-
-
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAKERS: Mapping[str, Callable[[Spec, Mapping[str, Plain], AnyDocument, int], Provisioner]] = {
     "static": _static,
     "template": _template,

@@ -14,7 +14,10 @@ from scorefly.values import Plain, Tree
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """The keys every provisioner entry has in common. `source` is the file it came from, for lists."""
+    """The keys every provisioner entry has in common. `source` is the file it came from, for lists.
+
+    `reads_peers` says that it looks at the other resources it provisions, which not many need to be told of.
+    """
 
     uri: str
     type: str
@@ -25,6 +28,7 @@ class Spec:
     supported_params: tuple[str, ...] | None = None
     expected_outputs: tuple[str, ...] = ()
     built_in: bool = False
+    reads_peers: bool = False
 
     def matches(self, type_: str, class_: str, id_: str) -> bool:
         """Whether it provisions such a resource: `class` and `id` count only where the entry names them."""

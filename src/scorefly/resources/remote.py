@@ -52,11 +52,6 @@ class Remote:
         return bool((_COMMIT if self.path else _DIGEST).fullmatch(self.pin))
 
 
-def is_remote(text: str) -> bool:
-    """Whether it is meant as the uri of a file elsewhere, and not as a path."""
-    return "://" in text
-
-
 def parse_remote(uri: str) -> Remote:
     """What a uri names. Raises InputError for one that names nothing."""
     if match := _GIT.fullmatch(uri) or _FILE.fullmatch(uri):

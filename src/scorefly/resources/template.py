@@ -93,7 +93,7 @@ class _Evaluation:
         warnings = [Problem(f"{request.uid}: {warning}", place=request.place, severity="warning")] if warning else []
         state = {**request.state, **self._mapping("state", randoms)}
         self.context["state"] = state
-        self.context["peers"] = self._peers(state)
+        self.context["peers"] = self._peers(state) if self.template.spec.reads_peers else {}
         shared = self._mapping("shared", randoms)
         self.context["shared"] = merge_patch(request.shared, shared)
         outputs = self._mapping("outputs", randoms)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
-from scorefly.resources.files import LoadedProvisioners, load_provisioners
+from scorefly.resources.files import LoadedProvisioners, is_remote, load_provisioners
 from scorefly.resources.graph import ResourceGraph, ResourceNode, build_graph
 from scorefly.resources.provisioner import Provisioner
-from scorefly.resources.remote import is_remote
 from scorefly.run.settings import Settings
 from scorefly.score.find import find_score_files
 from scorefly.score.load import load_workloads

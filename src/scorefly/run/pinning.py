@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorefly.problems import InputError, Place, failed, wrong
-from scorefly.resources.files import parse_provisioners
-from scorefly.resources.remote import Remote, is_remote, parse_remote, pin
+from scorefly.resources.files import is_remote, parse_provisioners
+from scorefly.resources.remote import Remote, parse_remote, pin
 from scorefly.run.settings import PROVISIONERS
 from scorefly.score.document import parse_any
 from scorefly.values import Plain

@@ -253,7 +253,9 @@ def _request(
             uid: Peer(each.params, each.state)
             for uid, each in state.resources.items()
             if each.provisioner == provisioner.spec.uri and uid != node.uid
-        },
+        }
+        if provisioner.spec.reads_peers
+        else {},
     )
 
 

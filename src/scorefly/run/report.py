@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from scorefly.fly.app import Port
 from scorefly.problems import Problem
-from scorefly.run.planned import Plan
+
+if TYPE_CHECKING:
+    from scorefly.run.planned import Plan
 
 Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destroyed", "generated"]
 
