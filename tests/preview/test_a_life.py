@@ -16,11 +16,11 @@ SECRETS = {"SMTP_PASSWORD": "s3cret-s3cret", "FLY_API_TOKEN": "", "SCOREFLY_STAT
 API = """\
     variables:
       PASSWORD: ${resources.mail.value}
-      CACHE: redis://${resources.cache.username}:${resources.cache.password}@${resources.cache.host}
+      DATABASE: postgres://${resources.db.username}:${resources.db.password}@${resources.db.host}/${resources.db.name}
 service: {ports: {http: {port: 8080}}}
 resources:
   mail: {type: secret, params: {name: SMTP_PASSWORD}}
-  cache: {type: redis, id: cache}
+  db: {type: postgres, id: db}
 """
 WEB = """\
     variables: {API: "${resources.api.hostname}:${resources.api.port}"}
@@ -53,7 +53,7 @@ def test_a_life(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> Non
             return done(runner.run("preview.yml", "pull_request", pull_request(github, number, action))["preview"])
 
         push()
-        production = {"api", "web", "worker", "cache"}
+        production = {"api", "web", "worker", "db"}
         assert apps() == production
 
         # An app of somebody else, whose name could be one of the preview's.
@@ -78,7 +78,7 @@ def test_a_life(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> Non
         github.pulls[7]["state"] = "closed"
         assert set(json.loads(happens(7, "closed").results[0].outputs["destroyed"])) == seven
         assert push().results[0].outputs["deployed"] == '["api"]'
-        assert set(workspace.world["apps"]["api"]["secrets"]) == {"CACHE"}
+        assert set(workspace.world["apps"]["api"]["secrets"]) == {"DATABASE"}
 
         a_month_passes(workspace)
         assert {f"{name}-pr-8" for name in production} < apps()
