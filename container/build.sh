@@ -30,10 +30,10 @@ export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
 # An image of one layer with what is in a folder.
 image_of() {
   local container
-  container=$(buildah from scratch)
-  buildah copy -q "$container" "$1" "$2" >/dev/null
-  buildah commit -q "$container" "$3" >/dev/null
-  buildah rm "$container" >/dev/null
+  container=$(buildah from scratch) &&
+    buildah copy -q "$container" "$1" "$2" >/dev/null &&
+    buildah commit -q "$container" "$3" >/dev/null &&
+    buildah rm "$container" >/dev/null
 }
 
 scratch=$(mktemp -d)
@@ -46,7 +46,7 @@ if [ -z "${PYTHON_IMAGE:-}" ] && ! timeout 20 buildah pull -q docker.io/library/
     read -r site suite < <(apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' | sort | head -1)
     debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$suite" "$scratch/root" "$site" \
       >"$scratch/log" 2>&1 || { tail -5 "$scratch/log" >&2; exit 77; }
-    image_of "$scratch/root" / "$PYTHON_IMAGE"
+    image_of "$scratch/root" / "$PYTHON_IMAGE" || { say 'buildah cannot make an image here'; exit 77; }
   fi
   arguments+=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE")
 fi
@@ -55,6 +55,11 @@ if [ -z "${FLYCTL_IMAGE:-}" ] && ! timeout 20 buildah pull -q docker.io/flyio/fl
   image_of tests/flyctl_standin.py /flyctl "$FLYCTL_IMAGE"
   arguments+=(--build-arg "FLYCTL_IMAGE=$FLYCTL_IMAGE")
 fi
+
+# Not every machine lets buildah run anything: that is no fault of the image.
+probe=$(buildah from "${PYTHON_IMAGE:-docker.io/library/python:3.13-slim-trixie}") && buildah run "$probe" true \
+  >"$scratch/log" 2>&1 || { tail -5 "$scratch/log" >&2; say 'buildah cannot run a container here'; exit 77; }
+buildah rm "$probe" >/dev/null
 
 # The build reaches packages as this machine does.
 { echo '[global]'; python3 -m pip config list 2>/dev/null \
