@@ -57,8 +57,9 @@ if [ -z "${FLYCTL_IMAGE:-}" ] && ! timeout 20 buildah pull -q docker.io/flyio/fl
 fi
 
 # Not every machine lets buildah run anything: that is no fault of the image.
-probe=$(buildah from "${PYTHON_IMAGE:-docker.io/library/python:3.13-slim-trixie}") && buildah run "$probe" true \
-  >"$scratch/log" 2>&1 || { tail -5 "$scratch/log" >&2; say 'buildah cannot run a container here'; exit 77; }
+probe=$(buildah from "${PYTHON_IMAGE:-docker.io/library/python:3.13-slim-trixie}")
+buildah run "$probe" true >"$scratch/log" 2>&1 \
+  || { tail -5 "$scratch/log" >&2; say 'buildah cannot run a container here'; exit 77; }
 buildah rm "$probe" >/dev/null
 
 # The build reaches packages as this machine does.
