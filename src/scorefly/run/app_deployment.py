@@ -20,6 +20,7 @@ from scorefly.run.ownership import OWNER_KEY, owner_mark
 from scorefly.run.progress import Progress
 from scorefly.run.record import Record, facts_of, pack
 from scorefly.run.report import AppReport, Status
+from scorefly.run.secrets import remove_secrets
 from scorefly.run.settings import Settings
 from scorefly.run.situation import Situation, known_app, look, missing_addresses, volume_changes
 from scorefly.run.superseding import Standing
@@ -201,10 +202,8 @@ class AppDeployment:
 
     def _remove_secrets(self) -> None:
         to_remove = self._before.secrets.to_remove
-        if not to_remove or self.settings.dry_run:
-            return
-        self.api.update_secrets(self.app.name, dict.fromkeys(to_remove))
-        self._record(secrets={name: each for name, each in self._known.secrets.items() if name not in to_remove})
+        if to_remove and not self.settings.dry_run:
+            remove_secrets(self.api, self.keeper, self.app.name, to_remove)
 
     def _report(self, status: Status) -> AppReport:
         secrets = self._before.secrets

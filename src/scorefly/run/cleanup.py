@@ -22,7 +22,7 @@ from scorefly.run.ownership import not_ours
 from scorefly.run.progress import Progress
 from scorefly.run.record import unpack
 from scorefly.run.report import AppReport, Finding, Report
-from scorefly.run.secrets import plan_secrets
+from scorefly.run.secrets import plan_secrets, remove_secrets
 from scorefly.run.settings import Settings
 from scorefly.run.situation import by_app
 from scorefly.state.document import EnvironmentState
@@ -114,17 +114,8 @@ class Tidying:
         return self._attempt(findings, lambda: self._remove_secrets(app, to_remove))
 
     def _remove_secrets(self, app: App, names: Sequence[str]) -> None:
-        self.api.update_secrets(app.name, dict.fromkeys(names))
+        remove_secrets(self.api, self.keeper, app.name, names)
         self.progress.step(f"{app.name}: {len(names)} unused")
-
-        def without(state: EnvironmentState) -> EnvironmentState:
-            known = state.apps.get(app.name)
-            if known is None:
-                return state
-            left = {name: each for name, each in known.secrets.items() if name not in names}
-            return state.with_app(replace(known, secrets=left))
-
-        self.keeper.record(without)
 
     def addresses(self, app: App) -> list[Finding]:
         """Addresses of an app that is no longer public, once it was deployed so. Only those scorefly gave it go."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from scorefly.state.document import SecretState
+from scorefly.fly.api import FlyApi
+from scorefly.run.keeper import Keeper
+from scorefly.state.document import EnvironmentState, SecretState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,21 @@ def plan_secrets(
         name for name in candidates if name not in wanted and not any(fnmatchcase(name, pattern) for pattern in keep)
     ]
     return SecretPlan(tuple(sorted(to_set)), tuple(sorted(to_remove)))
+
+
+def remove_secrets(api: FlyApi, keeper: Keeper, app: str, names: Sequence[str]) -> None:
+    """Takes secrets off Fly, in one call, and out of what state knows of the app."""
+    api.update_secrets(app, dict.fromkeys(names))
+
+    def without(state: EnvironmentState) -> EnvironmentState:
+        known = state.apps.get(app)
+        if known is None:
+            return state
+        return state.with_app(
+            replace(known, secrets={key: each for key, each in known.secrets.items() if key not in names})
+        )
+
+    keeper.record(without)
 
 
 def _is_set(fingerprint: str, known: SecretState | None, live_digest: str | None) -> bool:

@@ -11,7 +11,7 @@ from scorefly.run.loading import load
 from scorefly.run.ownership import not_ours
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Report
-from scorefly.run.secrets import plan_secrets
+from scorefly.run.secrets import plan_secrets, remove_secrets
 from scorefly.run.settings import Settings
 from scorefly.run.situation import by_app
 
@@ -39,11 +39,7 @@ def remove_unused_secrets(settings: Settings, keeper: Keeper, progress: Progress
                 keep=settings.keep_secrets,
             )
             if plan.to_remove and not settings.dry_run:
-                connection.api.update_secrets(app.name, dict.fromkeys(plan.to_remove))
-                if known:
-                    kept = {name: each for name, each in known.secrets.items() if name not in plan.to_remove}
-                    changed = replace(known, secrets=kept)
-                    keeper.record(lambda state, now=changed: state.with_app(now))  # type: ignore[misc]
+                remove_secrets(connection.api, keeper, app.name, plan.to_remove)
             report = app_report(settings, app)
             reports.append(replace(report, status="unchanged", secrets_removed=plan.to_remove))
             progress.step(f"{app.name}: {len(plan.to_remove)} unused")
