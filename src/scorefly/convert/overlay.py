@@ -31,10 +31,10 @@ class Overlay:
     config: Mapping[str, Any]
 
 
-def read_overlays(workspace: Path, workload: str) -> tuple[Overlay, ...]:
-    """Those for a workload, the general one first. Raises InputError: what cannot be read."""
-    names = ("overlay", f"overlay.{workload}")
-    paths = [workspace / FOLDER / f"{name}.{ending}" for name in names for ending in ENDINGS]
+def read_overlays(workspace: Path, workload: str = "") -> tuple[Overlay, ...]:
+    """Those of a workload, or those for all. Raises InputError: what cannot be read."""
+    stem = f"overlay.{workload}" if workload else "overlay"
+    paths = [workspace / FOLDER / f"{stem}.{ending}" for ending in ENDINGS]
     return tuple(_read(path, f"{FOLDER}/{path.name}") for path in paths if path.is_file())
 
 

@@ -19,7 +19,6 @@ from scorefly.fly.check.finding import DOCUMENT, Finding
 from scorefly.problems import InputError, Place, Problem, raise_errors
 from scorefly.resources.lookup import STAND_IN
 from scorefly.run.artefacts import artefact_folder, ignore_working_files, working_folder, write_artefact
-from scorefly.run.flycast import flycast_workloads
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
 from scorefly.run.orphans import orphan_problems, orphaned_resources
@@ -85,13 +84,13 @@ def want(
     """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     resolution = provision(settings, loaded, keeper, progress, trial=trial)
-    flycast = flycast_workloads(loaded, keeper.state)
     problems = [*warnings, *loaded.problems, *resolution.problems]
     apps = _resource_apps(settings, loaded, resolution, problems)
+    overlays = _overlays(settings, problems)
     # An error upstream would come again as an unknown output of everything that reads it.
     for workload in loaded.workloads:
         if not _depends_on_failure(workload, loaded, resolution):
-            apps += _workload_app(settings, workload, loaded, resolution, problems, trial=trial, flycast=flycast)
+            apps += _workload_app(settings, workload, loaded, resolution, problems, overlays, trial=trial)
     problems += _name_clashes(apps, loaded)
     problems += orphan_problems(orphaned_resources(settings, loaded, keeper.state))
     problems = list(dict.fromkeys(problems))
@@ -149,9 +148,9 @@ def _workload_app(
     loaded: Loaded,
     resolution: Resolution,
     problems: list[Problem],
+    overlays: Sequence[Overlay],
     *,
     trial: bool,
-    flycast: frozenset[str],
 ) -> list[App]:
     name = settings.app_name(workload.name)
     target = Target(
@@ -161,7 +160,7 @@ def _workload_app(
         images=settings.images.by_name,
         default_image=settings.images.default,
         unsupported="warn" if settings.unsupported == "warn" else "error",
-        flycast=workload.name in flycast,
+        flycast=resolution.workloads[workload.name].flycast,
         artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
         auto_stop=settings.auto_stop or "off",
         trial=trial,
@@ -172,19 +171,24 @@ def _workload_app(
     problems += converted.problems
     if converted.app is None:
         return []
-    try:
-        overlays = read_overlays(settings.workspace, workload.name)
-    except InputError as error:
-        problems += error.problems
-        return []
+    overlays = [*overlays, *_overlays(settings, problems, workload.name)]
     app = lay_over(converted.app, overlays)
     problems += _refused(settings, app, workload, overlays)
     needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
     for uid in uids.values():
         if (other := _other_workload(loaded, resolution, uid)) and other != workload.name:
             needs.append(settings.app_name(other))
-            problems += _moved_ports(loaded, uid, other) if other not in flycast else []
+            problems += _moved_ports(loaded, resolution, uid, other)
     return [replace(app, needs=tuple(sorted(set(needs))))]
+
+
+def _overlays(settings: Settings, problems: list[Problem], workload: str = "") -> tuple[Overlay, ...]:
+    """The overlays of a workload, or those for all; what is wrong with one is a problem."""
+    try:
+        return read_overlays(settings.workspace, workload)
+    except InputError as error:
+        problems += error.problems
+        return ()
 
 
 def _refused(settings: Settings, app: App, source: Workload | Place, overlays: Sequence[Overlay] = ()) -> list[Problem]:
@@ -235,11 +239,11 @@ def _other_workload(loaded: Loaded, resolution: Resolution, uid: str) -> str:
     return reveal_text(to_text(named)) if named is not None else node.name
 
 
-def _moved_ports(loaded: Loaded, uid: str, other: str) -> list[Problem]:
-    """A `service` is a name, with a port written by hand beside it: on the private network that is the target port."""
+def _moved_ports(loaded: Loaded, resolution: Resolution, uid: str, other: str) -> list[Problem]:
+    """A `service` is a name, with a port written by hand beside it: without Flycast that has to be the target port."""
     node = loaded.graph.nodes[uid]
     found = next((each for each in loaded.workloads if each.name == other), None)
-    if node.type != "service" or found is None:
+    if node.type != "service" or found is None or resolution.workloads[other].flycast:
         return []
     return [
         Problem(

@@ -35,9 +35,10 @@ from scorefly.values import Tree, merge_patch, secret_texts
 class Resolution:
     """What provisioning gave: by uid the outputs, the resolved params, and the Fly apps that come along.
 
-    `open_outputs` are the uids of resources whose outputs are not known yet.
+    `workloads` are those it knew of, by name. `open_outputs` are the uids of resources whose outputs are not known yet.
     """
 
+    workloads: Mapping[str, WorkloadView]
     outputs: dict[str, Mapping[str, Tree]] = field(default_factory=dict)
     params: dict[str, Mapping[str, Tree]] = field(default_factory=dict)
     apps: dict[str, tuple[ResourceApp, ...]] = field(default_factory=dict)
@@ -73,7 +74,7 @@ def provision(
     views = workload_views(settings, loaded, keeper.state)
     surroundings = surroundings_of(settings, views, progress, calls=_calls(settings, trial), trial=trial)
     workloads = {workload.name: workload for workload in loaded.workloads}
-    run = _Provisioning(loaded, workloads, elsewhere, keeper, progress, surroundings)
+    run = _Provisioning(loaded, workloads, elsewhere, keeper, progress, surroundings, Resolution(views))
     for node in loaded.graph.nodes.values():
         run.provision(node)
     return run.resolution
@@ -89,7 +90,7 @@ class _Provisioning:
     keeper: Keeper
     progress: Progress
     surroundings: Surroundings
-    resolution: Resolution = field(default_factory=Resolution)
+    resolution: Resolution
 
     def provision(self, node: ResourceNode) -> None:
         """One resource, those it needs being done."""
