@@ -22,12 +22,16 @@ CONDITIONS = {"started": "started", "healthy": "healthy", "complete": "exited_su
 
 def needs_containers(workload: Workload) -> bool:
     """Whether plain fly.toml is not enough: several containers, an exec probe, or a file mode of its own."""
-    containers = tuple(workload.containers.values())
-    return len(containers) > 1 or any(
-        (probe and not probe.http_get) or any(file.mode and int(file.mode, 8) != DEFAULT_MODE for file in each.files)
-        for each in containers
-        for probe in (each.readiness_probe, each.liveness_probe)
-    )
+    containers = workload.containers.values()
+    return len(containers) > 1 or any(_asks_by_command(each) or _has_a_mode(each) for each in containers)
+
+
+def _asks_by_command(container: Container) -> bool:
+    return any(probe and not probe.http_get for probe in (container.readiness_probe, container.liveness_probe))
+
+
+def _has_a_mode(container: Container) -> bool:
+    return any(file.mode and int(file.mode, 8) != DEFAULT_MODE for file in container.files)
 
 
 def check_order(conversion: Conversion) -> None:

@@ -45,7 +45,7 @@ def find_orphans(settings: Settings, loaded: Loaded, wanted: Collection[str], st
     """The orphans of an environment; `wanted` are the names of the apps that Score files ask for."""
     here = {workload.name for workload in loaded.workloads}
     gone = _gone(settings, loaded, state)
-    resources = orphaned_resources(settings, loaded, state)
+    resources = _of_nobody(loaded, state, here | gone)
     owners = here | gone | {each.uid for each in resources} | loaded.graph.nodes.keys()
     apps = [app for app in state.apps.values() if app.name not in wanted and app.owner in owners]
     return Orphans(resources, tuple(apps), gone)
@@ -53,7 +53,12 @@ def find_orphans(settings: Settings, loaded: Loaded, wanted: Collection[str], st
 
 def orphaned_resources(settings: Settings, loaded: Loaded, state: EnvironmentState) -> tuple[ResourceState, ...]:
     """The environment's orphaned resources, by uid."""
-    known_about = {workload.name for workload in loaded.workloads} | _gone(settings, loaded, state)
+    here = {workload.name for workload in loaded.workloads}
+    return _of_nobody(loaded, state, here | _gone(settings, loaded, state))
+
+
+def _of_nobody(loaded: Loaded, state: EnvironmentState, known_about: set[str]) -> tuple[ResourceState, ...]:
+    """Resources that are not asked for, all of whose workloads are known about."""
     return tuple(
         resource
         for uid, resource in sorted(state.resources.items())
