@@ -70,6 +70,40 @@ def test_the_preview_of_a_closed_pull_request_goes_and_others_stay(previews: Wor
     assert [github.states(f"pr-{number}") for number in (1, 2, 3)] == [["success"], ["inactive"], ["success"]]
 
 
+def test_an_open_pull_request_that_slips_between_two_pages_of_the_list_keeps_its_preview(
+    previews: Workspace, github: GitHub
+) -> None:
+    github.page = 1
+    lists = 0
+
+    def close_the_first_after_its_page(_: int) -> None:
+        nonlocal lists
+        lists += github.requests[-1][1].endswith("/pulls")
+        if lists == 2:
+            github.pulls[1]["state"] = "closed"
+
+    github.on_request = close_the_first_after_its_page
+    result = clean(previews, github)
+    assert lists == 2, "pull request 2 was on a page that was read"
+    assert result.outputs["destroyed"] == "[]"
+    assert apps(previews) == {"web", "web-pr-1", "web-pr-2", "web-pr-3"}
+    assert [github.states(f"pr-{number}") for number in (1, 2, 3)] == [["success"]] * 3
+
+
+def test_a_pull_request_that_is_reopened_during_the_cleanup_keeps_its_preview(
+    previews: Workspace, github: GitHub
+) -> None:
+    github.pulls[2]["state"] = "closed"
+
+    def reopen(_: int) -> None:
+        if github.requests[-1][1].endswith("/pulls/2"):
+            github.pulls[2]["state"] = "open"
+
+    github.on_request = reopen
+    assert clean(previews, github).outputs["destroyed"] == "[]"
+    assert "web-pr-2" in apps(previews)
+
+
 def test_an_idle_preview_goes_only_when_a_time_is_given(previews: Workspace, github: GitHub) -> None:
     change(previews, aged("web-pr-3", 15))
     assert clean(previews, github).outputs["changed"] == "false"
@@ -175,4 +209,5 @@ def test_of_two_hundred_previews_of_three_apps_the_closed_ones_go_with_few_calls
     result = clean(workspace, github)
     assert result.code == 0, result.out[-2000:]
     assert len(apps(workspace)) == 300
-    assert len(github.requests) < 100
+    # One question for each preview before it is destroyed, and fewer than one for each of the others.
+    assert len(github.requests) < 100 + 100

@@ -55,9 +55,10 @@ def clean_previews(settings: Settings, progress: Progress, *, now: datetime | No
         progress.step(f"{len(environments)} previews, {len(stale)} stale")
         live = by_app(machines)
         with ThreadPoolExecutor(settings.max_parallel, thread_name_prefix="previews") as pool:
-            done = list(pool.map(lambda each: _destroy(settings, each, live, connection, progress), stale))
+            done = list(pool.map(lambda each: _destroy(settings, each, live, connection, github, progress), stale))
         report = _together(settings, environments, stale, done)
         gone = [each.name for each in report.findings if each.outcome == "removed"]
+        open_numbers |= {_number(each.environment) for each, result in zip(stale, done, strict=True) if result is None}
         refused = [] if settings.dry_run else _retire(github, gone, open_numbers, progress)
     return replace(report, problems=(*report.problems, *refused))
 
@@ -92,11 +93,19 @@ def _destroy(
     stale: StalePreview,
     live: Mapping[str, Sequence[MachineView]],
     connection: Connection,
+    github: GitHubApi,
     progress: Progress,
-) -> Report | ScoreflyError:
+) -> Report | ScoreflyError | None:
+    """Destroy one preview, or return None when its pull request is open after all.
+
+    The list of open pull requests comes in pages, and one that is closed meanwhile shifts the rest: an open one can be
+    missing. So the pull request is asked for by itself, under the lock that a deploy of its preview would hold.
+    """
     own = replace(settings, environment=stale.environment)
     try:
         with open_state(own, progress) as keeper:
+            if not stale.idle and (pull := github.pull(_number(stale.environment))) and pull.open:
+                return None
             return destroy_among(live, own, keeper, progress, connection)
     except ScoreflyError as error:
         for problem in error.problems:
@@ -108,7 +117,7 @@ def _together(
     settings: Settings,
     environments: Sequence[str],
     stale: Sequence[StalePreview],
-    done: Sequence[Report | ScoreflyError],
+    done: Sequence[Report | ScoreflyError | None],
 ) -> Report:
     """One report of all: the previews as findings, and their apps."""
     ended = dict(zip((each.environment for each in stale), done, strict=True))
