@@ -75,6 +75,10 @@ def test_an_exit_status_is_a_problem(tmp_path: Path) -> None:
         ("Error: failed to get lease on VM 1: lease currently held by x", "another deploy of the app is under way"),
         ("Error: server returned a non-200 status code: 503", "Fly's API did not answer as it should"),
         ("Error: failed to launch VM: insufficient resources", "Fly has no room in this region now"),
+        ("Error: failed to update VM 1: concurrent update in progress", "another deploy of the app is under way"),
+        ("Error: server returned a non-200 status code: 429", "Fly limits the rate of requests"),
+        ("Error: failed to fetch an image or build from source: deadline_exceeded: x", "the builder did not answer"),
+        ("Error: failed to fetch an image or build from source: error building: EOF", "the builder did not answer"),
     ],
 )
 def test_what_may_pass_by_itself_is_tried_again(tmp_path: Path, said: str, words: str) -> None:
@@ -96,6 +100,20 @@ def test_what_may_pass_by_itself_is_tried_again(tmp_path: Path, said: str, words
         (
             "echo 'smoke checks for 1 failed: the app appears to be crashing'; echo 'Error: odd'; exit 1",
             "keeps crashing",
+        ),
+        ("echo 'INFO Using wait timeout: 3m0s lease timeout: 13s'; echo 'Error: odd'; exit 1", "1: Error: odd"),
+        ("echo '#9 npm error code E401 status 401 timeout'; echo 'Error: odd'; exit 1", "1: Error: odd"),
+        (
+            (
+                "echo 'Error: failed to fetch an image or build from source: error building: failed to solve: process "
+                '"/bin/sh -c curl --connect-timeout 5 https://x || exit 401" did not complete successfully: exit code: 1\'; '
+                "exit 1"
+            ),
+            "a command of the build failed",
+        ),
+        (
+            "echo 'Error: error building: failed to solve: failed to compute cache key: \"/a\": not found'; exit 1",
+            "the image could not be built",
         ),
         ("exit 127", "flyctl was cancelled"),
         ("exit 3", "flyctl ended with 3: no output"),

@@ -23,8 +23,21 @@ _LATER = "run it again when that has ended"
 _ROOM = "run it again, or choose another region"
 _SERVER = "run it again; https://status.fly.io says whether Fly has trouble"
 
-# flyctl's words, and what they mean; the first that is found decides.
+# flyctl's words, and what they mean; the first match decides. A build's own failures come first: the command they
+# quote may contain any other words.
 _FAILURES: tuple[tuple[str, Failure], ...] = (
+    (
+        "failed to solve: process|did not complete successfully",
+        Failure("a command of the build failed", "see the build's output above"),
+    ),
+    (
+        r"deadline_exceeded|code = unavailable|(error building|build from source|builder).*\beof\b",
+        Failure("the builder did not answer", _SERVER, again=True),
+    ),
+    (
+        "failed to solve|error building|dockerfile parse error",
+        Failure("the image could not be built", "see the build's output above"),
+    ),
     ("no access token available", Failure("flyctl has no token", "set fly-api-token")),
     (r"status (code: )?401", Failure("the Fly API token is not accepted", "check fly-api-token")),
     (r"status (code: )?403|not authorized|unauthorized", Failure("the Fly API token may not deploy this app", _TOKEN)),
@@ -48,12 +61,16 @@ _FAILURES: tuple[tuple[str, Failure], ...] = (
         Failure("a Machine did not start in time", "run it again, or raise wait-timeout", again=True),
     ),
     (
-        "lease currently held|failed to get lease",
+        "lease currently held|failed to get lease|concurrent update in progress",
         Failure("another deploy of the app is under way", _LATER, again=True),
     ),
     (
         "insufficient resources|insufficient memory|could not reserve resource|insufficient_capacity",
         Failure("Fly has no room in this region now", _ROOM, again=True),
+    ),
+    (
+        r"status (code: )?429|too many requests|rate limit",
+        Failure("Fly limits the rate of requests", "run it again later, or lower max-parallel", again=True),
     ),
     ("payment method", Failure("the organization has no payment method", "add one at https://fly.io/dashboard")),
     (
@@ -65,7 +82,10 @@ _FAILURES: tuple[tuple[str, Failure], ...] = (
         Failure("a volume is missing", "run it again: scorefly makes what is missing"),
     ),
     (
-        r"status (code: )?(408|429|5\d\d)|connection (refused|reset)|no such host|\beof\b|timeout|getting machine",
+        (
+            r"status (code: )?(408|5\d\d)|connection (refused|reset)|no such host|\beof\b|i/o timeout|handshake timeout"
+            r"|client\.timeout|timeout awaiting|getting machine"
+        ),
         Failure("Fly's API did not answer as it should", _SERVER, again=True),
     ),
 )
@@ -76,6 +96,8 @@ _HARMLESS = re.compile(
     "|failed to set final release status|failed to release lease|metrics send issue|not listening on the expected"
 )
 
+_SMOKE_CHECKS = re.compile(r"\W*smoke checks for ", re.IGNORECASE)
+
 
 def interrupted(app: str) -> tuple[str, str]:
     """What is said of a deploy that we ended ourselves."""
@@ -83,10 +105,15 @@ def interrupted(app: str) -> tuple[str, str]:
 
 
 def explain(app: str, code: int, lines: Sequence[str]) -> Failure:
-    """What kind of failure ended flyctl with `code`: by its error, or by what it said before when that is odd."""
+    """Classify the failure that ended flyctl with exit status `code`.
+
+    Only flyctl's own error decides: its last `Error:` line with what follows it, then its lines about smoke checks. All
+    other lines may be the output of a build, a release command or the app.
+    """
     errors = [number for number, line in enumerate(lines) if line.startswith("Error:")]
-    for told in (lines[errors[-1] :] if errors else (), lines):
-        text = "\n".join(line.lower() for line in told if not _HARMLESS.search(line.lower()))
+    smoke_checks = [line for line in lines if _SMOKE_CHECKS.match(line)]
+    for own in (lines[errors[-1] :] if errors else (), smoke_checks):
+        text = "\n".join(line.lower() for line in own if not _HARMLESS.search(line.lower()))
         for words, failure in _FAILURES:
             if re.search(words, text):
                 return replace(failure, what=f"{app}: {failure.what}")
