@@ -37,6 +37,7 @@ def test_those_with_a_place_in_fly_toml_stand_there(workspace: Workspace) -> Non
             "scorefly/strategy": "canary",
             "scorefly/release-command": "migrate up",
             "scorefly/kill-timeout": "1m30s",
+            "scorefly/kill-signal": "SIGHUP",
             "scorefly/size": "performance-2x",
             "scorefly/memory": "8gb",
             "scorefly/metrics-port": "9091",
@@ -49,6 +50,7 @@ def test_those_with_a_place_in_fly_toml_stand_there(workspace: Workspace) -> Non
     assert toml["primary_region"] == "ams"
     assert toml["deploy"] == {"strategy": "canary", "release_command": "migrate up"}
     assert toml["kill_timeout"] == "90s"
+    assert toml["kill_signal"] == "SIGHUP"
     assert toml["vm"] == [{"size": "performance-2x", "memory": "8gb"}]
     assert toml["metrics"] == [{"port": 9091, "path": "/metrics"}]
     assert toml["restart"] == [{"policy": "always"}]

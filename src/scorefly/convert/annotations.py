@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from scorefly.fly.check.keys import SIGNALS
 from scorefly.problems import Problem, nearest
 from scorefly.score.workload import Workload
 
@@ -18,7 +19,6 @@ PREFIX = "scorefly/"
 SCORE_FLYIO = "score-flyio.astromechza.github.com/"
 
 STRATEGIES = ("rolling", "immediate", "canary", "bluegreen")
-SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGKILL", "SIGSTOP")
 AUTO_STOP = ("off", "stop", "suspend")
 
 
