@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path, PurePath
-from typing import BinaryIO
 
 from scorefly.problems import InputError, Place, wrong
 
@@ -25,7 +25,7 @@ def read_file(root: Path, path: str | PurePath, place: Place, *, limit: int = MA
     return content
 
 
-def open_file(root: Path, path: str | PurePath, place: Place) -> BinaryIO:
+def open_file(root: Path, path: str | PurePath, place: Place) -> BufferedReader:
     """Open a regular file below `root` for reading. Raises InputError at `place`."""
     resolved = resolve(root, path, place)
     try:
@@ -55,10 +55,24 @@ def resolve(root: Path, path: str | PurePath, place: Place) -> Path:
     if not resolved.is_relative_to(base) or any(resolved.is_relative_to(folder) for folder in _KERNEL):
         hint = "copy the file into the workspace; links may only lead to files inside it"
         raise wrong(f"{shown(path)} is outside the workspace", hint, place)
-    names = (*PurePath(path).parts, *resolved.relative_to(base).parts)
+    asked = () if PurePath(path).is_absolute() else PurePath(path).parts
+    names = (*asked, *resolved.relative_to(base).parts)
     if any(name.lower() == ".git" for name in names):
         raise wrong(f"{shown(path)} is in a .git folder", "copy the file to a folder outside .git", place)
     return resolved
+
+
+def is_inside(root: Path, path: str | PurePath) -> bool:
+    """Report whether the path as it is written stays below `root`; links are not looked at."""
+    return Path(os.path.normpath(root / path)).is_relative_to(root)
+
+
+def scope_of(workspace: Path, path: str | PurePath, *, outside: bool) -> tuple[Path, Path]:
+    """Return the root and the path to read a named file with: the workspace, or its own folder if it is `outside`."""
+    if not outside or is_inside(workspace, path):
+        return workspace, Path(path)
+    absolute = Path(os.path.normpath(workspace / path))
+    return absolute.parent, absolute
 
 
 def exists(root: Path, path: str | PurePath) -> bool:
@@ -67,15 +81,6 @@ def exists(root: Path, path: str | PurePath) -> bool:
         return os.path.lexists(root / path)
     except ValueError:
         return False
-
-
-def is_readable(root: Path, path: str | PurePath) -> bool:
-    """Report whether the path is a regular file that `read_file` reads."""
-    try:
-        open_file(root, path, Place("")).close()
-    except InputError:
-        return False
-    return True
 
 
 def shown(path: str | PurePath) -> str:
@@ -101,4 +106,4 @@ def _open_without_links(base: Path, path: Path) -> int:
 
 def _unreadable(path: str | PurePath, error: Exception, place: Place) -> InputError:
     reason = getattr(error, "strerror", None) or ("NUL byte in the name" if "\0" in os.fspath(path) else "link loop")
-    return wrong(f"{shown(path)} cannot be read: {reason}", "check the path and its permissions", place)
+    return wrong(f"{shown(path)} cannot be read: {reason}", "check the path", place)

@@ -165,3 +165,158 @@ def test_overlay_linked_inside_the_workspace_is_read(workspace: Workspace) -> No
     (workspace.path / ".scorefly/overlay.toml").symlink_to("../shared/overlay.toml")
     assert workspace.run("generate").code == 0
     assert workspace.toml("web")["kill_signal"] == "SIGTERM"
+
+
+SCORE = (
+    "apiVersion: score.dev/v1b1\nmetadata: {name: web}\ncontainers: {main: {image: nginx, variables: {A: CANARY}}}\n"
+)
+
+
+def linked(workspace: Workspace, name: str, target: Path | str) -> None:
+    path = workspace.path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize("options", [(), ("score.yaml",), ("*.yaml",)])
+def test_linked_score_file_outside_is_refused(workspace: Workspace, secret: Path, options: tuple[str, ...]) -> None:
+    secret.write_text(SCORE.replace("CANARY", CANARY))
+    linked(workspace, "score.yaml", secret)
+    assert_refused(workspace, "score.yaml is outside the workspace", *options)
+
+
+def test_fifo_as_score_file_is_refused(workspace: Workspace) -> None:
+    os.mkfifo(workspace.path / "score.yaml")
+    assert_refused(workspace, "score.yaml:1:1: score.yaml is not a regular file")
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "/proc/self/environ", "/dev/stdin"])
+def test_device_as_score_file_is_refused(workspace: Workspace, target: str) -> None:
+    linked(workspace, "score.yaml", target)
+    assert_refused(workspace, "score.yaml is outside the workspace")
+
+
+def test_large_score_file_is_refused_without_reading_it(workspace: Workspace) -> None:
+    with (workspace.path / "score.yaml").open("wb") as file:
+        file.truncate(1 << 40)
+    assert_refused(workspace, "score.yaml is larger than 1048576 bytes")
+
+
+def test_score_file_linked_inside_the_workspace_is_read(workspace: Workspace) -> None:
+    workspace.write("apps/web.yaml", SCORE)
+    linked(workspace, "score.yaml", "apps/web.yaml")
+    assert workspace.run("validate").code == 0
+
+
+def test_score_file_whose_name_is_not_utf8_is_refused(workspace: Workspace) -> None:
+    workspace.workload("web")
+    name = os.fsdecode(b"\xff.score.yaml")
+    (workspace.path / name).write_text(SCORE)
+    assert_refused(workspace, "the file name is not UTF-8")
+
+
+def test_score_file_in_git_folder_is_refused(workspace: Workspace) -> None:
+    workspace.write(".GIT/score.yaml", SCORE)
+    assert_refused(workspace, "is in a .git folder", ".GIT/score.yaml")
+
+
+@pytest.mark.parametrize("name", ["mine.provisioners.yaml", "folder/mine.provisioners.yaml"])
+def test_linked_provisioner_file_outside_is_refused(workspace: Workspace, secret: Path, name: str) -> None:
+    workspace.workload("web", "    variables: {A: '${resources.x.v}'}\nresources: {x: {type: mine}}\n")
+    secret.write_text(f"- {{uri: static://x, type: mine, outputs: {{v: {CANARY}}}}}\n")
+    if "/" in name:
+        secret.rename(secret.parent / "mine.provisioners.yaml")
+        linked(workspace, ".scorefly/folder", secret.parent)
+    else:
+        linked(workspace, f".scorefly/{name}", secret)
+    assert_refused(workspace, f".scorefly/{name} is outside the workspace", "--provisioners", f".scorefly/{name}")
+
+
+@pytest.mark.parametrize("option", ["provisioners: [SECRET]", "overrides-file: SECRET", "score-files: SECRET"])
+@pytest.mark.parametrize("path", ["absolute", "../runner-secret.json"])
+def test_project_file_names_no_input_outside(workspace: Workspace, secret: Path, option: str, path: str) -> None:
+    workspace.workload("web")
+    text = option.replace("SECRET", str(secret) if path == "absolute" else path)
+    workspace.write("scorefly.yaml", f"{text}\n")
+    assert_refused(workspace, "is outside the workspace")
+
+
+def test_action_reads_no_input_outside(workspace: Workspace, secret: Path) -> None:
+    workspace.workload("web")
+    secret.write_text(f"metadata: {{name: {CANARY}}}\n")
+    for name in ("overrides-file", "provisioners"):
+        result = workspace.action({"command": "generate", "rehearse": "true", name: str(secret)})
+        assert (result.code, "is outside the workspace" in result.out) == (2, True), result.out
+        assert_no_canary(workspace, result)
+
+
+def test_linked_overrides_file_outside_is_refused(workspace: Workspace, secret: Path) -> None:
+    workspace.workload("web")
+    secret.write_text(f"containers: {{main: {{variables: {{A: {CANARY}}}}}}}\n")
+    linked(workspace, "over.yaml", secret)
+    assert_refused(workspace, "over.yaml is outside the workspace", "--overrides-file", "over.yaml")
+
+
+@pytest.mark.parametrize("path", ["over.yaml", "../runner-secret.json", "absolute"])
+def test_overrides_of_project_file_outside_are_refused(workspace: Workspace, secret: Path, path: str) -> None:
+    workspace.workload("web")
+    secret.write_text(f"containers: {{main: {{variables: {{A: {CANARY}}}}}}}\n")
+    linked(workspace, "over.yaml", secret)
+    workspace.write("scorefly.yaml", f"overrides: {{web: {secret if path == 'absolute' else path}}}\n")
+    assert_refused(workspace, "is outside the workspace")
+
+
+def test_linked_project_file_outside_is_refused(workspace: Workspace, secret: Path) -> None:
+    workspace.workload("web")
+    secret.write_text(f"{CANARY}: 1\n")
+    linked(workspace, "scorefly.yaml", secret)
+    assert_refused(workspace, "scorefly.yaml is outside the workspace")
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("link", "is outside the workspace"),
+        ("folder/runner-secret.json", "is outside the workspace"),
+        ("../runner-secret.json", "is outside the workspace"),
+        ("/proc/self/environ", "is no relative path"),
+        (".git/config", "is in a .git folder"),
+        ("sub/.Git/config", "is in a .git folder"),
+        ("inner", "is in a .git folder"),
+        ("fifo", "is not a regular file"),
+        ("sub", "is not a regular file"),
+        ("environ", "is outside the workspace"),
+    ],
+)
+def test_file_source_outside_is_refused(workspace: Workspace, secret: Path, source: str, says: str) -> None:
+    workspace.write(".git/config", CANARY)
+    workspace.write("sub/.Git/config", CANARY)
+    os.mkfifo(workspace.path / "fifo")
+    linked(workspace, "link", secret)
+    linked(workspace, "folder", secret.parent)
+    linked(workspace, "inner", ".git/config")
+    linked(workspace, "environ", "/proc/self/environ")
+    workspace.workload("web", f"    files: {{/etc/a: {{source: {source}}}}}\n")
+    assert_refused(workspace, says)
+
+
+def test_file_source_through_link_inside_is_mounted(workspace: Workspace) -> None:
+    workspace.write("shared/a.txt", "hello")
+    linked(workspace, "apps/shared", "../shared")
+    workspace.workload("web", "    files: {/etc/a: {source: shared/a.txt}}\n", file="apps/score.yaml")
+    assert workspace.run("generate").code == 0
+    assert (workspace.path / ".scorefly/out/local/web/files/etc/a").read_text() == "hello"
+
+
+def test_linked_dockerfile_outside_is_refused(workspace: Workspace, secret: Path) -> None:
+    workspace.workload("web", image=".")
+    linked(workspace, "Dockerfile", secret)
+    assert_refused(workspace, "Dockerfile is outside the workspace")
+
+
+def test_linked_build_context_outside_is_refused(workspace: Workspace, secret: Path) -> None:
+    (secret.parent / "away").mkdir()
+    (secret.parent / "away/score.yaml").write_text(SCORE.replace("nginx", "."))
+    (secret.parent / "away/Dockerfile").write_text("FROM scratch\n")
+    linked(workspace, "app", "../away")
+    assert_refused(workspace, "app/score.yaml is outside the workspace", "app/score.yaml")
