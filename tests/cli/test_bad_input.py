@@ -254,7 +254,7 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
         {"score.yaml": HEAD + f"    files: {{/a: {{source: {'x' * 5000}}}}}\n"},
         (),
         "score.yaml:6:18",
-        "cannot be looked for",
+        "there is no file",
     ),
     (
         "a probe with a path nobody can ask for",

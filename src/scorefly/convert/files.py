@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from scorefly.confined import exists, read_file, resolve, shown
 from scorefly.convert.target import Conversion
 from scorefly.fly.app import Build
-from scorefly.problems import Place, Problem
+from scorefly.problems import InputError, Place, Problem
 from scorefly.score.placeholders import UnknownReference, reference_offsets, substitute
 from scorefly.score.workload import ContainerFile
 from scorefly.values import Secret
@@ -89,16 +90,21 @@ def _content(conversion: Conversion, file: ContainerFile) -> bytes | Secret | No
 
 def _source(conversion: Conversion, file: ContainerFile) -> bytes | Secret | None:
     place = conversion.place("files", file.target, "source")
-    path = _inside(conversion, str(file.source), place)
-    if path is None:
+    source = str(file.source)
+    if PurePosixPath(source).is_absolute():
+        conversion.wrong(f"source {source!r} is no relative path", "give a path relative to the Score file", place)
         return None
+    # A Score file from elsewhere, which only the command line takes, brings its own folder for a workspace.
+    folder = conversion.workload.file.parent
+    root = Path(folder) if folder.is_absolute() else conversion.target.workspace
     try:
-        if path.stat().st_size > MAX_BYTES:
-            conversion.wrong(f"{file.source} has more than {MAX_BYTES} bytes", "put it into the image", place)
+        path = resolve(root, folder / source, place)
+        if not exists(root, path):
+            conversion.wrong(f"there is no file {shown(source)!r}", "it is looked for beside the Score file", place)
             return None
-        content = path.read_bytes()
-    except OSError as error:
-        conversion.wrong(f"{file.source} cannot be read: {error.strerror}", "check the path", place)
+        content = read_file(root, folder / source, place, limit=MAX_BYTES)
+    except InputError as error:
+        conversion.problems.extend(error.problems)
         return None
     if file.no_expand or b"$" not in content:
         return content
@@ -126,34 +132,6 @@ def _expanded(conversion: Conversion, text: str, path: Path) -> bytes | Secret |
                 conversion.problems.append(Problem(error.message, error.hint, Place(name, line, column)))
         return None
     return result.encode() if isinstance(result, str) else result
-
-
-def _inside(conversion: Conversion, source: str, place: Place) -> Path | None:
-    """The file, with symbolic links followed, if it is in the workspace.
-
-    A Score file from elsewhere, which only the command line takes, brings its own folder for a workspace.
-    """
-    workspace = conversion.target.workspace.resolve()
-    if conversion.workload.file.is_absolute():
-        workspace = Path(conversion.workload.file.parent).resolve()
-    if PurePosixPath(source).is_absolute() or "\0" in source:
-        conversion.wrong(f"source {source!r} is no relative path", "give a path relative to the Score file", place)
-        return None
-    try:
-        path = (workspace / conversion.workload.file.parent / source).resolve()
-        there = path.is_file()
-    except (OSError, RuntimeError) as error:
-        # A path too long, or links in a circle, which Python 3.11 and 3.13 tell by different exceptions.
-        reason = getattr(error, "strerror", None) or "symbolic links lead in a circle"
-        conversion.wrong(f"source {source[:80]!r} cannot be looked for: {reason}", "check the path", place)
-        return None
-    if not path.is_relative_to(workspace):
-        conversion.wrong(f"source {source!r} is outside the workspace", "copy the file into the repository", place)
-        return None
-    if not there:
-        conversion.wrong(f"there is no file {source!r}", "it is looked for beside the Score file", place)
-        return None
-    return path
 
 
 def _add(

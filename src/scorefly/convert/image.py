@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from scorefly.confined import exists, open_file
 from scorefly.convert.target import Conversion
 from scorefly.fly.app import Build
+from scorefly.problems import InputError
 
 # The grammar of image references as registries take it: [host[:port]/]path[:tag][@digest].
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -34,7 +37,13 @@ def convert_image(conversion: Conversion) -> str | Build:
 def _build(conversion: Conversion) -> Build:
     folder = conversion.workload.file.parent
     dockerfile = folder / "Dockerfile"
-    if not (conversion.target.workspace / dockerfile).is_file():
+    root = Path(folder) if folder.is_absolute() else conversion.target.workspace
+    if exists(root, dockerfile):
+        try:
+            open_file(root, dockerfile, conversion.place("image")).close()
+        except InputError as error:
+            conversion.problems.extend(error.problems)
+    else:
         tell = conversion.warn if conversion.target.trial else conversion.wrong
         tell(
             f"the image is `.`, and there is no {dockerfile} to build",

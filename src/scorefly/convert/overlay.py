@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from scorefly.confined import exists, read_file
 from scorefly.convert.service import addresses_of
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.problems import InputError, Place, Problem
@@ -34,8 +35,8 @@ class Overlay:
 def read_overlays(workspace: Path, workload: str = "") -> tuple[Overlay, ...]:
     """Those of a workload, or those for all. Raises InputError: what cannot be read."""
     stem = f"overlay.{workload}" if workload else "overlay"
-    paths = [workspace / FOLDER / f"{stem}.{ending}" for ending in ENDINGS]
-    return tuple(_read(path, f"{FOLDER}/{path.name}") for path in paths if path.is_file())
+    names = [f"{FOLDER}/{stem}.{ending}" for ending in ENDINGS]
+    return tuple(_read(workspace, name) for name in names if exists(workspace, name))
 
 
 def lay_over(app: App, overlays: Sequence[Overlay]) -> App:
@@ -54,18 +55,18 @@ def lay_over(app: App, overlays: Sequence[Overlay]) -> App:
     )
 
 
-def _read(path: Path, name: str) -> Overlay:
+def _read(workspace: Path, name: str) -> Overlay:
     try:
-        content = path.read_bytes()
-        if path.suffix != ".toml":
+        content = read_file(workspace, name, Place(name))
+        if not name.endswith(".toml"):
             return _checked(Overlay(name, parse(content, name).data))
         return _checked(Overlay(name, tomllib.loads(content.decode())))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         where = re.search(r"line (\d+), column (\d+)", str(error))
         place = Place(name, int(where[1]), int(where[2])) if where else Place(name)
         raise InputError(Problem(f"this is no TOML: {str(error).partition(' (at')[0]}", "", place)) from error
-    except OSError as error:
-        raise InputError(Problem(f"it cannot be read: {error.strerror}", "", Place(name))) from error
+    except RecursionError as error:
+        raise InputError(Problem("the file is nested too deeply", "flatten it", Place(name))) from error
 
 
 def _checked(overlay: Overlay) -> Overlay:

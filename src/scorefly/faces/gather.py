@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from scorefly.confined import is_inside, shown
 from scorefly.faces.options import BY_NAME, OPTIONS, Option
 from scorefly.faces.parse import parse
 from scorefly.faces.project_file import read_project_file
@@ -67,6 +68,9 @@ def _settings(
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
 
 
+_INPUT_FILES = ("score-files", "overrides-file", "provisioners")
+
+
 class _Sources:
     """Looks one option up after the other, gathering problems."""
 
@@ -83,7 +87,10 @@ class _Sources:
         self.problems: list[Problem] = []
         named = given.get("config") or environ.get("SCOREFLY_CONFIG")
         name = str(named or BY_NAME["config"].default)
-        self.file = read_project_file(workspace, name, named=bool(named), problems=self.problems)
+        self.workspace = workspace
+        self.file = read_project_file(
+            workspace, name, named=bool(named), outside=bool(named) and not in_action, problems=self.problems
+        )
         self.environment = ""
         found = self._find(BY_NAME["environment"])
         self.environment = str(found[0]).strip() if found else ""
@@ -101,9 +108,19 @@ class _Sources:
             try:
                 values[option.field] = parse(option, *found)
                 places[option.field] = found[1]
+                self._refuse_outside(option, values[option.field], found[1])
             except InputError as error:
                 self.problems.extend(error.problems)
         return values, places
+
+    def _refuse_outside(self, option: Option, value: Any, place: Place) -> None:
+        """Only whoever runs scorefly names input files outside the workspace; a repository's project file does not."""
+        if option.name not in _INPUT_FILES or place.is_option:
+            return
+        for path in (value,) if isinstance(value, str) else value:
+            if "://" not in path and not is_inside(self.workspace, path):
+                hint = f"copy it into the workspace, or give --{option.name} on the command line"
+                self.problems.append(Problem(f"{shown(path)} is outside the workspace", hint, place))
 
     def _find(self, option: Option) -> tuple[Plain, Place] | None:
         if option.name in self.given:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from scorefly.confined import exists, read_file, scope_of, shown
 from scorefly.faces.options import BY_NAME, OPTIONS
 from scorefly.problems import InputError, Place, Problem, nearest, option_place
 from scorefly.run.settings import Override
@@ -52,15 +53,19 @@ class ProjectFile:
         return ((ENVIRONMENTS, chosen),) if chosen is not None else ()
 
 
-def read_project_file(workspace: Path, name: str, *, named: bool, problems: list[Problem]) -> ProjectFile:
-    """The project file, an empty one where there is none; what is wrong with it is added to `problems`."""
-    path = workspace / name
-    if not path.is_file():
+def read_project_file(
+    workspace: Path, name: str, *, named: bool, outside: bool, problems: list[Problem]
+) -> ProjectFile:
+    """The project file, an empty one where there is none; what is wrong with it is added to `problems`.
+
+    One that is `named` may be `outside` the workspace.
+    """
+    if not exists(workspace, name):
         if named:
             problems.append(Problem(f"there is no project file {name!r}", "check the path", option_place("config")))
         return ProjectFile()
     try:
-        document = parse(path.read_bytes(), name)
+        document = parse(read_file(*scope_of(workspace, name, outside=outside), Place(shown(name))), name)
     except InputError as error:
         problems.extend(error.problems)
         return ProjectFile()

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from scorefly.problems import option_place, wrong
+from scorefly.problems import Place, option_place, wrong
 from scorefly.rehearsal.server import Fault, Rehearsal
+from scorefly.rehearsal.world import WorldUnreadable
 
 
 def parse_latency(text: str) -> float:
@@ -39,6 +40,8 @@ def serve(port: int, world: Path | None, latency: float, faults: Sequence[Fault]
     except OSError as error:
         reason = f"port {port} cannot be had: {error.strerror}"
         raise wrong(reason, "choose another one", option_place("port")) from error
+    except WorldUnreadable as error:
+        raise wrong(str(error), "remove it, or give another file with --world", Place(str(world))) from error
     with fly:
         bases = ("FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL")
         out.writelines(f"export {name}={fly.url}\n" for name in bases)

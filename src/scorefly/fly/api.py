@@ -345,17 +345,17 @@ def _hint(reason: str) -> str:
 
 
 def _session(token: str, connections: int) -> requests.Session:
-    import requests
     from requests.adapters import HTTPAdapter
 
-    session = requests.Session()
+    from scorefly.http_session import Session
+
+    session = Session()
     adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     scheme = "FlyV1" if token.startswith(("fm1r_", "fm1a_", "fm2_")) else "Bearer"
     token = token.removeprefix("FlyV1 ").removeprefix("Bearer ")
     session.headers.update({"Authorization": f"{scheme} {token}", "User-Agent": f"scorefly/{__version__}"})
-    session.trust_env = True
     return session
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 import tomllib
@@ -12,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scorefly.confined import read_file
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
 from scorefly.fly.sizes import preset_named
-from scorefly.problems import OutsideError, failed
+from scorefly.problems import OutsideError, Place, failed
 
 PROCESS_GROUP = "app"
+MAX_FILE_BYTES = 8 << 20  # placeholders may have made a mounted file of 1 MiB larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class MachinesDeployer:
     ) -> None:
         """Deploys what the artefact's fly.toml says. Raises OutsideError."""
         toml = tomllib.loads((artefact / "fly.toml").read_text(encoding="utf-8"))
-        config = machine_config(toml, app.machine, self._image(app, artefact), folder)
+        config = machine_config(toml, app.machine, self._image(app, artefact), artefact, folder)
         machines = self.api.machines(app.name)
         for machine in machines:
             on_line(f"updating Machine {machine.id}")
@@ -106,11 +109,19 @@ class MachinesDeployer:
         return f"registry.fly.io/{app.name}:rehearsal-{digest}"
 
 
-def machine_config(toml: Mapping[str, Any], machine: Mapping[str, Any], image: str, folder: Path) -> dict[str, Any]:
+def machine_config(
+    toml: Mapping[str, Any], machine: Mapping[str, Any], image: str, artefact: Path, folder: Path
+) -> dict[str, Any]:
     """The Machine configuration that a fly.toml means, as flyctl makes it in working folder `folder`.
 
-    `machine` is what stands in machine.json.
+    `machine` is what stands in machine.json. Files are read from the artefact only.
     """
+
+    def content(local_path: str) -> bytes:
+        # Lexically: a link in the build context must not lead the way back up somewhere else.
+        path = os.path.relpath(os.path.normpath(folder / local_path), artefact)
+        return read_file(artefact, path, Place(local_path), limit=MAX_FILE_BYTES)
+
     config: dict[str, Any] = {
         **machine,
         "image": image,
@@ -122,19 +133,21 @@ def machine_config(toml: Mapping[str, Any], machine: Mapping[str, Any], image: s
         "guest": _guest(toml),
         "services": _services(toml),
         "checks": {name: _check(each) for name, each in toml.get("checks", {}).items()},
-        "files": [_file(each, folder) for each in toml.get("files", ())],
+        "files": [_file(each, content) for each in toml.get("files", ())],
         "metadata": {"fly_platform_version": "v2", "fly_process_group": PROCESS_GROUP},
         "restart": (toml.get("restart") or [{"policy": "on-failure", "max_retries": 10}])[0],
     }
     if "containers" in machine:
         front = toml.get("container")
-        config["containers"] = [_container(each, image, front, folder) for each in machine["containers"]]
+        config["containers"] = [_container(each, image, front, content) for each in machine["containers"]]
     init = {key: value for key, value in toml.get("experimental", {}).items() if key in ("cmd", "entrypoint", "exec")}
     return {**config, **({"init": init} if init else {})}
 
 
-def _container(container: Mapping[str, Any], image: str, front: str | None, folder: Path) -> dict[str, Any]:
-    files = [_container_file(each, folder) for each in container.get("files", ())]
+def _container(
+    container: Mapping[str, Any], image: str, front: str | None, content: Callable[[str], bytes]
+) -> dict[str, Any]:
+    files = [_container_file(each, content) for each in container.get("files", ())]
     return {
         **container,
         **({"image": image} if container["name"] == front else {}),
@@ -142,8 +155,8 @@ def _container(container: Mapping[str, Any], image: str, front: str | None, fold
     }
 
 
-def _container_file(file: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    return {**_file(file, folder), **({"mode": file["mode"]} if "mode" in file else {})}
+def _container_file(file: Mapping[str, Any], content: Callable[[str], bytes]) -> dict[str, Any]:
+    return {**_file(file, content), **({"mode": file["mode"]} if "mode" in file else {})}
 
 
 def _guest(toml: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,10 +208,9 @@ def _check(check: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _file(file: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _file(file: Mapping[str, Any], content: Callable[[str], bytes]) -> dict[str, Any]:
     if "local_path" in file:
-        content = (folder / file["local_path"]).read_bytes()
-        return {"guest_path": file["guest_path"], "raw_value": b64encode(content).decode()}
+        return {"guest_path": file["guest_path"], "raw_value": b64encode(content(file["local_path"])).decode()}
     if "raw_value" in file:
         return {"guest_path": file["guest_path"], "raw_value": b64encode(file["raw_value"].encode()).decode()}
     return dict(file)

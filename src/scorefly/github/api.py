@@ -86,14 +86,14 @@ class GitHubApi:
             raise wrong("there is no GitHub token", hint, option_place("github-token"))
         if not re.fullmatch(r"[\w-]+/(?!\.{1,2}$)[\w.-]+", repository, re.ASCII):
             raise wrong(f"GITHUB_REPOSITORY is {repository!r}, no owner/name", "run this in a workflow")
-        import requests
+        from scorefly.http_session import Session
 
         self._token = token
         self._server = f"{base_url.rstrip('/')}/"
         self._base = f"{self._server}repos/{repository}"
         self._sleep = sleep
         self._clock = clock
-        self._session = requests.Session()
+        self._session = Session()
         self._session.headers.update(
             {
                 "Authorization": f"Bearer {token}",

@@ -26,6 +26,13 @@ Json = dict[str, Any]
 
 
 _VERSION = 2
+_TABLES = ("machines", "volumes", "secrets")
+_PARTS: Mapping[str, type] = {
+    **dict.fromkeys(("id", "name", "status", "network"), str),
+    **dict.fromkeys(("organization", *_TABLES), dict),
+    **dict.fromkeys(("addresses", "releases"), list),
+    "secrets_version": int,
+}
 _SHARED = "203.0.113.254"
 _FIRST = {
     kind: ip_address(ip) for kind, ip in (("v4", "198.18.0.1"), ("v6", "2001:db8::1"), ("private_v6", "fdaa:0:1::1"))
@@ -240,13 +247,29 @@ class World:
             data = json.loads(self.path.read_text(encoding="utf-8")) if self.path else None
         except FileNotFoundError:
             data = None
-        except ValueError as error:
-            raise WorldUnreadable(f"{self.path} is no world of a rehearsal: remove it") from error
+        except OSError as error:
+            raise WorldUnreadable(f"cannot read the rehearsal file {self.path}: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:
+            raise WorldUnreadable(f"the rehearsal file {self.path} is damaged") from error
         if data is None:
             return {"version": _VERSION, "salt": secrets.token_hex(16), "apps": {}}
         if not isinstance(data, dict) or data.get("version") != _VERSION:
-            raise WorldUnreadable(f"{self.path} is no world of this version: remove it")
+            raise WorldUnreadable(f"the rehearsal file {self.path} was written by another version of scorefly")
+        if not _is_world(data):
+            raise WorldUnreadable(f"the rehearsal file {self.path} is damaged")
         return data
+
+
+def _is_world(data: Json) -> bool:
+    """Report whether the apps have the parts that every app has."""
+    apps = data.get("apps")
+    return (
+        isinstance(data.get("salt"), str)
+        and isinstance(apps, dict)
+        and all(isinstance(app, dict) and app.keys() >= _PARTS.keys() for app in apps.values())
+        and all(isinstance(app[part], kind) for app in apps.values() for part, kind in _PARTS.items())
+        and all(isinstance(each, dict) for app in apps.values() for part in _TABLES for each in app[part].values())
+    )
 
 
 def now(seconds_ago: float = 0) -> str:

@@ -10,7 +10,8 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from scorefly.problems import InputError, Place, Problem, nearest, wrong
+from scorefly.confined import read_file, scope_of, shown
+from scorefly.problems import InputError, Place, Problem, nearest
 from scorefly.resources.provisioner import Provisioner, Spec
 from scorefly.resources.static import StaticProvisioner
 from scorefly.resources.template import TemplateProvisioner
@@ -67,16 +68,22 @@ class LoadedProvisioners:
 
 
 def load_provisioners(
-    workspace: Path, files: Sequence[str], environ: Mapping[str, str], *, check_templates: bool
+    workspace: Path,
+    files: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    check_templates: bool,
+    outside: bool = False,
 ) -> LoadedProvisioners:
     """The provisioners of `files`, in this order, then the built-in ones.
 
-    Files are paths or globs relative to the workspace, or pinned uris. With `check_templates` every template is
-    compiled too, which costs importing Jinja. Raises OutsideError for a file elsewhere that cannot be had.
+    Files are paths or globs relative to the workspace, or pinned uris; with `outside` they may lead out of it. With
+    `check_templates` every template is compiled too, which costs importing Jinja. Raises OutsideError for a file
+    elsewhere that cannot be had.
     """
     provisioners: list[Provisioner] = []
     problems: list[Problem] = []
-    for read in _expand(workspace, files, environ):
+    for read in _expand(workspace, files, environ, outside=outside):
         try:
             name, content = read()
             provisioners.extend(_Reader(parse_any(content, name), problems).read())
@@ -116,7 +123,7 @@ def is_remote(text: str) -> bool:
 
 
 def _expand(
-    workspace: Path, patterns: Sequence[str], environ: Mapping[str, str]
+    workspace: Path, patterns: Sequence[str], environ: Mapping[str, str], *, outside: bool
 ) -> Iterator[Callable[[], tuple[str, bytes]]]:
     """How to read every file once: its name to show, relative to the workspace where it is in it, and its content."""
     seen: set[str] = set()
@@ -128,17 +135,15 @@ def _expand(
             continue
         # Path.glob takes no absolute pattern.
         for name in sorted(glob(pattern, root_dir=workspace, recursive=True, include_hidden=True)):  # noqa: PTH207
-            shown = os.path.relpath(name, workspace) if Path(name).is_relative_to(workspace) else name
-            if shown not in seen and (workspace / name).is_file():
-                seen.add(shown)
-                yield partial(_read, workspace / name, Path(shown).as_posix())
+            path = Path(name)
+            relative = os.path.relpath(name, workspace) if path.is_relative_to(workspace) else name
+            if relative not in seen and not (workspace / name).is_dir():
+                seen.add(relative)
+                yield partial(_read, *scope_of(workspace, path, outside=outside), Path(relative).as_posix())
 
 
-def _read(path: Path, shown: str) -> tuple[str, bytes]:
-    try:
-        return shown, path.read_bytes()
-    except OSError as error:
-        raise wrong(f"cannot be read: {error.strerror}", "", Place(shown)) from error
+def _read(root: Path, path: Path, name: str) -> tuple[str, bytes]:
+    return name, read_file(root, path, Place(shown(name)))
 
 
 @dataclass(slots=True)

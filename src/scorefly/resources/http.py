@@ -41,9 +41,11 @@ class Server:
         """Asks, and again where that may help: no answer, 429, 5xx. By the protocol asking twice is asking once."""
         import requests
 
+        from scorefly.http_session import Session
+
         deadline = time.monotonic() + call.timeout
         headers = _headers(call)
-        with requests.Session() as session:
+        with Session() as session:
             # A proxy between us and ourselves would only learn what it should not know.
             session.trust_env = not is_loopback(self.url)
             for attempt in range(1, ATTEMPTS + 1):
@@ -72,7 +74,6 @@ class Server:
             timeout=(CONNECT_TIMEOUT, max(deadline - time.monotonic(), 1.0)),
             allow_redirects=False,
             stream=True,
-            auth=_no_netrc,
         ) as answer:
             body = _body(answer, call, deadline)
             call.heard(body)
@@ -181,8 +182,3 @@ def _patience(attempt: int, retry_after: str) -> float:
     except ValueError:
         return random.uniform(0, 0.25 * 2**attempt)  # noqa: S311 - jitter needs no secrecy
     return min(max(wanted, 0.0), MOST_PATIENCE)
-
-
-def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Authentication is what the headers say: requests would put a password of ~/.netrc in their place."""
-    return request

@@ -99,9 +99,11 @@ def pin(uri: str, environ: Mapping[str, str]) -> tuple[Remote, bytes]:
 def _download(address: str) -> bytes:
     import requests
 
+    from scorefly.http_session import Session
+
     content = bytearray()
     try:
-        with requests.get(address, timeout=TIMEOUT, stream=True) as answer:
+        with Session() as session, session.get(address, timeout=TIMEOUT, stream=True) as answer:
             for hop in (*answer.history, answer):
                 check_url(hop.url, insecure=False)
             if answer.status_code != 200:

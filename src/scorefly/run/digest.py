@@ -8,7 +8,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from scorefly.confined import open_file, shown
 from scorefly.fly.app import App, Build
+from scorefly.problems import Place
 from scorefly.run.artefacts import fly_toml
 from scorefly.run.settings import Settings
 
@@ -36,13 +38,19 @@ def _tree_digest(folder: Path, settings: Settings) -> str:
     """A digest of names, modes and contents of everything below `folder`."""
     digest = hashlib.sha256()
     artefacts = settings.workspace / settings.artefacts
+    root = settings.workspace if folder.is_relative_to(settings.workspace) else folder
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _NOT_BUILT and Path(parent, name) != artefacts)
-        for name in sorted(names):
+        folders[:] = sorted(
+            name for name in folders if name.lower() not in _NOT_BUILT and Path(parent, name) != artefacts
+        )
+        for name in sorted(name for name in names if name.lower() != ".git"):
             path = Path(parent, name)
-            digest.update(f"{path.relative_to(folder).as_posix()}\0{path.lstat().st_mode:o}\0".encode())
+            digest.update(
+                f"{path.relative_to(folder).as_posix()}\0{path.lstat().st_mode:o}\0".encode("utf-8", "surrogateescape")
+            )
             if path.is_symlink():
-                digest.update(str(path.readlink()).encode())
+                digest.update(str(path.readlink()).encode("utf-8", "surrogateescape"))
             elif path.is_file():
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
+                with open_file(root, path, Place(shown(path.relative_to(root)))) as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from scorefly.confined import exists, open_file, resolve, shown
 from scorefly.convert.overlay import Overlay, lay_over, read_overlays
 from scorefly.convert.places import place_of
 from scorefly.convert.resource_app import convert_resource_app
@@ -16,7 +17,7 @@ from scorefly.convert.workload import convert
 from scorefly.fly.app import App
 from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding
-from scorefly.problems import InputError, Place, Problem, raise_errors
+from scorefly.problems import InputError, Place, Problem, raise_errors, wrong
 from scorefly.resources.lookup import STAND_IN
 from scorefly.run.artefacts import artefact_folder, ignore_working_files, working_folder, write_artefact
 from scorefly.run.keeper import Keeper
@@ -203,8 +204,33 @@ def _refused(settings: Settings, app: App, source: Workload | Place, overlays: S
             source if isinstance(source, Place) else _blamed(source, app, finding, overlays),
             finding.severity,
         )
-        for finding in check(app.config, app.machine or None, beside)
+        for finding in (*check(app.config, app.machine or None, beside), *_build_findings(settings, app))
     ]
+
+
+def _build_findings(settings: Settings, app: App) -> list[Finding]:
+    """Report files of `[build]` that flyctl would read, and that are not regular files of the workspace."""
+    build = app.config.get("build")
+    if not isinstance(build, Mapping):
+        return []
+    found = []
+    if build.get("compose"):
+        hint = "describe the containers in the Score file"
+        found.append(Finding(("build", "compose"), "makes flyctl read files that scorefly did not check", hint))
+    for key in ("dockerfile", "ignorefile"):
+        name = build.get(key)
+        if not isinstance(name, str) or not name:
+            continue
+        try:
+            if Path(name).is_absolute():
+                raise wrong(f"{shown(name)} is an absolute path", "give a path relative to the build context")
+            path = working_folder(settings, app) / name
+            resolve(settings.workspace, path, Place(name))
+            if exists(settings.workspace, path):
+                open_file(settings.workspace, path, Place(name)).close()
+        except InputError as error:
+            found += [Finding(("build", key), problem.message, problem.hint) for problem in error.problems]
+    return found
 
 
 def _blamed(source: Workload, app: App, finding: Finding, overlays: Sequence[Overlay]) -> Place:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from scorefly.confined import read_file, scope_of, shown
 from scorefly.problems import Place, failed, wrong
 from scorefly.run.keeper import Keeper
 from scorefly.run.settings import Settings
@@ -56,10 +57,7 @@ def import_score_flyio(settings: Settings, path: str, keeper: Keeper) -> Importe
 
 
 def _read(workspace: Path, path: str) -> dict[str, Any]:
-    try:
-        content = (workspace / path).read_bytes()
-    except OSError as error:
-        raise wrong(f"it cannot be read: {error.strerror}", "name score-flyio's state file", Place(path)) from error
+    content = read_file(*scope_of(workspace, path, outside=True), Place(shown(path)))
     data: dict[str, Any] = parse(content, path).data
     if "resources" not in data or "workloads" not in data:
         raise wrong("this is no state of score-flyio's", "it has `workloads` and `resources`", Place(path))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scorefly.confined import exists
 from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
 from scorefly.resources.files import LoadedProvisioners, is_remote, load_provisioners
 from scorefly.resources.graph import ResourceGraph, ResourceNode, build_graph
@@ -47,13 +48,17 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
 def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvisioners:
     """All provisioners a run would ask, in order. A file that is named and missing is a problem."""
     loaded = load_provisioners(
-        settings.workspace, settings.provisioners, settings.environ, check_templates=check_templates
+        settings.workspace,
+        settings.provisioners,
+        settings.environ,
+        check_templates=check_templates,
+        outside=not settings.in_action,
     )
     missing = [
         Problem(f"there is no provisioner file {pattern!r}", "check the path", option_place("provisioners"))
         for pattern in settings.provisioners
         if not (is_remote(pattern) or any(sign in pattern for sign in "*?["))
-        and not (settings.workspace / pattern).is_file()
+        and not exists(settings.workspace, pattern)
     ]
     return LoadedProvisioners(loaded.provisioners, (*loaded.problems, *missing))
 
@@ -74,6 +79,7 @@ def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Prob
         overrides_file=Path(settings.overrides_file) if settings.overrides_file else None,
         override_properties=settings.override_property,
         for_workloads={name: (Path(each.file), each.place) for name, each in settings.overrides.items()},
+        outside=not settings.in_action,
     )
     names = [workload.name for workload in workloads]
     # Of some Score files it cannot be told whether one of the others is meant.

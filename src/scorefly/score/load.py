@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from scorefly.confined import read_file, scope_of, shown
 from scorefly.problems import InputError, Place, Problem, nearest, option_place
 from scorefly.score.document import Document, parse
 from scorefly.score.model import read_workload
@@ -22,17 +23,19 @@ def load_workloads(
     overrides_file: Path | None = None,
     override_properties: Sequence[str] = (),
     for_workloads: Mapping[str, tuple[Path, Place]] | None = None,
+    outside: bool = False,
 ) -> tuple[tuple[Workload, ...], tuple[Problem, ...]]:
     """The workloads by name, and the problems: a file with an error gives no workload, and the rest goes on.
 
     `for_workloads` are fragments for the workloads of those names, each with the place that names it: they come first.
+    `files` and `overrides_file` may be `outside` the workspace where a user of the command line named them.
     """
     problems: list[Problem] = []
     at = option_place("overrides-file")
-    override = _read(workspace, overrides_file, problems, at) if overrides_file else None
+    override = _read(workspace, overrides_file, problems, at, outside=outside) if overrides_file else None
     workloads: dict[str, Workload] = {}
     for file in files:
-        document = _read(workspace, Path(file), problems)
+        document = _read(workspace, Path(file), problems, outside=outside)
         if document is None:
             continue
         own = (for_workloads or {}).get(_name(document))
@@ -55,12 +58,12 @@ def _name(document: Document) -> str:
     return str(metadata.get("name")) if isinstance(metadata, dict) else ""
 
 
-def _read(workspace: Path, file: Path, problems: list[Problem], place: Place | None = None) -> Document | None:
+def _read(
+    workspace: Path, file: Path, problems: list[Problem], place: Place | None = None, *, outside: bool = False
+) -> Document | None:
     name = file.as_posix()
     try:
-        return parse((workspace / file).read_bytes(), name)
-    except OSError as error:
-        problems.append(Problem(f"{name} cannot be read: {error.strerror}", "check the path", place or Place(name)))
+        return parse(read_file(*scope_of(workspace, file, outside=outside), place or Place(shown(name))), name)
     except InputError as error:
         problems.extend(error.problems)
     return None

@@ -78,8 +78,8 @@ def _machine(config: Section, machine: Mapping[str, Any] | None, found: list[Fin
 
 
 def _missing_files(config: Section, machine: Section, name: str, beside: Collection[str]) -> Iterator[Finding]:
-    """Files that flyctl would look for in its working folder, and not find."""
-    there = {posixpath.normpath(each) for each in beside}
+    """Report files that flyctl would read, and that are none of those the artefact is known to have."""
+    there = {_spelled(each) for each in beside}
     lists = [(DOCUMENT, config.sections("files"))]
     lists += [(name, container.sections("files")) for container in machine.sections("containers")]
     named = [(document, file.at("local_path"), file.get("local_path")) for document, files in lists for file in files]
@@ -88,6 +88,12 @@ def _missing_files(config: Section, machine: Section, name: str, beside: Collect
         if not source.startswith("{"):
             named.append((DOCUMENT, section.at("machine_config"), source))
     for document, path, local in named:
-        if local and not posixpath.isabs(local) and posixpath.normpath(local) not in there:
-            hint = "paths start at flyctl's working folder"
+        if local and _spelled(local) not in there:
+            hint = "only files that scorefly writes beside fly.toml can be named; give the content as raw_value"
             yield Finding(path, f"there is no file {local!r}", hint, document=document)
+
+
+def _spelled(path: str) -> str:
+    """The path without empty components and `.`; `..` stays, because a folder before it may be a link."""
+    root = "/" if posixpath.isabs(path) else ""
+    return root + "/".join(part for part in path.split("/") if part not in ("", "."))

@@ -1,0 +1,109 @@
+"""Reads files below a root folder. No path, link or special file leads a read anywhere else."""
+
+from __future__ import annotations
+
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path, PurePath
+
+from scorefly.problems import InputError, Place, wrong
+
+MAX_BYTES = 1 << 20
+_KERNEL = ("/proc", "/sys")
+
+
+def read_file(root: Path, path: str | PurePath, place: Place, *, limit: int = MAX_BYTES) -> bytes:
+    """Return the content of a regular file below `root`. Raises InputError at `place`, also above `limit` bytes."""
+    with open_file(root, path, place) as file:
+        try:
+            content = file.read(limit + 1)
+        except OSError as error:
+            raise _unreadable(path, error, place) from error
+    if len(content) > limit:
+        raise wrong(f"{shown(path)} is larger than {limit} bytes", "make it smaller", place)
+    return content
+
+
+def open_file(root: Path, path: str | PurePath, place: Place) -> BufferedReader:
+    """Open a regular file below `root` for reading. Raises InputError at `place`."""
+    resolved = resolve(root, path, place)
+    try:
+        descriptor = _open_without_links(root.resolve(), resolved)
+    except OSError as error:
+        raise _unreadable(path, error, place) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise wrong(f"{shown(path)} is not a regular file", "replace it with a regular file", place)
+    return os.fdopen(descriptor, "rb")
+
+
+def resolve(root: Path, path: str | PurePath, place: Place) -> Path:
+    """Return the path with links followed, which is below `root` and not in a `.git` folder. Raises InputError.
+
+    The file does not have to exist.
+    """
+    try:
+        os.fspath(path).encode()
+        base = root.resolve()
+        resolved = (base / path).resolve()
+    except UnicodeEncodeError as error:
+        raise wrong(f"{shown(path)}: the file name is not UTF-8", "rename the file", place) from error
+    except (OSError, RuntimeError, ValueError) as error:
+        # Python 3.11 raises RuntimeError for a loop of links, and any version ValueError for a NUL byte.
+        raise _unreadable(path, error, place) from error
+    if not resolved.is_relative_to(base) or any(resolved.is_relative_to(folder) for folder in _KERNEL):
+        hint = "copy the file into the workspace; links may only lead to files inside it"
+        raise wrong(f"{shown(path)} is outside the workspace", hint, place)
+    asked = () if PurePath(path).is_absolute() else PurePath(path).parts
+    names = (*asked, *resolved.relative_to(base).parts)
+    if any(name.lower() == ".git" for name in names):
+        raise wrong(f"{shown(path)} is in a .git folder", "copy the file to a folder outside .git", place)
+    return resolved
+
+
+def is_inside(root: Path, path: str | PurePath) -> bool:
+    """Report whether the path as it is written stays below `root`; links are not looked at."""
+    return Path(os.path.normpath(root / path)).is_relative_to(root)
+
+
+def scope_of(workspace: Path, path: str | PurePath, *, outside: bool) -> tuple[Path, Path]:
+    """Return the root and the path to read a named file with: the workspace, or its own folder if it is `outside`."""
+    if not outside or is_inside(workspace, path):
+        return workspace, Path(path)
+    absolute = Path(os.path.normpath(workspace / path))
+    return absolute.parent, absolute
+
+
+def exists(root: Path, path: str | PurePath) -> bool:
+    """Report whether there is anything at the path, also when it is a link that may not be followed."""
+    try:
+        return os.path.lexists(root / path)
+    except ValueError:
+        return False
+
+
+def shown(path: str | PurePath) -> str:
+    """Return the path as text that can be printed: bytes that are not UTF-8 are replaced, and it is not endless."""
+    return os.fspath(path)[:200].encode("utf-8", "backslashreplace").decode()
+
+
+def _open_without_links(base: Path, path: Path) -> int:
+    """Open a path whose links are resolved: a component that became a link since then is not followed."""
+    *folders, name = path.relative_to(base).parts or (".",)
+    folder = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for each in folders:
+            below = os.open(each, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        # Opening a FIFO without O_NONBLOCK waits for a writer.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+        return os.open(name, flags, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _unreadable(path: str | PurePath, error: Exception, place: Place) -> InputError:
+    reason = getattr(error, "strerror", None) or ("NUL byte in the name" if "\0" in os.fspath(path) else "link loop")
+    return wrong(f"{shown(path)} cannot be read: {reason}", "check the path", place)
