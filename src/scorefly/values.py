@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 Scalar: TypeAlias = "str | int | float | bool | None"
 Plain: TypeAlias = "Scalar | list[Plain] | dict[str, Plain]"
@@ -17,9 +17,14 @@ Plain: TypeAlias = "Scalar | list[Plain] | dict[str, Plain]"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """A scalar nobody may see but Fly. It does not format: reveal it on purpose, or not at all."""
+    """A value that only Fly may see; of a list or mapping even the length and the keys are secret.
 
-    value: Scalar = field(compare=True)
+    `given` marks what was made from a secret that the run was given, a GitHub secret: state does not keep it.
+    It does not format: reveal it on purpose, or not at all.
+    """
+
+    value: Plain = field(compare=True)
+    given: bool = field(default=False, compare=False)
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -47,13 +52,13 @@ def reveal(tree: Tree) -> Plain:
     return tree
 
 
-def conceal(tree: Tree) -> Tree:
-    """The same data with every leaf secret."""
-    if isinstance(tree, dict):
-        return {key: conceal(value) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [conceal(value) for value in tree]
-    return tree if isinstance(tree, Secret) else Secret(tree)
+def conceal(tree: Tree, *, given: bool = False) -> Tree:
+    """Mark every leaf as secret, empty lists and mappings too; keys stay as they are."""
+    if isinstance(tree, dict) and tree:
+        return {key: conceal(value, given=given) for key, value in tree.items()}
+    if isinstance(tree, list) and tree:
+        return [conceal(value, given=given) for value in tree]
+    return tree if isinstance(tree, Secret) else Secret(reveal(tree), given)
 
 
 def holds_secret(tree: Tree) -> bool:
@@ -63,6 +68,24 @@ def holds_secret(tree: Tree) -> bool:
     if isinstance(tree, list):
         return any(holds_secret(value) for value in tree)
     return isinstance(tree, Secret)
+
+
+def holds_given(tree: Tree) -> bool:
+    """Whether any leaf was made from a secret that the run was given."""
+    if isinstance(tree, dict):
+        return any(holds_given(value) for value in tree.values())
+    if isinstance(tree, list):
+        return any(holds_given(value) for value in tree)
+    return isinstance(tree, Secret) and tree.given
+
+
+def without_given(tree: Mapping[str, Tree]) -> dict[str, Tree]:
+    """Leave out what was made from a secret that the run was given; a list that holds one is left out as a whole."""
+    return {
+        key: without_given(value) if isinstance(value, dict) else value
+        for key, value in tree.items()
+        if isinstance(value, dict) or not holds_given(value)
+    }
 
 
 def redact(tree: Tree) -> Plain:
@@ -83,14 +106,15 @@ def to_text(tree: Tree) -> Text:
     """
     plain = reveal(tree)
     text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-    return Secret(text) if holds_secret(tree) else text
+    return Secret(text, holds_given(tree)) if holds_secret(tree) else text
 
 
 def join(parts: Iterable[Text]) -> Text:
     """Concatenation that keeps secrecy: one secret part makes the whole secret."""
     parts = tuple(parts)
     text = "".join(reveal_text(part) for part in parts)
-    return Secret(text) if any(isinstance(part, Secret) for part in parts) else text
+    secrets = [part for part in parts if isinstance(part, Secret)]
+    return Secret(text, any(part.given for part in secrets)) if secrets else text
 
 
 def reveal_text(text: Text) -> str:
@@ -101,8 +125,11 @@ def reveal_text(text: Text) -> str:
 def secret_texts(tree: Tree) -> Iterable[str]:
     """Every secret leaf as the text it would be printed as, for masks."""
     if isinstance(tree, Secret):
-        if tree.value is not None and tree.value != "":
+        if tree.value not in (None, "", [], {}):
             yield reveal_text(to_text(tree))
+        below = tree.value.values() if isinstance(tree.value, dict) else tree.value
+        if isinstance(tree.value, dict | list):
+            yield from secret_texts([Secret(value) for value in cast("Iterable[Plain]", below)])
     elif isinstance(tree, Mapping):
         for value in tree.values():
             yield from secret_texts(value)
@@ -126,9 +153,7 @@ def from_json(data: Plain) -> Tree:
     """The tree that `to_json` wrote."""
     if isinstance(data, dict):
         if len(data) == 1 and _MARK in data:
-            value = data[_MARK]
-            if not isinstance(value, dict | list):
-                return Secret(value)
+            return Secret(data[_MARK])
         return {key.removeprefix("$"): from_json(value) for key, value in data.items()}
     if isinstance(data, list):
         return [from_json(value) for value in data]
@@ -139,7 +164,7 @@ def merge_patch(target: Mapping[str, Tree], patch: Mapping[str, Tree]) -> dict[s
     """JSON merge patch (RFC 7396): null removes a member, a mapping is merged, anything else replaces."""
     merged = dict(target)
     for name, value in patch.items():
-        if value is None or (isinstance(value, Secret) and value.value is None):
+        if value is None:
             merged.pop(name, None)
         elif isinstance(value, dict):
             known = merged.get(name)

@@ -165,7 +165,7 @@ def test_what_an_answer_leaves_out_stays_as_it_was(queue: Workspace) -> None:
         ('print("hush-hush")', "its output is no JSON: Expecting value at line 1, column 1"),
         ('print(json.dumps(["hush-hush"]))', "its output is no JSON object"),
         ('print(json.dumps({"values": "hush-hush"}))', "values in its output is no object"),
-        ('print(json.dumps({"value": {"host": "hush-hush"}}))', "unknown key 'value': did you mean 'values'?"),
+        ('print(json.dumps({"value": {"host": "hush-hush"}}))', "unknown key: did you mean 'values'?"),
         ('print(\'{"values": {"host": NaN}}\')', "its output is no JSON that can be kept"),
         ('print(\'{"values": {"host": "\\\\ud800"}}\')', "its output is no JSON that can be kept"),
         ("print('[' * 100000)", "its output is no JSON that can be kept"),

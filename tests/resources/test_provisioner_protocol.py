@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scorefly.problems import Place
 from scorefly.resources.protocol import Answer, provisioned, question, read_answer
 from scorefly.resources.provisioner import Request, WorkloadView
-from scorefly.values import Secret, conceal, holds_secret, redact, reveal
+from scorefly.values import Secret, Tree, conceal, holds_secret, redact, reveal
 
 SECRET = "s3cret"
 
@@ -42,6 +42,10 @@ def request(**known: Any) -> Request:
     )
 
 
+def concealed(tree: dict[str, Any]) -> dict[str, Tree]:
+    return {name: conceal(value) for name, value in tree.items()}
+
+
 def without_nulls(tree: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in tree.items() if value is not None}
 
@@ -66,7 +70,7 @@ def test_nothing_that_holds_a_secret_is_plain_and_nothing_is_changed(**given_par
     assert SECRET not in json.dumps(shown, ensure_ascii=False)
     assert reveal(dict(result.outputs)) == {**without_nulls(given_parts["values"]), **given_parts["secrets"]}
     assert reveal(dict(result.shared)) == given_parts["shared"]
-    assert result.state == conceal(given_parts["state"])
+    assert result.state == concealed(given_parts["state"])
 
 
 @given(values=objects)
@@ -84,5 +88,5 @@ def test_an_empty_answer_changes_nothing(**given_parts: Any) -> None:
 
 @given(objects, objects)
 def test_the_question_is_json_with_every_secret_revealed(params: Any, state: Any) -> None:
-    asked = json.loads(question(request(params=conceal(params), state=conceal(state))))
+    asked = json.loads(question(request(params=concealed(params), state=concealed(state))))
     assert (asked["resource_params"], asked["state"]) == (params, state)

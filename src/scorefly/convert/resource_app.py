@@ -48,6 +48,9 @@ def convert_resource_app(
         config["files"] = _files(reading, config["files"])
     for path in _secret_paths(config, ()):
         reading.wrong(f"{'.'.join(path)} is secret, and fly.toml is no place for it", "give it under `secrets`")
+    if reading.problems:
+        # What follows quotes values, and some of them may be secret.
+        return None, tuple(reading.problems)
     plain: dict[str, Any] = {key: reveal(value) for key, value in config.items()}
     image = plain.get("build", {}).get("image") if isinstance(plain.get("build"), dict) else None
     if not isinstance(image, str) or not image:
@@ -106,7 +109,7 @@ def _files(reading: _Reading, given: Tree) -> Tree:
         value = entry.get("raw_value")
         if isinstance(value, Secret):
             secret = f"FILE_{index}"
-            reading.secrets[secret] = Secret(b64encode(reveal_text(value).encode()).decode())
+            reading.secrets[secret] = Secret(b64encode(reveal_text(to_text(value)).encode()).decode())
             del entry["raw_value"]
             entry["secret_name"] = secret
         files.append(entry)

@@ -15,7 +15,7 @@ from scorefly.fly.names import volume_name_problem
 from scorefly.problems import Place
 from scorefly.score.placeholders import UnknownReference, references
 from scorefly.score.workload import ContainerVolume
-from scorefly.values import Secret, reveal
+from scorefly.values import Secret
 
 DEFAULT_SIZE_GB = 1
 
@@ -88,7 +88,10 @@ def _size(conversion: Conversion, volume: ContainerVolume, place: Place) -> int:
     named = [reference for reference in references(volume.source) if reference[0] == "resources"]
     size: object = conversion.annotations.get("volume-size-gb", DEFAULT_SIZE_GB)
     with suppress(UnknownReference, IndexError):
-        size = reveal(conversion.lookup(("resources", named[0][1], "size_gb")))
+        size = conversion.lookup(("resources", named[0][1], "size_gb"))
+    if isinstance(size, Secret):
+        conversion.wrong("the volume's size is secret, and fly.toml shows it", "give size_gb as a number", place)
+        return DEFAULT_SIZE_GB
     text = str(size)
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 500):
         conversion.wrong(f"a volume cannot have {size!r} GB", "give size_gb as a whole number from 1 to 500", place)

@@ -128,7 +128,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "secrets",
         "json",
-        "JSON object of GitHub secrets, as toJSON(secrets) gives it.",
+        "JSON object of GitHub secrets, each listed by name; 131,071 bytes at most in the Action.",
         private=True,
         commands=(*CONVERTING, DEPROVISION),
     ),

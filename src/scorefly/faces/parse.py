@@ -90,7 +90,7 @@ def _pairs(option: Option, value: Plain, place: Place) -> dict[str, str]:
 
 
 def _json(option: Option, value: Plain, place: Place) -> dict[str, str]:
-    hint = "pass a JSON object such as ${{ toJSON(secrets) }}"
+    hint = 'pass a JSON object such as {"NAME": ${{ toJSON(secrets.NAME) }}}'
     if isinstance(value, str):
         try:
             # Only our own words are shown: the text may be a secret from the first character on.

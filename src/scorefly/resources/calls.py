@@ -9,11 +9,11 @@ from typing import Literal, Protocol
 
 from scorefly.problems import InputError, OutsideError, Place, Problem
 from scorefly.resources.lookup import STAND_IN
-from scorefly.resources.protocol import provisioned, question, read_answer
+from scorefly.resources.protocol import has_secret_name, provisioned, question, read_answer
 from scorefly.resources.provisioner import Outside, Provisioned, Request, Spec, Surroundings
-from scorefly.resources.template import syntax_problems
+from scorefly.resources.template import refuse_own_secrets, syntax_problems
 from scorefly.score.document import Places
-from scorefly.values import Plain, Text, Tree, conceal, secret_texts, to_text
+from scorefly.values import Plain, Secret, Text, Tree, secret_texts, to_text
 
 Mode = Literal["provision", "deprovision", "plan"]
 
@@ -100,11 +100,12 @@ class CallProvisioner:
         context: dict[str, Tree] = {
             "environment": surroundings.environment,
             "variables": dict(surroundings.variables),
-            "secrets": conceal(dict(surroundings.secrets)),
+            "secrets": {name: Secret(value, given=True) for name, value in surroundings.secrets.items()},
         }
         found: dict[str, Text] = {}
         for name, text in self.options.texts.items():
             try:
+                refuse_own_secrets(str(text), surroundings)
                 found[name] = to_text(evaluate(str(text), context, {}))
             except ExpressionError as error:
                 place = self.options.places.at(*self.options.path, self.options.texts_key, name)
@@ -156,7 +157,8 @@ class Call:
     def __post_init__(self) -> None:
         self._sent = tuple(secret_texts(dict(self.texts)))
         self.outside.hide(self._sent)
-        self.outside.hide(secret_texts(dict(self.request.outputs)))
+        for tree in (self.request.outputs, self.request.params, self.request.state, self.request.shared):
+            self.outside.hide(secret_texts(dict(tree)))
 
     @property
     def place(self) -> Place:
@@ -175,6 +177,8 @@ class Call:
             if self.mode == "deprovision" and not content.strip():
                 self.given, self.wrong = Provisioned(outputs=self.request.outputs), ""
             return
+        if has_secret_name(self.request, answer, self._sent):
+            self.wrong = self.wrong or "its output has a name that holds a secret"
         self.given = provisioned(self.request, answer, self._sent)
         self.outside.hide(secret_texts(dict(self.given.outputs)))
         self.outside.hide(secret_texts(dict(self.given.shared)))

@@ -1,8 +1,9 @@
 """Templates: YAML whose string leaves are Jinja expressions or text, evaluated in a sandbox.
 
 A leaf that is one expression (`"{{ params.size }}"`) has the expression's own type; any other leaf is text.
-A result is secret when the leaf reads anything secret: which parts of its surroundings a leaf can read is
-seen in its syntax tree, so no filter, loop or method call gets round it.
+A result is one secret as a whole when the leaf reads anything secret: which parts of its surroundings a leaf can
+read is seen in its syntax tree, so no filter, loop, condition or method call gets round it. Errors of such a leaf
+show no value.
 """
 
 from __future__ import annotations
@@ -10,20 +11,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
-from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2 import StrictUndefined, TemplateError, UndefinedError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
-from scorefly.values import Tree, conceal, holds_secret, reveal
+from scorefly.values import Plain, Secret, Tree, holds_given, holds_secret, reveal
 
 Chain = tuple[str | int, ...]
 
 MAX_RESULT = 1 << 20  # characters of one leaf
 
 
+HIDDEN = "the value is hidden because the expression reads a secret"
+
+
 class ExpressionError(Exception):
-    """A leaf that cannot be evaluated, said in one line."""
+    """A leaf that cannot be evaluated, said in one line. `kind` says it without any value."""
+
+    def __init__(self, message: str, kind: str = "invalid value") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class _Missing(StrictUndefined):
@@ -53,10 +61,17 @@ _ENVIRONMENT = _environment()
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A compiled leaf: how to evaluate it, and the chains of names it may read."""
+    """A compiled leaf: how to evaluate it, and the chains of names it may read.
+
+    `whole` is the chain when the leaf is nothing else, and `call` the function when it is one call of it. With
+    `fixed_keys` the result is a mapping whose keys are written in the leaf.
+    """
 
     evaluate: Callable[[Mapping[str, Any]], Any]
     reads: tuple[Chain, ...]
+    whole: Chain = ()
+    call: str = ""
+    fixed_keys: bool = False
 
 
 @lru_cache(maxsize=4096)
@@ -66,7 +81,7 @@ def compile_leaf(source: str) -> Leaf:
         tree = _ENVIRONMENT.parse(source)
         if source.startswith("{{") and source.endswith("}}") and _is_one_expression(tree):
             expression = _ENVIRONMENT.compile_expression(_inner(source), undefined_to_none=False)
-            return Leaf(lambda context: expression(**context), _reads(tree))
+            return Leaf(lambda context: expression(**context), _reads(tree), **_form(tree))
         template = _ENVIRONMENT.from_string(source)
     except TemplateError as error:
         raise ExpressionError(_one_line(error)) from error
@@ -76,33 +91,68 @@ def compile_leaf(source: str) -> Leaf:
 def evaluate(source: str, context: Mapping[str, Tree], functions: Mapping[str, Callable[..., Any]]) -> Tree:
     """The leaf's value in a context of trees and functions.
 
-    A function named in `functions` that returns a Secret makes the result secret. Raises ExpressionError.
+    A function named in `functions` that returns a Secret makes the result secret. Raises ExpressionError; its message
+    shows no value where the leaf reads a secret.
     """
     if "{" not in source:
         return source
     leaf = compile_leaf(source)
-    secret = any(_holds_secret_at(context, chain) for chain in leaf.reads)
-    met_secret = False
+    if leaf.whole and (marked := _marked_at(context, leaf.whole)) is not None:
+        return marked
+    taint = _Taint()
+    for chain in leaf.reads:
+        taint.meet(_read_by(context, chain))
 
-    def plain_result(function: Callable[..., Any]) -> Callable[..., Any]:
+    wanted = {chain[0] for chain in leaf.reads}
+    plain: dict[str, Any] = {name: reveal(value) for name, value in context.items() if name in wanted}
+    plain.update({name: taint.watch(name, call) for name, call in functions.items() if name in wanted})
+    try:
+        result = _as_plain(leaf.evaluate(plain))
+    except Exception as error:
+        if taint.secret:
+            kind = error.kind if isinstance(error, ExpressionError) else _kind(error)
+            raise ExpressionError(f"{kind} ({HIDDEN})", kind) from None
+        if isinstance(error, ExpressionError):
+            raise
+        raise ExpressionError(_one_line(error)) from error
+    return taint.mark(leaf, result)
+
+
+@dataclass(slots=True)
+class _Taint:
+    """What one evaluation has read so far: anything secret, and anything made from a secret that was given.
+
+    `last` is the last function that was called, its result, and whether anything secret was read before.
+    """
+
+    secret: bool = False
+    given: bool = False
+    last: tuple[str, Tree, bool] = ("", None, False)
+
+    def meet(self, tree: Tree) -> None:
+        self.secret = self.secret or holds_secret(tree)
+        self.given = self.given or holds_given(tree)
+
+    def watch(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            nonlocal met_secret
+            before = self.secret
             result = function(*args, **kwargs)
-            met_secret = met_secret or holds_secret(result)
+            self.last = (name, result, before)
+            self.meet(result)
             return reveal(result)
 
         return call
 
-    wanted = {chain[0] for chain in leaf.reads}
-    plain: dict[str, Any] = {name: reveal(value) for name, value in context.items() if name in wanted}
-    plain.update({name: plain_result(call) for name, call in functions.items() if name in wanted})
-    try:
-        result = _as_plain(leaf.evaluate(plain))
-    except ExpressionError:
-        raise
-    except Exception as error:
-        raise ExpressionError(_one_line(error)) from error
-    return conceal(result) if secret or met_secret else result
+    def mark(self, leaf: Leaf, result: Plain) -> Tree:
+        """The result with its marks: one secret, unless the leaf shows that its keys come from no secret."""
+        if not self.secret:
+            return cast("Tree", result)
+        name, returned, before = self.last
+        if leaf.call == name != "" and not before:
+            return returned
+        if leaf.fixed_keys and isinstance(result, dict):
+            return {key: Secret(value, self.given) for key, value in result.items()}
+        return Secret(result, self.given)
 
 
 def _is_one_expression(tree: nodes.Template) -> bool:
@@ -110,6 +160,19 @@ def _is_one_expression(tree: nodes.Template) -> bool:
         return False
     parts = tree.body[0].nodes
     return len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData)
+
+
+def _form(tree: nodes.Template) -> dict[str, Any]:
+    """What is seen of a leaf that is one expression: see Leaf."""
+    output = tree.body[0]
+    node = output.nodes[0] if isinstance(output, nodes.Output) else output
+    chain, rest = _chain(node)
+    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
+        return {"call": node.node.name, "fixed_keys": node.node.name == "url_parts"}
+    if isinstance(node, nodes.Dict):
+        keys = (pair.key for pair in node.items)
+        return {"fixed_keys": all(isinstance(key, nodes.Const) and isinstance(key.value, str) for key in keys)}
+    return {"whole": chain} if chain and not tuple(rest) else {}
 
 
 def _inner(source: str) -> str:
@@ -149,32 +212,44 @@ def _chain(node: nodes.Node) -> tuple[Chain, Iterable[nodes.Node]]:
     return (), ()
 
 
-def _holds_secret_at(context: Mapping[str, Tree], chain: Chain) -> bool:
-    """Whether what a chain reads is secret: the part it names, or the whole of what it calls a method of."""
+def _marked_at(context: Mapping[str, Tree], chain: Chain) -> Tree:
+    """The mapping that a chain of keys names, its marks kept; None where it is none."""
+    tree: Tree = dict(context)
+    for key in chain:
+        if not isinstance(tree, dict) or not isinstance(key, str) or key not in tree or hasattr(dict, key):
+            return None
+        tree = tree[key]
+    return tree if isinstance(tree, dict | list) and tree else None
+
+
+def _read_by(context: Mapping[str, Tree], chain: Chain) -> Tree:
+    """What a chain reads: the part it names, or the whole of what it calls a method of."""
     if chain[0] not in context:
-        return False
+        return None
     tree: Tree = context[str(chain[0])]
     for key in chain[1:]:
         if isinstance(tree, dict):
             if str(key) in tree and not hasattr(dict, str(key)):
                 tree = tree[str(key)]
             elif hasattr(dict, str(key)):
-                return holds_secret(tree)
+                return tree
             else:
-                return False
+                return None
         elif isinstance(tree, list) and isinstance(key, int) and -len(tree) <= key < len(tree):
             tree = tree[key]
         else:
             break
-    return holds_secret(tree)
+    return tree
 
 
-def _as_plain(value: Any) -> Tree:
+def _as_plain(value: Any) -> Plain:
     if isinstance(value, StrictUndefined):
-        raise ExpressionError(value._undefined_message)  # noqa: SLF001 - Jinja's name for it
+        raise ExpressionError(value._undefined_message, "undefined value")  # noqa: SLF001 - Jinja's name for it
     if isinstance(value, str):
         if len(value) > MAX_RESULT:
-            raise ExpressionError(f"the result has {len(value)} characters, and {MAX_RESULT} are allowed")
+            raise ExpressionError(
+                f"the result has {len(value)} characters, and {MAX_RESULT} are allowed", "result too long"
+            )
         return str(value)
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -182,7 +257,11 @@ def _as_plain(value: Any) -> Tree:
         return {str(key): _as_plain(each) for key, each in value.items()}
     if isinstance(value, Iterable):
         return [_as_plain(each) for each in value]
-    raise ExpressionError(f"the result is a {type(value).__name__}, which YAML has no form for")
+    raise ExpressionError(f"the result is a {type(value).__name__}, which YAML has no form for", "invalid result")
+
+
+def _kind(error: Exception) -> str:
+    return "undefined value" if isinstance(error, UndefinedError) else type(error).__name__
 
 
 def _one_line(error: Exception) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from scorefly.problems import nearest
 from scorefly.score.placeholders import Lookup, Reference, UnknownReference, metadata_lookup
-from scorefly.values import Plain, Tree
+from scorefly.values import Plain, Secret, Tree
 
 STAND_IN = "stand-in"
 
@@ -43,6 +43,9 @@ def output_lookup(
 def _walk(tree: Mapping[str, Tree], keys: Reference, owner: str) -> Tree:
     value: Tree = dict(tree)
     for depth, key in enumerate(keys):
+        if isinstance(value, Secret):
+            value = _below_secret(value, key, f"{owner}: {'.'.join(keys[:depth])}")
+            continue
         if not isinstance(value, dict) or key not in value:
             below = ".".join(keys[:depth])
             known = value if isinstance(value, dict) else {}
@@ -56,6 +59,14 @@ def _walk(tree: Mapping[str, Tree], keys: Reference, owner: str) -> Tree:
             )
         value = value[key]
     return value
+
+
+def _below_secret(secret: Secret, key: str, owner: str) -> Secret:
+    """One value of a mapping that is secret as a whole."""
+    known = secret.value
+    if not isinstance(known, dict) or key not in known:
+        raise UnknownReference(f"{owner} is secret, and has no {key!r} below it")
+    return Secret(known[key], secret.given)
 
 
 def _names(known: Mapping[str, object]) -> str:

@@ -50,7 +50,7 @@ def question(request: Request) -> bytes:
 def read_answer(content: bytes) -> tuple[Answer | None, str]:
     """The answer in what a provisioner wrote, as far as it can be read, and what is wrong with it (empty: nothing).
 
-    The message quotes nothing but names of keys: the content may be a secret from its first character on.
+    The message quotes nothing: the content may be a secret from its first character on.
     """
     if not content.strip():
         return None, "it gave no output"
@@ -67,7 +67,7 @@ def read_answer(content: bytes) -> tuple[Answer | None, str]:
     if not isinstance(data, dict):
         return None, "its output is no JSON object"
     wrong = [f"{key} in its output is no object" for key in _KEYS if not isinstance(data.get(key, {}), dict | None)]
-    wrong += [f"its output has the unknown key {key!r}: {nearest(key, _KEYS)}" for key in data if key not in _KEYS]
+    wrong += [f"its output has an unknown key: {nearest(key, _KEYS)}" for key in data if key not in _KEYS]
     return Answer(**{key: data[key] for key in _KEYS if isinstance(data.get(key), dict)}), "; ".join(wrong)
 
 
@@ -77,12 +77,12 @@ def provisioned(request: Request, answer: Answer, sent: Iterable[str]) -> Provis
     `secrets` are secret, and so is anything else that holds a secret it was given or gave. `state` is all secret:
     nobody but the provisioner reads it.
     """
-    secrets = None if answer.secrets is None else {name: conceal(value) for name, value in answer.secrets.items()}
+    given = _secrets_of(request, answer, sent)
+    secrets = None
+    if answer.secrets is not None:
+        secrets = {name: conceal(value) for name, value in _concealed_echoes(answer.secrets, given).items()}
     known_secret = {name: value for name, value in request.outputs.items() if holds_secret(value)}
     known_plain = {name: value for name, value in request.outputs.items() if name not in known_secret}
-    trees = (request.params, request.outputs, request.shared, secrets or {})
-    given = {*sent, *(text for tree in trees for text in secret_texts(dict(tree)))}
-    given = {text for text in given if len(text) >= LEAST}
     values = known_plain if answer.values is None else _concealed_echoes(answer.values, given)
     outputs = {**known_secret, **values} if secrets is None else {**values, **secrets}
     return Provisioned(
@@ -93,17 +93,38 @@ def provisioned(request: Request, answer: Answer, sent: Iterable[str]) -> Provis
     )
 
 
+def has_secret_name(request: Request, answer: Answer, sent: Iterable[str]) -> bool:
+    """Whether the answer names an output or a shared value by a secret: `provisioned` leaves that out."""
+    given = _secrets_of(request, answer, sent)
+    parts = (answer.values, answer.secrets, answer.shared)
+    return any(_is_echo(name, given) for part in parts for name in part or {})
+
+
+def _secrets_of(request: Request, answer: Answer, sent: Iterable[str]) -> set[str]:
+    """The secrets that a provisioner was given or gave, but those that are in many a text by chance."""
+    gave = {name: conceal(value) for name, value in (answer.secrets or {}).items()}
+    trees = (request.params, request.outputs, request.shared, gave)
+    given = {*sent, *(text for tree in trees for text in secret_texts(dict(tree)))}
+    return {text for text in given if len(text) >= LEAST}
+
+
 def _concealed_echoes(tree: Mapping[str, Tree], secrets: Collection[str]) -> dict[str, Tree]:
-    return {key: _conceal_echo(value, secrets) for key, value in tree.items()}
+    return {key: _conceal_echo(value, secrets) for key, value in tree.items() if not _is_echo(key, secrets)}
 
 
 def _conceal_echo(tree: Tree, secrets: Collection[str]) -> Tree:
+    if tree is None:
+        return None
     if isinstance(tree, dict):
-        return _concealed_echoes(tree, secrets)
+        return Secret(reveal(tree)) if any(_is_echo(key, secrets) for key in tree) else _concealed_echoes(tree, secrets)
     if isinstance(tree, list):
         return [_conceal_echo(value, secrets) for value in tree]
     text = reveal_text(to_text(tree))
-    return Secret(reveal(tree)) if any(secret in text for secret in secrets) else tree  # type: ignore[arg-type]
+    return Secret(reveal(tree)) if _is_echo(text, secrets) else tree
+
+
+def _is_echo(text: str, secrets: Collection[str]) -> bool:
+    return any(secret in text for secret in secrets)
 
 
 def _no_number(name: str) -> NoReturn:

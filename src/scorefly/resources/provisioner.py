@@ -86,7 +86,8 @@ class Outside:
 class Surroundings:
     """What is the same for every resource of a run.
 
-    In a `trial`, which only checks, a GitHub secret that is not there gets a stand-in.
+    In a `trial`, which only checks, a GitHub secret that is not there gets a stand-in. `own_secrets` are the names of
+    scorefly's own tokens: they are not among `secrets`.
     """
 
     environment: str
@@ -96,6 +97,7 @@ class Surroundings:
     app_name: Callable[[str], str]
     outside: Outside
     trial: bool = False
+    own_secrets: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from scorefly.problems import InputError, Problem
 from scorefly.resources.lookup import STAND_IN
+from scorefly.resources.own_tokens import is_own_name, refusal
 from scorefly.resources.provisioner import (
     Outside,
     Peer,
@@ -159,7 +160,7 @@ class _Evaluation:
             state=dict(request.state),
             shared=dict(request.shared),
             variables=dict(around.variables),
-            secrets=conceal(dict(around.secrets)),
+            secrets={name: Secret(value, given=True) for name, value in around.secrets.items()},
             apps={key: {"name": name, "hostname": f"{name}.internal"} for key, name in names.items()},
         )
         self.context["class"] = request.class_
@@ -182,6 +183,9 @@ class _Evaluation:
 
     def _mapping(self, part: str, randoms: Randoms) -> dict[str, Tree]:
         value = self._evaluate(self.template.parts.get(part, {}), (part,), randoms)
+        if isinstance(value, Secret) and isinstance(value.value, dict):
+            hint = "write `name: value` lines, and read the secret in the values only"
+            raise self._error(f"{part} has names that depend on a secret", hint, (part,))
         if not isinstance(value, dict):
             raise self._error(f"{part} is no mapping", "write `name: value` lines", (part,))
         return value
@@ -197,6 +201,7 @@ class _Evaluation:
             return tree
         randoms.at(".".join(str(key) for key in path))
         try:
+            refuse_own_secrets(tree, self.surroundings)
             if self.surroundings.trial:
                 self._stand_in_secrets(tree)
             return evaluate(tree, self.context, self.functions)
@@ -209,7 +214,7 @@ class _Evaluation:
         known = self.context["secrets"]
         for chain in compile_leaf(text).reads if "{" in text else ():
             if chain[0] == "secrets" and len(chain) > 1 and isinstance(known, dict):
-                known.setdefault(str(chain[1]), Secret(STAND_IN))
+                known.setdefault(str(chain[1]), Secret(STAND_IN, given=True))
 
     def _error(self, message: str, hint: str, path: Path) -> InputError:
         """At the template's leaf; of a built-in one at the Score file, for nobody can mend the built-in."""
@@ -231,7 +236,7 @@ class _Evaluation:
         found = self.surroundings.workloads.get(str(name))
         if found is None:
             known = ", ".join(sorted(self.surroundings.workloads)) or "none"
-            raise ExpressionError(f"no workload is called {name!r}; there are: {known}")
+            raise ExpressionError(f"no workload is called {name!r}; there are: {known}", "unknown workload")
         return found
 
     def _find_port(self, workload: object, port: object) -> Tree:
@@ -243,17 +248,21 @@ class _Evaluation:
             if port in (name, number, str(number)):
                 return _port(view, name)
         known = ", ".join(view.ports) or "none"
-        raise ExpressionError(f"workload {view.name!r} has no service port {port!r}; it has: {known}")
+        message = f"workload {view.name!r} has no service port {port!r}; it has: {known}"
+        raise ExpressionError(message, "unknown service port")
 
     def _find_secret(self, name: object) -> Tree:
         from scorefly.resources.expressions import ExpressionError
 
+        if str(name) in self.surroundings.own_secrets or is_own_name(str(name)):
+            raise ExpressionError(refusal(str(name)), "secret of scorefly's own")
         value = self.surroundings.secrets.get(str(name), STAND_IN if self.surroundings.trial else None)
         if value is None:
+            line = f'"{name}": ${{{{ toJSON(secrets.{name}) }}}}'
             raise ExpressionError(
-                f"no GitHub secret is called {name!r}: pass it in with `secrets: ${{{{ toJSON(secrets) }}}}`"
+                f"no GitHub secret is called {name!r}: pass it in with `secrets`, as {line}", "unknown secret"
             )
-        return Secret(value)
+        return Secret(value, given=True)
 
     def _url_parts(self, url: object) -> Tree:
         """What a connection URL is made of, percent signs decoded: host, port, username, password, name (the path)."""
@@ -268,7 +277,8 @@ class _Evaluation:
             parts, port = urlsplit(""), None
         if not parts.scheme or not parts.hostname:
             # Its text may be a secret, so it is not shown.
-            raise ExpressionError("a URL is wanted, for example postgres://user:password@host:5432/name")
+            message = "a URL is wanted, for example postgres://user:password@host:5432/name"
+            raise ExpressionError(message, message)
         return {
             "scheme": parts.scheme,
             "host": parts.hostname,
@@ -282,8 +292,19 @@ class _Evaluation:
         from scorefly.resources.expressions import ExpressionError
 
         if not isinstance(names, list):
-            raise ExpressionError(f"a list of names is wanted, not {names!r}")
+            raise ExpressionError(f"a list of names is wanted, not {names!r}", "a list of names is wanted")
         return {str(name): self._find_secret(name) for name in names}
+
+
+def refuse_own_secrets(text: str, surroundings: Surroundings) -> None:
+    """Raise ExpressionError when a template names one of scorefly's own tokens."""
+    from scorefly.resources.expressions import ExpressionError, compile_leaf
+
+    for chain in compile_leaf(text).reads if "{" in text else ():
+        if chain[0] == "secrets" and len(chain) > 1:
+            name = str(chain[1])
+            if name in surroundings.own_secrets or is_own_name(name):
+                raise ExpressionError(refusal(name), "secret of scorefly's own")
 
 
 def _texts(tree: object, path: Path) -> Iterator[tuple[Path, str]]:

@@ -27,8 +27,11 @@ def _plan(settings: Settings, progress: Progress) -> Report:
     from scorefly.run.keeper import Keeper
     from scorefly.run.opening import read_state
     from scorefly.run.plan import plan
+    from scorefly.state.document import secrets_in
 
-    return plan(settings, Keeper(None, read_state(settings)), progress)
+    state = read_state(settings)
+    progress.hide(secrets_in(state))
+    return plan(settings, Keeper(None, state), progress)
 
 
 def _deploy(settings: Settings, progress: Progress) -> Report:

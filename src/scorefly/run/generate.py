@@ -30,7 +30,7 @@ from scorefly.run.settings import Settings
 from scorefly.score.placeholders import references
 from scorefly.score.workload import Workload
 from scorefly.state.document import new_environment
-from scorefly.values import reveal_text, to_text
+from scorefly.values import holds_secret, reveal_text, to_text
 
 REFERRING_TYPES = ("service", "service-port")
 
@@ -167,6 +167,9 @@ def _workload_app(
         trial=trial,
     )
     uids = loaded.graph.uids_of(workload)
+    if secret := _secret_words(workload, loaded, resolution):
+        problems += secret
+        return []
     routes = [_route(resource, resolution.params[uid]) for resource, uid in uids.items() if _is_route(loaded, uid)]
     converted = convert(workload, resolution.lookup(workload, loaded), routes, target)
     problems += converted.problems
@@ -239,6 +242,21 @@ def _blamed(source: Workload, app: App, finding: Finding, overlays: Sequence[Ove
         if finding.document == DOCUMENT and finding.path[:1] and finding.path[0] in overlay.config:
             return Place(overlay.file)
     return place_of(source, app, finding)
+
+
+def _secret_words(workload: Workload, loaded: Loaded, resolution: Resolution) -> list[Problem]:
+    """Params that fly.toml or messages show, and that are secret."""
+    shown = {"route": ("host", "path", "port"), **dict.fromkeys(REFERRING_TYPES, ("workload", "port"))}
+    return [
+        Problem(
+            f"{name} of {loaded.graph.nodes[uid].type} {resource!r} is secret, and is shown in fly.toml or messages",
+            "take it from something that is not secret",
+            workload.place("resources", resource, "params", name),
+        )
+        for resource, uid in loaded.graph.uids_of(workload).items()
+        for name in shown.get(loaded.graph.nodes[uid].type, ())
+        if holds_secret(resolution.params[uid].get(name))
+    ]
 
 
 def _is_route(loaded: Loaded, uid: str) -> bool:

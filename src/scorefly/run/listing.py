@@ -14,6 +14,7 @@ from scorefly.run.opening import read_state
 from scorefly.run.orphans import not_looked_at, orphaned_resources, users_of
 from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
+from scorefly.state.document import NOT_KEPT
 from scorefly.values import Plain, Secret, redact, reveal
 
 
@@ -93,7 +94,13 @@ def list_resources(settings: Settings) -> tuple[ResourceRow, ...]:
 def resource_outputs(settings: Settings, uid: str, *, show_secrets: bool) -> Mapping[str, Plain]:
     """The outputs state has of a resource; secret ones are `***` unless they are asked for."""
     outputs = resource_in(read_state(settings), uid).outputs
-    return {name: reveal(value) if show_secrets else redact(value) for name, value in sorted(outputs.items())}
+    shown: dict[str, Plain] = {}
+    for name, value in sorted(outputs.items()):
+        if value == NOT_KEPT:
+            shown[name] = "(not kept in state: made from a secret that every run is given)"
+        else:
+            shown[name] = reveal(value) if show_secrets else redact(value)
+    return shown
 
 
 def export_secrets(settings: Settings, app_name: str, keeper: Keeper, progress: Progress) -> Mapping[str, Secret]:

@@ -11,7 +11,7 @@ from scorefly.problems import InputError, Problem, option_place
 from scorefly.run.keeper import Keeper
 from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
-from scorefly.state.document import EnvironmentState, new_environment
+from scorefly.state.document import EnvironmentState, new_environment, secrets_in
 from scorefly.state.encryption import Keys, parse_keys
 from scorefly.state.file import FileStore
 from scorefly.state.store import HeldError, StateStore
@@ -24,7 +24,9 @@ def open_state(settings: Settings, progress: Progress) -> Iterator[Keeper]:
     """The environment's state, locked while the run lasts; a new one when there is none yet."""
     with open_store(settings) as store, ExitStack() as held:
         take_lock(store, held, settings.lock_timeout, progress.step)
-        yield Keeper(store, store.load() or new_environment(state_name(settings)))
+        state = store.load() or new_environment(state_name(settings))
+        progress.hide(secrets_in(state))
+        yield Keeper(store, state)
 
 
 def read_state(settings: Settings) -> EnvironmentState:

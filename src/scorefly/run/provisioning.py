@@ -27,7 +27,7 @@ from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
 from scorefly.score.workload import Workload
-from scorefly.state.document import EnvironmentState, ResourceState, guid
+from scorefly.state.document import NOT_KEPT, EnvironmentState, ResourceState, guid
 from scorefly.values import Tree, merge_patch, secret_texts
 
 
@@ -193,11 +193,18 @@ def surroundings_of(
 ) -> Surroundings:
     """What provisioners see of a run, and what they are called with."""
     from scorefly.fly.names import resource_app_name
+    from scorefly.resources.own_tokens import own_secrets
 
+    own = own_secrets(
+        settings.secrets,
+        fly_api_token=settings.fly_api_token,
+        github_token=settings.github_token,
+        state_key=settings.state_key,
+    )
     return Surroundings(
         environment=settings.environment,
         variables=settings.variables,
-        secrets=settings.secrets,
+        secrets={name: value for name, value in settings.secrets.items() if name not in own},
         workloads=workloads,
         app_name=lambda stem: resource_app_name(settings.app_prefix, stem, settings.app_suffix),
         outside=Outside(
@@ -209,6 +216,7 @@ def surroundings_of(
             output=progress.output,
         ),
         trial=trial,
+        own_secrets=own,
     )
 
 
@@ -249,7 +257,7 @@ def _request(
         state=known.state if known else {},
         shared=state.shared,
         random=known.random if known else {},
-        outputs=known.outputs if known else {},
+        outputs={name: value for name, value in known.outputs.items() if value != NOT_KEPT} if known else {},
         peers={
             uid: Peer(each.params, each.state)
             for uid, each in state.resources.items()

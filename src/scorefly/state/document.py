@@ -7,14 +7,16 @@ import hmac
 import json
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from scorefly.problems import InputError, Problem
-from scorefly.values import Tree, from_json, to_json
+from scorefly.values import Secret, Tree, from_json, holds_given, holds_secret, secret_texts, to_json, without_given
 
 VERSION = 3
+NOT_KEPT = Secret(None)  # an output that was made from a secret the run was given
+_GIVEN_ONLY = ("template://scorefly/secret", "template://scorefly/environment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,14 @@ class EnvironmentState:
         return replace(self, apps={name: each for name, each in self.apps.items() if name != app_name})
 
 
+def secrets_in(state: EnvironmentState) -> Iterator[str]:
+    """Every secret text of a state, to be hidden before anything is shown."""
+    yield from secret_texts(dict(state.shared))
+    for resource in state.resources.values():
+        for name in _TREES:
+            yield from secret_texts(dict(getattr(resource, name)))
+
+
 def new_environment(name: str) -> EnvironmentState:
     """The state of an environment nothing is known of."""
     return EnvironmentState(name, os.urandom(16).hex())
@@ -120,12 +130,15 @@ def guid(seed: str, uid: str) -> str:
 
 
 def dump(state: EnvironmentState) -> bytes:
-    """The canonical JSON of a state: the same bytes for the same state."""
+    """The canonical JSON of a state: the same bytes for the same state.
+
+    What was made from a secret that the run was given is left out: every run is given it anew.
+    """
     data = {
         "version": VERSION,
         "environment": state.environment,
         "seed": state.seed,
-        "shared": to_json(dict(state.shared)),
+        "shared": to_json(without_given(state.shared)),
         "resources": {uid: _resource_json(each) for uid, each in state.resources.items()},
         "apps": {name: asdict(each) for name, each in state.apps.items()},
         "workloads": dict(state.workloads),
@@ -184,11 +197,19 @@ _TREES = ("metadata", "params", "state", "outputs", "random")
 
 def _resource_json(resource: ResourceState) -> dict[str, Any]:
     plain = {name: getattr(resource, name) for name in ResourceState.__slots__ if name not in _TREES}
-    return {**plain, **{name: to_json(dict(getattr(resource, name))) for name in _TREES}}
+    kept: dict[str, dict[str, Tree]] = {name: without_given(getattr(resource, name)) for name in _TREES}
+    # Of an output its name stays, for those who ask what a resource gives.
+    kept["outputs"] = {name: NOT_KEPT if holds_given(value) else value for name, value in resource.outputs.items()}
+    return {**plain, **{name: to_json(dict(tree)) for name, tree in kept.items()}}
 
 
 def _resource(data: dict[str, Any]) -> ResourceState:
     trees = {name: _tree(data.get(name, {})) for name in _TREES}
+    if data["provisioner"] in _GIVEN_ONLY:
+        # Earlier versions kept these values.
+        trees["outputs"] = {
+            name: NOT_KEPT if holds_secret(value) else value for name, value in trees["outputs"].items()
+        }
     lists = {name: tuple(data.get(name, ())) for name in ("workloads", "needs", "apps")}
     return ResourceState(**{**data, **trees, **lists})
 
