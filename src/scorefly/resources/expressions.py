@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
+from scorefly.resources.bounded_jinja import MAX_ITEMS, MAX_SOURCE, BoundedEnvironment, TooLargeError, bounded, weigh
 from scorefly.values import Tree, conceal, holds_secret, reveal
 
 Chain = tuple[str | int, ...]
@@ -39,10 +40,8 @@ class _Missing(StrictUndefined):
         return f"{self._undefined_name!r} is not there"
 
 
-def _environment() -> SandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        undefined=_Missing, autoescape=False, keep_trailing_newline=True, extensions=[]
-    )
+def _environment() -> BoundedEnvironment:
+    environment = BoundedEnvironment(undefined=_Missing, autoescape=False, keep_trailing_newline=True, extensions=[])
     for name in set(environment.globals) - {"range", "dict", "namespace"}:
         del environment.globals[name]
     return environment
@@ -62,15 +61,19 @@ class Leaf:
 @lru_cache(maxsize=4096)
 def compile_leaf(source: str) -> Leaf:
     """The compiled leaf. Raises ExpressionError for bad syntax."""
+    if len(source) > MAX_SOURCE:
+        raise ExpressionError(f"the expression is too large: it has more than {MAX_SOURCE} characters")
     try:
         tree = _ENVIRONMENT.parse(source)
         if source.startswith("{{") and source.endswith("}}") and _is_one_expression(tree):
             expression = _ENVIRONMENT.compile_expression(_inner(source), undefined_to_none=False)
             return Leaf(lambda context: expression(**context), _reads(tree))
         template = _ENVIRONMENT.from_string(source)
-    except TemplateError as error:
+        return Leaf(lambda context: template.render(**context), _reads(tree))
+    except (RecursionError, MemoryError) as error:
+        raise ExpressionError("the expression is too large: it is nested too deeply") from error
+    except (TemplateError, SyntaxError, ValueError, OverflowError) as error:
         raise ExpressionError(_one_line(error)) from error
-    return Leaf(lambda context: template.render(**context), _reads(tree))
 
 
 def evaluate(source: str, context: Mapping[str, Tree], functions: Mapping[str, Callable[..., Any]]) -> Tree:
@@ -97,9 +100,16 @@ def evaluate(source: str, context: Mapping[str, Tree], functions: Mapping[str, C
     plain: dict[str, Any] = {name: reveal(value) for name, value in context.items() if name in wanted}
     plain.update({name: plain_result(call) for name, call in functions.items() if name in wanted})
     try:
-        result = _as_plain(leaf.evaluate(plain))
+        with bounded():
+            found = leaf.evaluate(plain)
+            weigh(found)
+            result = _as_plain(found)
     except ExpressionError:
         raise
+    except (RecursionError, MemoryError) as error:
+        raise ExpressionError("the expression is too large: it is nested too deeply") from error
+    except TooLargeError as error:
+        raise ExpressionError(str(error)) from error
     except Exception as error:
         raise ExpressionError(_one_line(error)) from error
     return conceal(result) if secret or met_secret else result
@@ -181,7 +191,7 @@ def _as_plain(value: Any) -> Tree:
     if isinstance(value, Mapping):
         return {str(key): _as_plain(each) for key, each in value.items()}
     if isinstance(value, Iterable):
-        return [_as_plain(each) for each in value]
+        return [_as_plain(each) for each in islice(value, MAX_ITEMS)]
     raise ExpressionError(f"the result is a {type(value).__name__}, which YAML has no form for")
 
 
