@@ -11,18 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any, cast
 
 from jinja2 import StrictUndefined, TemplateError, UndefinedError, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
+from scorefly.resources.bounded_jinja import MAX_ITEMS, MAX_SOURCE, BoundedEnvironment, TooLargeError, bounded, weigh
 from scorefly.values import Plain, Secret, Tree, holds_given, holds_secret, reveal
 
 Chain = tuple[str | int, ...]
 
 MAX_RESULT = 1 << 20  # characters of one leaf
-
-
+_TOO_LARGE = "the expression is too large"
 HIDDEN = "the value is hidden because the expression reads a secret"
 
 
@@ -47,10 +47,8 @@ class _Missing(StrictUndefined):
         return f"{self._undefined_name!r} is not there"
 
 
-def _environment() -> SandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        undefined=_Missing, autoescape=False, keep_trailing_newline=True, extensions=[]
-    )
+def _environment() -> BoundedEnvironment:
+    environment = BoundedEnvironment(undefined=_Missing, autoescape=False, keep_trailing_newline=True, extensions=[])
     for name in set(environment.globals) - {"range", "dict", "namespace"}:
         del environment.globals[name]
     return environment
@@ -77,15 +75,19 @@ class Leaf:
 @lru_cache(maxsize=4096)
 def compile_leaf(source: str) -> Leaf:
     """The compiled leaf. Raises ExpressionError for bad syntax."""
+    if len(source) > MAX_SOURCE:
+        raise ExpressionError(f"{_TOO_LARGE}: it has more than {MAX_SOURCE} characters")
     try:
         tree = _ENVIRONMENT.parse(source)
         if source.startswith("{{") and source.endswith("}}") and _is_one_expression(tree):
             expression = _ENVIRONMENT.compile_expression(_inner(source), undefined_to_none=False)
             return Leaf(lambda context: expression(**context), _reads(tree), **_form(tree))
         template = _ENVIRONMENT.from_string(source)
-    except TemplateError as error:
+        return Leaf(lambda context: template.render(**context), _reads(tree))
+    except (RecursionError, MemoryError) as error:
+        raise ExpressionError(_explain(error)) from error
+    except (TemplateError, SyntaxError, ValueError, OverflowError) as error:
         raise ExpressionError(_one_line(error)) from error
-    return Leaf(lambda context: template.render(**context), _reads(tree))
 
 
 def evaluate(source: str, context: Mapping[str, Tree], functions: Mapping[str, Callable[..., Any]]) -> Tree:
@@ -107,14 +109,17 @@ def evaluate(source: str, context: Mapping[str, Tree], functions: Mapping[str, C
     plain: dict[str, Any] = {name: reveal(value) for name, value in context.items() if name in wanted}
     plain.update({name: taint.watch(name, call) for name, call in functions.items() if name in wanted})
     try:
-        result = _as_plain(leaf.evaluate(plain))
+        with bounded():
+            value = leaf.evaluate(plain)
+            weigh(value)
+            result = _as_plain(value)
     except Exception as error:
         if taint.secret:
-            kind = error.kind if isinstance(error, ExpressionError) else _kind(error)
+            kind = _kind(error)
             raise ExpressionError(f"{kind} ({HIDDEN})", kind) from None
         if isinstance(error, ExpressionError):
             raise
-        raise ExpressionError(_one_line(error)) from error
+        raise ExpressionError(_explain(error)) from error
     return taint.mark(leaf, result)
 
 
@@ -256,12 +261,24 @@ def _as_plain(value: Any) -> Plain:
     if isinstance(value, Mapping):
         return {str(key): _as_plain(each) for key, each in value.items()}
     if isinstance(value, Iterable):
-        return [_as_plain(each) for each in value]
+        return [_as_plain(each) for each in islice(value, MAX_ITEMS)]
     raise ExpressionError(f"the result is a {type(value).__name__}, which YAML has no form for", "invalid result")
 
 
 def _kind(error: Exception) -> str:
+    """Name the kind of error without any value."""
+    if isinstance(error, ExpressionError):
+        return error.kind
+    if isinstance(error, TooLargeError | RecursionError | MemoryError):
+        return _TOO_LARGE
     return "undefined value" if isinstance(error, UndefinedError) else type(error).__name__
+
+
+def _explain(error: Exception) -> str:
+    """Describe an error of an expression that reads no secret, in one line."""
+    if isinstance(error, RecursionError | MemoryError):
+        return f"{_TOO_LARGE}: it is nested too deeply"
+    return str(error) if isinstance(error, TooLargeError) else _one_line(error)
 
 
 def _one_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ and `\\.` is a dot inside a key.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from scorefly.problems import nearest
@@ -17,6 +17,7 @@ Reference: TypeAlias = tuple[str, ...]
 Lookup: TypeAlias = Callable[[Reference], Tree]
 
 _PLACEHOLDER = re.compile(r"\$(?:(\$?)\{([^}]*)\}|\$)")
+_DOLLARS = re.compile(r"\$\$(?:(?!)()())?")  # the same groups, which never match
 ROOTS = ("metadata", "resources")
 
 
@@ -38,16 +39,22 @@ def references(text: str) -> tuple[Reference, ...]:
     """Every placeholder of a text, in order; escaped ones are none."""
     if "$" not in text:
         return ()
-    return tuple(split(match[2]) for match in _PLACEHOLDER.finditer(text) if match[2] is not None and not match[1])
+    return tuple(split(match[2]) for match in _matches(text) if match[2] is not None and not match[1])
 
 
 def reference_offsets(text: str) -> tuple[tuple[int, Reference], ...]:
     """Every placeholder with the number of characters before it."""
-    return tuple(
-        (match.start(), split(match[2]))
-        for match in _PLACEHOLDER.finditer(text)
-        if match[2] is not None and not match[1]
-    )
+    return tuple((match.start(), split(match[2])) for match in _matches(text) if match[2] is not None and not match[1])
+
+
+def _matches(text: str) -> Iterator[re.Match[str]]:
+    """Find placeholders and escapes in linear time.
+
+    Up to the last `}` every `${` has an end; only after it could each of many search the whole rest in vain.
+    """
+    end = text.rfind("}") + 1
+    yield from _PLACEHOLDER.finditer(text, 0, end)
+    yield from _DOLLARS.finditer(text, end)
 
 
 def substitute(text: str, lookup: Lookup) -> Text:
@@ -56,7 +63,7 @@ def substitute(text: str, lookup: Lookup) -> Text:
         return text
     parts: list[Text] = []
     end = 0
-    for match in _PLACEHOLDER.finditer(text):
+    for match in _matches(text):
         parts.append(text[end : match.start()])
         end = match.end()
         if match[2] is None or match[1]:
