@@ -320,3 +320,10 @@ def test_linked_build_context_outside_is_refused(workspace: Workspace, secret: P
     (secret.parent / "away/Dockerfile").write_text("FROM scratch\n")
     linked(workspace, "app", "../away")
     assert_refused(workspace, "app/score.yaml is outside the workspace", "app/score.yaml")
+
+
+@pytest.mark.parametrize("text", ["a = " + "9" * 5000, "a = " + "[" * 5000])
+def test_overlay_that_overwhelms_its_parser_is_refused(workspace: Workspace, text: str) -> None:
+    workspace.workload("web")
+    workspace.write(".scorefly/overlay.toml", text)
+    assert_refused(workspace, ".scorefly/overlay.toml:1:1: ")

@@ -61,7 +61,7 @@ def _read(workspace: Path, name: str) -> Overlay:
         if not name.endswith(".toml"):
             return _checked(Overlay(name, parse(content, name).data))
         return _checked(Overlay(name, tomllib.loads(content.decode())))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # also bytes that are not UTF-8, and integers of thousands of digits
         where = re.search(r"line (\d+), column (\d+)", str(error))
         place = Place(name, int(where[1]), int(where[2])) if where else Place(name)
         raise InputError(Problem(f"this is no TOML: {str(error).partition(' (at')[0]}", "", place)) from error
