@@ -96,7 +96,7 @@ def resource_outputs(settings: Settings, uid: str, *, show_secrets: bool) -> Map
     outputs = resource_in(read_state(settings), uid).outputs
     shown: dict[str, Plain] = {}
     for name, value in sorted(outputs.items()):
-        if value == NOT_KEPT:
+        if value == NOT_KEPT and show_secrets:
             shown[name] = "(not kept in state: made from a secret that every run is given)"
         else:
             shown[name] = reveal(value) if show_secrets else redact(value)
