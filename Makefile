@@ -11,7 +11,7 @@ ACTIONLINT := $(BIN)/actionlint
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: try test coverage container-test lint fmt bench docs lock clean
+.PHONY: try test coverage container-test lint fmt bench fuzz docs lock clean
 
 try: $(RUN)
 	@echo '$$ cd examples/try && scorefly deploy --rehearse'
@@ -52,6 +52,10 @@ bench: $(DEV)
 	@$(BIN)/python benchmarks/bench.py
 	@built=$$(container/build.sh 2>/dev/null) || { echo 'the image was left out: nothing here can build it'; exit 0; }; \
 	$(BIN)/python benchmarks/image.py $$(tail -1 <<<"$$built")
+
+# Hostile files, for two minutes at most.
+fuzz: $(DEV)
+	@$(BIN)/python benchmarks/fuzz.py
 
 docs: $(DEV)
 	$(BIN)/python docs/make_options.py

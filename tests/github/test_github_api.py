@@ -188,8 +188,8 @@ def test_a_repository_that_has_moved_is_followed_only_to_read(status: int) -> No
 
 
 def test_an_answer_that_is_no_json_is_told() -> None:
-    with GitHub(faults=[Fault("GET", ".*", 200, raw=b"<html>")]) as github:
-        with pytest.raises(OutsideError, match="something else than JSON"):
+    with GitHub(faults=[Fault("GET", ".*", 200, raw=b"<html>", times=3)]) as github:
+        with pytest.raises(OutsideError, match="the answer is not JSON"):
             client(github).open_pulls()
 
 

@@ -85,7 +85,9 @@ def _pairs(option: Option, value: Plain, place: Place) -> dict[str, str]:
             pairs[name.strip()] = text
     for name in pairs:
         if not _NAME.fullmatch(name):
-            raise _wrong(option, f"names {name!r}", "a name has letters, digits and _", place)
+            # In a private option what comes before a `=` may be part of a value.
+            shown = "an invalid name" if option.private else repr(name)
+            raise _wrong(option, f"names {shown}", "a name has letters, digits and _", place)
     return pairs
 
 
@@ -104,13 +106,15 @@ def _json(option: Option, value: Plain, place: Place) -> dict[str, str]:
         raise _wrong(option, "is no JSON object", hint, place)
     for name, each in value.items():
         if not isinstance(each, str):
-            raise _wrong(option, f"gives {name} a value that is no text", "every value is a text in quotes", place)
+            shown = name if _NAME.fullmatch(name) else "an entry"
+            raise _wrong(option, f"gives {shown} a value that is no text", "every value is a text in quotes", place)
         try:
             f"{name}{each}".encode()
         except UnicodeEncodeError:
             # JSON can write half of a UTF-16 pair; nothing that takes text can take that.
             hint = "write the character itself, or both halves of it"
-            raise _wrong(option, f"gives {name!a} a value with half a character", hint, place) from None
+            shown = repr(name) if _NAME.fullmatch(name) else "an entry"
+            raise _wrong(option, f"gives {shown} a value with half a character", hint, place) from None
     return {name: str(each) for name, each in value.items()}
 
 

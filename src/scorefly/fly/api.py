@@ -9,22 +9,35 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
 from scorefly import __version__
+from scorefly.http import (
+    MAX_PAGES,
+    Answer,
+    MalformedAnswerError,
+    RedirectError,
+    api_exchange,
+    mapping,
+    objects,
+    text,
+)
 from scorefly.problems import InputError, OutsideError, Problem, option_place
 
 if TYPE_CHECKING:
     import requests
 
 CONNECT_TIMEOUT = 10.0  # seconds
-READ_TIMEOUT = 60.0
+CALL_TIMEOUT = 90.0  # for a whole call: waiting for a Machine may take 60
 ATTEMPTS = 5
 MOST_PATIENCE = 30.0  # seconds before one repetition, whatever Retry-After says
+MALFORMED_ATTEMPTS = 3
 _BUSY = (500, 502, 503, 504)
 # States of volumes that Fly's own client does not list either.
 _LEAVING = ("scheduling_destroy", "fork_cleanup", "waiting_for_detach", "pending_destroy", "destroying", "destroyed")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +148,17 @@ class FlyApi:
 
     def app(self, name: str) -> AppView | None:
         """The app, or None when nobody has it. Raises OutsideError when it is somebody else's."""
-        answer = self._call("GET", f"/apps/{name}", accept=(404, 403))
-        if answer.status_code == 404:
-            return None
-        if answer.status_code == 403:
-            raise OutsideError(
-                Problem(
-                    f"the app name {name!r} belongs to somebody else, or the token may not see it",
-                    "choose another app-prefix, or use a token of the app's organization",
+
+        def refused(status: int) -> None:
+            if status == 403:
+                raise OutsideError(
+                    Problem(
+                        f"the app name {name!r} belongs to somebody else, or the token may not see it",
+                        "choose another app-prefix, or use a token of the app's organization",
+                    )
                 )
-            )
-        return _app(answer.json())
+
+        return self._read("GET", f"/apps/{name}", _app_or_none, accept=(404, 403), refused=refused)
 
     def create_app(self, name: str, organization: str) -> AppView:
         """Makes the app. A name that is taken is refused, unless a lost answer hid that we just made it."""
@@ -156,10 +169,14 @@ class FlyApi:
             repeat=True,
             accept=(400, 409, 422),
         )
-        if answer.status_code in (200, 201):
+        if answer.status_code < 300:
             # The specification promises no answer here, and Fly's own client reads an app.
-            data = answer.json() if answer.content else None
-            return _app({"name": name, **data}) if isinstance(data, dict) else AppView("", name, organization, "")
+            if not answer.content.strip():
+                return AppView("", name, organization, "")
+            try:
+                return answer.read(lambda data: _app({"name": name, **mapping(data or {})}))
+            except MalformedAnswerError as error:
+                raise _malformed("POST", "/apps", error) from error
         found = self.app(name) if "taken" in _reason(answer).lower() else None
         if found is None:
             raise self._error(answer, f"app {name!r} cannot be made")
@@ -172,42 +189,53 @@ class FlyApi:
     def org_machines(self, organization: str) -> tuple[MachineView, ...]:
         """All Machines of the organization, whichever app they belong to."""
         found = self._pages(f"/orgs/{organization}/machines", "machines")
-        return tuple(_machine(each, each.get("app_name", "")) for each in found)
+        return tuple(_machine(each, text(each, "app_name", "")) for each in found)
 
     def org_volumes(self, organization: str) -> tuple[VolumeView, ...]:
         """All volumes of the organization by id, without those on their way out."""
         found = self._pages(f"/orgs/{organization}/volumes", "volumes")
-        volumes = (_volume(each, each.get("app_name", "")) for each in found if each.get("state") not in _LEAVING)
+        volumes = (_volume(each, text(each, "app_name", "")) for each in found if each.get("state") not in _LEAVING)
         return tuple(sorted(volumes, key=lambda volume: volume.id))
 
-    def _pages(self, path: str, key: str) -> Iterator[dict[str, Any]]:
-        cursor = ""
-        while True:
+    def _pages(self, path: str, key: str) -> list[Mapping[str, Any]]:
+        def read(data: Any) -> tuple[list[Mapping[str, Any]], str]:
+            page = mapping(data)
+            return objects(page.get(key) or [], key), text(page, "next_cursor", "")
+
+        cursor, cursors, found = "", {""}, list[Mapping[str, Any]]()
+        for _ in range(MAX_PAGES):
             query = {"limit": "1000", **({"cursor": cursor} if cursor else {})}
-            page = self._call("GET", path, params=query).json()
-            yield from page.get(key) or ()
-            cursor = page.get("next_cursor") or ""
+            page, cursor = self._read("GET", path, read, params=query)
+            found += page
             if not cursor:
-                return
+                return found
+            if cursor in cursors:
+                raise OutsideError(Problem(f"Fly's listing {path} repeats a page", _STATUS_HINT))
+            cursors.add(cursor)
+        raise OutsideError(Problem(f"Fly's listing {path} has more than {MAX_PAGES} pages", _STATUS_HINT))
 
     def machines(self, app: str) -> tuple[MachineView, ...]:
         """The app's Machines by id."""
-        found = self._call("GET", f"/apps/{app}/machines").json()
-        return tuple(sorted((_machine(each, app) for each in found), key=lambda machine: machine.id))
+        return self._read(
+            "GET",
+            f"/apps/{app}/machines",
+            lambda data: tuple(sorted((_machine(each, app) for each in objects(data)), key=lambda machine: machine.id)),
+        )
 
     def machine(self, app: str, machine: str) -> MachineView:
         """One Machine, with its checks and events."""
-        return _machine(self._call("GET", f"/apps/{app}/machines/{machine}").json(), app)
+        return self._read("GET", f"/apps/{app}/machines/{machine}", lambda data: _machine(data, app))
 
     def create_machine(self, app: str, config: Mapping[str, Any], region: str) -> MachineView:
         """Makes and starts a Machine. Never repeated: an answer that was lost may hide a Machine that is there."""
         body = {"config": config, **({"region": region} if region else {})}
-        return _machine(self._call("POST", f"/apps/{app}/machines", json=body).json(), app)
+        return self._read("POST", f"/apps/{app}/machines", lambda data: _machine(data, app), json=body)
 
     def update_machine(self, app: str, machine: str, config: Mapping[str, Any]) -> MachineView:
         """Replaces a Machine's configuration, which restarts it."""
         body = {"config": config}
-        return _machine(self._call("POST", f"/apps/{app}/machines/{machine}", json=body, repeat=True).json(), app)
+        path = f"/apps/{app}/machines/{machine}"
+        return self._read("POST", path, lambda data: _machine(data, app), json=body, repeat=True)
 
     def start_machine(self, app: str, machine: str) -> None:
         """Starts a Machine that is stopped."""
@@ -233,25 +261,27 @@ class FlyApi:
 
     def secrets(self, app: str) -> tuple[SecretView, ...]:
         """The names and digests of the app's secrets."""
-        found = self._call("GET", f"/apps/{app}/secrets").json()
-        return tuple(SecretView(each["name"], each.get("digest", "")) for each in found.get("secrets") or ())
+        return self._read("GET", f"/apps/{app}/secrets", _secrets)
 
     def update_secrets(self, app: str, values: Mapping[str, str | None]) -> dict[str, str]:
         """Sets secrets, and removes those whose value is None, all in one call. Returns the digests by name."""
         hidden = [value for value in values.values() if value]
         body = {"values": dict(values)}
-        found = self._call("POST", f"/apps/{app}/secrets", json=body, repeat=True, hidden=hidden).json()
-        return {each["name"]: each.get("digest", "") for each in found.get("secrets") or ()}
+        found = self._read("POST", f"/apps/{app}/secrets", _secrets, json=body, repeat=True, hidden=hidden)
+        return {secret.name: secret.digest for secret in found}
 
     def volumes(self, app: str) -> tuple[VolumeView, ...]:
         """The app's volumes by id."""
-        found = self._call("GET", f"/apps/{app}/volumes").json()
-        return tuple(sorted((_volume(each, app) for each in found), key=lambda volume: volume.id))
+        return self._read(
+            "GET",
+            f"/apps/{app}/volumes",
+            lambda data: tuple(sorted((_volume(each, app) for each in objects(data)), key=lambda volume: volume.id)),
+        )
 
     def create_volume(self, app: str, name: str, region: str, size_gb: int) -> VolumeView:
         """Makes a volume. Never repeated: there may be several of one name."""
         body = {"name": name, "region": region, "size_gb": size_gb, "encrypted": True}
-        return _volume(self._call("POST", f"/apps/{app}/volumes", json=body).json(), app)
+        return self._read("POST", f"/apps/{app}/volumes", lambda data: _volume(data, app), json=body)
 
     def extend_volume(self, app: str, volume: str, size_gb: int) -> None:
         """Makes a volume larger."""
@@ -263,14 +293,13 @@ class FlyApi:
 
     def addresses(self, app: str) -> tuple[AddressView, ...]:
         """The app's IP addresses."""
-        found = self._call("GET", f"/apps/{app}/ip_assignments").json()
-        return tuple(AddressView(each["ip"], _address_kind(each)) for each in found.get("ips") or ())
+        return self._read("GET", f"/apps/{app}/ip_assignments", _addresses)
 
     def allocate_address(self, app: str, kind: str, organization: str) -> str:
         """Gives the app an address, and returns it. Never repeated: it may have it already."""
         body = {"type": kind, "org_slug": organization}
-        found = self._call("POST", f"/apps/{app}/ip_assignments", json=body).json()
-        return str(found.get("ip", ""))
+        path = f"/apps/{app}/ip_assignments"
+        return self._read("POST", path, lambda data: text(mapping(data), "ip", ""), json=body)
 
     def release_address(self, app: str, ip: str) -> None:
         """Takes an address away; one that is gone is fine."""
@@ -278,8 +307,33 @@ class FlyApi:
 
     def regions(self) -> Regions:
         """Where Fly is."""
-        found = self._call("GET", "/platform/regions").json()
-        return Regions(found.get("nearest", ""), tuple(each["code"] for each in found.get("regions") or ()))
+        return self._read("GET", "/platform/regions", _regions)
+
+    def _read(
+        self,
+        method: str,
+        path: str,
+        reader: Callable[[Any], T],
+        *,
+        refused: Callable[[int], T] | None = None,
+        **kwargs: Any,
+    ) -> T:
+        """Call and read the answer's data; `refused` gets the status of an accepted error.
+
+        A GET whose answer is malformed is repeated. Raises OutsideError.
+        """
+        attempts = MALFORMED_ATTEMPTS if method == "GET" else 1
+        for attempt in range(1, attempts + 1):
+            answer = self._call(method, path, **kwargs)
+            if refused and answer.status_code >= 300:
+                return refused(answer.status_code)
+            try:
+                return answer.read(reader)
+            except MalformedAnswerError as error:
+                if attempt == attempts:
+                    raise _malformed(method, path, error) from error
+            self._sleep(_patience(attempt, ""))
+        raise AssertionError("the last attempt returns or raises")
 
     def _call(
         self,
@@ -290,7 +344,7 @@ class FlyApi:
         repeat: bool = False,
         hidden: list[str] | None = None,
         **kwargs: Any,
-    ) -> requests.Response:
+    ) -> Answer:
         """One request, repeated while that can help. `repeat` says that doing it twice is doing it once.
 
         What is not safe to repeat is repeated only when Fly cannot have begun with it: it did not answer the
@@ -303,11 +357,15 @@ class FlyApi:
         for attempt in range(1, ATTEMPTS + 1):
             last = attempt == ATTEMPTS
             try:
-                answer = self._session.request(method, url, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **kwargs)
+                answer = api_exchange(
+                    self._session, method, url, seconds=CALL_TIMEOUT, connect=CONNECT_TIMEOUT, **kwargs
+                )
             except requests.ConnectTimeout as error:
                 if last:
                     raise _unreachable(error) from error
-            except (requests.ConnectionError, requests.Timeout) as error:
+            except (RedirectError, MalformedAnswerError) as error:
+                raise _malformed(method, path, error) from error
+            except requests.RequestException as error:
                 if last or not (safe or _never_connected(error)):
                     raise _unreachable(error) from error
             else:
@@ -320,10 +378,10 @@ class FlyApi:
             self._sleep(_patience(attempt, ""))
         raise AssertionError("the last attempt returns or raises")
 
-    def _error(self, answer: requests.Response, what: str, hidden: list[str] | None = None) -> OutsideError:
+    def _error(self, answer: Answer, what: str, hidden: list[str] | None = None) -> OutsideError:
         reason = _reason(answer)
-        for text in (self._token, *(hidden or ())):
-            reason = reason.replace(text, "***")
+        for secret in (self._token, *(hidden or ())):
+            reason = reason.replace(secret, "***")
         request_id = answer.headers.get("Fly-Request-Id", "")
         about = f"{what}: {reason} (HTTP {answer.status_code}{f', request {request_id}' if request_id else ''})"
         return OutsideError(Problem(about, _HINTS.get(answer.status_code, _hint(reason))))
@@ -339,17 +397,18 @@ _HINTS = {
     504: "Fly has a problem: try again later",
 }
 
+_STATUS_HINT = "try again later; https://status.flyio.net shows known problems"
+
 
 def _hint(reason: str) -> str:
     return "app names are unique over all of Fly: choose another app-prefix" if "taken" in reason.lower() else ""
 
 
 def _session(token: str, connections: int) -> requests.Session:
+    import requests
     from requests.adapters import HTTPAdapter
 
-    from scorefly.http_session import Session
-
-    session = Session()
+    session = requests.Session()
     adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -383,49 +442,79 @@ def _patience(attempt: int, retry_after: str) -> float:
     return random.uniform(0, min(MOST_PATIENCE, 0.5 * 2**attempt))  # noqa: S311 - jitter needs no secrecy
 
 
-def _reason(answer: requests.Response) -> str:
+def _reason(answer: Answer) -> str:
     try:
         data = answer.json()
-    except ValueError:
+    except MalformedAnswerError:
         data = {}
     found = (data.get("error") or data.get("message")) if isinstance(data, dict) else None
     return " ".join(str(found or answer.text or answer.reason).split())[:500]
 
 
-def _app(data: Mapping[str, Any]) -> AppView:
+def _malformed(method: str, path: str, error: Exception) -> OutsideError:
+    return OutsideError(Problem(f"Fly answered {method} {path} with something unexpected: {error}", _STATUS_HINT))
+
+
+def _app(data: Any) -> AppView:
+    data = mapping(data)
+    organization = mapping(data.get("organization") or {}, "organization")
     return AppView(
-        str(data.get("id", "")), data["name"], (data.get("organization") or {}).get("slug", ""), data.get("status", "")
+        str(data.get("id", "")), text(data, "name"), text(organization, "slug", ""), text(data, "status", "")
     )
 
 
-def _machine(data: Mapping[str, Any], app: str) -> MachineView:
-    config = data.get("config") or {}
-    return MachineView(
-        id=data["id"],
+def _app_or_none(data: Any) -> AppView | None:
+    return _app(data)
+
+
+def _machine(data: Any, app: str) -> MachineView:
+    data = mapping(data)
+    config = mapping(data.get("config") or {}, "config")
+    machine = MachineView(
+        id=text(data, "id"),
         app=app,
-        state=data.get("state", ""),
-        region=data.get("region", ""),
-        image=config.get("image", ""),
-        metadata=config.get("metadata") or {},
+        state=text(data, "state", ""),
+        region=text(data, "region", ""),
+        image=text(config, "image", ""),
+        metadata=mapping(config.get("metadata") or {}, "metadata"),
         checks=tuple(
-            CheckView(each.get("name", ""), each.get("status", ""), each.get("output", ""))
-            for each in data.get("checks") or ()
+            CheckView(text(each, "name", ""), text(each, "status", ""), text(each, "output", ""))
+            for each in objects(data.get("checks") or [], "checks")
         ),
         config=config,
-        events=tuple(data.get("events") or ()),
-        updated=data.get("updated_at") or "",
+        events=tuple(objects(data.get("events") or [], "events")),
+        updated=text(data, "updated_at", ""),
     )
+    _ = machine.crashed  # events of another form are found here, not where they are looked at
+    return machine
 
 
-def _volume(data: Mapping[str, Any], app: str) -> VolumeView:
+def _volume(data: Any, app: str) -> VolumeView:
+    data = mapping(data)
     return VolumeView(
-        data["id"],
-        data["name"],
-        data.get("region", ""),
-        data.get("size_gb", 0),
-        data.get("attached_machine_id") or "",
+        text(data, "id"),
+        text(data, "name"),
+        text(data, "region", ""),
+        int(data.get("size_gb") or 0),
+        text(data, "attached_machine_id", ""),
         app,
     )
+
+
+def _secrets(data: Any) -> tuple[SecretView, ...]:
+    found = objects(mapping(data).get("secrets") or [], "secrets")
+    return tuple(SecretView(text(each, "name"), text(each, "digest", "")) for each in found)
+
+
+def _addresses(data: Any) -> tuple[AddressView, ...]:
+    found = objects(mapping(data).get("ips") or [], "ips")
+    return tuple(AddressView(text(each, "ip"), _address_kind(each)) for each in found)
+
+
+def _regions(data: Any) -> Regions:
+    found = mapping(data)
+    codes = tuple(text(each, "code") for each in objects(found.get("regions") or [], "regions"))
+    return Regions(text(found, "nearest", ""), codes)
 
 
 def _address_kind(data: Mapping[str, Any]) -> str:

@@ -10,22 +10,32 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 from scorefly import __version__
+from scorefly.http import (
+    MAX_PAGES,
+    Answer,
+    MalformedAnswerError,
+    RedirectError,
+    api_exchange,
+    mapping,
+    objects,
+    same_origin,
+    text,
+)
 from scorefly.problems import OutsideError, Problem, option_place, wrong
 
-if TYPE_CHECKING:
-    import requests
-
-TIMEOUT = (10.0, 30.0)  # seconds to connect, seconds to read
+TIMEOUT = 60.0  # seconds for a whole call
+MALFORMED_ATTEMPTS = 3
 ATTEMPTS = 5
 MOST_PATIENCE = 300.0  # seconds before one repetition; GitHub's primary limit may ask for an hour
 SECONDARY_LIMIT = 60.0  # seconds to wait where GitHub names no time, by its own advice
 PER_PAGE = 100
 _BUSY = (500, 502, 503, 504)
 _SAFE = ("GET", "PATCH", "DELETE")
+T = TypeVar("T")
 
 
 class ForbiddenError(OutsideError):
@@ -86,14 +96,14 @@ class GitHubApi:
             raise wrong("there is no GitHub token", hint, option_place("github-token"))
         if not re.fullmatch(r"[\w-]+/(?!\.{1,2}$)[\w.-]+", repository, re.ASCII):
             raise wrong(f"GITHUB_REPOSITORY is {repository!r}, no owner/name", "run this in a workflow")
-        from scorefly.http_session import Session
+        import requests
 
         self._token = token
         self._server = f"{base_url.rstrip('/')}/"
         self._base = f"{self._server}repos/{repository}"
         self._sleep = sleep
         self._clock = clock
-        self._session = Session()
+        self._session = requests.Session()
         self._session.headers.update(
             {
                 "Authorization": f"Bearer {token}",
@@ -111,26 +121,27 @@ class GitHubApi:
 
     def pull(self, number: int) -> PullView | None:
         """The pull request, or None when there is none of that number or the token may not see it."""
-        answer = self._call("GET", f"/pulls/{number}", accept=(403, 404))
-        return None if answer.status_code in (403, 404) else pull_view(_json(answer))
+        return self._read("GET", f"/pulls/{number}", pull_view, accept=(403, 404))
 
     def open_pulls(self) -> Mapping[int, PullView]:
         """All open pull requests by number."""
-        found = (pull_view(each) for each in self._pages("/pulls", {"state": "open"}))
+        found = self._pages("/pulls", {"state": "open"}, pull_view)
         return {pull.number: pull for pull in found}
 
     def may_write(self, user: str) -> bool:
         """Whether a user has write access. GitHub counts `maintain` as write, and `triage` as read."""
-        answer = self._call("GET", f"/collaborators/{quote(user, safe='')}/permission", accept=(404,))
-        return answer.status_code != 404 and _json(answer).get("permission") in ("admin", "write")
+        path = f"/collaborators/{quote(user, safe='')}/permission"
+        found = self._read("GET", path, lambda data: text(mapping(data), "permission", ""), accept=(404,))
+        return found in ("admin", "write")
 
     def comments(self, number: int) -> Iterator[CommentView]:
         """The comments of an issue or pull request, oldest first."""
-        return map(_comment, self._pages(f"/issues/{number}/comments", {}))
+        return self._pages(f"/issues/{number}/comments", {}, _comment)
 
     def create_comment(self, number: int, body: str) -> int:
         """Writes a comment, and returns its id."""
-        return int(_json(self._call("POST", f"/issues/{number}/comments", json={"body": body}))["id"])
+        path = f"/issues/{number}/comments"
+        return self._need("POST", path, lambda data: int(mapping(data)["id"]), json={"body": body})
 
     def update_comment(self, comment: int, body: str) -> bool:
         """Writes a comment anew. False when somebody has deleted it."""
@@ -139,7 +150,7 @@ class GitHubApi:
 
     def deployments(self, environment: str = "") -> Iterator[DeploymentView]:
         """The deployments of an environment, or of all, newest first."""
-        return map(_deployment, self._pages("/deployments", {"environment": environment} if environment else {}))
+        return self._pages("/deployments", {"environment": environment} if environment else {}, _deployment)
 
     def create_deployment(self, environment: str, ref: str, description: str) -> DeploymentView:
         """A deployment of a commit to an environment that will go away again. It waits for no status check."""
@@ -152,13 +163,13 @@ class GitHubApi:
             "transient_environment": True,
             "production_environment": False,
         }
-        return _deployment(_json(self._call("POST", "/deployments", json=body)))
+        return self._need("POST", "/deployments", _deployment, json=body)
 
     def deployment_state(self, deployment: int) -> str:
         """The newest state of a deployment, or an empty text: GitHub lists statuses newest first."""
         query = {"per_page": "1"}
-        found = _json(self._call("GET", f"/deployments/{deployment}/statuses", params=query))
-        return str(found[0]["state"]) if found else ""
+        found = self._need("GET", f"/deployments/{deployment}/statuses", objects, params=query)
+        return text(found[0], "state", "") if found else ""
 
     def set_deployment_state(
         self, deployment: int, state: str, *, description: str = "", url: str = "", log_url: str = ""
@@ -178,23 +189,61 @@ class GitHubApi:
 
     def refs(self, prefix: str) -> tuple[str, ...]:
         """The full names of the refs that begin with `refs/<prefix>`."""
-        return tuple(str(each["ref"]) for each in self._pages(f"/git/matching-refs/{quote(prefix)}", {}))
+        return tuple(self._pages(f"/git/matching-refs/{quote(prefix)}", {}, lambda each: text(each, "ref")))
 
-    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
-        """Everything of a listing. Where the next page is, GitHub says; it is never made up."""
-        answer = self._call("GET", path, params={**query, "per_page": str(PER_PAGE)})
-        while True:
-            yield from _json(answer)
-            following = answer.links.get("next", {}).get("url", "")
+    def _pages(self, path: str, query: Mapping[str, str], reader: Callable[[Any], T]) -> Iterator[T]:
+        """Yield everything of a listing. Where the next page is, GitHub says; it is never made up."""
+        following, seen = path, set[str]()
+        kwargs: dict[str, Any] = {"params": {**query, "per_page": str(PER_PAGE)}}
+        for _ in range(MAX_PAGES):
+            page, answer = self._answer(
+                "GET", following, lambda data: [reader(each) for each in objects(data)], **kwargs
+            )
+            yield from page or ()
+            following, kwargs = answer.links.get("next", {}).get("url", ""), {}
             if not following:
                 return
-            if not following.startswith(self._server):
+            if not (following.startswith(self._server) and same_origin(following, self._server)):
                 raise OutsideError(Problem("GitHub names another server for the next page", "check GITHUB_API_URL"))
-            answer = self._call("GET", following)
+            if following in seen:
+                raise OutsideError(Problem(f"GitHub's listing {path} repeats a page", _STATUS_HINT))
+            seen.add(following)
+        raise OutsideError(Problem(f"GitHub's listing {path} has more than {MAX_PAGES} pages", _STATUS_HINT))
+
+    def _need(self, method: str, path: str, reader: Callable[[Any], T], **kwargs: Any) -> T:
+        """Call and read the answer's data."""
+        found = self._read(method, path, reader, **kwargs)
+        if found is None:
+            raise AssertionError("only an accepted error has no data")
+        return found
+
+    def _read(self, method: str, path: str, reader: Callable[[Any], T], **kwargs: Any) -> T | None:
+        """Call and read the answer's data, or return None for an accepted error."""
+        return self._answer(method, path, reader, **kwargs)[0]
+
+    def _answer(self, method: str, path: str, reader: Callable[[Any], T], **kwargs: Any) -> tuple[T | None, Answer]:
+        """Call and read the answer's data. A GET whose answer is malformed is repeated. Raises OutsideError."""
+        attempts = MALFORMED_ATTEMPTS if method == "GET" else 1
+        for attempt in range(1, attempts + 1):
+            answer = self._call(method, path, **kwargs)
+            if answer.status_code >= 300:
+                return None, answer
+            try:
+                return answer.read(reader), answer
+            except MalformedAnswerError as error:
+                if attempt == attempts:
+                    raise self._malformed(method, path, error) from error
+            self._sleep(_backoff(attempt))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _malformed(self, method: str, path: str, error: Exception) -> OutsideError:
+        path = f"/{path.removeprefix(self._server)}".partition("?")[0] if path.startswith("http") else path
+        about = f"GitHub answered {method} {path} with something unexpected: {error}"
+        return OutsideError(Problem(about, "check GITHUB_API_URL and any proxy; " + _STATUS_HINT))
 
     def _call(
         self, method: str, path: str, *, accept: tuple[int, ...] = (), repeat: bool = False, **kwargs: Any
-    ) -> requests.Response:
+    ) -> Answer:
         """One request, repeated while that can help. `repeat` says that doing it twice does no harm."""
         import requests
 
@@ -204,8 +253,10 @@ class GitHubApi:
             last = attempt == ATTEMPTS
             try:
                 # A redirected POST would come out as a GET; GitHub redirects where a repository has moved.
-                answer = self._session.request(method, url, timeout=TIMEOUT, allow_redirects=method == "GET", **kwargs)
-            except (requests.ConnectionError, requests.Timeout) as error:
+                answer = api_exchange(self._session, method, url, seconds=TIMEOUT, **kwargs)
+            except (RedirectError, MalformedAnswerError) as error:
+                raise self._malformed(method, path, error) from error
+            except requests.RequestException as error:
                 if last or not (safe or isinstance(error, requests.ConnectTimeout)):
                     raise _unreachable(error) from error
                 self._sleep(_backoff(attempt))
@@ -221,7 +272,7 @@ class GitHubApi:
                 raise self._error(method, url, answer, limited)
         raise AssertionError("the last attempt returns or raises")
 
-    def _limited(self, answer: requests.Response, attempt: int) -> float | None:
+    def _limited(self, answer: Answer, attempt: int) -> float | None:
         """Seconds that a rate limit asks to wait, or None when there is none.
 
         GitHub answers 403 or 429, and a 403 may also mean that the token may not: only the headers and, for
@@ -239,7 +290,7 @@ class GitHubApi:
             return SECONDARY_LIMIT * float(2 ** (attempt - 1))
         return None
 
-    def _error(self, method: str, url: str, answer: requests.Response, limited: float | None) -> OutsideError:
+    def _error(self, method: str, url: str, answer: Answer, limited: float | None) -> OutsideError:
         reason = _reason(answer).replace(self._token, "***")
         path = f"/{url.removeprefix(self._server)}".partition("?")[0]
         request_id = answer.headers.get("X-GitHub-Request-Id", "")
@@ -250,9 +301,10 @@ class GitHubApi:
         return (ForbiddenError if forbidden else OutsideError)(Problem(what, hint))
 
 
-def pull_view(data: Mapping[str, Any]) -> PullView:
+def pull_view(data: Any) -> PullView:
     """A pull request in GitHub's own format, of the API or of an event."""
-    head, base = data["head"], data["base"]
+    data = mapping(data)
+    head, base = mapping(data["head"], "head"), mapping(data["base"], "base")
     return PullView(
         number=int(data["number"]),
         open=data["state"] == "open",
@@ -271,35 +323,51 @@ def _comment(data: Mapping[str, Any]) -> CommentView:
     return CommentView(int(data["id"]), str(data.get("body") or ""), ours)
 
 
-def _deployment(data: Mapping[str, Any]) -> DeploymentView:
+def _deployment(data: Any) -> DeploymentView:
+    data = mapping(data)
     return DeploymentView(int(data["id"]), str(data["environment"]), str(data["sha"]))
 
 
-def _json(answer: requests.Response) -> Any:
-    try:
-        return answer.json()
-    except ValueError as error:
-        about = f"GitHub answered with something else than JSON: {answer.headers.get('Content-Type', '')}"
-        raise OutsideError(Problem(about, "check GITHUB_API_URL, and what stands between")) from error
+_STATUS_HINT = "https://www.githubstatus.com shows whether GitHub has a problem"
+# A request that GitHub refuses because of what it asks for: no problem of GitHub's.
+_REFUSED = {
+    404: "check that the repository, the number and the token's permissions are right",
+    409: "it is in conflict with what GitHub has: run it again",
+    410: "it was deleted or is disabled in the repository's settings",
+    422: "GitHub does not accept the values, for the reason it gives",
+    451: "GitHub has blocked it for legal reasons",
+}
 
 
-def _hint(answer: requests.Response) -> str:
+def _hint(answer: Answer) -> str:
     accepted = answer.headers.get("X-Accepted-GitHub-Permissions", "")
     if answer.status_code in (403, 404) and accepted:
         return f"give the job's token what it needs under permissions: {accepted.replace('=', ': ')}"
     return {
         401: "the GitHub token is not accepted: check github-token",
         403: "the GitHub token may not do this: check the job's permissions",
-    }.get(answer.status_code, "https://www.githubstatus.com tells whether GitHub has a problem")
+        **_REFUSED,
+    }.get(answer.status_code, _STATUS_HINT if answer.status_code >= 500 else "")
 
 
-def _reason(answer: requests.Response) -> str:
+def _reason(answer: Answer) -> str:
+    """The message of an error, and the details of a validation error: texts, or objects with a message or code."""
     try:
         data = answer.json()
-    except ValueError:
+    except MalformedAnswerError:
         data = None
-    found = data.get("message") if isinstance(data, dict) else None
-    return " ".join(str(found or answer.reason).split())[:300]
+    found = data if isinstance(data, dict) else {}
+    errors = found.get("errors")
+    details = filter(None, map(_detail, errors if isinstance(errors, list) else [errors]))
+    reason = ": ".join(filter(None, (str(found.get("message") or answer.reason), "; ".join(details))))
+    return " ".join(reason.split())[:300]
+
+
+def _detail(error: object) -> str:
+    if not isinstance(error, dict):
+        return error if isinstance(error, str) else ""
+    words = ("message",) if error.get("message") else ("resource", "field", "code")
+    return " ".join(str(error[word]) for word in words if error.get(word))
 
 
 def _unreachable(error: Exception) -> OutsideError:

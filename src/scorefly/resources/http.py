@@ -7,11 +7,11 @@ import random
 import re
 import time
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from scorefly import __version__
+from scorefly.http import exchange, is_loopback
 from scorefly.problems import InputError, OutsideError, Problem, wrong
 from scorefly.resources.calls import Call
 from scorefly.resources.protocol import MAX_ANSWER
@@ -41,11 +41,9 @@ class Server:
         """Asks, and again where that may help: no answer, 429, 5xx. By the protocol asking twice is asking once."""
         import requests
 
-        from scorefly.http_session import Session
-
         deadline = time.monotonic() + call.timeout
         headers = _headers(call)
-        with Session() as session:
+        with requests.Session() as session:
             # A proxy between us and ourselves would only learn what it should not know.
             session.trust_env = not is_loopback(self.url)
             for attempt in range(1, ATTEMPTS + 1):
@@ -66,29 +64,31 @@ class Server:
         self, session: requests.Session, call: Call, headers: dict[str, str], deadline: float
     ) -> tuple[OutsideError | None, str]:
         """One request. Returns why it is worth another one (None: it is done), and the server's Retry-After."""
-        with session.request(
-            "DELETE" if call.mode == "deprovision" else "POST",
+        left = max(deadline - time.monotonic(), 0.1)
+        method = "DELETE" if call.mode == "deprovision" else "POST"
+        answer = exchange(
+            session,
+            method,
             self.url,
+            seconds=left,
+            connect=CONNECT_TIMEOUT,
+            max_bytes=MAX_ANSWER,
             data=call.question,
             headers=headers,
-            timeout=(CONNECT_TIMEOUT, max(deadline - time.monotonic(), 1.0)),
-            allow_redirects=False,
-            stream=True,
-        ) as answer:
-            body = _body(answer, call, deadline)
-            call.heard(body)
-            status = answer.status_code
-            if status < 300 or (status == _GONE and call.mode == "deprovision"):
-                if status == _GONE:
-                    call.heard(b"")
-                return None, ""
-            if status < 400:
-                raise call.failed(f"it redirects (HTTP {status}), and calls stay at their address", "mend the uri")
-            reason = _reason(body) or answer.reason
-            failure = call.failed(f"{reason} (HTTP {status})", _HINTS.get(status, ""))
-            if status in _BUSY:
-                return failure, answer.headers.get("Retry-After", "")
-            raise failure
+        )
+        call.heard(answer.content)
+        status = answer.status_code
+        if status < 300 or (status == _GONE and call.mode == "deprovision"):
+            if status == _GONE:
+                call.heard(b"")
+            return None, ""
+        if status < 400:
+            raise call.failed(f"it redirects (HTTP {status}), and calls stay at their address", "mend the uri")
+        reason = _reason(answer.content) or answer.reason
+        failure = call.failed(f"{reason} (HTTP {status})", _HINTS.get(status, ""))
+        if status in _BUSY:
+            return failure, answer.headers.get("Retry-After", "")
+        raise failure
 
 
 _HINTS = {
@@ -115,15 +115,6 @@ def check_url(url: str, *, insecure: bool) -> None:
         raise wrong("http:// sends state and secrets in clear", hint)
 
 
-def is_loopback(url: str) -> bool:
-    """Whether the address is one of this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _headers(call: Call) -> dict[str, str]:
     for name, text in call.texts.items():
         if not _HEADER_VALUE.fullmatch(reveal_text(text)):
@@ -136,18 +127,6 @@ def _headers(call: Call) -> dict[str, str]:
         "User-Agent": f"scorefly/{__version__}",
         "Score-Provisioner-Mode": call.mode,
     }
-
-
-def _body(answer: requests.Response, call: Call, deadline: float) -> bytes:
-    """What the server answers, whole or with one byte more than it may have."""
-    body = bytearray()
-    for chunk in answer.iter_content(1 << 14):
-        body += chunk
-        if len(body) > MAX_ANSWER:
-            break
-        if time.monotonic() >= deadline:
-            raise call.failed(f"it did not answer within {call.timeout:.0f} s")
-    return bytes(body)
 
 
 def _reason(body: bytes) -> str:

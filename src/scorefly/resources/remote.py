@@ -10,9 +10,11 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from scorefly.http import MAX_REDIRECTS, RedirectError, check_redirect, exchange
 from scorefly.problems import failed, option_place, wrong
 from scorefly.resources.http import check_url
 from scorefly.score.document import MAX_BYTES
@@ -97,25 +99,31 @@ def pin(uri: str, environ: Mapping[str, str]) -> tuple[Remote, bytes]:
 
 
 def _download(address: str) -> bytes:
+    """The file at an address. Every redirect is checked before it is followed."""
     import requests
 
-    from scorefly.http_session import Session
-
-    content = bytearray()
+    deadline, url = time.monotonic() + TIMEOUT, address
     try:
-        with Session() as session, session.get(address, timeout=TIMEOUT, stream=True) as answer:
-            for hop in (*answer.history, answer):
-                check_url(hop.url, insecure=False)
-            if answer.status_code != 200:
-                raise failed(f"{address} cannot be had: {answer.reason} (HTTP {answer.status_code})", "", PLACE)
-            for chunk in answer.iter_content(1 << 14):
-                content += chunk
-                if len(content) > MAX_BYTES:
-                    raise failed(f"{address} has more than {MAX_BYTES >> 20} MiB", "", PLACE)
+        with requests.Session() as session:
+            for _ in range(MAX_REDIRECTS + 1):
+                left = max(deadline - time.monotonic(), 0.1)
+                answer = exchange(session, "GET", url, seconds=left, max_bytes=MAX_BYTES)
+                if not answer.location:
+                    break
+                url = answer.location
+                check_redirect(address, url)
+            else:
+                raise failed(f"cannot download {address}: more than {MAX_REDIRECTS} redirects", "", PLACE)
+    except RedirectError as error:
+        raise failed(f"cannot download {address}: {error}", "write the address of the file itself", PLACE) from error
     except requests.RequestException as error:
         hint = "check the address and the network"
         raise failed(f"{address} cannot be had: {type(error).__name__}", hint, PLACE) from error
-    return bytes(content)
+    if answer.status_code != 200:
+        raise failed(f"{address} cannot be had: {answer.reason} (HTTP {answer.status_code})", "", PLACE)
+    if answer.cut:
+        raise failed(f"{address} has more than {MAX_BYTES >> 20} MiB", "", PLACE)
+    return answer.content
 
 
 def _of_commit(remote: Remote, environ: Mapping[str, str]) -> bytes:
