@@ -117,7 +117,7 @@ def worth_hiding(text: str) -> bool:
 
     A mask of a port, a flag, a bracket or a short name would hide nothing, and take job outputs away that hold it.
     """
-    if re.fullmatch(r"[\d.,:+-]{1,11}|[A-Za-z]+(?:[-_.][A-Za-z]+)*", text) and len(text) < 12:
+    if re.fullmatch(r"[\d.,:+-]{1,11}|[A-Za-z]+(?:-[A-Za-z]+)*", text) and len(text) < 12:
         return False
     kinds = sum(bool(re.search(kind, text)) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[^A-Za-z0-9]"))
     return len(set(text)) >= 4 and (len(text) >= 8 or (len(text) >= 6 and kinds >= 3))

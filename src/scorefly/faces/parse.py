@@ -85,7 +85,12 @@ def _pairs(option: Option, value: Plain, place: Place) -> dict[str, str]:
             pairs[name.strip()] = text
     for name in pairs:
         if not _NAME.fullmatch(name):
-            raise _wrong(option, f"names {name!r}", "a name has letters, digits and _", place)
+            raise _wrong(
+                option,
+                "has a name that is not valid" if option.private else f"names {name!r}",
+                "a name has letters, digits and _",
+                place,
+            )
     return pairs
 
 
