@@ -122,3 +122,24 @@ def test_token_with_a_control_character_is_refused_without_being_shown(
     assert result.code == 2
     assert f"{option} has a space" in result.err
     assert "to77" not in result.out + result.err
+
+
+def test_name_in_build_secrets_is_not_quoted(workspace: Workspace) -> None:
+    workspace.workload("web")
+    result = workspace.run("validate", "--build-secrets", "s3cr3t-QZ/value==rest")
+    assert result.code == 2
+    assert "build-secrets has a name that is not valid" in result.err
+    assert "QZ" not in result.out + result.err
+
+
+def test_bare_macaroon_of_flyv1_token_is_sent_as_flyv1() -> None:
+    from scorefly.fly.api import _session
+
+    with _session("FlyV1 fm9_other", 1) as session:
+        assert session.headers["Authorization"] == "FlyV1 fm9_other"
+
+
+def test_table_cells_hold_no_terminal_escapes() -> None:
+    from scorefly.faces.terminal import table
+
+    assert table([("app",), ("a\x1b]0;title\x07\u202eb",)])[1] == r"a\x1b]0;title\x07\u202eb"
