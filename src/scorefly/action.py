@@ -14,7 +14,7 @@ from scorefly.faces.options import OPTIONS
 from scorefly.github.commands import set_output
 from scorefly.github.context import Context, read_context, read_inputs
 from scorefly.problems import Problem, ScoreflyError
-from scorefly.run.report import Report
+from scorefly.run.report import Report, redacted_report
 
 
 class Terminated(BaseException):
@@ -96,10 +96,19 @@ def _tell(report: Report, context: Context, progress: ActionProgress) -> None:
     for line in report_text(report).splitlines():
         progress.step(line)
     if context.output:
-        for name, value in outputs(report).items():
+        given = outputs(report)
+        if dropped := [name for name, value in given.items() if progress.masked(value)]:
+            progress.problem(
+                Problem(
+                    f"GitHub drops job outputs that contain the value of a secret: {', '.join(dropped)}",
+                    "do not store names, flags or other public words as secrets",
+                    severity="warning",
+                )
+            )
+        for name, value in given.items():
             set_output(name, value)
     if context.summary:
-        write_summary(context.summary, progress.redact(summary(report)))
+        write_summary(context.summary, progress.redact(summary(redacted_report(report, progress.redact))))
 
 
 def _summarize_failure(
@@ -113,7 +122,8 @@ def _summarize_failure(
         from scorefly.faces.summary import failure_summary
         from scorefly.github.markdown import write_summary
 
-        write_summary(context.summary, progress.redact(failure_summary(command, error, list(problems))))
+        redacted = [problem.redacted(progress.redact) for problem in problems]
+        write_summary(context.summary, progress.redact(failure_summary(command, error, redacted)))
 
 
 def _traceback(progress: ActionProgress) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Severity = Literal["error", "warning", "notice"]
@@ -40,6 +40,10 @@ class Problem:
         where = f"{self.place}: " if self.place else ""
         what_to_do = f" ({self.hint})" if self.hint else ""
         return f"{where}{self.message}{what_to_do}"
+
+    def redacted(self, redact: Callable[[str], str]) -> Problem:
+        """Return the problem without secrets; to be called before it is escaped for any format."""
+        return replace(self, message=redact(self.message), hint=redact(self.hint))
 
 
 class ScoreflyError(Exception):

@@ -7,6 +7,7 @@ a value comes from (a GitHub secret, a random generator, a provisioner's `secret
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
@@ -136,6 +137,17 @@ def secret_texts(tree: Tree) -> Iterable[str]:
     elif isinstance(tree, list):
         for value in tree:
             yield from secret_texts(value)
+
+
+def worth_hiding(text: str) -> bool:
+    """Decide whether a text is hard enough to guess for a mask.
+
+    A mask of a port, a flag, a bracket or a short name would hide nothing, and take job outputs away that hold it.
+    """
+    if re.fullmatch(r"[\d.,:+-]{1,11}|[A-Za-z]+(?:-[A-Za-z]+)*", text) and len(text) < 12:
+        return False
+    kinds = sum(bool(re.search(kind, text)) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[^A-Za-z0-9]"))
+    return len(set(text)) >= 4 and (len(text) >= 8 or (len(text) >= 6 and kinds >= 3))
 
 
 def to_json(tree: Tree) -> Plain:

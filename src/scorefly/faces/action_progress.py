@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from scorefly.faces.lines import one_line
-from scorefly.faces.redaction import Redactor
+from scorefly.faces.redaction import Redactor, pieces
 from scorefly.github import commands, markdown
 from scorefly.problems import Problem
+from scorefly.values import worth_hiding
 
 
 @dataclass(slots=True, eq=False)
@@ -68,8 +69,9 @@ class ActionProgress:
             fenced = next((output for output in self._outputs[:1] if output.fence), None)
             if fenced:
                 commands.resume_commands(fenced.fence)
-            for text in new:
-                commands.mask(text)
+            for text in dict.fromkeys(line for each in new for part in pieces(each) for line in part.splitlines()):
+                if worth_hiding(text):
+                    commands.mask(text)
             if fenced:
                 fenced.fence = commands.stop_commands()
             sys.stdout.flush()
@@ -88,6 +90,10 @@ class ActionProgress:
     def redact(self, text: str) -> str:
         """The text, Markdown too, without secrets."""
         return self._redactor.redact(text)
+
+    def masked(self, text: str) -> bool:
+        """Return whether a secret is in a text, which keeps it from becoming a job output."""
+        return self._redactor.redact(text) != text
 
     def _write(self, output: _Output, line: str) -> None:
         text = self._line(line)

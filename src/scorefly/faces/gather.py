@@ -146,7 +146,19 @@ _TEXT_RULES: Mapping[str, tuple[str, str]] = {
 }
 
 
+_TOKENS: Mapping[str, str] = {
+    "fly_api_token": r"(?:(?:FlyV1|Bearer) )?[!-~]+",
+    "github_token": r"[!-~]+",
+    "state_key": r"\s*[!-~]+(?:\s+[!-~]+)*\s*",
+}
+
+
 def _check_texts(values: Mapping[str, Any], places: Mapping[str, Place], problems: list[Problem]) -> None:
+    for name, pattern in _TOKENS.items():
+        text = values.get(name)
+        if text and not re.fullmatch(pattern, text):
+            message = f"{name.replace('_', '-')} has a space, a line break or a character that no token has"
+            problems.append(Problem(message, "store it again, as one line", places[name]))
     for name, (pattern, hint) in _TEXT_RULES.items():
         text = values.get(name)
         if text and not re.fullmatch(pattern, text, re.ASCII):

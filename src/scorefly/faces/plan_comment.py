@@ -5,7 +5,7 @@ from __future__ import annotations
 from scorefly.faces.summary import summary
 from scorefly.problems import OutsideError, Problem
 from scorefly.run.progress import Progress
-from scorefly.run.report import Report
+from scorefly.run.report import Report, redacted_report
 from scorefly.run.settings import Settings
 
 _EVENTS = ("pull_request", "pull_request_target")
@@ -24,7 +24,7 @@ def comment_plan(settings: Settings, report: Report, progress: Progress) -> None
     try:
         with connect_github(settings) as api:
             marker = f"<!-- scorefly plan {settings.environment} -->"
-            keep_comment(api, number, marker, progress.redact(summary(report)))
+            keep_comment(api, number, marker, progress.redact(summary(redacted_report(report, progress.redact))))
     except OutsideError as error:
         found = error.problems[0]
         message = f"the comment cannot be written: {found.message}"

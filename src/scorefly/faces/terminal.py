@@ -126,6 +126,7 @@ def report_text(report: Report, *, coloured: bool = False) -> str:
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as lines with aligned columns; columns that are empty in every row but the first are left out."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
     kept = [index for index in range(len(rows[0])) if any(row[index] for row in rows[1:])]
     widths = {index: max(len(row[index]) for row in rows) for index in kept}
     return ["  ".join(row[index].ljust(widths[index]) for index in kept).rstrip() for row in rows]

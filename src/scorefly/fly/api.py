@@ -412,7 +412,7 @@ def _session(token: str, connections: int) -> requests.Session:
     adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-    scheme = "FlyV1" if token.startswith(("fm1r_", "fm1a_", "fm2_")) else "Bearer"
+    scheme = "FlyV1" if token.startswith(("FlyV1 ", "fm1r_", "fm1a_", "fm2_")) else "Bearer"
     token = token.removeprefix("FlyV1 ").removeprefix("Bearer ")
     session.headers.update({"Authorization": f"{scheme} {token}", "User-Agent": f"scorefly/{__version__}"})
     return session

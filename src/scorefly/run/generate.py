@@ -24,7 +24,7 @@ from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
 from scorefly.run.orphans import orphan_problems, orphaned_resources
 from scorefly.run.progress import Progress
-from scorefly.run.provisioning import Resolution, provision
+from scorefly.run.provisioning import Resolution, hide_derived, provision
 from scorefly.run.report import AppReport, Report, ResourceReport
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import references
@@ -96,7 +96,7 @@ def want(
     problems += orphan_problems(orphaned_resources(settings, loaded, keeper.state))
     problems = list(dict.fromkeys(problems))
     for app in apps:
-        progress.hide(str(secret.value) for secret in app.secrets.values())
+        hide_derived((str(secret.value) for secret in app.secrets.values()), settings, resolution.workloads, progress)
     raise_errors(problems)
     for problem in problems:
         progress.problem(problem)

@@ -90,7 +90,7 @@ class Notifier:
             commit=self.commit,
             apps=tuple(AppRow(app.app, app.status, app.url, app.seconds) for app in apps),
             notes=self.notes,
-            problems=tuple(map(str, problems)),
+            problems=tuple(self.progress.redact(str(problem)) for problem in problems),
             seconds=time.monotonic() - self._started,
             log_url=self.log_url,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from scorefly.problems import InputError, Problem
@@ -28,7 +28,7 @@ from scorefly.run.settings import Settings
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
 from scorefly.score.workload import Workload
 from scorefly.state.document import NOT_KEPT, EnvironmentState, ResourceState, guid
-from scorefly.values import Tree, merge_patch, secret_texts
+from scorefly.values import Tree, merge_patch, secret_texts, worth_hiding
 
 
 @dataclass(slots=True)
@@ -130,10 +130,10 @@ class _Provisioning:
             progress.step(f"{node.uid}: asking {provisioner.spec.uri}")
         given = provisioner.provision(request, self.surroundings)
         _check(node, provisioner, given)
-        progress.hide(secret_texts(dict(given.outputs)))
+        self.surroundings.outside.hide(secret_texts(dict(given.outputs)))
         if not given.provisional:
             if not reaches_out:
-                progress.hide(secret_texts(dict(given.state)))
+                self.surroundings.outside.hide(secret_texts(dict(given.state)))
             keeper.change(remember(given))
         return given
 
@@ -212,12 +212,22 @@ def surroundings_of(
             rehearsal=settings.rehearse,
             workspace=settings.workspace,
             environ=settings.environ,
-            hide=progress.hide,
+            hide=lambda texts: hide_derived(texts, settings, workloads, progress),
             output=progress.output,
         ),
         trial=trial,
         own_secrets=own,
     )
+
+
+def hide_derived(
+    texts: Iterable[str], settings: Settings, workloads: Mapping[str, WorkloadView], progress: Progress
+) -> None:
+    """Hide what was made of secrets, but for what is easy to guess or a public name of this environment."""
+    public = {settings.environment, settings.org, settings.region, settings.repository}
+    for view in workloads.values():
+        public |= {view.name, view.app, f"{view.app}.fly.dev", f"{view.app}.internal", f"{view.app}.flycast"}
+    progress.hide(text for text in texts if worth_hiding(text) and text not in public)
 
 
 def _params(node: ResourceNode, workload: Workload, lookup: Lookup) -> dict[str, Tree]:

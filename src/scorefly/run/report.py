@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from scorefly.fly.app import Port
@@ -91,3 +92,18 @@ class Report:
         """0, or 1 when an app failed or was skipped, or something could not be removed."""
         failed = self.named("failed", "skipped") or any(each.outcome == "failed" for each in self.findings)
         return 1 if failed else 0
+
+
+def redacted_report(report: Report, redact: Callable[[str], str]) -> Report:
+    """Return the report with its free texts redacted; to be called before they are escaped for any format."""
+    apps = (
+        replace(app, problem=app.problem and app.problem.redacted(redact), image=redact(app.image))
+        for app in report.apps
+    )
+    return replace(
+        report,
+        apps=tuple(apps),
+        problems=tuple(problem.redacted(redact) for problem in report.problems),
+        findings=tuple(replace(each, why=redact(each.why)) for each in report.findings),
+        superseded=redact(report.superseded),
+    )
