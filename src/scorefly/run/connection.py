@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scorefly.fly.api import FlyApi
 from scorefly.fly.deployer import Deployer
-from scorefly.problems import option_place, wrong
+from scorefly.problems import failed, option_place, wrong
 from scorefly.run.settings import Settings
 
 REHEARSAL_TOKEN = "rehearsal"  # noqa: S105 - what the rehearsal takes for a token
@@ -28,10 +28,17 @@ def connect(settings: Settings) -> Iterator[Connection]:
     if settings.rehearse:
         from scorefly.fly.machines import MachinesDeployer
         from scorefly.rehearsal.server import Rehearsal
+        from scorefly.rehearsal.world import WorldUnreadable
 
         world = settings.workspace / ".scorefly" / "rehearsal" / "world.json"
-        with Rehearsal(world) as rehearsal, FlyApi(REHEARSAL_TOKEN, base_url=rehearsal.url) as api:
-            yield Connection(api, MachinesDeployer(api, wait_timeout=settings.wait_timeout, ha=settings.ha))
+        try:
+            with (
+                Rehearsal(world, root=settings.workspace) as rehearsal,
+                FlyApi(REHEARSAL_TOKEN, base_url=rehearsal.url) as api,
+            ):
+                yield Connection(api, MachinesDeployer(api, wait_timeout=settings.wait_timeout, ha=settings.ha))
+        except WorldUnreadable as error:
+            raise failed(str(error), "check the folder's permissions, or remove the file") from error
         return
     from scorefly.fly.flyctl import DeployOptions, FlyctlDeployer
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from scorefly import safe_files
 from scorefly.problems import InputError, Problem, option_place
 from scorefly.run.keeper import Keeper
 from scorefly.run.progress import Progress
@@ -41,7 +42,8 @@ def open_store(settings: Settings, *, reads: bool = True) -> Iterator[StateStore
     """
     keys = _keys(settings) if reads else Keys(())
     if not on_git(settings):
-        yield FileStore(_path(settings), state_name(settings), keys)
+        root, below = safe_files.locate(settings.workspace, _path(settings))
+        yield FileStore(root / below, state_name(settings), keys, root)
         return
     # What only state on git needs is imported here: no other run pays for it.
     from scorefly.git.remote import GitRemote
