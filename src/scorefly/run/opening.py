@@ -22,7 +22,13 @@ _POLL = (0.5, 8.0)  # seconds: from, to
 
 @contextmanager
 def open_state(settings: Settings, progress: Progress) -> Iterator[Keeper]:
-    """The environment's state, locked while the run lasts; a new one when there is none yet."""
+    """The environment's state, locked while the run lasts; a new one when there is none yet.
+
+    A dry run only reads it: no lock is taken, and changes stay in memory.
+    """
+    if settings.dry_run:
+        yield Keeper(None, read_state(settings))
+        return
     with open_store(settings) as store, ExitStack() as held:
         take_lock(store, held, settings.lock_timeout, progress.step)
         yield Keeper(store, store.load() or new_environment(state_name(settings)))
