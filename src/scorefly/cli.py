@@ -315,9 +315,9 @@ def remove_unused_secrets(face: Face, /, **values: Any) -> None:
 @click.pass_obj
 def export_secrets(face: Face, /, app_name: str, path: Path | None, **values: Any) -> None:
     """Print an app's secrets as dotenv, or write them to a file only you can read."""
+    from scorefly import safe_files
     from scorefly.run.listing import dotenv, export_secrets
     from scorefly.run.opening import open_state
-    from scorefly.state.file import replace_private
 
     settings = face.settings("export-secrets", values)
     with open_state(settings, face.progress) as keeper:
@@ -327,7 +327,7 @@ def export_secrets(face: Face, /, app_name: str, path: Path | None, **values: An
     if path is None:
         click.echo(content, nl=False)
     else:
-        replace_private(Path.cwd() / path, content.encode())
+        safe_files.write(*safe_files.locate(Path.cwd(), path), content.encode(), private=True)
         click.echo(f"{path} written", err=True)
 
 

@@ -128,7 +128,7 @@ def test_name_in_build_secrets_is_not_quoted(workspace: Workspace) -> None:
     workspace.workload("web")
     result = workspace.run("validate", "--build-secrets", "s3cr3t-QZ/value==rest")
     assert result.code == 2
-    assert "build-secrets has a name that is not valid" in result.err
+    assert "build-secrets names an invalid name" in result.err
     assert "QZ" not in result.out + result.err
 
 

@@ -32,12 +32,21 @@ class Fault:
 
 
 class Rehearsal:
-    """A server for the length of a `with`. Its world lives at `world`, or in memory when that is None."""
+    """A server for the length of a `with`. Its world lives at `world`, or in memory when that is None.
+
+    Below `root`, by default the folder of `world`, no symbolic link is followed.
+    """
 
     def __init__(
-        self, world: Path | None, *, latency: float = 0.0, faults: Sequence[Fault] = (), port: int = 0
+        self,
+        world: Path | None,
+        *,
+        root: Path | None = None,
+        latency: float = 0.0,
+        faults: Sequence[Fault] = (),
+        port: int = 0,
     ) -> None:
-        self.world = World(world)
+        self.world = World(world, root)
         self.latency = latency
         self.faults = list(faults)
         self.requests: list[tuple[str, str]] = []

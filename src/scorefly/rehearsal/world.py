@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
-import tempfile
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -19,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from scorefly import safe_files
 from scorefly.rehearsal import rules
 from scorefly.rehearsal.rules import Refused
 
@@ -40,14 +39,15 @@ _FIRST = {
 
 
 class WorldUnreadable(Exception):  # noqa: N818 - named for what it says
-    """The file of an earlier rehearsal is no world."""
+    """The file of a rehearsal cannot be read or written."""
 
 
 class World:
     """All of it, behind one lock. Methods raise Refused where Fly would refuse."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, root: Path | None = None) -> None:
         self.path = path
+        self._root = root or (path.parent if path else Path())
         self.lock = threading.RLock()
         self.received: dict[str, dict[str, str]] = {}
         self.organizations: set[str] = set()
@@ -235,16 +235,16 @@ class World:
         with self.lock:
             if self.path is None or not self._changed:
                 return
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor, temporary = tempfile.mkstemp(prefix=".world.", dir=self.path.parent)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(self.data, file, sort_keys=True)
-            Path(temporary).replace(self.path)
+            content = json.dumps(self.data, sort_keys=True).encode()
+            try:
+                safe_files.write(self._root, self.path.relative_to(self._root), content, private=True)
+            except OSError as error:
+                raise WorldUnreadable(f"{self.path} cannot be written: {error.strerror}") from error
             self._changed = False
 
     def _read(self) -> Json:
         try:
-            data = json.loads(self.path.read_text(encoding="utf-8")) if self.path else None
+            data = json.loads(safe_files.read(self._root, self.path.relative_to(self._root))) if self.path else None
         except FileNotFoundError:
             data = None
         except OSError as error:

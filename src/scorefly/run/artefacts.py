@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
+from scorefly import safe_files
 from scorefly.fly.app import App, Build
 from scorefly.fly.config import dump, dump_machine
 from scorefly.problems import failed
@@ -46,23 +46,18 @@ def write_artefact(settings: Settings, app: App) -> Path:
     Files of an earlier run that the app no longer mounts are removed. Only bytes that differ are written.
     """
     folder = artefact_folder(settings, app.name)
-    absolute = settings.workspace / folder
-    _refuse_links_outside(settings, absolute)
+    root, below = _below(settings, app.name)
     try:
-        absolute.mkdir(parents=True, exist_ok=True)
+        # Before anything is written or removed: no stale file is looked for behind a link.
+        safe_files.remove_others(root, below / "files", set(app.files))
         texts = artefact_texts(app)
         for name in ("fly.toml", "machine.json"):
             if name in texts:
-                _write(absolute / name, texts[name].encode())
+                safe_files.write(root, below / name, texts[name].encode())
             else:
-                (absolute / name).unlink(missing_ok=True)
-        files = absolute / "files"
-        if files.is_dir():
-            _remove_others(files, {files / name for name in app.files})
+                safe_files.remove(root, below / name)
         for name, content in app.files.items():
-            path = files / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, content)
+            safe_files.write(root, below / "files" / name, content)
     except OSError as error:
         raise failed(
             f"the artefact of {app.name} cannot be written: {error.strerror}",
@@ -74,49 +69,15 @@ def write_artefact(settings: Settings, app: App) -> Path:
 def write_plan(settings: Settings, text: str) -> Path:
     """Writes `plan.json` beside the apps' folders, and returns its path relative to the workspace."""
     path = artefact_folder(settings, "") / "plan.json"
-    absolute = settings.workspace / path
-    _refuse_links_outside(settings, absolute.parent)
+    root, below = _below(settings, "plan.json")
     try:
-        absolute.parent.mkdir(parents=True, exist_ok=True)
-        _write(absolute, text.encode())
+        safe_files.write(root, below, text.encode())
     except OSError as error:
         raise failed(f"{path} cannot be written: {error.strerror}", "check the folder given by artefacts") from error
-    ignore_working_files(settings.workspace)
     return path
 
 
-def ignore_working_files(workspace: Path) -> None:
-    """Keeps what scorefly writes below `.scorefly/` out of version control: state and its key above all."""
-    folder = workspace / ".scorefly"
-    path = folder / ".gitignore"
-    if folder.is_dir() and not path.exists():
-        path.write_text("/.gitignore\n/out/\n/state/\n/rehearsal/\n", encoding="utf-8")
-
-
-def _refuse_links_outside(settings: Settings, folder: Path) -> None:
-    """A link in the repository must not lead what is written to somewhere else on the machine."""
-    if Path(settings.artefacts).is_absolute() or folder.resolve().is_relative_to(settings.workspace.resolve()):
-        return
-    raise failed(f"{folder} leads out of the workspace through a symbolic link", "remove the link")
-
-
-def _write(path: Path, content: bytes) -> None:
-    if path.is_symlink():
-        path.unlink()
-    elif path.is_file() and path.read_bytes() == content:
-        return
-    path.write_bytes(content)
-
-
-def _remove_others(folder: Path, wanted: set[Path]) -> None:
-    for parent, folders, names in os.walk(folder, topdown=False):
-        for name in names:
-            path = Path(parent, name)
-            if path not in wanted:
-                path.unlink()
-        for name in folders:
-            path = Path(parent, name)
-            if path.is_symlink():
-                path.unlink()
-            elif not any(path.iterdir()):
-                path.rmdir()
+def _below(settings: Settings, name: str) -> tuple[Path, Path]:
+    """Where an entry of the environment's artefact folder is: the root, and the path in which no link is followed."""
+    root, below = safe_files.locate(settings.workspace, settings.artefacts, is_folder=True)
+    return root, below / settings.environment / name

@@ -32,7 +32,7 @@ def connect(settings: Settings) -> Iterator[Connection]:
 
         world = settings.workspace / ".scorefly" / "rehearsal" / "world.json"
         try:
-            server = Rehearsal(world)
+            server = Rehearsal(world, root=settings.workspace)
         except WorldUnreadable as error:
             name = world.relative_to(settings.workspace).as_posix()
             raise wrong(

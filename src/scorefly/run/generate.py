@@ -19,7 +19,7 @@ from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding
 from scorefly.problems import InputError, Place, Problem, raise_errors, wrong
 from scorefly.resources.lookup import STAND_IN
-from scorefly.run.artefacts import artefact_folder, ignore_working_files, working_folder, write_artefact
+from scorefly.run.artefacts import artefact_folder, working_folder, write_artefact
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
 from scorefly.run.orphans import orphan_problems, orphaned_resources
@@ -104,11 +104,12 @@ def want(
 
 
 def write(settings: Settings, wanted: Generated, keeper: Keeper, progress: Progress) -> None:
-    """Saves the state, then writes the artefacts."""
+    """Saves the state, then writes the artefacts. A dry run writes neither."""
+    if settings.dry_run:
+        return
     keeper.save()
     for app in wanted.apps:
         write_artefact(settings, app)
-    ignore_working_files(settings.workspace)
     progress.step(f"{_count(len(wanted.apps), 'app')} in {Path(settings.artefacts, settings.environment)}")
 
 

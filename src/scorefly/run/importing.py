@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from scorefly import safe_files
 from scorefly.confined import read_file, scope_of, shown
 from scorefly.problems import Place, failed, wrong
 from scorefly.run.keeper import Keeper
@@ -140,8 +141,7 @@ def _write(workspace: Path, text: str) -> str:
             if path.read_text(encoding="utf-8") != text:
                 raise wrong("there is such a file already", "move it away first", Place(PROVISIONERS))
             return PROVISIONERS
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        safe_files.write(workspace, Path(PROVISIONERS), text.encode())
     except OSError as error:
         raise failed(f"{PROVISIONERS} cannot be written: {error.strerror}") from error
     return PROVISIONERS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scorefly import safe_files
 from scorefly.problems import failed
 
 SAMPLES = {
@@ -15,17 +16,13 @@ SAMPLES = {
 
 def init(workspace: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Writes the samples into the workspace. Returns the paths written, and those that were there."""
-    written, kept = [], []
+    written: list[str] = []
+    kept: list[str] = []
     for sample, target in SAMPLES.items():
-        path = workspace / target
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
-                file.write((Path(__file__).parent / "samples" / sample).read_text(encoding="utf-8"))
-        except FileExistsError:
-            kept.append(target)
+            content = (Path(__file__).parent / "samples" / sample).read_bytes()
+            is_new = safe_files.create(workspace, Path(target), content)
         except OSError as error:
             raise failed(f"{target} cannot be written: {error.strerror}", "check the folder's permissions") from error
-        else:
-            written.append(target)
+        (written if is_new else kept).append(target)
     return tuple(written), tuple(kept)

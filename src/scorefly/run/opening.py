@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from scorefly import safe_files
 from scorefly.problems import InputError, Problem, option_place
 from scorefly.run.keeper import Keeper
 from scorefly.run.progress import Progress
@@ -21,7 +22,13 @@ _POLL = (0.5, 8.0)  # seconds: from, to
 
 @contextmanager
 def open_state(settings: Settings, progress: Progress) -> Iterator[Keeper]:
-    """The environment's state, locked while the run lasts; a new one when there is none yet."""
+    """The environment's state, locked while the run lasts; a new one when there is none yet.
+
+    A dry run only reads it: no lock is taken, and changes stay in memory.
+    """
+    if settings.dry_run:
+        yield Keeper(None, read_state(settings))
+        return
     with open_store(settings) as store, ExitStack() as held:
         take_lock(store, held, settings.lock_timeout, progress.step)
         state = store.load() or new_environment(state_name(settings))
@@ -43,7 +50,8 @@ def open_store(settings: Settings, *, reads: bool = True) -> Iterator[StateStore
     """
     keys = _keys(settings) if reads else Keys(())
     if not on_git(settings):
-        yield FileStore(_path(settings), state_name(settings), keys)
+        root, below = safe_files.locate(settings.workspace, _path(settings))
+        yield FileStore(root / below, state_name(settings), keys, root)
         return
     # What only state on git needs is imported here: no other run pays for it.
     from scorefly.git.remote import GitRemote

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scorefly import safe_files
 from scorefly.problems import InputError, Place, failed, wrong
 from scorefly.resources.files import is_remote, parse_provisioners
 from scorefly.resources.remote import Remote, parse_remote, pin
@@ -32,7 +33,7 @@ def add_provisioners(uri: str, project_file: Path, environ: Mapping[str, str]) -
     try:
         before = project_file.read_text(encoding="utf-8") if project_file.exists() else ""
         after, replaced = _with_pin(before, remote, project_file.name)
-        project_file.write_text(after, encoding="utf-8")
+        safe_files.write(*safe_files.locate(Path.cwd(), project_file), after.encode())
     except OSError as error:
         raise failed(f"{project_file.name} cannot be written: {error.strerror}", "check its permissions") from error
     return Added(str(remote), content.decode("utf-8", "replace"), replaced)

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import gmtime, strftime
 
+from scorefly import safe_files
 from scorefly.problems import InputError, OutsideError, Place, Problem, wrong
 from scorefly.state.document import EnvironmentState, dump, load
 from scorefly.state.encryption import Keys, new_key, parse_keys
@@ -18,8 +19,9 @@ from scorefly.state.store import HeldError
 class FileStore:
     """One environment's state at `path`. Without keys it makes one of its own beside it, at `<path>.key`."""
 
-    def __init__(self, path: Path, environment: str, keys: Keys | None = None) -> None:
+    def __init__(self, path: Path, environment: str, keys: Keys | None = None, root: Path | None = None) -> None:
         self.path = path
+        self._root = root or path.parent
         self.environment = environment
         self._keys = keys
         self._given_keys = keys is not None
@@ -36,9 +38,8 @@ class FileStore:
 
     def load(self) -> EnvironmentState | None:
         """The state, or None. Raises InputError: wrong key, damaged, another environment's."""
-        self._refuse_link(self.path)
         try:
-            content = self.path.read_bytes()
+            content = self._read(self.path)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -59,11 +60,10 @@ class FileStore:
 
         What is there already stays untouched, unless another key than the first encrypted it.
         """
-        self._refuse_link(self.path)
         keys, content = self._own_keys(), dump(state)
         try:
             if not self._holds(keys, content):
-                replace_private(self.path, keys.encrypt(content))
+                self._write(self.path, keys.encrypt(content))
         except OSError as error:
             raise self._failed("written", error) from error
 
@@ -71,7 +71,7 @@ class FileStore:
         """Takes the file away, and the key that was made for it."""
         try:
             for path in (self.path, self.key_path):
-                path.unlink(missing_ok=True)
+                safe_files.remove(self._root, path.relative_to(self._root))
         except OSError as error:
             raise self._failed("removed", error) from error
 
@@ -83,9 +83,9 @@ class FileStore:
         fresh = new_key()
         self._keys = Keys((fresh, *self._own_keys().keys))
         try:
-            replace_private(self.key_path, "".join(f"{key}\n" for key in self._keys.keys).encode())
+            self._write(self.key_path, "".join(f"{key}\n" for key in self._keys.keys).encode())
             self.save(state)
-            replace_private(self.key_path, f"{fresh}\n".encode())
+            self._write(self.key_path, f"{fresh}\n".encode())
         except OSError as error:
             raise self._failed("given a key", error) from error
 
@@ -96,10 +96,9 @@ class FileStore:
         A run that saved nothing leaves nothing behind, neither the lock nor a folder.
         """
         path = self._lock_path
-        self._refuse_link(path)
-        made = [folder for folder in (self.path.parent, *self.path.parent.parents) if not folder.exists()]
+        made: tuple[Path, ...] = ()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            made = safe_files.make_folders(self._root, self.path.parent.relative_to(self._root))
             descriptor = self._hold(path)
         except OSError as error:
             raise self._failed("locked", error) from error
@@ -112,15 +111,15 @@ class FileStore:
             yield
         finally:
             with suppress(OSError):
-                path.unlink()
+                safe_files.remove(self._root, path.relative_to(self._root))
                 for folder in made:
-                    folder.rmdir()
+                    safe_files.remove_empty(self._root, folder)
             os.close(descriptor)
 
     def holder(self) -> str:
         """The process that has the lock; empty when none has."""
         try:
-            descriptor = os.open(self._lock_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = self._open(self._lock_path, os.O_RDONLY)
         except OSError:
             return ""
         try:
@@ -144,7 +143,7 @@ class FileStore:
     def _hold(self, path: Path) -> int:
         """An open lock file that is ours, and is still the one that stands at the path."""
         while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            descriptor = self._open(path, os.O_RDWR | os.O_CREAT)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -167,7 +166,7 @@ class FileStore:
 
     def _holds(self, keys: Keys, content: bytes) -> bool:
         try:
-            return keys.first.decrypt(self.path.read_bytes()) == content
+            return keys.first.decrypt(self._read(self.path)) == content
         except (FileNotFoundError, InputError):
             return False
 
@@ -182,28 +181,32 @@ class FileStore:
         return self._keys
 
     def _read_or_make_key(self) -> str:
-        self._refuse_link(self.key_path)
         try:
-            if not self.key_path.exists():
-                if self.path.exists():
-                    raise InputError(
-                        Problem(
-                            f"the key of this state is gone: {self.key_path} is not there",
-                            "put it back, or give the key with state-key",
-                            Place(str(self.path)),
-                        )
+            with suppress(FileNotFoundError):
+                return self._read(self.key_path).decode("ascii", "replace")
+            with suppress(FileNotFoundError):
+                self._read(self.path)
+                raise InputError(
+                    Problem(
+                        f"the key of this state is gone: {self.key_path} is not there",
+                        "put it back, or give the key with state-key",
+                        Place(str(self.path)),
                     )
-                replace_private(self.key_path, f"{new_key()}\n".encode())
-            self.key_path.chmod(0o600)
-            return self.key_path.read_text(encoding="ascii", errors="replace")
+                )
+            text = f"{new_key()}\n"
+            self._write(self.key_path, text.encode())
         except OSError as error:
             raise self._failed("given a key", error) from error
+        return text
 
-    def _refuse_link(self, path: Path) -> None:
-        if path.is_symlink():
-            raise InputError(
-                Problem("this is a symbolic link, and state is not written through one", "", Place(str(path)))
-            )
+    def _read(self, path: Path) -> bytes:
+        return safe_files.read(self._root, path.relative_to(self._root))
+
+    def _write(self, path: Path, content: bytes) -> None:
+        safe_files.write(self._root, path.relative_to(self._root), content, private=True)
+
+    def _open(self, path: Path, flags: int) -> int:
+        return safe_files.open_private(self._root, path.relative_to(self._root), flags)
 
     def _failed(self, what: str, error: OSError) -> OutsideError:
         problem = Problem(
@@ -219,23 +222,3 @@ def _holder(descriptor: int) -> str:
     process = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
     since = strftime("%Y-%m-%d %H:%M:%S UTC", gmtime(os.fstat(descriptor).st_mtime))
     return f"process {process}, since {since}"
-
-
-def replace_private(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner can read, from the first byte on, in the place of any that is there.
-
-    It is there whole or not at all; the folder is made when it is missing.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # In the same folder, so that the replacement is one step; a name nobody can have put there before.
-    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -1,0 +1,234 @@
+"""Write files below a root folder, without following a symbolic link and without touching a `.git` folder.
+
+Every path component below the root is opened with `O_NOFOLLOW`, relative to the folder above it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import stat
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from scorefly.problems import InputError, wrong
+
+WORKING_FOLDER = ".scorefly"
+_IGNORE = Path(WORKING_FOLDER, ".gitignore")
+_IGNORED = b"/.gitignore\n/out/\n/state/\n/rehearsal/\n"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def locate(workspace: Path, path: str | Path, *, is_folder: bool = False) -> tuple[Path, Path]:
+    """Split a path into the root that may be resolved and the part in which no link is followed.
+
+    The root of a path in the workspace is the workspace. A path elsewhere was named by the user: its root is the folder
+    itself, or the folder of the file, resolved once.
+    """
+    full = Path(os.path.normpath(workspace / path))
+    if full.is_relative_to(workspace):
+        relative = full.relative_to(workspace)
+        _refuse_git(workspace, relative)
+        return workspace, relative
+    root = (full if is_folder else full.parent).resolve()
+    _refuse_git(Path(root.anchor), root.relative_to(root.anchor))
+    return root, Path() if is_folder else Path(full.name)
+
+
+def write(root: Path, path: Path, content: bytes, *, private: bool = False) -> None:
+    """Replace a regular file whole, unless it has this content already. A private file gets mode 0600.
+
+    Raises InputError for a link or another special file on the way, and OSError.
+    """
+    if path.parts[:1] == (WORKING_FOLDER,) and path != _IGNORE:
+        create(root, _IGNORE, _IGNORED)
+    with _parent(root, path, make=True, private=private) as folder:
+        before = _status(folder, root, path)
+        if before is not None and not (private and before.st_mode & 0o077) and _read(folder, path.name) == content:
+            return
+        _remove_leftovers(folder, path.name)
+        _replace(folder, path.name, content, 0o600 if private else 0o666)
+
+
+def create(root: Path, path: Path, content: bytes) -> bool:
+    """Write a file unless there is one. Returns whether it was written."""
+    with _parent(root, path, make=True) as folder:
+        if _status(folder, root, path) is not None:
+            return False
+        _replace(folder, path.name, content, 0o666)
+        return True
+
+
+def read(root: Path, path: Path) -> bytes:
+    """Read a regular file without following links. Raises FileNotFoundError."""
+    with _parent(root, path) as folder:
+        if _status(folder, root, path) is None:
+            raise FileNotFoundError(2, "No such file or directory", str(root / path))
+        return _read(folder, path.name)
+
+
+def remove(root: Path, path: Path) -> None:
+    """Remove a file or a link itself; one that is missing is fine."""
+    with suppress(FileNotFoundError), _parent(root, path) as folder:
+        os.unlink(path.name, dir_fd=folder)
+
+
+def remove_others(root: Path, path: Path, kept: Collection[str]) -> None:
+    """Remove all files below a folder except `kept` (paths relative to it), and the folders this leaves empty."""
+    with suppress(FileNotFoundError), _parent(root, path / "x") as folder:
+        _remove_others(folder, "", kept)
+
+
+def make_folders(root: Path, path: Path) -> tuple[Path, ...]:
+    """Create a private folder with its parents. Returns those created, innermost first."""
+    made: list[Path] = []
+    with _parent(root, path / "x", make=True, private=True, made=made):
+        return tuple(reversed(made))
+
+
+def remove_empty(root: Path, path: Path) -> None:
+    """Remove an empty folder. Raises OSError where it is not empty."""
+    with _parent(root, path) as folder:
+        os.rmdir(path.name, dir_fd=folder)
+
+
+def open_private(root: Path, path: Path, flags: int) -> int:
+    """Open a file without following links, created with mode 0600 where `flags` say so."""
+    with _parent(root, path) as folder:
+        _status(folder, root, path)
+        return os.open(path.name, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600, dir_fd=folder)
+
+
+@contextmanager
+def _parent(
+    root: Path, path: Path, *, make: bool = False, private: bool = False, made: list[Path] | None = None
+) -> Iterator[int]:
+    """The folder of a path, as a descriptor."""
+    _refuse_git(root, path)
+    if make and not root.exists():
+        root.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
+        if made is not None:
+            made.append(Path())
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for depth, name in enumerate(path.parts[:-1], start=1):
+            here = Path(*path.parts[:depth])
+            is_new = make and _make_folder(folder, name, 0o700 if private else 0o777)
+            if is_new and made is not None:
+                made.append(here)
+            inner = _open_folder(folder, name, root / here)
+            if is_new:
+                _give_to_owner(inner, folder)
+            os.close(folder)
+            folder = inner
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _make_folder(folder: int, name: str, mode: int) -> bool:
+    try:
+        os.mkdir(name, mode, dir_fd=folder)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _give_to_owner(new: int, folder: int) -> None:
+    """Give what root made to the owner of the folder it is in: a container action runs as root in another's folder."""
+    if os.geteuid() == 0 and (owner := os.fstat(folder)).st_uid != 0:
+        with suppress(OSError):
+            os.fchown(new, owner.st_uid, owner.st_gid)
+
+
+def _open_folder(folder: int, name: str, shown: Path) -> int:
+    try:
+        return os.open(name, _FOLDER, dir_fd=folder)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            raise _link(shown) from None
+        raise
+
+
+def _status(folder: int, root: Path, path: Path) -> os.stat_result | None:
+    """The file's status, or None. Raises InputError unless it is a regular file."""
+    try:
+        status = os.stat(path.name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISLNK(status.st_mode):
+        raise _link(root / path)
+    if not stat.S_ISREG(status.st_mode):
+        raise wrong(f"{root / path} is not a regular file; scorefly does not write to it", "remove it")
+    return status
+
+
+def _link(path: Path) -> InputError:
+    return wrong(f"{path} is a symbolic link; scorefly does not write through links", "remove it")
+
+
+def _refuse_git(root: Path, path: Path) -> None:
+    if any(part.casefold() == ".git" for part in path.parts) or ".." in path.parts:
+        raise wrong(f"{root / path} is in a .git folder or outside its root; scorefly does not write there")
+
+
+def _read(folder: int, name: str) -> bytes:
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()
+
+
+def _replace(folder: int, name: str, content: bytes, mode: int) -> None:
+    temporary = f".{name[:200]}.{os.urandom(8).hex()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, mode, dir_fd=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            # Held until it has its name: a process that cleans up takes only those of dead ones.
+            with suppress(OSError):
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+            _give_to_owner(file.fileno(), folder)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
+
+
+def _remove_leftovers(folder: int, name: str) -> None:
+    """Remove temporary files of processes that were killed while they wrote this file."""
+    pattern = re.compile(rf"\.{re.escape(name[:200])}\.[0-9a-f]{{16}}")
+    for entry in os.listdir(folder):
+        if not pattern.fullmatch(entry):
+            continue
+        with suppress(OSError):
+            descriptor = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(entry, dir_fd=folder)
+            finally:
+                os.close(descriptor)
+
+
+def _remove_others(folder: int, below: str, kept: Collection[str]) -> None:
+    for name in os.listdir(folder):
+        path = f"{below}{name}"
+        if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            if path not in kept:
+                os.unlink(name, dir_fd=folder)
+            continue
+        inner = os.open(name, _FOLDER, dir_fd=folder)
+        try:
+            _remove_others(inner, f"{path}/", kept)
+            is_empty = not os.listdir(inner)
+        finally:
+            os.close(inner)
+        if is_empty:
+            os.rmdir(name, dir_fd=folder)
