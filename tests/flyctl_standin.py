@@ -34,9 +34,19 @@ def main() -> int:
     sync = verbs.add_parser("secrets").add_subparsers(dest="verb", required=True).add_parser("sync")
     sync.add_argument("--app", required=True)
     deploy = verbs.add_parser("deploy")
-    for name in ("config", "app", "image", "strategy", "wait-timeout", "primary-region", "deploy-retries", "ha"):
+    for name in (
+        "config",
+        "app",
+        "image",
+        "strategy",
+        "wait-timeout",
+        "primary-region",
+        "deploy-retries",
+        "ha",
+        "dockerfile",
+    ):
         deploy.add_argument(f"--{name}", default="")
-    for name in ("yes", "no-public-ips"):
+    for name in ("yes", "no-public-ips", "remote-only"):
         deploy.add_argument(f"--{name}", action="store_true")
     deploy.add_argument("--dns-checks", choices=["false"])
     arguments = parser.parse_args()
@@ -66,6 +76,8 @@ def release(arguments: argparse.Namespace) -> int:
             print(f"Error: the app name {arguments.app} could not be found", file=sys.stderr)
             return 1
         call("GET", f"/api/v1/organizations/{view.organization}")
+        if not (arguments.image or toml.get("build", {}).get("image")):
+            return build(arguments, toml)
         call("POST", "/api/v1/builds", {"app_name": arguments.app})
         query = "query($appName: String!, $imageRef: String!){ app(name:$appName){ id image(ref:$imageRef){ id digest ref } } }"
         variables = {"appName": arguments.app, "imageRef": arguments.image}
@@ -101,6 +113,20 @@ def release(arguments: argparse.Namespace) -> int:
             return 1
         call("PATCH", path, {"status": "complete"})
     return 0
+
+
+def build(arguments: argparse.Namespace, toml: dict[str, Any]) -> int:
+    """Find the Dockerfile as flyctl does, relative to fly.toml where fly.toml names it, and ask for a builder."""
+    named = toml.get("build", {}).get("dockerfile", "")
+    path = Path(arguments.dockerfile or (Path(arguments.config).parent / named if named else "Dockerfile"))
+    if not path.is_file():
+        print(f"Error: failed to fetch an image or build from source: dockerfile '{path}' not found", file=sys.stderr)
+        return 1
+    query = "mutation{ ensureDepotRemoteBuilder(input:{}){ buildId } }"
+    found = call("POST", "/graphql", {"query": query, "variables": {}}, base="FLY_API_BASE_URL")
+    reason = "; ".join(error["message"] for error in found.get("errors", ()))
+    print(f"Error: failed to fetch an image or build from source: {path}: {reason}", file=sys.stderr)
+    return 1
 
 
 def in_its_words(told: str) -> str:

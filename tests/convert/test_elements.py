@@ -37,7 +37,7 @@ def test_a_build_has_its_folder_as_context_and_finds_its_files(workspace: Worksp
     workspace.workload("web", "    files: {/etc/a: {content: hello}}\n", image=".", file="app/score.yaml")
     assert workspace.run("generate").code == 0
     toml = workspace.toml("web")
-    assert toml["build"] == {"dockerfile": "Dockerfile"}
+    assert "build" not in toml
     assert (workspace.path / "app" / toml["files"][0]["local_path"]).read_text() == "hello"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,7 +56,7 @@ def app(**changes: Any) -> App:
 
 def test_the_command_line_of_an_image() -> None:
     options = DeployOptions(wait_timeout=90, ha=False, strategy="canary", extra=("--vm-gpus", "1"))
-    assert deploy_arguments(app(region="ams"), "/a/fly.toml", options) == (
+    assert deploy_arguments(app(region="ams"), "/a/fly.toml", Path("/w"), options) == (
         "deploy", "--config", "/a/fly.toml", "--app", "web", "--yes", "--image", "nginx:1", "--primary-region", "ams",
         "--ha=false", "--strategy", "canary", "--wait-timeout", "90s", "--no-public-ips", "--deploy-retries", "0",
         "--dns-checks=false", "--vm-gpus", "1",
@@ -64,14 +65,17 @@ def test_the_command_line_of_an_image() -> None:
 
 @pytest.mark.parametrize("strategy", ["canary", "bluegreen", "rolling", "immediate"])
 def test_an_app_with_a_volume_is_not_deployed_by_a_strategy_flyctl_refuses(strategy: str) -> None:
-    command = deploy_arguments(app(volumes=(VolumeClaim("data", 1),)), "f", DeployOptions(strategy=strategy))
+    command = deploy_arguments(
+        app(volumes=(VolumeClaim("data", 1),)), "f", Path("/w"), DeployOptions(strategy=strategy)
+    )
     used = command[command.index("--strategy") + 1]
     assert used == ("immediate" if strategy == "immediate" else "rolling")
 
 
 def test_the_command_line_of_a_build() -> None:
-    command = deploy_arguments(app(image=Build("web", "web/Dockerfile")), "f", DeployOptions(build_args={"A": "b c"}))
-    assert command[6:9] == ("--remote-only", "--build-arg", "A=b c")
+    build = app(image=Build("web", "web/docker/Dockerfile"))
+    command = deploy_arguments(build, "f", Path("/w/web"), DeployOptions(build_args={"A": "b c"}))
+    assert command[6:11] == ("--remote-only", "--dockerfile", "/w/web/docker/Dockerfile", "--build-arg", "A=b c")
     assert "--image" not in command
 
 

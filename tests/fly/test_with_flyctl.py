@@ -67,6 +67,16 @@ def test_its_failures_are_explained(workspace: Workspace, tmp_path: Path, image:
     assert words in result.err
 
 
+@pytest.mark.parametrize("folder", ["", "app/"])
+def test_dockerfile_reaches_the_builder(workspace: Workspace, tmp_path: Path, folder: str) -> None:
+    workspace.write(f"{folder}Dockerfile", "FROM scratch\n")
+    workspace.workload("web", image=".", file=f"{folder}score.yaml")
+    with Rehearsal(None) as fly:
+        result = workspace.run("deploy", "--region", "ams", **environment(tmp_path, fly))
+    assert result.code == 1
+    assert "the rehearsal builds no images" in result.out + result.err
+
+
 def test_every_service_of_a_real_application_is_deployed(workspace: Workspace, tmp_path: Path) -> None:
     application = SHARED / "score/real/apps/onlineboutique"
     if not application.is_dir():

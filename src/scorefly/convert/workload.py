@@ -81,7 +81,7 @@ def _convert(conversions: Mapping[str, Conversion], name: str, routes: Sequence[
         "app": target.app_name,
         "primary_region": target.region,
         "machine_config": local_path(front, image, "machine.json") if machine else "",
-        "build": {"image": image} if isinstance(image, str) else {"dockerfile": _dockerfile(image)},
+        "build": {"image": image} if isinstance(image, str) else {},
         **inside.config,
         "mounts": volumes.mounts,
         **add_probes(front, service.config, contained=contained),
@@ -162,8 +162,3 @@ def _statics(conversion: Conversion) -> list[dict[str, str]]:
             conversion.wrong(f"{word!r} is not PATH=URL", "for example /app/public=/public", place)
         found.append({"guest_path": path, "url_prefix": url})
     return found
-
-
-def _dockerfile(build: Build) -> str:
-    """Relative to the build context, which is flyctl's working folder then."""
-    return build.dockerfile.removeprefix(f"{build.context}/") if build.context != "." else build.dockerfile

@@ -16,6 +16,11 @@ class Build:
     context: str
     dockerfile: str
 
+    @property
+    def dockerfile_in_context(self) -> str:
+        """The Dockerfile relative to the context."""
+        return self.dockerfile.removeprefix(f"{self.context}/") if self.context != "." else self.dockerfile
+
 
 @dataclass(frozen=True, slots=True)
 class Port:

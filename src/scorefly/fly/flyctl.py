@@ -41,13 +41,17 @@ class DeployOptions:
     build_args: Mapping[str, str] = field(default_factory=dict)
 
 
-def deploy_arguments(app: App, fly_toml: str, options: DeployOptions) -> tuple[str, ...]:
-    """flyctl's arguments to deploy an app from its fly.toml. Nothing of them is secret."""
+def deploy_arguments(app: App, fly_toml: str, folder: Path, options: DeployOptions) -> tuple[str, ...]:
+    """flyctl's arguments to deploy an app from its fly.toml, running in `folder`. Nothing of them is secret.
+
+    A Dockerfile is passed as an absolute path: flyctl resolves one in fly.toml against fly.toml's own folder.
+    """
     command = ["deploy", "--config", fly_toml, "--app", app.name, "--yes"]
     if isinstance(app.image, str):
         command += ["--image", app.image]
     else:
-        command += ["--remote-only", *_build_args(options.build_args)]
+        dockerfile = app.config.get("build", {}).get("dockerfile", app.image.dockerfile_in_context)
+        command += ["--remote-only", "--dockerfile", str(folder / dockerfile), *_build_args(options.build_args)]
     if app.region:
         command += ["--primary-region", app.region]
     if options.ha is not None:
@@ -156,7 +160,8 @@ class FlyctlDeployer:
     ) -> None:
         """Deploys with flyctl. Raises OutsideError that says what kind of failure it was."""
         try:
-            self._run(deploy_arguments(app, str(artefact / "fly.toml"), self._options), app, folder, on_line, stop)
+            arguments = deploy_arguments(app, str(artefact / "fly.toml"), folder, self._options)
+            self._run(arguments, app, folder, on_line, stop)
         finally:
             shutil.rmtree(self._home(app), ignore_errors=True)
 
