@@ -54,6 +54,7 @@ def _settings(
     sources = _Sources(given, environ, workspace, in_action)
     values, places = sources.all()
     _check_texts(values, places, sources.problems)
+    _check_deploy_args(values, places, sources.problems)
     if sources.problems:
         raise InputError(*sources.problems)
     variables = {
@@ -144,6 +145,15 @@ _TEXT_RULES: Mapping[str, tuple[str, str]] = {
     "app_suffix": (r"[a-z0-9-]*[a-z0-9]", "app names have lower-case letters, digits and `-`"),
     "state": (r"git|file|file:.+", "say git, file or file:PATH"),
 }
+
+
+def _check_deploy_args(values: Mapping[str, Any], places: Mapping[str, Place], problems: list[Problem]) -> None:
+    if arguments := values.get("deploy_args"):
+        from scorefly.fly.deploy_flags import refused
+
+        if problem := refused(arguments):
+            argument, hint = problem
+            problems.append(Problem(f"deploy-args: {argument!r} is not passed to flyctl", hint, places["deploy_args"]))
 
 
 _TOKENS: Mapping[str, str] = {

@@ -207,7 +207,12 @@ OPTIONS: tuple[Option, ...] = (
         choices=("rolling", "immediate", "canary", "bluegreen"),
         commands=DEPLOYING,
     ),
-    Option("deploy-args", "lines", "Further arguments for flyctl deploy, one a line.", commands=DEPLOYING),
+    Option(
+        "deploy-args",
+        "lines",
+        "Further flags for flyctl deploy, one per line; those that scorefly decides are refused.",
+        commands=DEPLOYING,
+    ),
     Option("build-args", "pairs", "Lines NAME=VALUE for images built from a Dockerfile.", commands=DEPLOYING),
     Option(
         "build-secrets",

@@ -26,6 +26,8 @@ def app_digest(settings: Settings, app: App, fingerprints: Mapping[str, str]) ->
     context counts, for a Dockerfile may copy anything.
     """
     parts: list[object] = [fly_toml(app), app.machine, sorted(fingerprints.items())]
+    if settings.deploy_args:
+        parts.append(("deploy-args", settings.deploy_args))
     parts += [(name, hashlib.sha256(content).hexdigest()) for name, content in sorted(app.files.items())]
     if isinstance(app.image, Build):
         context = settings.workspace / app.image.context
