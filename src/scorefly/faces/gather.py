@@ -11,7 +11,7 @@ from typing import Any
 from scorefly.confined import is_inside, shown
 from scorefly.faces.options import BY_NAME, OPTIONS, Option
 from scorefly.faces.parse import parse
-from scorefly.faces.project_file import read_project_file
+from scorefly.faces.project_file import ProjectFile, read_project_file
 from scorefly.github.context import read_trigger, repository
 from scorefly.problems import InputError, Place, Problem, option_place
 from scorefly.run.settings import Settings
@@ -33,9 +33,14 @@ def gather(
     Raises one InputError with all that is wrong. `environ` is read here and nowhere further down.
     """
     if command == "preview":
-        from scorefly.run.preview import preview_environment
+        from scorefly.run.preview import from_fork, preview_environment
 
         given = {**given, "environment": preview_environment(environ)}
+        inputs_only = _settings(command, given, environ, workspace, in_action=in_action, project_file=False)
+        if from_fork(environ) and not inputs_only.allow_forks:
+            return inputs_only
+        settings = _settings(command, given, environ, workspace, in_action=in_action)
+        return replace(settings, inputs_only=inputs_only)
     settings = _settings(command, given, environ, workspace, in_action=in_action)
     if command == "cleanup":
         previews = _settings(command, {**given, "environment": "pr-0"}, environ, workspace, in_action=in_action)
@@ -50,8 +55,9 @@ def _settings(
     workspace: Path,
     *,
     in_action: bool,
+    project_file: bool = True,
 ) -> Settings:
-    sources = _Sources(given, environ, workspace, in_action)
+    sources = _Sources(given, environ, workspace, in_action, project_file)
     values, places = sources.all()
     _check_texts(values, places, sources.problems)
     _check_deploy_args(values, places, sources.problems)
@@ -81,6 +87,7 @@ class _Sources:
         environ: Mapping[str, str],
         workspace: Path,
         in_action: bool,
+        project_file: bool,
     ) -> None:
         self.given = given
         self.environ = environ
@@ -89,8 +96,11 @@ class _Sources:
         named = given.get("config") or environ.get("SCOREFLY_CONFIG")
         name = str(named or BY_NAME["config"].default)
         self.workspace = workspace
-        self.file = read_project_file(
-            workspace, name, named=bool(named), outside=bool(named) and not in_action, problems=self.problems
+        outside = bool(named) and not in_action
+        self.file = (
+            read_project_file(workspace, name, named=bool(named), outside=outside, problems=self.problems)
+            if project_file
+            else ProjectFile()
         )
         self.environment = ""
         found = self._find(BY_NAME["environment"])

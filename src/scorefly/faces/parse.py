@@ -102,8 +102,12 @@ def _json(option: Option, value: Plain, place: Place) -> dict[str, str]:
             raise _wrong(option, f"is no JSON: {error.msg}", hint, at) from None
         except RecursionError:
             raise _wrong(option, "is nested too deeply", hint, place) from None
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise _wrong(option, "is no JSON object", hint, place)
+    # `toJSON` writes null for a secret or variable that is not set.
+    value = {name: each for name, each in value.items() if each is not None}
     for name, each in value.items():
         if not isinstance(each, str):
             shown = name if _NAME.fullmatch(name) else "an entry"

@@ -11,6 +11,7 @@ from scorefly.github.event import Event, read_event
 from scorefly.github.preview_comment import Outcome
 from scorefly.github.workspace import checked_out
 from scorefly.problems import Problem, ScoreflyError, wrong
+from scorefly.resources.files import is_remote
 from scorefly.run.deploy import deploy
 from scorefly.run.destroy import destroy
 from scorefly.run.github_connection import connect_github
@@ -31,6 +32,8 @@ def preview(settings: Settings, progress: Progress) -> Report:
     with ExitStack() as stack:
         api = stack.enter_context(connect_github(settings)) if settings.github_token or event.pull is None else None
         pull = _as_it_is_now(event, api)
+        if pull.fork and not settings.allow_forks:
+            settings = _without_project_file(settings)
         circumstances = Circumstances(
             may_write=bool(event.asked and api and api.may_write(event.sender)),
             can_deploy=bool(settings.fly_api_token or settings.rehearse),
@@ -39,6 +42,8 @@ def preview(settings: Settings, progress: Progress) -> Report:
         decision = _with_its_code(settings, event, pull, decide(event, pull, circumstances))
         if decision.deed == "nothing":
             return _nothing(settings, decision.why, progress)
+        if not decision.trusted:
+            settings = _without_project_file(settings)
         # A comment's commit is the base branch's, and that of a pull request is a merge nobody made.
         settings = replace(settings, trigger=replace(settings.trigger, commit=pull.head_sha))
         notifier = _notifier(settings, api, pull, decision, progress) if api and not settings.dry_run else None
@@ -58,6 +63,17 @@ def preview_settings(settings: Settings) -> Settings:
 def preview_environment(environ: Mapping[str, str]) -> str:
     """The environment of the pull request that the event is about. Raises InputError when it is about none."""
     return f"pr-{read_event(environ).number}"
+
+
+def from_fork(environ: Mapping[str, str]) -> bool:
+    """Return whether the event itself says that its pull request comes from a fork. A comment's event does not."""
+    pull = read_event(environ).pull
+    return bool(pull and pull.fork)
+
+
+def _without_project_file(settings: Settings) -> Settings:
+    """Use inputs and defaults alone: the checkout, with its `scorefly.yaml`, may be a stranger's."""
+    return preview_settings(settings.inputs_only) if settings.inputs_only else settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +153,8 @@ def _without_secrets(settings: Settings) -> Settings:
         state="file",
         artefacts=".scorefly/out",
         secrets={},
+        variables={},
+        provisioners=tuple(each for each in settings.provisioners if not is_remote(each)),
         build_secrets={},
         fly_api_token="",
         github_token="",

@@ -35,7 +35,8 @@ class Settings:
     `workspace` is absolute; all other paths are relative to it. `repository` is GitHub's `owner/name`, empty where
     there is none. `environ` is the process's environment, for child processes to be given parts of. It holds secrets
     and so has no repr. Code that is `untrusted` is only rehearsed: it gets no secrets, and stand-ins take their place.
-    `previews` is what `cleanup` takes for any preview: where these run may be said apart.
+    `previews` is what `cleanup` takes for any preview: where these run may be said apart. `inputs_only` is what
+    `preview` uses when the checkout is untrusted: the same settings without the project file.
     """
 
     command: str
@@ -84,6 +85,7 @@ class Settings:
     trigger: Trigger = field(default_factory=Trigger)
     environ: Mapping[str, str] = field(default_factory=dict)
     previews: Settings | None = None
+    inputs_only: Settings | None = None
 
     def app_name(self, stem: str) -> str:
         """The Fly app name around a workload's name."""
