@@ -323,7 +323,7 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
         {"score.yaml": HEAD + "resources: {x1: {type: secret, params: {name: NOPE}}}\n"},
         (),
         "score.yaml:6:13",
-        "no GitHub secret is called 'NOPE'",
+        "secret NOPE is not set",
     ),
     (
         "a route to nowhere",

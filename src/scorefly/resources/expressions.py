@@ -27,11 +27,12 @@ HIDDEN = "the value is hidden because the expression reads a secret"
 
 
 class ExpressionError(Exception):
-    """A leaf that cannot be evaluated, said in one line. `kind` says it without any value."""
+    """A leaf that cannot be evaluated, said in one line. `kind` says it without any value; `hint` what to do."""
 
-    def __init__(self, message: str, kind: str = "invalid value") -> None:
+    def __init__(self, message: str, kind: str = "invalid value", hint: str = "") -> None:
         super().__init__(message)
         self.kind = kind
+        self.hint = hint
 
 
 class _Missing(StrictUndefined):

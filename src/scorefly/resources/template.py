@@ -206,7 +206,7 @@ class _Evaluation:
                 self._stand_in_secrets(tree)
             return evaluate(tree, self.context, self.functions)
         except ExpressionError as error:
-            raise self._error(str(error), getattr(error, "hint", ""), path) from error
+            raise self._error(str(error), error.hint, path) from error
 
     def _stand_in_secrets(self, text: str) -> None:
         from scorefly.resources.expressions import compile_leaf
@@ -256,12 +256,10 @@ class _Evaluation:
 
         if str(name) in self.surroundings.own_secrets or is_own_name(str(name)):
             raise ExpressionError(refusal(str(name)), "secret of scorefly's own")
-        value = self.surroundings.secrets.get(str(name), STAND_IN if self.surroundings.trial else None)
-        if value is None:
-            line = f'"{name}": ${{{{ toJSON(secrets.{name}) }}}}'
-            raise ExpressionError(
-                f"no GitHub secret is called {name!r}: pass it in with `secrets`, as {line}", "unknown secret"
-            )
+        value = self.surroundings.secrets.get(str(name)) or (STAND_IN if self.surroundings.trial else "")
+        if not value:
+            message, hint = _no_secret(str(name), self.surroundings.secrets)
+            raise ExpressionError(message, "unknown secret", hint)
         return Secret(value, given=True)
 
     def _url_parts(self, url: object) -> Tree:
@@ -294,6 +292,19 @@ class _Evaluation:
         if not isinstance(names, list):
             raise ExpressionError(f"a list of names is wanted, not {names!r}", "a list of names is wanted")
         return {str(name): self._find_secret(name) for name in names}
+
+
+def _no_secret(name: str, secrets: Mapping[str, str]) -> tuple[str, str]:
+    """Why there is no value of a GitHub secret, and what to do: it is empty, called otherwise, or not given."""
+    if name in secrets:
+        return f"secret {name} is empty", "is it set in this repository or environment?"
+    close = [other for other in secrets if other.upper() == name.upper()]
+    if close:
+        return f"secret {name} is not set", f"did you mean {close[0]!r}?"
+    listed = f'"{name}": ${{{{ toJSON(secrets.{name}) }}}}'
+    local = f'SCOREFLY_SECRETS=\'{{"{name}": "…"}}\''
+    hint = f"in GitHub: gh secret set {name}, and list it in the step's `secrets` input as {listed}; locally: {local}"
+    return f"secret {name} is not set", hint
 
 
 def refuse_own_secrets(text: str, surroundings: Surroundings) -> None:
