@@ -34,9 +34,9 @@ def head(git: Git) -> str:
     return "" if done.code else done.text
 
 
-def origin(git: Git) -> str:
-    """The URL of the remote called origin, a path made absolute; empty where there is none."""
-    done = git.run("remote", "get-url", "--push", "origin")
+def origin(git: Git, *, push: bool = True) -> str:
+    """The URL of the remote called origin, to push to or to fetch from; a path made absolute; empty without one."""
+    done = git.run("remote", "get-url", *(["--push"] if push else []), "origin")
     url = "" if done.code else done.text
     if not url or "://" in url or ":" in url.partition("/")[0]:
         return url
