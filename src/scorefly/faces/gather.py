@@ -14,7 +14,7 @@ from scorefly.faces.parse import parse
 from scorefly.faces.project_file import ProjectFile, read_project_file
 from scorefly.github.context import read_trigger
 from scorefly.problems import InputError, Place, Problem, option_place
-from scorefly.run.repository import repository
+from scorefly.run.checkout import repository
 from scorefly.run.settings import Settings
 from scorefly.values import Plain
 

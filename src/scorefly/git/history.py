@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scorefly.git.process import Git
-from scorefly.git.remote import GitRemote
+
+if TYPE_CHECKING:
+    from scorefly.git.remote import GitRemote
 
 # Commits are fetched without their files: some hundred bytes each.
 _DEPTHS = (50, 1000, 20000)

@@ -11,6 +11,7 @@ from scorefly.github.event import Event, read_event
 from scorefly.github.preview_comment import Outcome
 from scorefly.problems import Problem, ScoreflyError, wrong
 from scorefly.resources.files import is_remote
+from scorefly.run.checkout import checked_out
 from scorefly.run.deploy import deploy
 from scorefly.run.destroy import destroy
 from scorefly.run.github_connection import connect_github
@@ -19,7 +20,6 @@ from scorefly.run.opening import open_state
 from scorefly.run.preview_rules import Circumstances, Decision, decide
 from scorefly.run.progress import Progress
 from scorefly.run.report import Report
-from scorefly.run.repository import checked_out
 from scorefly.run.settings import Settings
 
 
