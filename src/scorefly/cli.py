@@ -563,6 +563,24 @@ def state_rotate_key(face: Face, /, **values: Any) -> None:
     click.echo(f"{place} is encrypted with the first key now: the others are not needed for it any longer")
 
 
+@state.command("rebind", cls=Command)
+@options("state rebind", score_files=False)
+@click.pass_obj
+def state_rebind(face: Face, /, **values: Any) -> None:
+    """Bind the state to this repository, after it was renamed or moved.
+
+    \b
+    Example:
+      scorefly state rebind --state git --environment production
+    """
+    from scorefly.run.statekeeping import rebind
+
+    settings = face.settings("state rebind", values)
+    place = rebind(settings, face.progress)
+    face.progress.clear()
+    click.echo(f"{place} belongs to {settings.repository or 'no repository'} now")
+
+
 @state.command("import", cls=Command)
 @options("state import", score_files=False)
 @click.argument("path", default=".score-flyio/state.yaml", metavar="[FILE]")

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from scorefly.state.document import VERSION, AppState, EnvironmentState, ResourceState, SecretState, dump, load
+from scorefly.state.document import (
+    VERSION,
+    AppState,
+    EnvironmentState,
+    Repository,
+    ResourceState,
+    SecretState,
+    dump,
+    load,
+)
 from scorefly.values import Secret
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -53,9 +62,11 @@ NEWEST = EnvironmentState(
     shared={"zone": "eu"},
     apps={"web": WEB},
     workloads={"web": "web/score.yaml"},
+    repository=Repository("acme/shop", "123456"),
 )
+THIRD = replace(NEWEST, repository=Repository())
 SECOND = replace(
-    NEWEST,
+    THIRD,
     apps={"web": replace(WEB, id="", needs=(), addresses=(), record="")},
     resources={CACHE.uid: replace(CACHE, owner="")},
     workloads={},
@@ -68,7 +79,8 @@ READ = {
         resources={CACHE.uid: replace(CACHE, owner="", needs=(), metadata={})},
     ),
     2: SECOND,
-    3: NEWEST,
+    3: THIRD,
+    4: NEWEST,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from scorefly import safe_files
@@ -12,7 +13,7 @@ from scorefly.problems import InputError, Problem, option_place
 from scorefly.run.keeper import Keeper
 from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
-from scorefly.state.document import EnvironmentState, new_environment, secrets_in
+from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, new_environment, secrets_in
 from scorefly.state.encryption import Keys, parse_keys
 from scorefly.state.file import FileStore
 from scorefly.state.store import HeldError, StateStore
@@ -31,7 +32,7 @@ def open_state(settings: Settings, progress: Progress) -> Iterator[Keeper]:
         return
     with open_store(settings) as store, ExitStack() as held:
         take_lock(store, held, settings.lock_timeout, progress.step)
-        state = store.load() or new_environment(state_name(settings))
+        state = store.load() or _new_state(settings)
         progress.hide(secrets_in(state))
         yield Keeper(store, state)
 
@@ -39,19 +40,20 @@ def open_state(settings: Settings, progress: Progress) -> Iterator[Keeper]:
 def read_state(settings: Settings) -> EnvironmentState:
     """The environment's state to look at, without the lock: it is replaced as a whole, so it is always one."""
     with open_store(settings) as store:
-        return store.load() or new_environment(state_name(settings))
+        return store.load() or _new_state(settings)
 
 
 @contextmanager
-def open_store(settings: Settings, *, reads: bool = True) -> Iterator[StateStore]:
+def open_store(settings: Settings, *, reads: bool = True, rebinds: bool = False) -> Iterator[StateStore]:
     """Where the state is kept. In a rehearsal that is a file, for it needs no token and no network.
 
-    Who does not read it needs no key.
+    Who does not read it needs no key. Who `rebinds` it takes the state of any repository.
     """
+    repository = UNKNOWN if rebinds else repository_of(settings)
     keys = _keys(settings) if reads else Keys(())
     if not on_git(settings):
         root, below = safe_files.locate(settings.workspace, _path(settings))
-        yield FileStore(root / below, state_name(settings), keys, root)
+        yield FileStore(root / below, state_name(settings), keys, root, repository)
         return
     # What only state on git needs is imported here: no other run pays for it.
     from scorefly.git.remote import GitRemote
@@ -61,7 +63,7 @@ def open_store(settings: Settings, *, reads: bool = True) -> Iterator[StateStore
     if keys is None:
         raise _no_key(settings)
     with GitRemote(address(settings), settings.environ) as remote:
-        yield git_store(remote, state_name(settings), keys, holder(settings))
+        yield git_store(remote, state_name(settings), keys, holder(settings), repository)
 
 
 def take_lock(
@@ -96,6 +98,15 @@ def take_lock(
 def on_git(settings: Settings) -> bool:
     """Whether state is kept on a git ref."""
     return settings.state == "git" and not settings.rehearse
+
+
+def _new_state(settings: Settings) -> EnvironmentState:
+    return replace(new_environment(state_name(settings)), repository=repository_of(settings))
+
+
+def repository_of(settings: Settings) -> Repository:
+    """Return the repository that the environment's state belongs to; a rehearsal's belongs to none."""
+    return UNKNOWN if settings.rehearse else Repository(settings.repository, settings.trigger.repository_id)
 
 
 def state_name(settings: Settings) -> str:

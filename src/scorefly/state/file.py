@@ -11,7 +11,7 @@ from time import gmtime, strftime
 
 from scorefly import safe_files
 from scorefly.problems import InputError, OutsideError, Place, Problem, wrong
-from scorefly.state.document import EnvironmentState, dump, load
+from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, bound, dump, load
 from scorefly.state.encryption import Keys, new_key, parse_keys
 from scorefly.state.store import HeldError
 
@@ -19,8 +19,16 @@ from scorefly.state.store import HeldError
 class FileStore:
     """One environment's state at `path`. Without keys it makes one of its own beside it, at `<path>.key`."""
 
-    def __init__(self, path: Path, environment: str, keys: Keys | None = None, root: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        environment: str,
+        keys: Keys | None = None,
+        root: Path | None = None,
+        repository: Repository = UNKNOWN,
+    ) -> None:
         self.path = path
+        self._repository = repository
         self._root = root or path.parent
         self.environment = environment
         self._keys = keys
@@ -37,7 +45,7 @@ class FileStore:
         return self.path.with_name(f"{self.path.name}.key")
 
     def load(self) -> EnvironmentState | None:
-        """The state, or None. Raises InputError: wrong key, damaged, another environment's."""
+        """The state, or None. Raises InputError: wrong key, damaged, another environment's or repository's."""
         try:
             content = self._read(self.path)
         except FileNotFoundError:
@@ -45,15 +53,7 @@ class FileStore:
         except OSError as error:
             raise self._failed("read", error) from error
         state = load(self._own_keys().decrypt(content))
-        if state.environment != self.environment:
-            raise InputError(
-                Problem(
-                    f"this is the state of {state.environment!r}, not of {self.environment!r}",
-                    "give each environment a file of its own",
-                    Place(str(self.path)),
-                )
-            )
-        return state
+        return bound(state, self.environment, self._repository, Place(str(self.path)))
 
     def save(self, state: EnvironmentState) -> None:
         """Encrypts and replaces. A failure in the middle leaves the old file as it was.
