@@ -56,6 +56,8 @@ def _run(command: str, context: Context, environ: Mapping[str, str], progress: A
     inputs = read_inputs(environ, (option.name for option in OPTIONS))
     progress.hide(_secrets_in(inputs))
     settings = gather(command, inputs, environ, context.workspace.resolve(), in_action=True)
+    for notice in settings.notices:
+        progress.problem(notice)
     report = execute(settings, progress)
     if report.plan:
         from scorefly.faces.plan_comment import comment_plan

@@ -51,6 +51,8 @@ class Face:
         given = {name.replace("_", "-"): value for name, value in values.items() if value is not None and value != ()}
         settings = gather(command, given, os.environ, Path.cwd().resolve(), in_action=False)
         self.progress.hide(given_secrets(settings))
+        for notice in settings.notices:
+            self.progress.problem(notice)
         return settings
 
     def show(self, report: Report) -> None:

@@ -29,7 +29,7 @@ def _plan(settings: Settings, progress: Progress) -> Report:
     from scorefly.run.plan import plan
     from scorefly.state.document import secrets_in
 
-    state = read_state(settings)
+    state = read_state(settings, progress)
     progress.hide(secrets_in(state))
     return plan(settings, Keeper(None, state), progress)
 

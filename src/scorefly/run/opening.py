@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from scorefly import safe_files
-from scorefly.problems import InputError, Problem, option_place
+from scorefly.problems import InputError, Problem, ScoreflyError, one_edit_apart, option_place
 from scorefly.run.keeper import Keeper
 from scorefly.run.progress import Progress
-from scorefly.run.settings import Settings
+from scorefly.run.settings import Settings, is_preview
 from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, new_environment, secrets_in
 from scorefly.state.encryption import Keys, parse_keys
 from scorefly.state.file import FileStore
@@ -28,19 +28,25 @@ def open_state(settings: Settings, progress: Progress) -> Iterator[Keeper]:
     A dry run only reads it: no lock is taken, and changes stay in memory.
     """
     if settings.dry_run:
-        yield Keeper(None, read_state(settings))
+        yield Keeper(None, read_state(settings, progress))
         return
     with open_store(settings) as store, ExitStack() as held:
         take_lock(store, held, settings.lock_timeout, progress.step)
-        state = store.load() or _new_state(settings)
+        state = store.load() or _new_state(settings, store, progress)
         progress.hide(secrets_in(state))
         yield Keeper(store, state)
 
 
-def read_state(settings: Settings) -> EnvironmentState:
+def read_state(settings: Settings, progress: Progress | None = None) -> EnvironmentState:
     """The environment's state to look at, without the lock: it is replaced as a whole, so it is always one."""
     with open_store(settings) as store:
-        return store.load() or _new_state(settings)
+        return store.load() or _new_state(settings, store, progress)
+
+
+def known_environments(settings: Settings) -> tuple[str, ...]:
+    """Return the other environments whose state is kept at the same place; none where they cannot be listed."""
+    with open_store(settings, reads=False) as store:
+        return _listed(store)
 
 
 @contextmanager
@@ -100,8 +106,21 @@ def on_git(settings: Settings) -> bool:
     return settings.state == "git" and not settings.rehearse
 
 
-def _new_state(settings: Settings) -> EnvironmentState:
+def _new_state(settings: Settings, store: StateStore, progress: Progress | None) -> EnvironmentState:
+    """Return an empty state; where another environment has nearly the same name, warn that it may have been meant."""
+    others = () if progress is None or is_preview(settings.environment) else _listed(store)
+    close = next((name for name in others if one_edit_apart(name, settings.environment)), "")
+    if progress is not None and close:
+        message = f"environment {settings.environment!r} has no state yet, and {close!r} has one"
+        progress.problem(Problem(message, f"did you mean {close!r}?", option_place("environment"), "warning"))
     return replace(new_environment(state_name(settings)), repository=repository_of(settings))
+
+
+def _listed(store: StateStore) -> tuple[str, ...]:
+    try:
+        return store.environments()
+    except ScoreflyError:
+        return ()
 
 
 def repository_of(settings: Settings) -> Repository:

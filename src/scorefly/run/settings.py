@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorefly.github.context import Trigger
-from scorefly.problems import Place
+from scorefly.problems import Place, Problem
 
 PROVISIONERS = (".scorefly/*.provisioners.yaml",)
 
@@ -42,7 +42,8 @@ class Settings:
     there is none. `environ` is the process's environment, for child processes to be given parts of. It holds secrets
     and so has no repr. Code that is `untrusted` is only rehearsed: it gets no secrets, and stand-ins take their place.
     `previews` is what `cleanup` takes for any preview: where these run may be said apart. `inputs_only` is what
-    `preview` uses when the checkout is untrusted: the same settings without the project file.
+    `preview` uses when the checkout is untrusted: the same settings without the project file. `environment_given` tells
+    a name that was given from a default. `notices` are to be shown before the run.
     """
 
     command: str
@@ -50,6 +51,7 @@ class Settings:
     in_action: bool = False
     score_files: tuple[str, ...] = ()
     environment: str = "local"
+    environment_given: bool = False
     org: str = "personal"
     region: str = ""
     app_prefix: str = ""
@@ -93,6 +95,7 @@ class Settings:
     environ: Mapping[str, str] = field(default_factory=dict)
     previews: Settings | None = None
     inputs_only: Settings | None = None
+    notices: tuple[Problem, ...] = ()
 
     def app_name(self, stem: str) -> str:
         """The Fly app name around a workload's name."""

@@ -44,6 +44,10 @@ class FileStore:
         """Where the store's own key stands."""
         return self.path.with_name(f"{self.path.name}.key")
 
+    def environments(self) -> tuple[str, ...]:
+        """The environments whose state is in files of the same folder."""
+        return tuple(sorted(path.stem for path in self.path.parent.glob("*.state") if path != self.path))
+
     def load(self) -> EnvironmentState | None:
         """The state, or None. Raises InputError: wrong key, damaged, another environment's or repository's."""
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import AbstractContextManager
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from scorefly.git.remote import GitRemote
 from scorefly.problems import InputError, OutsideError, Place, Problem, failed
@@ -14,11 +14,12 @@ from scorefly.state.git_lock import GitLock, Holder
 from scorefly.state.merge import merge
 
 _ATTEMPTS = 5
+_REFS = "refs/scorefly/"
 
 
 def state_ref(environment: str) -> str:
     """Where an environment's state is."""
-    return f"refs/scorefly/{_component(environment)}"
+    return f"{_REFS}{_component(environment)}"
 
 
 def lock_ref(environment: str) -> str:
@@ -63,6 +64,11 @@ class GitStore:
     def place(self) -> str:
         """The ref and its repository."""
         return f"{self.ref} of {self._remote.address.url}"
+
+    def environments(self) -> tuple[str, ...]:
+        """The environments whose state is on refs of the same repository. Raises OutsideError."""
+        refs = self._remote.refs(f"{_REFS}*")
+        return tuple(sorted(unquote(ref.removeprefix(_REFS)) for ref in refs if ref != self.ref))
 
     def load(self) -> EnvironmentState | None:
         """The state, or None. Raises InputError: wrong key, damaged, another environment's or repository's."""
