@@ -599,9 +599,11 @@ def state_import(face: Face, /, path: str, **values: Any) -> None:
 
     settings = face.settings("state import", values)
     with open_state(settings, face.progress) as keeper:
-        found = import_score_flyio(settings, path, keeper)
+        found = import_score_flyio(settings, path, keeper, face.progress)
     face.progress.clear()
     click.echo(f"{settings.environment} knows {len(found.resources)} resources and {len(found.apps)} apps more")
+    if found.taken_over:
+        click.echo(f"taken over on Fly: {', '.join(found.taken_over)}")
     if found.provisioners:
         click.echo(f"their provisioners are in {found.provisioners}")
     if found.app_prefix:

@@ -68,7 +68,7 @@ LOADING = (
 )
 STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import")
 CONVERTING = ("generate", "plan", "deploy", "preview", "export-secrets", "remove-unused-secrets", "validate")
-FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION)
+FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION, "state import")
 DEPLOYING = ("deploy", "preview")
 STATEFUL = (
     *CONVERTING,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
+from scorefly.fly.api import AddressView, AppView, FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.problems import OutsideError, failed
 from scorefly.run.digest import METADATA_KEY, app_digest
@@ -46,7 +46,7 @@ def look(
     Raises OutsideError when an app of that name is not ours.
     """
     known = known_app(state, app)
-    exists = bool(machines) or _exists(settings, api, app.name)
+    exists = bool(machines) or find_app(settings, api, app.name) is not None
     if exists and (problem := not_ours(settings, api, app.name, machines, state)):
         raise OutsideError(problem)
     prints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
@@ -109,16 +109,14 @@ def by_app(machines: Sequence[MachineView]) -> dict[str, list[MachineView]]:
     return found
 
 
-def _exists(settings: Settings, api: FlyApi, name: str) -> bool:
-    """Decide whether there is an app of that name. Raises OutsideError when it is in another organization."""
+def find_app(settings: Settings, api: FlyApi, name: str) -> AppView | None:
+    """Return the app of that name, or None. Raises OutsideError when it is in another organization."""
     view = api.app(name)
-    if view is None:
-        return False
     # A personal organization has two slugs, so a different one is not enough.
-    if view.organization not in ("", settings.org) and not api.org_has_app(settings.org, name):
+    if view and view.organization not in ("", settings.org) and not api.org_has_app(settings.org, name):
         message = f"the app {name!r} is in organization {view.organization}, not in {settings.org}"
         raise failed(message, f"set org: {view.organization}, or choose another app-prefix or app-suffix")
-    return True
+    return view
 
 
 def _live_secrets(settings: Settings, api: FlyApi, app: App, known: AppState) -> dict[str, str]:
