@@ -15,7 +15,7 @@ from scorefly.problems import InputError, Problem
 from scorefly.values import Secret, Tree, from_json, holds_given, holds_secret, secret_texts, to_json, without_given
 
 VERSION = 3
-NOT_KEPT = Secret(None)  # an output that was made from a secret the run was given
+NOT_KEPT = Secret(None)  # a value that was made from a secret the run was given: every run is given it anew
 _GIVEN_ONLY = ("template://scorefly/secret", "template://scorefly/environment")
 
 
@@ -198,8 +198,9 @@ _TREES = ("metadata", "params", "state", "outputs", "random")
 def _resource_json(resource: ResourceState) -> dict[str, Any]:
     plain = {name: getattr(resource, name) for name in ResourceState.__slots__ if name not in _TREES}
     kept: dict[str, dict[str, Tree]] = {name: without_given(getattr(resource, name)) for name in _TREES}
-    # Of an output its name stays, for those who ask what a resource gives.
-    kept["outputs"] = {name: NOT_KEPT if holds_given(value) else value for name, value in resource.outputs.items()}
+    # The name of such a param, state value or output stays: a later run has to know that it lacks the value.
+    for name in ("params", "state", "outputs"):
+        kept[name] = {key: NOT_KEPT if holds_given(value) else value for key, value in getattr(resource, name).items()}
     return {**plain, **{name: to_json(dict(tree)) for name, tree in kept.items()}}
 
 
@@ -212,6 +213,11 @@ def _resource(data: dict[str, Any]) -> ResourceState:
         }
     lists = {name: tuple(data.get(name, ())) for name in ("workloads", "needs", "apps")}
     return ResourceState(**{**data, **trees, **lists})
+
+
+def kept_values(tree: Mapping[str, Tree]) -> dict[str, Tree]:
+    """Leave out the values that state does not keep."""
+    return {name: value for name, value in tree.items() if value != NOT_KEPT}
 
 
 def _app(data: dict[str, Any]) -> AppState:
