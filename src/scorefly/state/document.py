@@ -7,7 +7,7 @@ import hmac
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -146,10 +146,45 @@ def dump(state: EnvironmentState) -> bytes:
     return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
-def load(content: bytes) -> EnvironmentState:
-    """The state in its JSON. Raises InputError when it is of a newer version, or is no state."""
+def dump_changes(before: EnvironmentState, after: EnvironmentState) -> bytes | None:
+    """The JSON of what differs between two states of one document; None where more than entries do.
+
+    An entry is there whole, or null when it was removed. Entries that are the same object are not compared, so that the
+    cost follows what changed.
+    """
+    constant = [name for name in EnvironmentState.__slots__ if name not in (*_ENTRIES, "shared")]
+    if any(getattr(before, name) != getattr(after, name) for name in constant):
+        return None
+    changes: dict[str, Any] = {}
+    if before.shared != after.shared:
+        changes["shared"] = to_json(without_given(after.shared))
+    for part, to_entry in _ENTRIES.items():
+        old, new = getattr(before, part), getattr(after, part)
+        changed = {name: to_entry(entry) for name, entry in new.items() if old.get(name) != entry}
+        changes[part] = changed | {name: None for name in old if name not in new}
+    return json.dumps(changes, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _apply(data: dict[str, Any], changes: dict[str, Any]) -> None:
+    if "shared" in changes:
+        data["shared"] = changes["shared"]
+    for part in _ENTRIES:
+        for name, entry in changes[part].items():
+            if entry is None:
+                data[part].pop(name, None)
+            else:
+                data[part][name] = entry
+
+
+def load(content: bytes, changes: Iterable[bytes] = ()) -> EnvironmentState:
+    """The state in its JSON, with changes that were made since.
+
+    Raises InputError when it is of a newer version, or is no state.
+    """
     try:
         data = json.loads(content)
+        for change in changes:
+            _apply(data, json.loads(change))
         version = data["version"]
         if isinstance(version, int) and version > VERSION:
             raise InputError(
@@ -213,6 +248,9 @@ def _resource(data: dict[str, Any]) -> ResourceState:
         }
     lists = {name: tuple(data.get(name, ())) for name in ("workloads", "needs", "apps")}
     return ResourceState(**{**data, **trees, **lists})
+
+
+_ENTRIES: Mapping[str, Callable[[Any], Any]] = {"resources": _resource_json, "apps": asdict, "workloads": str}
 
 
 def kept_values(tree: Mapping[str, Tree]) -> dict[str, Tree]:
