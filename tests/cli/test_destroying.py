@@ -131,7 +131,7 @@ def test_what_carries_our_mark_goes_though_the_state_is_lost(shop: Workspace, re
     shop.run("deploy", "--rehearse", "--force", GITHUB_REPOSITORY=repository)
     for path in shop.path.glob(".scorefly/rehearsal/local.state*"):
         path.unlink()
-    assert shop.run("destroy", "--rehearse", "--yes", GITHUB_REPOSITORY=repository).code == 0
+    assert shop.run("destroy", "--rehearse", "--yes", "--new-state", GITHUB_REPOSITORY=repository).code == 0
     assert sorted(shop.world["apps"]) == left
 
 

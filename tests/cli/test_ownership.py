@@ -76,11 +76,17 @@ def test_another_environment_does_not_take_an_app_over(workspace: Workspace) -> 
     assert workspace.world == before
 
 
-def test_when_the_state_is_lost_machines_still_know_whose_they_are(workspace: Workspace) -> None:
+def test_when_the_state_is_lost_only_new_state_goes_on(workspace: Workspace) -> None:
     workspace.workload("web", "resources: {cache: {type: redis}}\n")
     workspace.run("deploy", "--rehearse")
     for path in workspace.path.glob(".scorefly/rehearsal/local.state*"):
         path.unlink()
+    before = workspace.world
+    refused = workspace.run("deploy", "--rehearse")
+    assert refused.code == 2
+    assert "local already runs on Fly (apps web, web-cache), but the state in .scorefly/rehearsal" in refused.err
+    assert workspace.world == before
+    assert workspace.run("deploy", "--rehearse", "--new-state").code == 0
     assert workspace.run("deploy", "--rehearse").code == 0
 
 

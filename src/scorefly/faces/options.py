@@ -162,6 +162,14 @@ OPTIONS: tuple[Option, ...] = (
         commands=STATEFUL,
     ),
     Option(
+        "new-state",
+        "flag",
+        "Go on with a state that does not know the environment's running apps: databases get new passwords.",
+        "false",
+        private=True,
+        commands=("plan", *DEPLOYING, "cleanup", "destroy", "remove-unused-secrets"),
+    ),
+    Option(
         "lock-timeout",
         "duration",
         "How long to wait for another run of the environment, such as 90s or 5m.",

@@ -16,7 +16,7 @@ from scorefly.run.connection import Connection
 from scorefly.run.digest import METADATA_KEY
 from scorefly.run.generate import app_report
 from scorefly.run.keeper import Keeper
-from scorefly.run.ownership import OWNER_KEY, owner_mark
+from scorefly.run.ownership import OWNER_KEY, STATE_KEY, owner_mark, state_mark
 from scorefly.run.progress import Progress
 from scorefly.run.record import Record, facts_of, pack
 from scorefly.run.report import AppReport, Status
@@ -96,10 +96,11 @@ class AppDeployment:
         app = self.app
         machines = self.api.machines(app.name)
         self._start_the_fallen(machines)
-        mark = owner_mark(self.settings, app.owner)
+        marks = {OWNER_KEY: owner_mark(self.settings, app.owner), STATE_KEY: state_mark(self.keeper.state)}
         for machine in machines:
-            if machine.metadata.get(OWNER_KEY) != mark:
-                self.api.set_metadata(app.name, machine.id, OWNER_KEY, mark)
+            for key, value in marks.items():
+                if machine.metadata.get(key) != value:
+                    self.api.set_metadata(app.name, machine.id, key, value)
             self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
         record = Record(artefact_texts(app), file_digests(app), facts_of(machines))
         self._record(**self._wanted, record=pack(record))

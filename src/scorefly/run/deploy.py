@@ -19,6 +19,7 @@ from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Report
 from scorefly.run.settings import Settings
 from scorefly.run.situation import by_app
+from scorefly.run.state_guard import refuse_unknown_apps
 from scorefly.run.superseding import standing, superseded
 
 WAKE = 0.5  # seconds
@@ -37,11 +38,12 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         progress.problem(problem)
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
-    wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
-    write(settings, wanted, keeper, progress)
     with connect(settings) as connection:
-        connection.deployer.check()
         live = by_app(connection.api.org_machines(settings.org))
+        refuse_unknown_apps(settings, loaded, keeper.state, live)
+        wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
+        write(settings, wanted, keeper, progress)
+        connection.deployer.check()
         stop = threading.Event()
         jobs = [
             AppDeployment(settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, found)

@@ -154,7 +154,7 @@ def _destroy_apps(settings: Settings, keeper: Keeper, progress: Progress, names:
     with connect(settings) as connection:
         live = by_app(connection.api.org_machines(settings.org))
         for name in names:
-            if problem := not_ours(settings, connection.api, name, live.get(name, ()), keeper.state.apps.get(name)):
+            if problem := not_ours(settings, connection.api, name, live.get(name, ()), keeper.state):
                 progress.problem(replace(problem, severity="warning"))
             else:
                 progress.step(f"{name}: destroying")

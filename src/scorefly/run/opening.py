@@ -103,6 +103,16 @@ def state_name(settings: Settings) -> str:
     return f"rehearsal of {settings.environment}" if settings.rehearse else settings.environment
 
 
+def state_place(settings: Settings) -> str:
+    """Return where the environment's state is kept, for messages: a ref or a path."""
+    if on_git(settings):
+        from scorefly.state.git import state_ref
+
+        return state_ref(settings.environment)
+    path = _path(settings)
+    return str(path.relative_to(settings.workspace) if path.is_relative_to(settings.workspace) else path)
+
+
 def _path(settings: Settings) -> Path:
     folder = settings.workspace / ".scorefly" / ("rehearsal" if settings.rehearse else "state")
     if settings.state.startswith("file:"):

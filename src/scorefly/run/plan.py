@@ -16,6 +16,7 @@ from scorefly.run.connection import connect
 from scorefly.run.generate import Generated, app_report, want, write
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
+from scorefly.run.opening import read_state
 from scorefly.run.order import waves
 from scorefly.run.orphans import find_orphans
 from scorefly.run.planned import (
@@ -33,6 +34,7 @@ from scorefly.run.record import Record, drift, unpack
 from scorefly.run.report import AppReport, Report, Status
 from scorefly.run.settings import Settings
 from scorefly.run.situation import Situation, by_app, look, missing_addresses, volume_changes
+from scorefly.run.state_guard import refuse_unknown_apps, unknown_apps
 from scorefly.state.document import EnvironmentState
 
 LOOKS = 8  # apps looked at at a time
@@ -44,10 +46,14 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Generates, and compares app by app. `keeper` never saves."""
     known = keeper.state
     loaded = load(settings)
-    wanted = want(settings, loaded, keeper, progress)
-    write(settings, wanted, keeper, progress)
     with connect(settings) as connection:
-        looked = _look_at_all(settings, keeper.state, connection.api, wanted.apps, progress)
+        live = by_app(connection.api.org_machines(settings.org))
+        if unknown_apps(settings, known, live):
+            # Without the lock a deploy may have made them since the state was read.
+            refuse_unknown_apps(settings, loaded, read_state(settings), live)
+        wanted = want(settings, loaded, keeper, progress)
+        write(settings, wanted, keeper, progress)
+        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress)
     planned = _plan(settings, loaded, wanted, known, looked)
     path = write_plan(settings, json.dumps(plan_json(planned), ensure_ascii=False, indent=2) + "\n")
     return Report(
@@ -65,10 +71,14 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
 
 
 def _look_at_all(
-    settings: Settings, state: EnvironmentState, api: FlyApi, apps: Sequence[App], progress: Progress
+    settings: Settings,
+    state: EnvironmentState,
+    api: FlyApi,
+    live: Mapping[str, Sequence[MachineView]],
+    apps: Sequence[App],
+    progress: Progress,
 ) -> dict[str, PlannedApp | Problem]:
     """Each app as it would be deployed, or why it could not be."""
-    live = by_app(api.org_machines(settings.org))
 
     def one(app: App) -> PlannedApp | Problem:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,11 @@ class Override:
 
     file: str
     place: Place
+
+
+def is_preview(environment: str) -> bool:
+    """Decide whether an environment has the name of a pull request's preview."""
+    return re.fullmatch(r"pr-[1-9][0-9]*", environment, re.ASCII) is not None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -57,6 +63,7 @@ class Settings:
     provisioners: tuple[str, ...] = PROVISIONERS
     state: str = "file"
     state_key: str = ""
+    new_state: bool = False
     lock_timeout: float = 300.0
     fly_api_token: str = ""
     github_token: str = ""

@@ -9,7 +9,7 @@ from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.problems import OutsideError
 from scorefly.run.digest import METADATA_KEY, app_digest
-from scorefly.run.ownership import not_ours
+from scorefly.run.ownership import STATE_KEY, not_ours, state_mark
 from scorefly.run.secrets import SecretPlan, plan_secrets
 from scorefly.run.settings import Settings
 from scorefly.state.document import AppState, EnvironmentState, fingerprint
@@ -47,7 +47,7 @@ def look(
     """
     known = known_app(state, app)
     exists = bool(machines) or api.app(app.name) is not None
-    if exists and (problem := not_ours(settings, api, app.name, machines, state.apps.get(app.name))):
+    if exists and (problem := not_ours(settings, api, app.name, machines, state)):
         raise OutsideError(problem)
     prints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
     digest = app_digest(settings, app, prints)
@@ -58,7 +58,11 @@ def look(
         unused=settings.unused_secrets,
         keep=settings.keep_secrets,
     )
-    runs = bool(machines) and all(machine.metadata.get(METADATA_KEY) == digest for machine in machines)
+    runs = bool(machines) and all(
+        machine.metadata.get(METADATA_KEY) == digest
+        and machine.metadata.get(STATE_KEY) in (None, state_mark(state))  # new-state leaves them another's
+        for machine in machines
+    )
     as_wanted = runs and not settings.force and not secrets.to_set
     return Situation(exists, tuple(machines), prints, digest, secrets, as_wanted)
 
