@@ -7,6 +7,7 @@ started for it. What such a process does before `main` is not run again: tests o
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import signal
@@ -14,10 +15,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 _READY = b"ready\n"
 
@@ -83,6 +87,8 @@ def _server() -> str:
 def _serve(path: str) -> None:
     """Accept runs until this process is ended; returns in the process of each run, which then ends as any other."""
     _import_everything()
+    gc.collect()
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -153,8 +159,7 @@ def _import_everything() -> None:
         importlib.import_module(name)
 
 
-if __name__ == "__main__":
-    _serve(sys.argv[1])
+def _run() -> None:
     if sys.argv[0].endswith("-action"):
         from scorefly.action import run as run_action
 
@@ -163,3 +168,26 @@ if __name__ == "__main__":
 
     sys.argv[0] = "scorefly"
     main()
+
+
+def _end(code: object) -> NoReturn:
+    """End as the interpreter does, but for taking apart all that was imported, which takes longer than most runs."""
+    if isinstance(code, str):
+        sys.stderr.write(f"{code}\n")
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
+    try:
+        _run()
+    except SystemExit as ended:
+        _end(ended.code)
+    except BaseException:  # noqa: BLE001 - as the interpreter does at the top
+        traceback.print_exc()
+        _end(1)
+    _end(0)
