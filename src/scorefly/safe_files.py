@@ -101,6 +101,15 @@ def open_private(root: Path, path: Path, flags: int) -> int:
         return os.open(path.name, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600, dir_fd=folder)
 
 
+def append(root: Path, path: Path, content: bytes) -> None:
+    """Append to a private file, created where it is missing. The content is on disk when this returns."""
+    descriptor = open_private(root, path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    with os.fdopen(descriptor, "ab") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 @contextmanager
 def _parent(
     root: Path, path: Path, *, make: bool = False, private: bool = False, made: list[Path] | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scorefly.rehearsal.server import Rehearsal
-from workspaces import REPOSITORY, SHARED, Workspace
+from workspaces import DATA, REPOSITORY, Workspace
 
 FLYCTL = os.environ.get("SCOREFLY_TEST_FLYCTL", "")
 STAND_IN = REPOSITORY / "tests/flyctl_standin.py"
@@ -78,10 +78,7 @@ def test_dockerfile_reaches_the_builder(workspace: Workspace, tmp_path: Path, fo
 
 
 def test_every_service_of_a_real_application_is_deployed(workspace: Workspace, tmp_path: Path) -> None:
-    application = SHARED / "score/real/apps/onlineboutique"
-    if not application.is_dir():
-        pytest.skip("the real Score files are not here")
-    for path in application.glob("*.yaml"):
+    for path in (DATA / "score/real/apps/onlineboutique").glob("*.yaml"):
         workspace.write(path.name, path.read_text())
     with Rehearsal(None) as fly:
         result = workspace.run("deploy", "*.yaml", "--region", "ams", **environment(tmp_path, fly))

@@ -37,7 +37,8 @@ def test_unreadable_rehearsal_file_is_reported(workspace: Workspace) -> None:
     workspace.workload("web")
     (workspace.path / NAME).mkdir(parents=True)
     result = workspace.run("deploy", "--rehearse")
-    assert (result.code, f"{NAME}:1:1: cannot read" in result.err) == (2, True), result.err
+    assert (result.code, f"{NAME} is not a regular file" in result.err) == (2, True), result.err
+    assert "remove it" in result.err
 
 
 def test_rehearsal_file_of_this_version_is_used_again(workspace: Workspace) -> None:

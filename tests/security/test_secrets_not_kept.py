@@ -130,3 +130,31 @@ def test_own_token_is_not_handed_out(workspace: Workspace, name: str, value: str
     assert result.code == 2, result.out + result.err
     assert f"secret {name} is scorefly's own token and is not handed to Score files" in result.problems[0]
     assert value not in result.err or value == "anything"
+
+
+def test_resource_of_another_workload_that_is_not_kept_is_not_left_out_silently(workspace: Workspace) -> None:
+    workspace.write(
+        ".scorefly/list.provisioners.yaml",
+        """\
+        - uri: template://acme/list
+          type: list
+          apps:
+            server:
+              app: lists
+              build: {image: "nginx:1.27"}
+              env: {ITEMS: "{{ peers.params.values() | map(attribute='item') | join(',') }}"}
+        """,
+    )
+    workspace.workload(
+        "aa",
+        "resources: {key: {type: secret, params: {name: K}}, "
+        'mine: {type: list, params: {item: "${resources.key.value}"}}}\n',
+    )
+    workspace.workload("bb", "resources: {mine: {type: list, params: {item: two}}}\n")
+    secrets = {"SCOREFLY_SECRETS": '{"K": "s3cret-s3cret"}'}
+    assert workspace.run("deploy", "--rehearse", **secrets).code == 0
+    assert "3 unchanged" in workspace.run("deploy", "--rehearse", **secrets).out
+    alone = workspace.run("deploy", "--rehearse", "bb.score.yaml", **secrets)
+    assert alone.code == 2
+    assert "made from a GitHub secret that state does not keep" in alone.err
+    assert "include workload aa in this run" in alone.err

@@ -18,7 +18,7 @@ from scorefly.run.provisioning import surroundings_of
 from scorefly.run.report import Finding
 from scorefly.run.settings import Settings
 from scorefly.run.situation import by_app
-from scorefly.state.document import EnvironmentState, ResourceState
+from scorefly.state.document import EnvironmentState, ResourceState, kept_values
 from scorefly.values import merge_patch
 
 # What these provision is all in the state, and in the Fly apps that come along.
@@ -185,11 +185,11 @@ def _request(resource: ResourceState, keeper: Keeper) -> Request:
         class_=resource.class_,
         id=resource.id,
         name=resource.id,
-        params=resource.params,
+        params=kept_values(resource.params),
         metadata=dict(resource.metadata),  # type: ignore[arg-type]  # it was plain data when it was kept
         owner=WorkloadView("", ""),
         place=option_place("uid"),
-        state=resource.state,
+        state=kept_values(resource.state),
         shared=keeper.state.shared,
         random=resource.random,
         outputs=resource.outputs,

@@ -27,7 +27,7 @@ from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
 from scorefly.score.workload import Workload
-from scorefly.state.document import NOT_KEPT, EnvironmentState, ResourceState, guid
+from scorefly.state.document import NOT_KEPT, EnvironmentState, ResourceState, guid, kept_values
 from scorefly.values import Tree, merge_patch, secret_texts, worth_hiding
 
 
@@ -75,9 +75,29 @@ def provision(
     surroundings = surroundings_of(settings, views, progress, calls=_calls(settings, trial), trial=trial)
     workloads = {workload.name: workload for workload in loaded.workloads}
     run = _Provisioning(loaded, workloads, elsewhere, keeper, progress, surroundings, Resolution(views))
-    for node in loaded.graph.nodes.values():
+    for node in _order(loaded, keeper.state):
         run.provision(node)
     return run.resolution
+
+
+def _order(loaded: Loaded, state: EnvironmentState) -> list[ResourceNode]:
+    """The resources, each after those it needs; first those that lack what state does not keep, for their peers."""
+    nodes, ordered = loaded.graph.nodes, dict[str, ResourceNode]()
+
+    def add(uid: str) -> None:
+        if uid not in ordered:
+            for need in nodes[uid].needs:
+                add(need)
+            ordered[uid] = nodes[uid]
+
+    for uid in nodes:
+        if loaded.provisioners[uid].spec.reads_peers and uid in state.resources and _lacks_values(state.resources[uid]):
+            add(uid)
+    return list({**ordered, **nodes}.values())
+
+
+def _lacks_values(resource: ResourceState) -> bool:
+    return NOT_KEPT in (*resource.params.values(), *resource.state.values())
 
 
 @dataclass(slots=True)
@@ -103,7 +123,8 @@ class _Provisioning:
         try:
             params = _params(node, workload, resolution.lookup(workload, self.loaded))
             resolution.problems += _changed_hands(node, provisioner, self.keeper.state)
-            request = _request(node, params, self.surroundings, self.keeper.state, provisioner, self.elsewhere)
+            nodes = self.loaded.graph.nodes
+            request = _request(node, params, self.surroundings, self.keeper.state, provisioner, self.elsewhere, nodes)
             given = self._ask(node, request, provisioner)
         except InputError as error:
             resolution.problems.extend(error.problems)
@@ -247,11 +268,13 @@ def _request(
     state: EnvironmentState,
     provisioner: Provisioner,
     elsewhere: Collection[str],
+    in_this_run: Collection[str],
 ) -> Request:
     """A shared resource stays what the workload it belongs to makes of it, in runs that are not about that one too."""
     known, owner, metadata = state.resources.get(node.uid), node.owner, node.metadata
     if known and known.owner in elsewhere and known.owner in surroundings.workloads:
         owner, params = known.owner, params or known.params
+        _refuse_incomplete(known, node)
         metadata = metadata or dict(known.metadata)  # type: ignore[arg-type]  # it was plain data when it was kept
     return Request(
         uid=node.uid,
@@ -264,18 +287,43 @@ def _request(
         metadata=metadata,
         owner=surroundings.workloads[owner],
         place=node.place,
-        state=known.state if known else {},
+        state=kept_values(known.state) if known else {},
         shared=state.shared,
         random=known.random if known else {},
-        outputs={name: value for name, value in known.outputs.items() if value != NOT_KEPT} if known else {},
-        peers={
-            uid: Peer(each.params, each.state)
-            for uid, each in state.resources.items()
-            if each.provisioner == provisioner.spec.uri and uid != node.uid
-        }
-        if provisioner.spec.reads_peers
-        else {},
+        outputs=kept_values(known.outputs) if known else {},
+        peers=_peers(node, state, provisioner, in_this_run) if provisioner.spec.reads_peers else {},
     )
+
+
+def _peers(
+    node: ResourceNode, state: EnvironmentState, provisioner: Provisioner, in_this_run: Collection[str]
+) -> dict[str, Peer]:
+    """The other resources of the same provisioner, as they were provisioned last.
+
+    One that lacks what state does not keep is left out until this run provisions it, as in a first run.
+    """
+    peers = {}
+    for uid, resource in state.resources.items():
+        if resource.provisioner != provisioner.spec.uri or uid == node.uid:
+            continue
+        if _lacks_values(resource):
+            if uid not in in_this_run:
+                _refuse_incomplete(resource, node)
+            continue
+        peers[uid] = Peer(resource.params, resource.state)
+    return peers
+
+
+def _refuse_incomplete(resource: ResourceState, node: ResourceNode) -> None:
+    """Raise InputError where a resource of another run is needed, and state does not keep all of it."""
+    if _lacks_values(resource):
+        raise InputError(
+            Problem(
+                f"{node.uid} needs {resource.uid}, which was made from a GitHub secret that state does not keep",
+                f"include workload {resource.owner} in this run, with its Score file",
+                node.place,
+            )
+        )
 
 
 def _check(node: ResourceNode, provisioner: Provisioner, given: Provisioned) -> None:

@@ -7,7 +7,7 @@ import hmac
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from scorefly.problems import InputError, Place, Problem, wrong
 from scorefly.values import Secret, Tree, from_json, holds_given, holds_secret, secret_texts, to_json, without_given
 
 VERSION = 4
-NOT_KEPT = Secret(None)  # an output that was made from a secret the run was given
+NOT_KEPT = Secret(None)  # a value that was made from a secret the run was given: every run is given it anew
 _GIVEN_ONLY = ("template://scorefly/secret", "template://scorefly/environment")
 
 
@@ -187,10 +187,45 @@ def dump(state: EnvironmentState) -> bytes:
     return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
-def load(content: bytes) -> EnvironmentState:
-    """The state in its JSON. Raises InputError when it is of a newer version, or is no state."""
+def dump_changes(before: EnvironmentState, after: EnvironmentState) -> bytes | None:
+    """The JSON of what differs between two states of one document; None where more than entries do.
+
+    An entry is there whole, or null when it was removed. Entries that are the same object are not compared, so that the
+    cost follows what changed.
+    """
+    constant = [name for name in EnvironmentState.__slots__ if name not in (*_ENTRIES, "shared")]
+    if any(getattr(before, name) != getattr(after, name) for name in constant):
+        return None
+    changes: dict[str, Any] = {}
+    if before.shared != after.shared:
+        changes["shared"] = to_json(without_given(after.shared))
+    for part, to_entry in _ENTRIES.items():
+        old, new = getattr(before, part), getattr(after, part)
+        changed = {name: to_entry(entry) for name, entry in new.items() if old.get(name) != entry}
+        changes[part] = changed | {name: None for name in old if name not in new}
+    return json.dumps(changes, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _apply(data: dict[str, Any], changes: dict[str, Any]) -> None:
+    if "shared" in changes:
+        data["shared"] = changes["shared"]
+    for part in _ENTRIES:
+        for name, entry in changes[part].items():
+            if entry is None:
+                data[part].pop(name, None)
+            else:
+                data[part][name] = entry
+
+
+def load(content: bytes, changes: Iterable[bytes] = ()) -> EnvironmentState:
+    """The state in its JSON, with changes that were made since.
+
+    Raises InputError when it is of a newer version, or is no state.
+    """
     try:
         data = json.loads(content)
+        for change in changes:
+            _apply(data, json.loads(change))
         version = data["version"]
         if isinstance(version, int) and version > VERSION:
             raise InputError(
@@ -245,8 +280,9 @@ _TREES = ("metadata", "params", "state", "outputs", "random")
 def _resource_json(resource: ResourceState) -> dict[str, Any]:
     plain = {name: getattr(resource, name) for name in ResourceState.__slots__ if name not in _TREES}
     kept: dict[str, dict[str, Tree]] = {name: without_given(getattr(resource, name)) for name in _TREES}
-    # Of an output its name stays, for those who ask what a resource gives.
-    kept["outputs"] = {name: NOT_KEPT if holds_given(value) else value for name, value in resource.outputs.items()}
+    # The name of such a param, state value or output stays: a later run has to know that it lacks the value.
+    for name in ("params", "state", "outputs"):
+        kept[name] = {key: NOT_KEPT if holds_given(value) else value for key, value in getattr(resource, name).items()}
     return {**plain, **{name: to_json(dict(tree)) for name, tree in kept.items()}}
 
 
@@ -259,6 +295,14 @@ def _resource(data: dict[str, Any]) -> ResourceState:
         }
     lists = {name: tuple(data.get(name, ())) for name in ("workloads", "needs", "apps")}
     return ResourceState(**{**data, **trees, **lists})
+
+
+_ENTRIES: Mapping[str, Callable[[Any], Any]] = {"resources": _resource_json, "apps": asdict, "workloads": str}
+
+
+def kept_values(tree: Mapping[str, Tree]) -> dict[str, Tree]:
+    """Leave out the values that state does not keep."""
+    return {name: value for name, value in tree.items() if value != NOT_KEPT}
 
 
 def _app(data: dict[str, Any]) -> AppState:
