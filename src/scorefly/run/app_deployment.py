@@ -10,7 +10,7 @@ from typing import Any
 
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
-from scorefly.problems import ScoreflyError, failed
+from scorefly.problems import Problem, ScoreflyError, failed
 from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.run.connection import Connection
 from scorefly.run.digest import METADATA_KEY
@@ -50,9 +50,14 @@ class AppDeployment:
         except ScoreflyError as error:
             for problem in error.problems:
                 self.progress.problem(problem)
-            report = replace(app_report(self.settings, self.app), status="failed", problem=error.problems[0])
+            report = self.not_deployed("failed", error.problems[0])
         self.seconds += time.monotonic() - started
         return report and replace(report, seconds=round(self.seconds, 1))
+
+    def not_deployed(self, status: Status, problem: Problem) -> AppReport:
+        """Report an app that was not deployed: it has a URL only where its earlier Machines run, which are ours."""
+        report = replace(app_report(self.settings, self.app), status=status, problem=problem)
+        return report if self._before.exists and self.machines else replace(report, url="")
 
     def prepare(self) -> AppReport | None:
         """Looks whether anything is to do. A new app gets all but its Machines at once: nobody uses it yet."""

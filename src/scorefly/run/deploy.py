@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.app_deployment import AppDeployment
 from scorefly.run.artefacts import artefact_folder
 from scorefly.run.connection import connect
-from scorefly.run.generate import app_report, want, with_stand_in_variables, write
+from scorefly.run.generate import want, with_stand_in_variables, write
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import load
 from scorefly.run.order import longest_chains_first
@@ -140,7 +140,7 @@ class Deployment:
         name = job.app.name
         problem = Problem(f"{name} was not deployed, for it needs {', '.join(broken)}", "mend that first")
         self.progress.step(f"{name}: skipped, for {', '.join(broken)} failed")
-        return replace(app_report(self.settings, job.app), status="skipped", problem=problem)
+        return job.not_deployed("skipped", problem)
 
 
 def _save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:
