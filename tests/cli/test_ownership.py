@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from git_servers import git
 from workspaces import Workspace
 
 
@@ -59,9 +60,9 @@ def test_machines_say_who_made_them(workspace: Workspace) -> None:
 
 def test_on_the_command_line_the_repository_is_where_origin_leads(workspace: Workspace) -> None:
     workspace.workload("web")
-    other = '[remote "upstream"]\n\turl = https://github.com/else/where.git\n'
-    origin = '[remote "origin"]\n\tfetch = +refs/heads/*:refs/x/*\n\turl = git@github.com:acme/shop.git\n'
-    workspace.write(".git/config", other + origin)
+    git(workspace.path, "init", "--quiet")
+    git(workspace.path, "remote", "add", "upstream", "https://github.com/else/where.git")
+    git(workspace.path, "remote", "add", "origin", "git@github.com:acme/shop.git")
     workspace.run("deploy", "--rehearse")
     assert marks(workspace) == {"acme/shop local web"}
 

@@ -160,6 +160,14 @@ class FlyApi:
 
         return self._read("GET", f"/apps/{name}", _app_or_none, accept=(404, 403), refused=refused)
 
+    def org_has_app(self, organization: str, name: str) -> bool:
+        """Decide whether an app is in an organization, whatever Fly calls that one elsewhere."""
+
+        def names(data: Any) -> set[str]:
+            return {text(each, "name", "") for each in objects(mapping(data).get("apps") or [], "apps")}
+
+        return name in self._read("GET", "/apps", names, params={"org_slug": organization})
+
     def create_app(self, name: str, organization: str) -> AppView:
         """Makes the app. A name that is taken is refused, unless a lost answer hid that we just made it."""
         answer = self._call(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scorefly.git.process import Git
-from scorefly.git.remote import GitRemote
+
+if TYPE_CHECKING:
+    from scorefly.git.remote import GitRemote
 
 # Commits are fetched without their files: some hundred bytes each.
 _DEPTHS = (50, 1000, 20000)
@@ -34,9 +37,9 @@ def head(git: Git) -> str:
     return "" if done.code else done.text
 
 
-def origin(git: Git) -> str:
-    """The URL of the remote called origin, a path made absolute; empty where there is none."""
-    done = git.run("remote", "get-url", "--push", "origin")
+def origin(git: Git, *, push: bool = True) -> str:
+    """The URL of the remote called origin, to push to or to fetch from; a path made absolute; empty without one."""
+    done = git.run("remote", "get-url", *(["--push"] if push else []), "origin")
     url = "" if done.code else done.text
     if not url or "://" in url or ":" in url.partition("/")[0]:
         return url

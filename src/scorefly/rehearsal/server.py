@@ -74,6 +74,12 @@ class Rehearsal:
         self.world.write()
 
 
+def _is_loopback(hosts: Sequence[str]) -> bool:
+    """Decide whether a request's only Host header names this machine, with any port."""
+    pattern = r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?"
+    return len(hosts) == 1 and re.fullmatch(pattern, hosts[0].strip().lower()) is not None
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
@@ -102,6 +108,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         rehearsal = self.server.rehearsal
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if not _is_loopback(self.headers.get_all("Host") or []):
+            # A page in a browser may have pointed its own name at this machine.
+            self._send(421, {"error": "the rehearsal answers at 127.0.0.1, localhost and [::1] only"}, {})
+            return
         url = urlsplit(self.path)
         path = unquote(url.path)
         rehearsal.requests.append((self.command, path))

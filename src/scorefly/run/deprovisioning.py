@@ -36,7 +36,16 @@ def resource_in(state: EnvironmentState, uid: str) -> ResourceState:
 def apps_of(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]:
     """The Fly apps a resource brought, those it brought in earlier runs too."""
     owned = (app.name for app in state.apps.values() if app.owner == resource.uid)
-    return tuple(sorted({*resource.apps, *owned}))
+    return tuple(sorted(name for name in {*resource.apps, *owned} if not _is_of_another(state, resource, name)))
+
+
+def _is_of_another(state: EnvironmentState, resource: ResourceState, name: str) -> bool:
+    """Decide whether an app that the resource once brought belongs to a workload or to another resource now."""
+    app = state.apps.get(name)
+    if app is None or app.owner == resource.uid:
+        return False
+    owner = state.resources.get(app.owner)
+    return bool(app.workload) or (owner is not None and owner.provisioner != resource.provisioner)
 
 
 def apps_to_destroy(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]:

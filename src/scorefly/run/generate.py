@@ -19,6 +19,7 @@ from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding
 from scorefly.problems import InputError, Place, Problem, raise_errors, wrong
 from scorefly.resources.lookup import STAND_IN
+from scorefly.run.app_names import app_name_conflicts
 from scorefly.run.artefacts import artefact_folder, working_folder, write_artefact
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
@@ -84,6 +85,7 @@ def want(
 ) -> Generated:
     """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
+    known_state = keeper.state
     resolution = provision(settings, loaded, keeper, progress, trial=trial)
     problems = [*warnings, *loaded.problems, *resolution.problems]
     apps = _resource_apps(settings, loaded, resolution, problems)
@@ -93,6 +95,7 @@ def want(
         if not _depends_on_failure(workload, loaded, resolution):
             apps += _workload_app(settings, workload, loaded, resolution, problems, overlays, trial=trial)
     problems += _name_clashes(apps, loaded)
+    problems += app_name_conflicts(apps, loaded, resolution, known_state)
     problems += orphan_problems(orphaned_resources(settings, loaded, keeper.state))
     problems = list(dict.fromkeys(problems))
     for app in apps:

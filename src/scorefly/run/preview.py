@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from scorefly.github.api import GitHubApi, PullView
 from scorefly.github.event import Event, read_event
 from scorefly.github.preview_comment import Outcome
-from scorefly.github.workspace import checked_out
 from scorefly.problems import Problem, ScoreflyError, wrong
 from scorefly.resources.files import is_remote
+from scorefly.run.checkout import checked_out
 from scorefly.run.deploy import deploy
 from scorefly.run.destroy import destroy
 from scorefly.run.github_connection import connect_github
@@ -133,7 +133,7 @@ def _as_it_is_now(event: Event, api: GitHubApi | None) -> PullView:
 
 def _with_its_code(settings: Settings, event: Event, pull: PullView, decision: Decision) -> Decision:
     """Refuses to take the base branch for the pull request: most events check that out unless told otherwise."""
-    at = checked_out(settings.workspace)
+    at = checked_out(settings)
     base = settings.environ.get("GITHUB_SHA", "")
     right = event.name == "pull_request" or not at or at != base or at == pull.head_sha
     if right or decision.deed in ("destroy", "nothing"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
-from scorefly.problems import OutsideError
+from scorefly.problems import OutsideError, failed
 from scorefly.run.digest import METADATA_KEY, app_digest
 from scorefly.run.ownership import STATE_KEY, not_ours, state_mark
 from scorefly.run.secrets import SecretPlan, plan_secrets
@@ -46,7 +46,7 @@ def look(
     Raises OutsideError when an app of that name is not ours.
     """
     known = known_app(state, app)
-    exists = bool(machines) or api.app(app.name) is not None
+    exists = bool(machines) or _exists(settings, api, app.name)
     if exists and (problem := not_ours(settings, api, app.name, machines, state)):
         raise OutsideError(problem)
     prints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
@@ -107,6 +107,18 @@ def by_app(machines: Sequence[MachineView]) -> dict[str, list[MachineView]]:
     for machine in machines:
         found.setdefault(machine.app, []).append(machine)
     return found
+
+
+def _exists(settings: Settings, api: FlyApi, name: str) -> bool:
+    """Decide whether there is an app of that name. Raises OutsideError when it is in another organization."""
+    view = api.app(name)
+    if view is None:
+        return False
+    # A personal organization has two slugs, so a different one is not enough.
+    if view.organization not in ("", settings.org) and not api.org_has_app(settings.org, name):
+        message = f"the app {name!r} is in organization {view.organization}, not in {settings.org}"
+        raise failed(message, f"set org: {view.organization}, or choose another app-prefix or app-suffix")
+    return True
 
 
 def _live_secrets(settings: Settings, api: FlyApi, app: App, known: AppState) -> dict[str, str]:
