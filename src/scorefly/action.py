@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Mapping
-from types import FrameType
 from typing import NoReturn
 
+from scorefly import interruption
 from scorefly.faces.action_progress import ActionProgress
 from scorefly.faces.gather import gather
 from scorefly.faces.options import OPTIONS
@@ -17,13 +16,8 @@ from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.report import Report, redacted_report
 
 
-class Terminated(BaseException):
-    """The workflow was cancelled."""
-
-
 def main(environ: Mapping[str, str]) -> int:
     """Runs the command that the inputs name, and returns the exit status."""
-    signal.signal(signal.SIGTERM, _terminate)
     progress = ActionProgress()
     context = read_context(environ)
     command = environ.get("INPUT_COMMAND", "").strip() or "deploy"
@@ -36,9 +30,9 @@ def main(environ: Mapping[str, str]) -> int:
             _traceback(progress)
         _summarize_failure(command, context, error, error.problems, progress)
         return error.exit_code
-    except (KeyboardInterrupt, Terminated) as stopped:
+    except interruption.Interrupted as interrupted:
         progress.problem(Problem("the run was interrupted", "run it again: it converges", severity="warning"))
-        return 143 if isinstance(stopped, Terminated) else 130
+        return interrupted.exit_code
     except Exception as error:  # noqa: BLE001 - a fault ends in words, not in a traceback
         problem = Problem(f"scorefly has a fault: {type(error).__name__}: {error}", "this is worth an issue")
         progress.problem(problem)
@@ -106,7 +100,7 @@ def _tell(report: Report, context: Context, progress: ActionProgress) -> None:
                 )
             )
         for name, value in given.items():
-            set_output(name, value)
+            set_output(context.output, name, value)
     if context.summary:
         write_summary(context.summary, progress.redact(summary(redacted_report(report, progress.redact))))
 
@@ -134,14 +128,9 @@ def _traceback(progress: ActionProgress) -> None:
             write(line)
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    # A second signal must not interrupt what the first one set going.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated
-
-
 def run() -> NoReturn:
     """Runs with the process's own environment, and ends it."""
-    import os
+    from scorefly.process import take_environment
 
-    sys.exit(main(os.environ))
+    interruption.install()
+    sys.exit(main(take_environment()))

@@ -6,13 +6,12 @@ Endpoints and shapes: the published OpenAPI document; where Fly's own client dif
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
-from scorefly import __version__
+from scorefly import __version__, interruption
 from scorefly.http import (
     MAX_PAGES,
     Answer,
@@ -129,7 +128,7 @@ class FlyApi:
         token: str,
         base_url: str = "https://api.machines.dev",
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = interruption.sleep,
         connections: int = 16,
     ) -> None:
         if not token:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
+from scorefly import interruption
 from scorefly.git.process import Done, Git, told
 from scorefly.problems import OutsideError, Place, failed
 
@@ -83,7 +83,7 @@ class GitRemote:
     """
 
     def __init__(
-        self, address: Address, environ: Mapping[str, str], *, sleep: Callable[[float], None] = time.sleep
+        self, address: Address, environ: Mapping[str, str], *, sleep: Callable[[float], None] = interruption.sleep
     ) -> None:
         self.address = address
         self._environ = environ

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 
+from scorefly import interruption
 from scorefly.git.remote import GitRemote, Version
 from scorefly.problems import OutsideError, Place, Problem
 from scorefly.state.store import HeldError
@@ -107,7 +108,7 @@ class GitLock:
     def release(self) -> None:
         """Gives it back; where the server cannot be told, it expires."""
         if self._commit and not self.lost:
-            with suppress(OutsideError):
+            with interruption.finishing(), suppress(OutsideError):
                 self._remote.swap(self._ref, self._commit, "")
         self._commit = ""
 
@@ -130,7 +131,7 @@ class GitLock:
     def _keep(self, done: threading.Event) -> None:
         while not done.wait(self._refresh_every) and not self.lost:
             # A server that fails is asked again in time; when it does not come back, saving will say so.
-            with suppress(OutsideError):
+            with interruption.finishing(), suppress(OutsideError):
                 self.refresh()
 
     def _write(self, entry: Entry) -> str:
