@@ -121,6 +121,13 @@ class GitRemote:
         pairs = (line.split("\t") for line in done.text.splitlines())
         return next((commit for commit, name in pairs if name == ref), "")
 
+    def refs(self, pattern: str) -> tuple[str, ...]:
+        """The refs that match a pattern such as `refs/heads/*`. Raises OutsideError."""
+        done = self._server.run("ls-remote", "--quiet", "origin", pattern)
+        if done.code:
+            raise self._failure(done, "read")
+        return tuple(line.partition("\t")[2] for line in done.text.splitlines())
+
     def read(self, ref: str) -> Version | None:
         """The document on a ref, or None when there is no such ref. Raises OutsideError."""
         kept = "refs/fetched"

@@ -79,8 +79,11 @@ def _may_be_command(line: str) -> bool:
     return visible.startswith("::") or "##[" in visible
 
 
-def set_output(file: Path, name: str, value: str) -> None:
-    """Append an output of the step to the file of $GITHUB_OUTPUT, which later code must not find in our environment."""
+def set_value(file: Path, name: str, value: str) -> None:
+    """Append a value to one of the runner's files: an output of the step, or what its post step is to know.
+
+    The file is named here, and not in our environment, where other code would find it.
+    """
     delimiter = f"ghadelimiter_{secrets.token_hex(16)}"
     with file.open("a", encoding="utf-8", newline="") as lines:
         lines.write(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
