@@ -35,6 +35,7 @@ def main(environ: Mapping[str, str]) -> int:
         _summarize_failure(command, context, error, error.problems, progress)
         code = error.exit_code
     except interruption.Interrupted as interrupted:
+        interruption.ignore_further_signals()
         progress.problem(Problem("the run was interrupted", "run it again: it converges", severity="warning"))
         code = interrupted.exit_code
     except Exception as error:  # noqa: BLE001 - a fault ends in words, not in a traceback
@@ -85,6 +86,7 @@ def _run(command: str, context: Context, environ: Mapping[str, str], progress: A
 
         comment_plan(settings, report, progress)
     _tell(report, context, progress)
+    interruption.check()
     return report.exit_code
 
 

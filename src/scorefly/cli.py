@@ -620,6 +620,7 @@ def _run(face: Face) -> int:
     again = "run it again: it converges"
     try:
         cli.main(standalone_mode=False, obj=face)
+        interruption.check()
     except ScoreflyError as error:
         face.fail(*error.problems)
         return error.exit_code
@@ -633,6 +634,7 @@ def _run(face: Face) -> int:
         face.fail(Problem("interrupted", again, severity="warning"))
         return 130
     except interruption.Interrupted as interrupted:
+        interruption.ignore_further_signals()
         message = "interrupted" if interrupted.exit_code == 130 else "terminated"
         face.fail(Problem(message, again, severity="warning"))
         return interrupted.exit_code

@@ -98,6 +98,12 @@ def prompting() -> Iterator[None]:
         _Note.prompting = False
 
 
+def ignore_further_signals() -> None:
+    """Let no signal change the exit status of a run that ends already: Python resets its handlers before the end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _take_note(number: int, _frame: FrameType | None) -> None:
     if not _Note.number:
         _Note.since = time.monotonic()
