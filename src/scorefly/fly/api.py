@@ -113,6 +113,14 @@ class AddressView:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseView:
+    """A lease on a Machine: who holds it, and when it ends, in seconds since 1970."""
+
+    owner: str
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
 class Regions:
     """The regions there are, and the one nearest to us."""
 
@@ -224,6 +232,10 @@ class FlyApi:
     def machine(self, app: str, machine: str) -> MachineView:
         """One Machine, with its checks and events."""
         return self._read("GET", f"/apps/{app}/machines/{machine}", lambda data: _machine(data, app))
+
+    def lease(self, app: str, machine: str) -> LeaseView | None:
+        """The lease that somebody holds on a Machine, or None. It keeps others from changing the Machine."""
+        return self._read("GET", f"/apps/{app}/machines/{machine}/lease", _lease_or_none, accept=(404,))
 
     def create_machine(self, app: str, config: Mapping[str, Any], region: str) -> MachineView:
         """Makes and starts a Machine. Never repeated: an answer that was lost may hide a Machine that is there."""
@@ -464,6 +476,13 @@ def _app(data: Any) -> AppView:
 
 def _app_or_none(data: Any) -> AppView | None:
     return _app(data)
+
+
+def _lease_or_none(data: Any) -> LeaseView | None:
+    """The published API has a lease flat; Fly's own client reads it below `data`."""
+    data = mapping(data)
+    data = mapping(data.get("data") or data)
+    return LeaseView(owner=text(data, "owner", ""), expires=int(data.get("expires_at") or 0))
 
 
 def _machine(data: Any, app: str) -> MachineView:
