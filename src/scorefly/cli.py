@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
-from scorefly import __version__
+from scorefly import __version__, interruption
 from scorefly.faces.gather import gather
 from scorefly.faces.options import OPTIONS, Kind, Option
 from scorefly.faces.terminal import TerminalProgress, report_text, table
 from scorefly.problems import Problem, ScoreflyError, option_place, wrong
+from scorefly.process import take_environment
 from scorefly.run.report import Report
 from scorefly.run.settings import Settings
-
-
-class Terminated(BaseException):
-    """Somebody asked the process to end."""
 
 
 class Face:
     """What every command needs: the settings of its options, and progress to tell."""
 
-    def __init__(self) -> None:
+    def __init__(self, environ: Mapping[str, str]) -> None:
         self.debug = False
-        self.progress = TerminalProgress(sys.stderr, os.environ)
+        self.environ = environ
+        self.progress = TerminalProgress(sys.stderr, environ)
 
     def fail(self, *problems: Problem) -> None:
         """Shows what ended the run, with where it came from when `--debug` asks."""
@@ -49,7 +44,7 @@ class Face:
         from scorefly.run.commands import given_secrets
 
         given = {name.replace("_", "-"): value for name, value in values.items() if value is not None and value != ()}
-        settings = gather(command, given, os.environ, Path.cwd().resolve(), in_action=False)
+        settings = gather(command, given, self.environ, Path.cwd().resolve(), in_action=False)
         self.progress.hide(given_secrets(settings))
         return settings
 
@@ -394,7 +389,7 @@ def provisioners_add(face: Face, /, uri: str, config: str) -> None:
     from scorefly.faces.lines import one_line
     from scorefly.run.pinning import add_provisioners
 
-    added = add_provisioners(uri, Path.cwd() / config, os.environ)
+    added = add_provisioners(uri, Path.cwd() / config, face.environ)
     face.progress.clear()
     for line in added.text.splitlines():
         click.echo(one_line(line))
@@ -491,7 +486,9 @@ def _confirm(what: str, *, sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise wrong(f"{what}?", "say --yes where nobody can be asked", option_place("yes"))
-    if not click.confirm(f"{what}?", err=True):
+    with interruption.prompting():
+        agreed = click.confirm(f"{what}?", err=True)
+    if not agreed:
         click.echo("nothing was changed", err=True)
         sys.exit(1)
 
@@ -615,14 +612,15 @@ def rehearsal_serve(face: Face, /, port: int, world: Path | None, latency: str, 
 
 def main() -> NoReturn:
     """Runs the command line and ends the process with its exit status."""
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_run(Face()))
+    interruption.install()
+    sys.exit(_run(Face(take_environment())))
 
 
 def _run(face: Face) -> int:
     again = "run it again: it converges"
     try:
         cli.main(standalone_mode=False, obj=face)
+        interruption.check()
     except ScoreflyError as error:
         face.fail(*error.problems)
         return error.exit_code
@@ -632,12 +630,14 @@ def _run(face: Face) -> int:
     except click.ClickException as error:
         face.fail(_usage_problem(error))
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
         face.fail(Problem("interrupted", again, severity="warning"))
         return 130
-    except Terminated:
-        face.fail(Problem("terminated", again, severity="warning"))
-        return 143
+    except interruption.Interrupted as interrupted:
+        interruption.ignore_further_signals()
+        message = "interrupted" if interrupted.exit_code == 130 else "terminated"
+        face.fail(Problem(message, again, severity="warning"))
+        return interrupted.exit_code
     except BrokenPipeError:
         sys.stderr.close()
         return 0
@@ -654,9 +654,3 @@ def _usage_problem(error: click.ClickException) -> Problem:
         name = error.option_name
     message = error.format_message().rstrip(".")
     return Problem(message, "`scorefly --help` tells what there is", option_place(name.lstrip("-")))
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    # A second signal must not interrupt what the first one set going.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated

@@ -6,13 +6,12 @@ Endpoints and shapes: the published OpenAPI document; where Fly's own client dif
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
-from scorefly import __version__
+from scorefly import __version__, interruption
 from scorefly.http import (
     MAX_PAGES,
     Answer,
@@ -114,6 +113,14 @@ class AddressView:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseView:
+    """A lease on a Machine: who holds it, and when it ends, in seconds since 1970."""
+
+    owner: str
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
 class Regions:
     """The regions there are, and the one nearest to us."""
 
@@ -129,7 +136,7 @@ class FlyApi:
         token: str,
         base_url: str = "https://api.machines.dev",
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = interruption.sleep,
         connections: int = 16,
     ) -> None:
         if not token:
@@ -233,6 +240,10 @@ class FlyApi:
     def machine(self, app: str, machine: str) -> MachineView:
         """One Machine, with its checks and events."""
         return self._read("GET", f"/apps/{app}/machines/{machine}", lambda data: _machine(data, app))
+
+    def lease(self, app: str, machine: str) -> LeaseView | None:
+        """The lease that somebody holds on a Machine, or None. It keeps others from changing the Machine."""
+        return self._read("GET", f"/apps/{app}/machines/{machine}/lease", _lease_or_none, accept=(404,))
 
     def create_machine(self, app: str, config: Mapping[str, Any], region: str) -> MachineView:
         """Makes and starts a Machine. Never repeated: an answer that was lost may hide a Machine that is there."""
@@ -473,6 +484,13 @@ def _app(data: Any) -> AppView:
 
 def _app_or_none(data: Any) -> AppView | None:
     return _app(data)
+
+
+def _lease_or_none(data: Any) -> LeaseView | None:
+    """The published API has a lease flat; Fly's own client reads it below `data`."""
+    data = mapping(data)
+    data = mapping(data.get("data") or data)
+    return LeaseView(owner=text(data, "owner", ""), expires=int(data.get("expires_at") or 0))
 
 
 def _machine(data: Any, app: str) -> MachineView:

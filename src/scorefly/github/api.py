@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
-from scorefly import __version__
+from scorefly import __version__, interruption
 from scorefly.http import (
     MAX_PAGES,
     Answer,
@@ -88,7 +88,7 @@ class GitHubApi:
         repository: str,
         base_url: str = "https://api.github.com",
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = interruption.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not token:

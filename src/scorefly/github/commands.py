@@ -10,6 +10,7 @@ import re
 import secrets
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 Level = Literal["error", "warning", "notice"]
@@ -78,8 +79,11 @@ def _may_be_command(line: str) -> bool:
     return visible.startswith("::") or "##[" in visible
 
 
-def set_output(name: str, value: str) -> None:
-    """An output of the step."""
-    from actions_toolkit.file_command import issue_file_command, prepare_key_value_message
+def set_value(file: Path, name: str, value: str) -> None:
+    """Append a value to one of the runner's files: an output of the step, or what its post step is to know.
 
-    issue_file_command("OUTPUT", prepare_key_value_message(name, value))
+    The file is named here, and not in our environment, where other code would find it.
+    """
+    delimiter = f"ghadelimiter_{secrets.token_hex(16)}"
+    with file.open("a", encoding="utf-8", newline="") as lines:
+        lines.write(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")

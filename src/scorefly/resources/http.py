@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from scorefly import __version__
+from scorefly import __version__, interruption
 from scorefly.http import exchange, is_loopback
 from scorefly.problems import InputError, OutsideError, Problem, wrong
 from scorefly.resources.calls import Call
@@ -58,7 +58,7 @@ class Server:
                 patience = _patience(attempt, retry_after)
                 if attempt == ATTEMPTS or time.monotonic() + patience >= deadline:
                     raise busy
-                time.sleep(patience)
+                interruption.sleep(patience)
 
     def _ask(
         self, session: requests.Session, call: Call, headers: dict[str, str], deadline: float

@@ -79,6 +79,7 @@ class AppDeployment:
             self._provide()
         self._forget_digest()
         self._leave_containers()
+        self._report_leases()
         with self.progress.output(f"deploy of {self.app.name}") as output:
             self.connection.deployer.deploy(
                 self.app,
@@ -180,6 +181,17 @@ class AppDeployment:
         for machine in self.machines:
             if METADATA_KEY in machine.metadata:
                 self.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
+
+    def _report_leases(self) -> None:
+        """Say who keeps flyctl waiting. Machines of a finished deploy have a digest, and are not asked about."""
+        for machine in self.machines:
+            lease = None if METADATA_KEY in machine.metadata else self.api.lease(self.app.name, machine.id)
+            if lease is not None and (seconds := lease.expires - time.time()) > 0:
+                until = time.strftime("%H:%M:%S UTC", time.gmtime(lease.expires))
+                self.progress.step(
+                    f"{self.app.name}: {lease.owner or 'somebody'} holds the lease of Machine {machine.id} until "
+                    f"{until}, for {seconds:.0f} s more: flyctl waits for that. An interrupted deploy leaves such a lease"
+                )
 
     def _start_the_fallen(self, machines: tuple[MachineView, ...]) -> None:
         """Starts Machines that crashed before this deploy: flyctl replaces what is stopped, and leaves it so."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
+from scorefly import interruption
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.app_deployment import AppDeployment
 from scorefly.run.artefacts import artefact_folder
@@ -22,7 +23,6 @@ from scorefly.run.situation import by_app
 from scorefly.run.state_guard import refuse_unknown_apps
 from scorefly.run.superseding import standing, superseded
 
-WAKE = 0.5  # seconds
 AHEAD = 8  # apps looked at and prepared at a time, beside those that are deployed
 
 
@@ -92,8 +92,8 @@ class Deployment:
                 job = self.jobs[name]
                 self.running[pool.submit(job.attempt, job.prepare)] = (name, "prepare")
             while self.running:
-                # The system may hand a signal to any thread; only this one acts on it, and it has to wake for that.
-                finished, _ = wait(self.running, timeout=WAKE, return_when=FIRST_COMPLETED)
+                finished, _ = wait(self.running, timeout=interruption.WAKE, return_when=FIRST_COMPLETED)
+                interruption.check()
                 for future in finished:
                     self._ended(future, pool)
                 self._begin(pool)

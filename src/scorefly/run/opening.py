@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from scorefly import safe_files
+from scorefly import interruption, safe_files
 from scorefly.problems import InputError, Problem, option_place
 from scorefly.run.keeper import Keeper
 from scorefly.run.progress import Progress
@@ -71,7 +71,7 @@ def take_lock(
     tell: Callable[[str], None],
     *,
     now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = interruption.sleep,
 ) -> None:
     """Puts the lock into `held`, waiting `timeout` seconds for another run. Raises HeldError when they are over."""
     end, told = now() + timeout, ""

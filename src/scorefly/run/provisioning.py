@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from scorefly import interruption
 from scorefly.problems import InputError, Problem
 from scorefly.resources.graph import ResourceNode
 from scorefly.resources.lookup import output_lookup
@@ -76,6 +77,7 @@ def provision(
     workloads = {workload.name: workload for workload in loaded.workloads}
     run = _Provisioning(loaded, workloads, elsewhere, keeper, progress, surroundings, Resolution(views))
     for node in _order(loaded, keeper.state):
+        interruption.check()
         run.provision(node)
     return run.resolution
 
