@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scorefly.problems import InputError, Problem, wrong
+from scorefly.problems import SHORTENED, InputError, Problem, wrong
 from scorefly.resources.calls import Call
 from scorefly.resources.protocol import MAX_ANSWER
 from scorefly.values import Text, reveal_text
@@ -140,7 +140,10 @@ class _Conversation:
     def lines(self) -> list[str]:
         """What it wrote on standard error, as far as that is shown."""
         lines = bytes(self.told[:MAX_TOLD]).decode("utf-8", "replace").splitlines()
-        return [*lines, "… and more"] if len(self.told) > MAX_TOLD else lines
+        if len(self.told) <= MAX_TOLD:
+            return lines
+        *whole, last = lines or [""]
+        return [*whole, f"{last}{SHORTENED}", f"{SHORTENED} and more"]
 
     def _open(self) -> None:
         process = self.process

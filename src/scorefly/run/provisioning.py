@@ -24,6 +24,7 @@ from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded
 from scorefly.run.orphans import not_looked_at, users_of
 from scorefly.run.progress import Progress
+from scorefly.run.public_names import workload_names
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
 from scorefly.score.workload import Workload
@@ -216,6 +217,7 @@ def surroundings_of(
     from scorefly.fly.names import resource_app_name
     from scorefly.resources.own_tokens import own_secrets
 
+    progress.publish(workload_names(workloads))
     own = own_secrets(
         settings.secrets,
         fly_api_token=settings.fly_api_token,
@@ -233,7 +235,7 @@ def surroundings_of(
             rehearsal=settings.rehearse,
             workspace=settings.workspace,
             environ=settings.environ,
-            hide=lambda texts: hide_derived(texts, settings, workloads, progress),
+            hide=lambda texts: hide_derived(texts, settings, progress),
             output=progress.output,
         ),
         trial=trial,
@@ -241,14 +243,10 @@ def surroundings_of(
     )
 
 
-def hide_derived(
-    texts: Iterable[str], settings: Settings, workloads: Mapping[str, WorkloadView], progress: Progress
-) -> None:
-    """Hide what was made of secrets, but for what is easy to guess or a public name of this environment."""
-    public = {settings.environment, settings.org, settings.region, settings.repository}
-    for view in workloads.values():
-        public |= {view.name, view.app, f"{view.app}.fly.dev", f"{view.app}.internal", f"{view.app}.flycast"}
-    progress.hide(text for text in texts if worth_hiding(text) and text not in public)
+def hide_derived(texts: Iterable[str], settings: Settings, progress: Progress) -> None:
+    """Hide what was made of secrets, but for easily guessed parts of given ones: the port or database of a URL."""
+    given = [secret.lower() for secret in settings.secrets.values()]
+    progress.hide(text for text in texts if worth_hiding(text) or not any(text.lower() in each for each in given))
 
 
 def _params(node: ResourceNode, workload: Workload, lookup: Lookup) -> dict[str, Tree]:
