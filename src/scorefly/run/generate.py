@@ -24,14 +24,14 @@ from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
 from scorefly.run.orphans import orphan_problems, orphaned_resources
 from scorefly.run.progress import Progress
-from scorefly.run.provisioning import Resolution, hide_derived, provision
+from scorefly.run.provisioning import Resolution, provision
 from scorefly.run.public_names import app_names
 from scorefly.run.report import AppReport, Report, ResourceReport
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import references
 from scorefly.score.workload import Workload
 from scorefly.state.document import new_environment
-from scorefly.values import holds_secret, reveal_text, to_text
+from scorefly.values import holds_secret, reveal_text, texts_to_hide, to_text
 
 REFERRING_TYPES = ("service", "service-port")
 
@@ -98,7 +98,7 @@ def want(
     problems = list(dict.fromkeys(problems))
     progress.publish(_public(loaded, resolution, apps))
     for app in apps:
-        hide_derived((str(secret.value) for secret in app.secrets.values()), settings, progress)
+        progress.hide(texts_to_hide(dict(app.secrets)))
     raise_errors(problems)
     for problem in problems:
         progress.problem(problem)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from scorefly.problems import InputError, Problem
@@ -29,7 +29,7 @@ from scorefly.run.settings import Settings
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
 from scorefly.score.workload import Workload
 from scorefly.state.document import NOT_KEPT, EnvironmentState, ResourceState, guid, kept_values
-from scorefly.values import Tree, merge_patch, secret_texts, worth_hiding
+from scorefly.values import Tree, merge_patch, texts_to_hide
 
 
 @dataclass(slots=True)
@@ -152,10 +152,10 @@ class _Provisioning:
             progress.step(f"{node.uid}: asking {provisioner.spec.uri}")
         given = provisioner.provision(request, self.surroundings)
         _check(node, provisioner, given)
-        self.surroundings.outside.hide(secret_texts(dict(given.outputs)))
+        self.surroundings.outside.hide(texts_to_hide(dict(given.outputs)))
         if not given.provisional:
             if not reaches_out:
-                self.surroundings.outside.hide(secret_texts(dict(given.state)))
+                self.surroundings.outside.hide(texts_to_hide(dict(given.state)))
             keeper.change(remember(given))
         return given
 
@@ -235,18 +235,12 @@ def surroundings_of(
             rehearsal=settings.rehearse,
             workspace=settings.workspace,
             environ=settings.environ,
-            hide=lambda texts: hide_derived(texts, settings, progress),
+            hide=progress.hide,
             output=progress.output,
         ),
         trial=trial,
         own_secrets=own,
     )
-
-
-def hide_derived(texts: Iterable[str], settings: Settings, progress: Progress) -> None:
-    """Hide what was made of secrets, but for easily guessed parts of given ones: the port or database of a URL."""
-    given = [secret.lower() for secret in settings.secrets.values()]
-    progress.hide(text for text in texts if worth_hiding(text) or not any(text.lower() in each for each in given))
 
 
 def _params(node: ResourceNode, workload: Workload, lookup: Lookup) -> dict[str, Tree]:
