@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -33,6 +33,7 @@ class Job:
     results: tuple[ActionResult, ...] = ()
     refs: tuple[str, ...] = ()
     outputs: dict[str, Any] = field(default_factory=dict)
+    url: str = ""
     skipped: bool = False
 
     @property
@@ -125,7 +126,11 @@ class Runner:
                 results.append(self.workspace.action(given, SCOREFLY_REHEARSE="true", **environment))
                 steps[step.get("id", "")] = {"outputs": results[-1].outputs}
             outputs = {key: _filled(value, around) for key, value in job.get("outputs", {}).items()}
-        return Job(tuple(results), tuple(refs), outputs)
+        named = job.get("environment")
+        urls = {"url": _filled(named.get("url", ""), around)} if isinstance(named, Mapping) else {}
+        masks = masks_of(self.secrets.values(), "".join(result.out for result in results))
+        url = _text(without_masked(urls, masks).get("url"))
+        return Job(tuple(results), tuple(refs), without_masked(outputs, masks), url)
 
     def _called(self, job: Mapping[str, Any], context: dict[str, Any], environment: dict[str, str], fork: bool) -> Job:
         """A reusable workflow: it sees the inputs and secrets it is given, and no others."""
@@ -143,6 +148,26 @@ class Runner:
         outputs = {key: _filled(each["value"], outside) for key, each in call.get("outputs", {}).items()}
         results = tuple(result for each in jobs.values() for result in each.results)
         return Job(results, tuple(ref for each in jobs.values() for ref in each.refs), outputs)
+
+
+def masks_of(secrets: Iterable[Any], log: str) -> set[str]:
+    """What the runner hides: its own secrets and what `::add-mask::` says, each also line by line."""
+    said = (line.removeprefix("::add-mask::") for line in log.splitlines() if line.startswith("::add-mask::"))
+    unescaped = (text.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%") for text in said)
+    texts = [str(text) for text in (*secrets, *unescaped) if text]
+    return {line for text in texts for line in (text.strip(), *re.split("[\r\n]+", text)) if line}
+
+
+def without_masked(outputs: Mapping[str, Any], masks: Collection[str]) -> dict[str, Any]:
+    """Job outputs, or an environment's URL, as the runner keeps them: one that holds a masked text is dropped."""
+    return {name: value for name, value in outputs.items() if not any(mask in _text(value) for mask in masks)}
+
+
+def hidden_in_log(text: str, masks: Collection[str]) -> str:
+    """A log as the runner keeps it."""
+    for mask in sorted(masks, key=len, reverse=True):
+        text = text.replace(mask, "***")
+    return text
 
 
 def starts(on: Mapping[str, Any], event: str, payload: Mapping[str, Any], changed: Sequence[str]) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import NoReturn
 
 from scorefly import interruption
 from scorefly.faces.action_progress import ActionProgress
+from scorefly.faces.early_secrets import early_secrets, secrets_in_project_file, tokens_in
 from scorefly.faces.gather import gather
 from scorefly.faces.options import OPTIONS
 from scorefly.github.commands import set_value
@@ -78,14 +79,18 @@ def _run(command: str, context: Context, environ: Mapping[str, str], progress: A
     from scorefly.run.commands import execute
 
     inputs = read_inputs(environ, (option.name for option in OPTIONS))
-    progress.hide(_secrets_in(inputs))
+    progress.hide(tokens_in(inputs))
+    # What is a public name, and gets no mask, is known once the settings are.
+    progress.hide_from_here(
+        [*early_secrets(inputs, environ), *secrets_in_project_file(inputs, environ, context.workspace)]
+    )
     settings = gather(command, inputs, environ, context.workspace.resolve(), in_action=True)
     report = execute(settings, progress)
     if report.plan:
         from scorefly.faces.plan_comment import comment_plan
 
         comment_plan(settings, report, progress)
-    _tell(report, context, progress)
+    _tell(report, context, progress, settings.secrets.values())
     interruption.check()
     return report.exit_code
 
@@ -99,20 +104,7 @@ def _give_back(context: Context, environ: Mapping[str, str]) -> None:
     give_back(context.workspace, (context.workspace / name for name in state))
 
 
-def _secrets_in(inputs: Mapping[str, str]) -> list[str]:
-    """What is certainly secret in the inputs, before they are looked at more closely: masks come first."""
-    import json
-
-    found = [inputs[name] for name in ("fly-api-token", "github-token") if name in inputs]
-    found += inputs.get("state-key", "").splitlines()
-    try:
-        given = json.loads(inputs.get("secrets", "{}"))
-    except ValueError:
-        given = None
-    return found + [value for value in given.values() if isinstance(value, str)] if isinstance(given, dict) else found
-
-
-def _tell(report: Report, context: Context, progress: ActionProgress) -> None:
+def _tell(report: Report, context: Context, progress: ActionProgress, secrets: Collection[str]) -> None:
     from scorefly.faces.outputs import outputs
     from scorefly.faces.summary import summary
     from scorefly.faces.terminal import report_text
@@ -122,7 +114,7 @@ def _tell(report: Report, context: Context, progress: ActionProgress) -> None:
         progress.step(line)
     if context.output:
         given = outputs(report)
-        if dropped := [name for name, value in given.items() if progress.masked(value)]:
+        if dropped := [name for name, value in given.items() if progress.masked(value, secrets)]:
             progress.problem(
                 Problem(
                     f"GitHub drops job outputs that contain the value of a secret: {', '.join(dropped)}",

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
+from scorefly.problems import SHORTENED
 from scorefly.values import worth_hiding
 
 LEAST = 4  # shorter texts stand everywhere: taking them out would tell more than it hides
@@ -15,7 +16,8 @@ class Redactor:
     """Knows the secrets of a run; safe to use from several threads.
 
     A secret is found as it is, line by line, and as `repr`, JSON, base64, URLs and `writers` write it: what is
-    shown in some format needs that format's writer here.
+    shown in some format needs that format's writer here. The end of a text that was shortened with `…` is compared with
+    the beginnings of secrets. A secret that is part of a public name is shown there, as everybody knows the name.
     """
 
     def __init__(self, *writers: Callable[[str], str]) -> None:
@@ -23,6 +25,8 @@ class Redactor:
         self._texts: set[str] = set()
         # By their first characters: a run may have thousands of secrets, and no line may have to try them all.
         self._forms: dict[str, set[str]] = {}
+        self._public: set[str] = set()
+        self._shelters: dict[str, list[tuple[str, int]]] = {}
         self._lock = threading.Lock()
 
     def add(self, texts: Iterable[str]) -> tuple[str, ...]:
@@ -34,6 +38,18 @@ class Redactor:
                 for form in self._written(text):
                     self._forms.setdefault(form[:LEAST], set()).add(form)
         return new
+
+    def publish(self, names: Iterable[str]) -> None:
+        """Leave these names as they are from now on, whatever secret equals them or a part of them."""
+        with self._lock:
+            for name in names:
+                self._public.update((name, *(write(name) for write in self._writers)) if name else ())
+            self._shelters.clear()
+
+    def is_public(self, text: str) -> bool:
+        """Return whether a text is a public name, or a part of one."""
+        with self._lock:
+            return bool(self._sheltering(text))
 
     def redact(self, text: str) -> str:
         """The text with `***` for every secret in it; secrets that overlap go together."""
@@ -50,8 +66,7 @@ class Redactor:
         """Where secrets stand: spans in order that do not overlap."""
         begin = end = -1
         for start in range(len(text) - LEAST + 1):
-            forms = self._forms.get(text[start : start + LEAST])
-            longest = max((len(form) for form in forms if text.startswith(form, start)), default=0) if forms else 0
+            longest = self._length_at(text, start)
             if not longest:
                 continue
             if start > end:
@@ -61,6 +76,33 @@ class Redactor:
             end = max(end, start + longest)
         if end > 0:
             yield begin, end
+
+    def _length_at(self, text: str, start: int) -> int:
+        """Return the length of the longest secret at a position, or 0."""
+        forms = self._forms.get(text[start : start + LEAST])
+        if not forms:
+            return 0
+        found = (form for form in forms if text.startswith(form, start) and not self._is_sheltered(text, start, form))
+        longest = max(map(len, found), default=0)
+        cut = text.find(SHORTENED, start + LEAST)
+        if cut > start + longest and any(form.startswith(text[start:cut]) for form in forms):
+            return cut - start
+        return longest
+
+    def _is_sheltered(self, text: str, start: int, form: str) -> bool:
+        return any(start >= offset and text.startswith(name, start - offset) for name, offset in self._sheltering(form))
+
+    def _sheltering(self, form: str) -> list[tuple[str, int]]:
+        """Return the public names that hold a text, with where in them it is."""
+        if form not in self._shelters:
+            self._shelters[form] = [
+                (name, offset)
+                for name in self._public
+                if form in name
+                for offset in range(len(name))
+                if name.startswith(form, offset)
+            ]
+        return self._shelters[form]
 
     def _written(self, text: str) -> Iterator[str]:
         if len(text) < LEAST:
@@ -87,20 +129,38 @@ def pieces(text: str) -> tuple[str, ...]:
     if bare.startswith(("fm1", "fm2_")):
         parts.update(dict.fromkeys(part.strip() for part in bare.split(",")))
     parts.update(dict.fromkeys(_userinfo(text)))
+    parts.update(dict.fromkeys(each for each in _leaves(text) if worth_hiding(each)))
     for part in list(parts):
         parts.update(dict.fromkeys((normalize("NFC", part), normalize("NFD", part))))
     return tuple(part for part in parts if len(part) >= LEAST)
 
 
 def _userinfo(text: str) -> Iterator[str]:
-    """Yield the password of a URL, and a user that is worth hiding, as written and decoded."""
+    """Yield the passwords of URLs, and users that are worth hiding, as written and decoded."""
     from urllib.parse import unquote
 
-    found = re.match(r"\s*[A-Za-z][A-Za-z0-9+.-]*://([^/?#\s]*)@", text)
-    if found:
+    for found in re.finditer(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://([^/?#\s]*)@", text):
         user, _, password = found[1].partition(":")
         yield from (each for each in (user, unquote(user)) if worth_hiding(each))
         yield from (password, unquote(password))
+
+
+def _leaves(text: str) -> Iterator[str]:
+    """Yield the strings in a secret that is JSON, such as the key of a service account."""
+    import json
+
+    if not text.lstrip().startswith(("{", "[")):
+        return
+    try:
+        trees = [json.loads(text)]
+    except (ValueError, RecursionError):
+        return
+    while trees:
+        tree = trees.pop()
+        if isinstance(tree, str):
+            yield tree
+        elif isinstance(tree, dict | list):
+            trees += tree.values() if isinstance(tree, dict) else tree
 
 
 def _encoded(text: str) -> Iterator[str]:

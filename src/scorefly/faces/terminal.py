@@ -31,7 +31,7 @@ class TerminalProgress:
 
     def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
         self._stream = stream
-        self._redactor = Redactor(markdown.text, markdown.in_code)
+        self._redactor = Redactor(markdown.text, markdown.in_code, markdown.mermaid_label)
         self._lock = threading.Lock()
         self.verbose = False
         self.live = stream.isatty()
@@ -53,6 +53,10 @@ class TerminalProgress:
     def hide(self, texts: Iterable[str]) -> None:
         """Takes these out of everything shown from now on."""
         self._redactor.add(texts)
+
+    def publish(self, names: Iterable[str]) -> None:
+        """Leaves these names as they are."""
+        self._redactor.publish(names)
 
     @contextmanager
     def output(self, title: str) -> Iterator[Callable[[str], None]]:

@@ -22,7 +22,7 @@ from scorefly.http import (
     objects,
     text,
 )
-from scorefly.problems import InputError, OutsideError, Problem, option_place
+from scorefly.problems import InputError, OutsideError, Problem, option_place, shortened
 
 if TYPE_CHECKING:
     import requests
@@ -467,7 +467,7 @@ def _reason(answer: Answer) -> str:
     except MalformedAnswerError:
         data = {}
     found = (data.get("error") or data.get("message")) if isinstance(data, dict) else None
-    return " ".join(str(found or answer.text or answer.reason).split())[:500]
+    return shortened(" ".join(str(found or answer.text or answer.reason).split()), 500)
 
 
 def _malformed(method: str, path: str, error: Exception) -> OutsideError:

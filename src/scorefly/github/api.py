@@ -25,7 +25,7 @@ from scorefly.http import (
     same_origin,
     text,
 )
-from scorefly.problems import OutsideError, Problem, option_place, wrong
+from scorefly.problems import OutsideError, Problem, option_place, shortened, wrong
 
 TIMEOUT = 60.0  # seconds for a whole call
 MALFORMED_ATTEMPTS = 3
@@ -360,7 +360,7 @@ def _reason(answer: Answer) -> str:
     errors = found.get("errors")
     details = filter(None, map(_detail, errors if isinstance(errors, list) else [errors]))
     reason = ": ".join(filter(None, (str(found.get("message") or answer.reason), "; ".join(details))))
-    return " ".join(reason.split())[:300]
+    return shortened(" ".join(reason.split()), 300)
 
 
 def _detail(error: object) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from scorefly import __version__, interruption
 from scorefly.http import exchange, is_loopback
-from scorefly.problems import InputError, OutsideError, Problem, wrong
+from scorefly.problems import InputError, OutsideError, Problem, shortened, wrong
 from scorefly.resources.calls import Call
 from scorefly.resources.protocol import MAX_ANSWER
 from scorefly.values import reveal_text
@@ -136,7 +136,7 @@ def _reason(body: bytes) -> str:
     except (ValueError, RecursionError):
         return ""
     found = [data.get(key) for key in ("error", "message", "detail")] if isinstance(data, dict) else []
-    return next((" ".join(text.split())[:MAX_REASON] for text in found if isinstance(text, str)), "")
+    return next((shortened(" ".join(text.split()), MAX_REASON) for text in found if isinstance(text, str)), "")
 
 
 def _unreachable(call: Call, error: Exception) -> OutsideError:

@@ -189,8 +189,8 @@ class AppDeployment:
             if lease is not None and (seconds := lease.expires - time.time()) > 0:
                 until = time.strftime("%H:%M:%S UTC", time.gmtime(lease.expires))
                 self.progress.step(
-                    f"{self.app.name}: {lease.owner or 'somebody'} holds the lease of Machine {machine.id} until "
-                    f"{until}, for {seconds:.0f} s more: flyctl waits for that. An interrupted deploy leaves such a lease"
+                    f"{self.app.name}: waiting up to {seconds:.0f} s for the lease of Machine {machine.id}, held by "
+                    f"{lease.owner or 'an unknown client'} until {until}. An interrupted deploy leaves such a lease"
                 )
 
     def _start_the_fallen(self, machines: tuple[MachineView, ...]) -> None:

@@ -27,9 +27,11 @@ def _plan(settings: Settings, progress: Progress) -> Report:
     from scorefly.run.keeper import Keeper
     from scorefly.run.opening import read_state
     from scorefly.run.plan import plan
+    from scorefly.run.public_names import state_names
     from scorefly.state.document import secrets_in
 
     state = read_state(settings)
+    progress.publish(state_names(state))
     progress.hide(secrets_in(state))
     return plan(settings, Keeper(None, state), progress)
 
@@ -92,8 +94,16 @@ def execute(settings: Settings, progress: Progress) -> Report:
     if command is None:
         hint = nearest(settings.command, REPORTING)
         raise InputError(Problem(f"there is no command {settings.command!r}", hint, option_place("command")))
-    progress.hide(given_secrets(settings))
+    hide_given(settings, progress)
     return command(settings, progress)
+
+
+def hide_given(settings: Settings, progress: Progress) -> None:
+    """Hide the secrets a run is given, but for what is a public name."""
+    from scorefly.run.public_names import public_names
+
+    progress.publish(public_names(settings))
+    progress.hide(given_secrets(settings))
 
 
 def given_secrets(settings: Settings) -> list[str]:

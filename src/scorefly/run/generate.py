@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -25,13 +25,14 @@ from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
 from scorefly.run.orphans import orphan_problems, orphaned_resources
 from scorefly.run.progress import Progress
-from scorefly.run.provisioning import Resolution, hide_derived, provision
+from scorefly.run.provisioning import Resolution, provision
+from scorefly.run.public_names import app_names
 from scorefly.run.report import AppReport, Report, ResourceReport
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import references
 from scorefly.score.workload import Workload
 from scorefly.state.document import new_environment
-from scorefly.values import holds_secret, reveal_text, to_text
+from scorefly.values import holds_secret, reveal_text, texts_to_hide, to_text
 
 REFERRING_TYPES = ("service", "service-port")
 
@@ -98,12 +99,23 @@ def want(
     problems += app_name_conflicts(apps, loaded, resolution, known_state)
     problems += orphan_problems(orphaned_resources(settings, loaded, keeper.state))
     problems = list(dict.fromkeys(problems))
+    progress.publish(_public(loaded, resolution, apps))
     for app in apps:
-        hide_derived((str(secret.value) for secret in app.secrets.values()), settings, resolution.workloads, progress)
+        progress.hide(texts_to_hide(dict(app.secrets)))
     raise_errors(problems)
     for problem in problems:
         progress.problem(problem)
     return Generated(tuple(_in_order(apps)), _resource_reports(loaded, resolution), tuple(problems))
+
+
+def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iterator[str]:
+    """Yield the names of apps, resources and hosts, for nobody to take a secret that equals one for more than that."""
+    yield from app_names(app.name for app in apps)
+    for uid, node in loaded.graph.nodes.items():
+        yield from (uid, node.type, node.class_, node.id, node.name)
+        host = resolution.params.get(uid, {}).get("host")
+        if node.type in ("route", "dns") and isinstance(host, str):
+            yield from (host, f"https://{host}")
 
 
 def write(settings: Settings, wanted: Generated, keeper: Keeper, progress: Progress) -> None:

@@ -11,6 +11,7 @@ from scorefly import interruption, safe_files
 from scorefly.problems import InputError, Problem, option_place
 from scorefly.run.keeper import Keeper
 from scorefly.run.progress import Progress
+from scorefly.run.public_names import state_names
 from scorefly.run.settings import Settings
 from scorefly.state.document import EnvironmentState, new_environment, secrets_in
 from scorefly.state.encryption import Keys, parse_keys
@@ -32,6 +33,7 @@ def open_state(settings: Settings, progress: Progress) -> Iterator[Keeper]:
     with open_store(settings) as store, ExitStack() as held:
         take_lock(store, held, settings.lock_timeout, progress.step)
         state = store.load() or new_environment(state_name(settings))
+        progress.publish(state_names(state))
         progress.hide(secrets_in(state))
         yield Keeper(store, state)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from scorefly import interruption
@@ -25,11 +25,12 @@ from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded
 from scorefly.run.orphans import not_looked_at, users_of
 from scorefly.run.progress import Progress
+from scorefly.run.public_names import workload_names
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
 from scorefly.score.workload import Workload
 from scorefly.state.document import NOT_KEPT, EnvironmentState, ResourceState, guid, kept_values
-from scorefly.values import Tree, merge_patch, secret_texts, worth_hiding
+from scorefly.values import Tree, merge_patch, texts_to_hide
 
 
 @dataclass(slots=True)
@@ -153,10 +154,10 @@ class _Provisioning:
             progress.step(f"{node.uid}: asking {provisioner.spec.uri}")
         given = provisioner.provision(request, self.surroundings)
         _check(node, provisioner, given)
-        self.surroundings.outside.hide(secret_texts(dict(given.outputs)))
+        self.surroundings.outside.hide(texts_to_hide(dict(given.outputs)))
         if not given.provisional:
             if not reaches_out:
-                self.surroundings.outside.hide(secret_texts(dict(given.state)))
+                self.surroundings.outside.hide(texts_to_hide(dict(given.state)))
             keeper.change(remember(given))
         return given
 
@@ -218,6 +219,7 @@ def surroundings_of(
     from scorefly.fly.names import resource_app_name
     from scorefly.resources.own_tokens import own_secrets
 
+    progress.publish(workload_names(workloads))
     own = own_secrets(
         settings.secrets,
         fly_api_token=settings.fly_api_token,
@@ -235,22 +237,12 @@ def surroundings_of(
             rehearsal=settings.rehearse,
             workspace=settings.workspace,
             environ=settings.environ,
-            hide=lambda texts: hide_derived(texts, settings, workloads, progress),
+            hide=progress.hide,
             output=progress.output,
         ),
         trial=trial,
         own_secrets=own,
     )
-
-
-def hide_derived(
-    texts: Iterable[str], settings: Settings, workloads: Mapping[str, WorkloadView], progress: Progress
-) -> None:
-    """Hide what was made of secrets, but for what is easy to guess or a public name of this environment."""
-    public = {settings.environment, settings.org, settings.region, settings.repository}
-    for view in workloads.values():
-        public |= {view.name, view.app, f"{view.app}.fly.dev", f"{view.app}.internal", f"{view.app}.flycast"}
-    progress.hide(text for text in texts if worth_hiding(text) and text not in public)
 
 
 def _params(node: ResourceNode, workload: Workload, lookup: Lookup) -> dict[str, Tree]:
