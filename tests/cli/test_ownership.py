@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,9 +61,25 @@ def test_machines_say_who_made_them(workspace: Workspace) -> None:
 
 def test_on_the_command_line_the_repository_is_where_origin_leads(workspace: Workspace) -> None:
     workspace.workload("web")
-    other = '[remote "upstream"]\n\turl = https://github.com/else/where.git\n'
-    origin = '[remote "origin"]\n\tfetch = +refs/heads/*:refs/x/*\n\turl = git@github.com:acme/shop.git\n'
-    workspace.write(".git/config", other + origin)
+    subprocess.run(("git", "init", "--quiet"), cwd=workspace.path, check=True)
+    for name, url in (("upstream", "https://github.com/else/where.git"), ("origin", "git@github.com:acme/shop.git")):
+        subprocess.run(("git", "remote", "add", name, url), cwd=workspace.path, check=True)
+    workspace.run("deploy", "--rehearse")
+    assert marks(workspace) == {"acme/shop local web"}
+
+
+def test_in_a_git_worktree_the_repository_is_where_origin_leads(tmp_path: Path) -> None:
+    main, path = tmp_path / "main", tmp_path / "worktree"
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    subprocess.run(("git", "init", "--quiet", main), check=True)
+    for arguments in (
+        ("remote", "add", "origin", "https://github.com/acme/shop.git"),
+        (*author, "commit", "--quiet", "--allow-empty", "--message", "first"),
+        ("worktree", "add", "--quiet", path),
+    ):
+        subprocess.run(("git", "-C", main, *arguments), check=True, capture_output=True)
+    workspace = Workspace(path)
+    workspace.workload("web")
     workspace.run("deploy", "--rehearse")
     assert marks(workspace) == {"acme/shop local web"}
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,26 +76,23 @@ def test_an_event_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             read_event(environ)
 
 
-@pytest.mark.parametrize(
-    ("files", "commit"),
-    [
-        ({"HEAD": f"{SHA}\n"}, SHA),
-        ({"HEAD": "ref: refs/heads/topic\n", "refs/heads/topic": f"{SHA}\n"}, SHA),
-        (
-            {"HEAD": "ref: refs/heads/topic\n", "packed-refs": f"# pack-refs\n{SHA} refs/heads/topic\n^{'d' * 40}\n"},
-            SHA,
-        ),
-        ({"HEAD": "ref: refs/heads/topic\n"}, ""),
-        ({"HEAD": "nonsense\n"}, ""),
-        ({}, ""),
-    ],
-)
-def test_the_commit_that_is_checked_out_is_read_without_git(tmp_path: Path, files: dict[str, str], commit: str) -> None:
-    for name, text in files.items():
-        path = tmp_path / ".git" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    assert checked_out(tmp_path) == commit
+def test_the_commit_that_is_checked_out_is_known_in_a_worktree_too(tmp_path: Path) -> None:
+    main, worktree = tmp_path / "main", tmp_path / "worktree"
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    subprocess.run(("git", "init", "--quiet", main), check=True)
+    assert checked_out(main, os.environ) == ""
+    for arguments in (
+        (*author, "commit", "--quiet", "--allow-empty", "--message", "first"),
+        ("worktree", "add", "--quiet", worktree),
+    ):
+        subprocess.run(("git", "-C", main, *arguments), check=True, capture_output=True)
+    commit = subprocess.run(("git", "-C", main, "rev-parse", "HEAD"), check=True, capture_output=True, text=True)
+    assert {checked_out(folder, os.environ) for folder in (main, worktree)} == {commit.stdout.strip()}
+
+
+@pytest.mark.parametrize("environ", [os.environ, {"PATH": "/nowhere"}], ids=["no repository", "no git"])
+def test_no_commit_is_checked_out_outside_of_a_repository(tmp_path: Path, environ: Mapping[str, str]) -> None:
+    assert checked_out(tmp_path, environ) == ""
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

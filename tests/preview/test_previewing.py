@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -292,6 +293,7 @@ def test_with_allow_forks_a_fork_is_deployed_as_any_other(workspace: Workspace, 
 def test_the_base_branch_is_never_taken_for_the_pull_request(workspace: Workspace, github: GitHub, head: str) -> None:
     github.open_pull(7, head=head)
     workspace.workload("web")
+    subprocess.run(("git", "init", "--quiet"), cwd=workspace.path, check=True)
     workspace.write(".git/HEAD", f"{'b' * 40}\n")
     result = act(workspace, github, "pull_request_target", pull_request(github, 7, "opened"))
     assert result.code == (2 if head == "acme/shop" else 0)

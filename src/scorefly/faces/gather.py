@@ -12,7 +12,8 @@ from scorefly.confined import is_inside, shown
 from scorefly.faces.options import BY_NAME, OPTIONS, Option
 from scorefly.faces.parse import parse
 from scorefly.faces.project_file import ProjectFile, read_project_file
-from scorefly.github.context import read_trigger, repository
+from scorefly.github.context import read_trigger
+from scorefly.github.workspace import repository
 from scorefly.problems import InputError, Place, Problem, option_place
 from scorefly.run.settings import Settings
 from scorefly.values import Plain

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Mapping
 from typing import Literal
 
+from scorefly.problems import failed
+
 Level = Literal["error", "warning", "notice"]
 
 
@@ -79,7 +81,10 @@ def _may_be_command(line: str) -> bool:
 
 
 def set_output(name: str, value: str) -> None:
-    """An output of the step."""
+    """Set an output of the step. Raises OutsideError."""
     from actions_toolkit.file_command import issue_file_command, prepare_key_value_message
 
-    issue_file_command("OUTPUT", prepare_key_value_message(name, value))
+    try:
+        issue_file_command("OUTPUT", prepare_key_value_message(name, value))
+    except OSError as error:
+        raise failed(f"output {name} cannot be written: {error.strerror}", "check the disk") from error

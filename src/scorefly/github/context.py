@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,20 +59,3 @@ def read_inputs(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, s
     """
     found = {name: environ.get(f"INPUT_{name.upper()}", "") for name in names}
     return {name: value for name, value in found.items() if value.strip()}
-
-
-def repository(environ: Mapping[str, str], workspace: Path) -> str:
-    """The repository as `owner/name` in lower case, as GitHub compares them; empty when there is none.
-
-    Outside of GitHub it is where the working copy's `origin` leads.
-    """
-    if given := environ.get("GITHUB_REPOSITORY"):
-        return given.lower()
-    for folder in (workspace, *workspace.parents):
-        path = folder / ".git" / "config"
-        if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")
-            found = re.search(r'^\[remote "origin"\][^\[]*?^\s*url\s*=\s*(.+?)\s*$', text, re.MULTILINE | re.DOTALL)
-            name = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", found[1]) if found else None
-            return name[1].lower() if name else ""
-    return ""

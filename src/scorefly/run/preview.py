@@ -133,7 +133,7 @@ def _as_it_is_now(event: Event, api: GitHubApi | None) -> PullView:
 
 def _with_its_code(settings: Settings, event: Event, pull: PullView, decision: Decision) -> Decision:
     """Refuses to take the base branch for the pull request: most events check that out unless told otherwise."""
-    at = checked_out(settings.workspace)
+    at = checked_out(settings.workspace, settings.environ)
     base = settings.environ.get("GITHUB_SHA", "")
     right = event.name == "pull_request" or not at or at != base or at == pull.head_sha
     if right or decision.deed in ("destroy", "nothing"):
