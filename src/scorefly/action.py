@@ -140,7 +140,11 @@ def _summarize_failure(
         from scorefly.github.markdown import write_summary
 
         redacted = [problem.redacted(progress.redact) for problem in problems]
-        write_summary(context.summary, progress.redact(failure_summary(command, error, redacted)))
+        try:
+            write_summary(context.summary, progress.redact(failure_summary(command, error, redacted)))
+        except ScoreflyError as also:
+            for problem in also.problems:
+                progress.problem(problem)
 
 
 def _traceback(progress: ActionProgress) -> None:

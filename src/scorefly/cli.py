@@ -13,7 +13,7 @@ from scorefly import __version__, interruption
 from scorefly.faces.gather import gather
 from scorefly.faces.options import OPTIONS, Kind, Option
 from scorefly.faces.terminal import TerminalProgress, report_text, table
-from scorefly.problems import Problem, ScoreflyError, option_place, wrong
+from scorefly.problems import Problem, ScoreflyError, failed, option_place, wrong
 from scorefly.process import take_environment
 from scorefly.run.report import Report
 from scorefly.run.settings import Settings
@@ -322,7 +322,10 @@ def export_secrets(face: Face, /, app_name: str, path: Path | None, **values: An
     if path is None:
         click.echo(content, nl=False)
     else:
-        safe_files.write(*safe_files.locate(Path.cwd(), path), content.encode(), private=True)
+        try:
+            safe_files.write(*safe_files.locate(Path.cwd().resolve(), path), content.encode(), private=True)
+        except OSError as error:
+            raise failed(f"{path} cannot be written: {error.strerror}", "check the folder, and the disk") from error
         click.echo(f"{path} written", err=True)
 
 
@@ -389,7 +392,7 @@ def provisioners_add(face: Face, /, uri: str, config: str) -> None:
     from scorefly.faces.lines import one_line
     from scorefly.run.pinning import add_provisioners
 
-    added = add_provisioners(uri, Path.cwd() / config, face.environ)
+    added = add_provisioners(uri, Path.cwd().resolve(), config, face.environ)
     face.progress.clear()
     for line in added.text.splitlines():
         click.echo(one_line(line))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from io import BufferedReader
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 
 from scorefly.problems import InputError, Place, wrong
 
 MAX_BYTES = 1 << 20
+MAX_ENTRIES = 200_000  # names that one pattern is compared with
 _KERNEL = ("/proc", "/sys")
 
 
@@ -83,9 +87,103 @@ def exists(root: Path, path: str | PurePath) -> bool:
         return False
 
 
+def is_folder(root: Path, path: str | PurePath) -> bool:
+    """Report whether the path leads to a folder below `root`."""
+    try:
+        return resolve(root, path, Place("")).is_dir()
+    except (InputError, OSError):
+        return False
+
+
+def is_file(root: Path, path: str | PurePath) -> bool:
+    """Report whether the path leads to a regular file below `root`."""
+    try:
+        return resolve(root, path, Place("")).is_file()
+    except (InputError, OSError):
+        return False
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield every folder from `folder` down, with the names of its folders and of its files; links are not followed.
+
+    Names taken out of the first list are not entered.
+    """
+    for parent, folders, names in os.walk(folder):
+        yield Path(parent), folders, names
+
+
+def mode_and_link(path: Path) -> tuple[int, str | None]:
+    """Return the mode of what is at the path, and where it leads if it is a link."""
+    mode = path.lstat().st_mode
+    return mode, str(path.readlink()) if stat.S_ISLNK(mode) else None
+
+
+def match_files(workspace: Path, pattern: str, place: Place) -> list[str]:
+    """Return what a path or glob pattern matches, sorted: relative to the workspace, or absolute where it is outside.
+
+    `**` enters no links. Raises InputError for a pattern that has to be compared with too many names.
+    """
+    if not pattern or "\0" in pattern:
+        return []
+    absolute = Path(os.path.normpath(workspace / pattern))
+    inside = absolute.is_relative_to(workspace)
+    root = workspace if inside else Path(absolute.anchor)
+    parts = absolute.relative_to(root).parts
+    kept = [part for part, before in zip(parts, ("", *parts), strict=False) if part != "**" or before != "**"]
+    matching = _Matching(root, shown(pattern), place)
+    return sorted({each.as_posix() if inside else str(root / each) for each in matching.below(PurePosixPath(), kept)})
+
+
 def shown(path: str | PurePath) -> str:
     """Return the path as text that can be printed: bytes that are not UTF-8 are replaced, and it is not endless."""
     return os.fspath(path)[:200].encode("utf-8", "backslashreplace").decode()
+
+
+class _Matching:
+    """Compares a pattern with names, within a limit that links to parent folders reach too."""
+
+    def __init__(self, root: Path, pattern: str, place: Place) -> None:
+        self.root = root
+        self.pattern = pattern
+        self.place = place
+        self.left = MAX_ENTRIES
+
+    def below(self, folder: PurePosixPath, parts: list[str]) -> Iterator[PurePosixPath]:
+        """Yield the paths below a folder that match the parts of a pattern."""
+        if not parts:
+            yield folder
+            return
+        first, rest = parts[0], parts[1:]
+        if first == "**":
+            yield from self.below(folder, rest)
+            for entry in self._entries(folder):
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self.below(folder / entry.name, parts)
+                elif not rest:
+                    yield folder / entry.name
+        elif not re.search(r"[*?\[]", first):
+            self._count()
+            if exists(self.root, folder / first) and (not rest or is_folder(self.root, folder / first)):
+                yield from self.below(folder / first, rest)
+        else:
+            for entry in self._entries(folder):
+                if fnmatchcase(entry.name, first) and (not rest or is_folder(self.root, folder / entry.name)):
+                    yield from self.below(folder / entry.name, rest)
+
+    def _entries(self, folder: PurePosixPath) -> Iterator[os.DirEntry[str]]:
+        try:
+            with os.scandir(self.root / folder) as entries:
+                for entry in entries:
+                    self._count()
+                    if entry.name.lower() != ".git":
+                        yield entry
+        except OSError:
+            return  # as for a shell, what cannot be listed matches nothing
+
+    def _count(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise wrong(f"{self.pattern} has to look at more than {MAX_ENTRIES} names", "narrow it", self.place)
 
 
 def _open_without_links(base: Path, path: Path) -> int:

@@ -33,7 +33,7 @@ def test_who_holds_the_lease_is_told_before_flyctl_waits_for_it(workspace: Works
         workspace.workload("web", image="nginx:1.28")
         result = workspace.run("deploy", **given)
         until = time.strftime("%H:%M:%S UTC", time.gmtime(lease["expires_at"]))
-        assert f"web: {lease['owner']} holds the lease of Machine {machine} until {until}" in result.err
+        assert f"lease of Machine {machine}, held by {lease['owner']} until {until}" in result.err
         requests.delete(
             f"{machines}/{machine}/lease", headers={**headers, "fly-machine-lease-nonce": lease["nonce"]}, timeout=10
         )

@@ -42,7 +42,7 @@ class MachinesDeployer:
         self, app: App, artefact: Path, folder: Path, *, on_line: Callable[[str], None], stop: threading.Event
     ) -> None:
         """Deploys what the artefact's fly.toml says. Raises OutsideError."""
-        toml = tomllib.loads((artefact / "fly.toml").read_text(encoding="utf-8"))
+        toml = tomllib.loads(_fly_toml(artefact).decode())
         config = machine_config(toml, app.machine, self._image(app, artefact), artefact, folder)
         machines = self.api.machines(app.name)
         for machine in machines:
@@ -105,8 +105,12 @@ class MachinesDeployer:
     def _image(app: App, artefact: Path) -> str:
         if isinstance(app.image, str):
             return app.image
-        digest = hashlib.sha256(f"{app.image}{(artefact / 'fly.toml').read_text()}".encode()).hexdigest()[:12]
+        digest = hashlib.sha256(f"{app.image}{_fly_toml(artefact).decode()}".encode()).hexdigest()[:12]
         return f"registry.fly.io/{app.name}:rehearsal-{digest}"
+
+
+def _fly_toml(artefact: Path) -> bytes:
+    return read_file(artefact, "fly.toml", Place("fly.toml"), limit=MAX_FILE_BYTES)
 
 
 def machine_config(

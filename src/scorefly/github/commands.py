@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from scorefly import safe_files
+from scorefly.problems import failed
+
 Level = Literal["error", "warning", "notice"]
 
 
@@ -82,8 +85,10 @@ def _may_be_command(line: str) -> bool:
 def set_value(file: Path, name: str, value: str) -> None:
     """Append a value to one of the runner's files: an output of the step, or what its post step is to know.
 
-    The file is named here, and not in our environment, where other code would find it.
+    The file is named here, and not in our environment, where other code would find it. Raises OutsideError.
     """
     delimiter = f"ghadelimiter_{secrets.token_hex(16)}"
-    with file.open("a", encoding="utf-8", newline="") as lines:
-        lines.write(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+    try:
+        safe_files.append(file, f"{name}<<{delimiter}\n{value}\n{delimiter}\n".encode())
+    except OSError as error:
+        raise failed(f"output {name} cannot be written: {error.strerror}", "check the disk") from error

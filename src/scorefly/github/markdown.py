@@ -10,6 +10,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from scorefly import safe_files
+from scorefly.problems import failed
+
 SUMMARY_LIMIT = 1024 * 1024  # bytes of one step's summary
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+!|<>~$:-]|(?<=w)\.")
@@ -65,13 +68,15 @@ def mermaid_label(value: str) -> str:
 
 
 def write_summary(path: Path, markdown: str) -> None:
-    """Appends to the step's summary; what is over GitHub's limit is cut with a note."""
+    """Append to the step's summary; what is over GitHub's limit is cut with a note. Raises ScoreflyError."""
     content = markdown.encode()
     if len(content) > SUMMARY_LIMIT:
         note = b"\n\n_The rest was over GitHub's limit for summaries._\n"
         content = content[: SUMMARY_LIMIT - len(note)].decode(errors="ignore").encode() + note
-    with path.open("ab") as file:
-        file.write(content)
+    try:
+        safe_files.append(path, content)
+    except OSError as error:
+        raise failed(f"the job summary cannot be written: {error.strerror}", "check the disk") from error
 
 
 def _line(value: str) -> str:

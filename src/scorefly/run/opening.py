@@ -119,7 +119,7 @@ def _path(settings: Settings) -> Path:
     folder = settings.workspace / ".scorefly" / ("rehearsal" if settings.rehearse else "state")
     if settings.state.startswith("file:"):
         path = settings.workspace / Path(settings.state.removeprefix("file:")).expanduser()
-        return path / f"{settings.environment}.state" if path.is_dir() else path
+        return path / f"{settings.environment}.state" if safe_files.is_folder(settings.workspace, path) else path
     return folder / f"{settings.environment}.state"
 
 
@@ -150,5 +150,6 @@ def _no_key(settings: Settings) -> InputError:
 
 def stored_environments(settings: Settings, prefix: str) -> tuple[str, ...]:
     """The environments whose names begin with `prefix` and whose state is in a folder of this workspace."""
-    folder = _path(settings).parent
-    return tuple(sorted(path.stem for path in folder.glob(f"{prefix}*.state")))
+    root, folder = safe_files.locate(settings.workspace, _path(settings).parent, is_folder=True)
+    names = (name for name in safe_files.list_names(root, folder) if name.startswith(prefix))
+    return tuple(name.removesuffix(".state") for name in names if name.endswith(".state"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from scorefly.confined import is_file, scope_of
 from scorefly.problems import Problem
 from scorefly.resources.graph import ResourceNode
 from scorefly.run.loading import Loaded
@@ -22,7 +23,7 @@ def not_looked_at(settings: Settings, loaded: Loaded, state: EnvironmentState) -
     return frozenset(
         name
         for name, file in state.workloads.items()
-        if name not in here and file not in here.values() and (settings.workspace / file).is_file()
+        if name not in here and file not in here.values() and is_file(*scope_of(settings.workspace, file, outside=True))
     )
 
 

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from scorefly.problems import Problem, option_place
+from scorefly.confined import exists, is_file, is_folder, match_files, walk
+from scorefly.problems import InputError, Problem, option_place
 
 NAMES = ("score.yaml", "*.score.yaml")
+MAX_FILES = 1000
 _SKIPPED = {".git", ".scorefly", ".venv", "node_modules", "__pycache__"}
 
 
@@ -38,6 +40,14 @@ def find_score_files(
                     option_place("score-files"),
                 )
             )
+    if len(found) > MAX_FILES:
+        hint = "name those that this run is about"
+        problems.append(
+            Problem(
+                f"there are {len(found)} Score files, and {MAX_FILES} are allowed", hint, option_place("score-files")
+            )
+        )
+        found = set()
     return tuple(sorted(found)), tuple(problems)
 
 
@@ -46,31 +56,30 @@ def _matches(workspace: Path, pattern: str, *, outside: bool) -> tuple[set[PureP
     relative = os.path.relpath(workspace / pattern, workspace)
     if Path(relative).parts[:1] == ("..",):
         path = Path(os.path.normpath(workspace / pattern))
-        if outside and path.is_file():
+        if outside and is_file(Path(path.anchor), path):
             return {PurePosixPath(path.as_posix())}, None
         if outside:
             return set(), Problem(f"there is no Score file {pattern!r}", "check the path", place)
         return set(), Problem(f"{pattern!r} is outside the workspace", "give a path inside it", place)
-    path = workspace / relative
-    if path.is_dir():
-        found = set(_below(workspace, path))
+    if is_folder(workspace, relative):
+        found = set(_below(workspace, workspace / relative))
         problem = Problem(f"no Score file in folder {pattern!r}", f"they are called {' or '.join(NAMES)}", place)
         return found, None if found else problem
-    if path.is_file():
+    if exists(workspace, relative):
         return {PurePosixPath(Path(relative).as_posix())}, None
     if not any(sign in pattern for sign in "*?["):
         return set(), Problem(f"there is no Score file {pattern!r}", "check the path", place)
-    globbed = {
-        PurePosixPath(each.relative_to(workspace).as_posix())
-        for each in workspace.glob(relative)
-        if each.is_file() and not _SKIPPED & set(each.relative_to(workspace).parts)
-    }
+    try:
+        matches = [PurePosixPath(each) for each in match_files(workspace, relative, place)]
+    except InputError as error:
+        return set(), error.problems[0]
+    globbed = {each for each in matches if not _SKIPPED & set(each.parts) and not is_folder(workspace, each)}
     return globbed, None if globbed else Problem(f"{pattern!r} matches no file", "check the pattern", place)
 
 
 def _below(workspace: Path, folder: Path) -> Iterator[PurePosixPath]:
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in walk(folder):
         folders[:] = [name for name in folders if name not in _SKIPPED]
         for name in names:
             if any(fnmatchcase(name, pattern) for pattern in NAMES):
-                yield PurePosixPath(Path(parent, name).relative_to(workspace).as_posix())
+                yield PurePosixPath((parent / name).relative_to(workspace).as_posix())

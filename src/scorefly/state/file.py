@@ -195,9 +195,8 @@ class FileStore:
             except OSError:
                 os.close(descriptor)
                 raise
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), path.stat()):
-                    return descriptor
+            if safe_files.is_same_file(descriptor, self._root, path.relative_to(self._root)):
+                return descriptor
             os.close(descriptor)
 
     def _holds(self, keys: Keys, content: bytes) -> bool:
