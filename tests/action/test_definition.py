@@ -13,7 +13,7 @@ from scorefly.faces.outputs import outputs
 from scorefly.run.report import Report
 from workspaces import REPOSITORY, SHARED
 
-ADDED = ("lock-timeout", "allow-forks", "auto-stop")  # since the contract was written
+ADDED = ("lock-timeout", "allow-forks", "auto-stop", "replace")  # since the contract was written
 
 
 @pytest.fixture(scope="module")
