@@ -483,6 +483,32 @@ def resources_deprovision(face: Face, /, uid: str, yes: bool, forget: bool, **va
     click.echo(f"{uid}: {'forgotten' if forget else 'deprovisioned'}")
 
 
+@resources.command("move", cls=Command)
+@options("resources move", score_files=False)
+@click.argument("old")
+@click.argument("new")
+@click.pass_obj
+def resources_move(face: Face, /, old: str, new: str, **values: Any) -> None:
+    """Give a resource another uid in state, and keep its app, its volume and its password.
+
+    Do this after you renamed a workload or resource, or gave it an id, and before you deploy.
+
+    \b
+    Example:
+      scorefly resources move 'postgres.default#web.db' 'postgres.default#main' --environment staging
+    """
+    from scorefly.run.moving import move_resource
+    from scorefly.run.opening import open_state
+
+    settings = face.settings("resources move", values)
+    with open_state(settings, face.progress) as keeper:
+        warning = move_resource(old, new, keeper)
+    face.progress.clear()
+    if warning:
+        face.progress.problem(warning)
+    click.echo(f"{old} is {new} now: deploy the Score files that say so")
+
+
 def _confirm(what: str, *, sure: bool) -> None:
     """Asks a person at a terminal; anybody else has to have said --yes."""
     if sure:

@@ -13,7 +13,7 @@ from scorefly.faces.outputs import outputs
 from scorefly.run.report import Report
 from workspaces import DATA, REPOSITORY
 
-ADDED = ("new-state",)  # since the contract was written
+ADDED = ("new-state", "replace")  # since the contract was written
 
 
 @pytest.fixture(scope="module")

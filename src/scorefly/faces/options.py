@@ -66,7 +66,7 @@ LOADING = (
     "cleanup",
     "destroy",
 )
-STATE = ("state show", "state unlock", "state rotate-key", "state import")
+STATE = ("state show", "state unlock", "state rotate-key", "state import", "resources move")
 CONVERTING = ("generate", "plan", "deploy", "preview", "export-secrets", "remove-unused-secrets", "validate")
 FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION)
 DEPLOYING = ("deploy", "preview")
@@ -174,7 +174,7 @@ OPTIONS: tuple[Option, ...] = (
         "duration",
         "How long to wait for another run of the environment, such as 90s or 5m.",
         "5m",
-        commands=(*CONVERTING, "state rotate-key", "state import", "cleanup", "destroy"),
+        commands=(*CONVERTING, "state rotate-key", "state import", "resources move", "cleanup", "destroy"),
     ),
     Option("fly-api-token", "text", "Fly API token.", variables=("FLY_API_TOKEN",), private=True, commands=FLY),
     Option(
@@ -281,6 +281,13 @@ OPTIONS: tuple[Option, ...] = (
         commands=CONVERTING,
     ),
     Option("force", "flag", "Deploy even what has not changed.", "false", commands=("plan", *DEPLOYING)),
+    Option(
+        "replace",
+        "lines",
+        "Uids of resources that hold data and may be replaced by empty ones, one per line. The old data stays.",
+        private=True,
+        commands=("generate", "plan", *DEPLOYING),
+    ),
     Option(
         "dry-run",
         "flag",

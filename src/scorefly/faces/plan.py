@@ -32,6 +32,7 @@ def plan_text(plan: Plan, paint: Callable[[str, str], str]) -> str:
     for resource in plan.resources:
         if resource.action != "keep":
             lines.append(paint(f"{_SIGNS[resource.action]} {_resource(resource)}", _colour(resource.action)))
+    lines += [paint(f"! {risk}", "warning") for risk in plan.risks]
     if len(plan.waves) > 1:
         lines.append(f"order: {' → '.join(', '.join(wave) for wave in plan.waves)}")
     if _orphaned(plan):
@@ -43,6 +44,7 @@ def plan_summary(plan: Plan) -> str:
     """The plan in Markdown: a table, and what is behind each row folded under it."""
     rows = [(text(app.app), _MARKS[app.action], text(", ".join(app.reasons)), _cell(app)) for app in plan.apps]
     parts = [table(("App", "Plan", "Why", "What"), rows)] if rows else []
+    parts += [f"⚠️ {text(risk)}" for risk in plan.risks]
     if len(plan.waves) > 1:
         parts.append(f"Order: {' → '.join(', '.join(map(code, wave)) for wave in plan.waves)}")
     for app in plan.apps:

@@ -17,10 +17,11 @@ from scorefly.convert.workload import convert
 from scorefly.fly.app import App
 from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding
-from scorefly.problems import InputError, Place, Problem, raise_errors, wrong
+from scorefly.problems import InputError, Place, Problem, ScoreflyError, raise_errors, wrong
 from scorefly.resources.lookup import STAND_IN
 from scorefly.run.app_names import app_name_conflicts
 from scorefly.run.artefacts import artefact_folder, working_folder, write_artefact
+from scorefly.run.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
 from scorefly.run.orphans import orphan_problems, orphaned_resources
@@ -31,7 +32,7 @@ from scorefly.run.report import AppReport, Report, ResourceReport
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import references
 from scorefly.score.workload import Workload
-from scorefly.state.document import new_environment
+from scorefly.state.document import EnvironmentState, new_environment, secrets_in
 from scorefly.values import holds_secret, reveal_text, texts_to_hide, to_text
 
 REFERRING_TYPES = ("service", "service-port")
@@ -50,7 +51,8 @@ def validate(settings: Settings, progress: Progress) -> Report:
     """Checks everything that can be checked without changing anything, all problems at once."""
     loaded = load(settings, check_templates=True)
     settings, missing = with_stand_in_variables(settings, loaded)
-    keeper = Keeper(None, new_environment(settings.environment))
+    keeper = Keeper(None, _state_at_hand(settings))
+    progress.hide(secrets_in(keeper.state))
     wanted = want(settings, loaded, keeper, progress, trial=True, warnings=missing)
     return Report(
         command=settings.command,
@@ -58,6 +60,16 @@ def validate(settings: Settings, progress: Progress) -> Report:
         resources=wanted.resources,
         problems=wanted.problems,
     )
+
+
+def _state_at_hand(settings: Settings) -> EnvironmentState:
+    """Read the state where that needs no network and no other key: an edit that would lose data is reported then."""
+    from scorefly.run.opening import on_git, read_state
+
+    try:
+        return new_environment(settings.environment) if on_git(settings) else read_state(settings)
+    except (ScoreflyError, OSError):
+        return new_environment(settings.environment)
 
 
 def generate(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
@@ -86,8 +98,9 @@ def want(
 ) -> Generated:
     """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
-    known_state = keeper.state
-    resolution = provision(settings, loaded, keeper, progress, trial=trial)
+    before = keeper.state
+    replaced = replaced_resources(settings, loaded, before)
+    resolution = provision(settings, loaded, keeper, progress, trial=trial, problems=replaced)
     problems = [*warnings, *loaded.problems, *resolution.problems]
     apps = _resource_apps(settings, loaded, resolution, problems)
     overlays = _overlays(settings, problems)
@@ -96,7 +109,11 @@ def want(
         if not _depends_on_failure(workload, loaded, resolution):
             apps += _workload_app(settings, workload, loaded, resolution, problems, overlays, trial=trial)
     problems += _name_clashes(apps, loaded)
-    problems += app_name_conflicts(apps, loaded, resolution, known_state)
+    problems += app_name_conflicts(apps, loaded, resolution, before)
+    problems += changed_resources(settings, loaded, before, keeper.state, resolution.apps, apps)
+    problems += changed_workload_volumes(settings, loaded, before, apps)
+    apps, lowered = lowered_volumes(settings, before, apps)
+    problems += lowered
     problems += orphan_problems(orphaned_resources(settings, loaded, keeper.state))
     problems = list(dict.fromkeys(problems))
     progress.publish(_public(loaded, resolution, apps))

@@ -42,7 +42,7 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
             chosen[node.uid] = provisioner
             problems += _param_problems(node, provisioner)
     raise_errors(problems)
-    return Loaded(workloads, graph, chosen, tuple(problems))
+    return Loaded(tuple(sorted(workloads, key=lambda each: each.name)), graph, chosen, tuple(problems))
 
 
 def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvisioners:

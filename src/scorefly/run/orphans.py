@@ -67,6 +67,11 @@ def _of_nobody(loaded: Loaded, state: EnvironmentState, known_about: set[str]) -
     )
 
 
+def gone_workloads(settings: Settings, loaded: Loaded, state: EnvironmentState) -> frozenset[str]:
+    """List the workloads that are in no Score file any longer."""
+    return _gone(settings, loaded, state)
+
+
 def orphan_problems(found: Sequence[ResourceState]) -> list[Problem]:
     """A warning for each: it may cost money, and nothing takes it away unasked."""
     return [

@@ -13,6 +13,7 @@ from scorefly.fly.app import App, Build
 from scorefly.problems import OutsideError, Problem
 from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, write_plan
 from scorefly.run.connection import connect
+from scorefly.run.data_risks import PREFIX
 from scorefly.run.generate import Generated, app_report, want, write
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
@@ -212,6 +213,7 @@ def _plan(
         waves=tuple(kept),
         matrix=_matrix(settings, loaded, wanted, to_do),
         problems=tuple(str(each) for each in looked.values() if isinstance(each, Problem)),
+        risks=tuple(str(each) for each in wanted.problems if each.message.startswith(PREFIX)),
     )
 
 

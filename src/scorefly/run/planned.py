@@ -80,7 +80,10 @@ class MatrixJob:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`waves` are the apps to deploy, in order; `problems` say what a deploy would fail with."""
+    """`waves` are the apps to deploy, in order; `problems` say what a deploy would fail with.
+
+    `risks` say which data the deploy would leave behind, or run with another engine.
+    """
 
     environment: str
     org: str
@@ -89,6 +92,7 @@ class Plan:
     waves: tuple[tuple[str, ...], ...]
     matrix: tuple[MatrixJob, ...]
     problems: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
 
 
 def matrix_json(plan: Plan) -> dict[str, Any]:
@@ -118,6 +122,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "waves": [list(wave) for wave in plan.waves],
         "matrix": matrix_json(plan),
         "problems": list(plan.problems),
+        "risks": list(plan.risks),
     }
 
 

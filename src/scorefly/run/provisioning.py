@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scorefly import interruption
@@ -63,12 +63,19 @@ class Resolution:
 
 
 def provision(
-    settings: Settings, loaded: Loaded, keeper: Keeper, progress: Progress, *, trial: bool = False
+    settings: Settings,
+    loaded: Loaded,
+    keeper: Keeper,
+    progress: Progress,
+    *,
+    trial: bool = False,
+    problems: Sequence[Problem] = (),
 ) -> Resolution:
     """Provisions all resources in dependency order.
 
     What the user wrote wrongly is gathered in the problems; what depends on it is left out, and nothing outside is
-    called any more. A `trial` is for checking: GitHub secrets that are not there get a stand-in.
+    called any more. A `trial` is for checking: GitHub secrets that are not there get a stand-in. `problems` are those
+    that were found before.
     """
     elsewhere = not_looked_at(settings, loaded, keeper.state)
     files = {workload.name: str(workload.file) for workload in loaded.workloads}
@@ -76,7 +83,9 @@ def provision(
     views = workload_views(settings, loaded, keeper.state)
     surroundings = surroundings_of(settings, views, progress, calls=_calls(settings, trial), trial=trial)
     workloads = {workload.name: workload for workload in loaded.workloads}
-    run = _Provisioning(loaded, workloads, elsewhere, keeper, progress, surroundings, Resolution(views))
+    run = _Provisioning(
+        loaded, workloads, elsewhere, keeper, progress, surroundings, Resolution(views, problems=list(problems))
+    )
     for node in _order(loaded, keeper.state):
         interruption.check()
         run.provision(node)
@@ -122,7 +131,8 @@ class _Provisioning:
             return
         if resolution.failed and provisioner.reaches_out(self.surroundings.outside):
             return
-        workload = self.workloads[node.params_workload]
+        definer = _definer(node, self.keeper.state, self.elsewhere)
+        workload = self.workloads.get(definer) or self.workloads[node.definers[0]]
         try:
             params = _params(node, workload, resolution.lookup(workload, self.loaded))
             resolution.problems += _changed_hands(node, provisioner, self.keeper.state)
@@ -242,14 +252,23 @@ def surroundings_of(
         ),
         trial=trial,
         own_secrets=own,
+        replaced=frozenset(settings.replace),
     )
+
+
+def _definer(node: ResourceNode, state: EnvironmentState, elsewhere: Collection[str]) -> str:
+    """The workload that first defined a resource, for as long as it uses it; at first the first one of the run."""
+    known = state.resources.get(node.uid)
+    if known and known.defined_by and known.defined_by in (*node.definers, *elsewhere):
+        return known.defined_by
+    return node.definers[0]
 
 
 def _params(node: ResourceNode, workload: Workload, lookup: Lookup) -> dict[str, Tree]:
     try:
         tree = substitute_tree(dict(node.params), lookup)
     except UnknownReference as error:
-        name = next(name for owner, name in node.users if owner == node.params_workload)
+        name = next(name for owner, name in node.users if owner == workload.name)
         place = workload.place("resources", name, "params")
         raise InputError(Problem(f"{node.uid}: {error.message}", error.hint, place)) from error
     return tree if isinstance(tree, dict) else {}
@@ -270,6 +289,9 @@ def _request(
         owner, params = known.owner, params or known.params
         _refuse_incomplete(known, node)
         metadata = metadata or dict(known.metadata)  # type: ignore[arg-type]  # it was plain data when it was kept
+    if known and known.defined_by in elsewhere and known.params:
+        _refuse_incomplete(known, node)
+        params = known.params
     return Request(
         uid=node.uid,
         guid=known.guid if known else guid(state.seed, node.uid),
@@ -286,6 +308,8 @@ def _request(
         random=known.random if known else {},
         outputs=kept_values(known.outputs) if known else {},
         peers=_peers(node, state, provisioner, in_this_run) if provisioner.spec.reads_peers else {},
+        app_stems=known.app_stems if known and node.uid not in surroundings.replaced else {},
+        taken=frozenset(app.name for app in state.apps.values() if app.owner in surroundings.replaced - {node.uid}),
     )
 
 
@@ -304,7 +328,7 @@ def _peers(
             if uid not in in_this_run:
                 _refuse_incomplete(resource, node)
             continue
-        peers[uid] = Peer(resource.params, resource.state)
+        peers[uid] = Peer(resource.params, resource.state, resource.app_stems)
     return peers
 
 
@@ -353,6 +377,8 @@ def _remembering(
             outputs=dict(given.outputs),
             random=dict(given.random),
             apps=tuple(app.name for app in given.apps),
+            app_stems={app.key: app.stem for app in given.apps if app.stem},
+            defined_by=_definer(node, state, elsewhere),
         )
         return replace(state.with_resource(remembered), shared=merge_patch(state.shared, given.shared))
 

@@ -84,6 +84,7 @@ class Settings:
     allow_forks: bool = False
     unsupported: str = "error"
     force: bool = False
+    replace: tuple[str, ...] = ()
     dry_run: bool = False
     rehearse: bool = False
     untrusted: bool = False

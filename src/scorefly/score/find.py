@@ -11,27 +11,27 @@ from scorefly.confined import exists, is_file, is_folder, match_files, walk
 from scorefly.problems import InputError, Problem, option_place
 
 NAMES = ("score.yaml", "*.score.yaml")
-MAX_FILES = 1000
+MAX_FILES = 10_000
 _SKIPPED = {".git", ".scorefly", ".venv", "node_modules", "__pycache__"}
 
 
 def find_score_files(
     workspace: Path, patterns: Sequence[str], *, outside: bool = False
 ) -> tuple[tuple[PurePosixPath, ...], tuple[Problem, ...]]:
-    """The Score files of paths and globs, relative to the workspace, sorted; without any, all below it.
+    """The Score files of paths and globs, relative to the workspace, in that order; without any, all below it, sorted.
 
     A pattern that finds nothing is a problem; so is one that leaves the workspace, unless `outside` files are allowed:
     those keep their absolute path.
     """
-    found: set[PurePosixPath] = set()
+    found: dict[PurePosixPath, None] = {}
     problems: list[Problem] = []
     for pattern in patterns:
         matches, problem = _matches(workspace, pattern, outside=outside)
-        found |= matches
+        found |= dict.fromkeys(sorted(matches))
         if problem:
             problems.append(problem)
     if not patterns:
-        found = set(_below(workspace, workspace))
+        found = dict.fromkeys(sorted(_below(workspace, workspace)))
         if not found:
             problems.append(
                 Problem(
@@ -47,8 +47,8 @@ def find_score_files(
                 f"there are {len(found)} Score files, and {MAX_FILES} are allowed", hint, option_place("score-files")
             )
         )
-        found = set()
-    return tuple(sorted(found)), tuple(problems)
+        found = {}
+    return tuple(found), tuple(problems)
 
 
 def _matches(workspace: Path, pattern: str, *, outside: bool) -> tuple[set[PurePosixPath], Problem | None]:

@@ -49,7 +49,7 @@ def load_workloads(
             continue
         workloads[workload.name] = workload
         problems.extend(_placeholder_problems(workload))
-    return tuple(workloads[name] for name in sorted(workloads)), tuple(problems)
+    return tuple(workloads.values()), tuple(problems)
 
 
 def _name(document: Document) -> str:
