@@ -118,6 +118,11 @@ def mode_and_link(path: Path) -> tuple[int, str | None]:
     return mode, str(path.readlink()) if stat.S_ISLNK(mode) else None
 
 
+def is_glob(text: str) -> bool:
+    """Report whether a path is a pattern for several."""
+    return any(sign in text for sign in "*?[")
+
+
 def match_files(workspace: Path, pattern: str, place: Place) -> list[str]:
     """Return what a path or glob pattern matches, sorted: relative to the workspace, or absolute where it is outside.
 

@@ -29,7 +29,7 @@ HARMLESS = {
         "environ", "fspath", "getpid", "geteuid", "getuid", "urandom", "uname", "defpath", "devnull", "PathLike", "path",
         "killpg", "kill", "access", "X_OK", "set_blocking", "read", "write", "cpu_count", "get_terminal_size", "sep",
         "DirEntry", "getpgid", "close", "fstat", "ftruncate", "O_RDONLY", "O_RDWR", "O_CREAT", "fsencode", "fsdecode",
-        "waitpid", "WNOHANG", "getppid", "P_PID", "WEXITED", "WNOWAIT", "waitid", "wait", "pipe", "strerror", "memfd_create",
+        "waitpid", "WNOHANG", "getppid", "P_PID", "name", "pidfd_open", "_exit", "WEXITED", "WNOWAIT", "waitid", "wait", "pipe", "strerror", "memfd_create",
     },
     "os.path": {"normpath", "relpath", "join", "basename", "dirname", "splitext", "isabs", "commonpath"},
     "shutil": {"which", "get_terminal_size"},
@@ -56,6 +56,7 @@ ALLOWED = {
     "run/opening.py": {"expanduser": "`state: file:~/…`"},
     "git/history.py": {"resolve": "a remote that is a path"},
     "convert/files.py": {"resolve": "the workspace itself"},
+    "process.py": dict.fromkeys(("glob", "read_text"), "the system's list of our child processes"),
     "cli.py": {"resolve": "the working folder itself"},
     "action.py": {"resolve": "the workspace itself"},
 }

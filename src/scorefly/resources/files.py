@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from scorefly.confined import is_folder, match_files, read_file, scope_of, shown
+from scorefly.confined import exists, is_folder, is_glob, match_files, read_file, scope_of, shown
 from scorefly.problems import InputError, Place, Problem, nearest, option_place, wrong
 from scorefly.resources.provisioner import Provisioner, Spec
 from scorefly.resources.static import StaticProvisioner
@@ -134,7 +134,11 @@ def _expand(
             yield partial(read_pinned, pattern, environ)
             continue
         try:
-            matches = match_files(workspace, pattern, option_place("provisioners"))
+            place = option_place("provisioners")
+            if is_glob(pattern):
+                matches = match_files(workspace, pattern, place)
+            else:
+                matches = [pattern] if exists(workspace, pattern) else []
         except InputError as error:
             problems.extend(error.problems)
             continue

@@ -84,6 +84,12 @@ def replaced_resources(settings: Settings, loaded: Loaded, state: EnvironmentSta
     return problems
 
 
+def takes_the_place_of(loaded: Loaded, uid: str, old: ResourceState) -> bool:
+    """Report whether a resource of this run is where another one was in a Score file."""
+    node = loaded.graph.nodes.get(uid)
+    return node is not None and _takes_the_place(node, old, ())
+
+
 def _is_new(state: EnvironmentState, uid: str) -> bool:
     known = state.resources.get(uid)
     return known is None or not (known.apps and any(state.apps.get(name, _NONE).id for name in known.apps))

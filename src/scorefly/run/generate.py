@@ -109,7 +109,8 @@ def want(
         if not _depends_on_failure(workload, loaded, resolution):
             apps += _workload_app(settings, workload, loaded, resolution, problems, overlays, trial=trial)
     problems += _name_clashes(apps, loaded)
-    problems += app_name_conflicts(apps, loaded, resolution, before)
+    orphaned = {resource.uid for resource in orphaned_resources(settings, loaded, before)}
+    problems += app_name_conflicts(apps, loaded, resolution, before, orphaned)
     problems += changed_resources(settings, loaded, before, keeper.state, resolution.apps, apps)
     problems += changed_workload_volumes(settings, loaded, before, apps)
     apps, lowered = lowered_volumes(settings, before, apps)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from scorefly.confined import exists, is_file, is_folder, match_files, walk
+from scorefly.confined import exists, is_file, is_folder, is_glob, match_files, walk
 from scorefly.problems import InputError, Problem, option_place
 
 NAMES = ("score.yaml", "*.score.yaml")
@@ -67,7 +67,7 @@ def _matches(workspace: Path, pattern: str, *, outside: bool) -> tuple[set[PureP
         return found, None if found else problem
     if exists(workspace, relative):
         return {PurePosixPath(Path(relative).as_posix())}, None
-    if not any(sign in pattern for sign in "*?["):
+    if not is_glob(pattern):
         return set(), Problem(f"there is no Score file {pattern!r}", "check the path", place)
     try:
         matches = [PurePosixPath(each) for each in match_files(workspace, relative, place)]
