@@ -187,10 +187,9 @@ class AppDeployment:
             lease = None if METADATA_KEY in machine.metadata else self.api.lease(self.app.name, machine.id)
             if lease is not None and (seconds := lease.expires - time.time()) > 0:
                 until = time.strftime("%H:%M:%S UTC", time.gmtime(lease.expires))
-                self.progress.step(
-                    f"{self.app.name}: {lease.owner or 'somebody'} holds the lease of Machine {machine.id} until "
-                    f"{until}, for {seconds:.0f} s more: flyctl waits for that. An interrupted deploy leaves such a lease"
-                )
+                holder = f"{lease.owner or 'somebody'} holds the lease of Machine {machine.id}"
+                hint = "flyctl waits for it; an interrupted deploy leaves such a lease"
+                self.progress.step(f"{self.app.name}: {holder} until {until}, for {seconds:.0f} s more ({hint})")
 
     def _start_the_fallen(self, machines: tuple[MachineView, ...]) -> None:
         """Starts Machines that crashed before this deploy: flyctl replaces what is stopped, and leaves it so."""
