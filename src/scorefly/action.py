@@ -11,6 +11,7 @@ from scorefly import interruption
 from scorefly.faces.action_progress import ActionProgress
 from scorefly.faces.gather import gather
 from scorefly.faces.options import OPTIONS
+from scorefly.github.command_files import CommandFiles
 from scorefly.github.commands import set_value
 from scorefly.github.context import Context, read_context, read_inputs, read_trigger
 from scorefly.problems import Problem, ScoreflyError
@@ -80,7 +81,11 @@ def _run(command: str, context: Context, environ: Mapping[str, str], progress: A
     inputs = read_inputs(environ, (option.name for option in OPTIONS))
     progress.hide(_secrets_in(inputs))
     settings = gather(command, inputs, environ, context.workspace.resolve(), in_action=True)
-    report = execute(settings, progress)
+    files = CommandFiles(environ)
+    try:
+        report = execute(settings, progress)
+    finally:
+        files.restore()
     if report.plan:
         from scorefly.faces.plan_comment import comment_plan
 
