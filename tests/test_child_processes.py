@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from scorefly import process
-from scorefly.process import Buffer, Ended, Lines, Sink
+from scorefly.child_output import MAX_LINES, Buffer, Lines, Sink
+from scorefly.process import Ended
 
 
 def run(folder: Path, script: str, output: Sink, *, seconds: float = 60, **options: float) -> Ended:
@@ -28,7 +29,7 @@ def test_lines_are_streamed_and_long_or_many_ones_are_left_out(tmp_path: Path) -
     )
     assert run(tmp_path, script, Lines(lines.append)) == Ended(0)
     assert lines[:5] == ["one", "two", "three", "(a line of more than 64 KiB)", "four"]
-    assert (len(lines), lines[-1]) == (process.MAX_LINES + 1, "… and more")
+    assert (len(lines), lines[-1]) == (MAX_LINES + 1, "… and more")
 
 
 def test_the_last_line_needs_no_end(tmp_path: Path) -> None:
@@ -74,10 +75,60 @@ def test_a_descendant_that_keeps_the_pipe_open_does_not_delay_the_end(tmp_path: 
 def test_children_are_reaped_where_the_system_does_it() -> None:
     """A parent that ignores SIGCHLD hands that on."""
     script = (
-        "import signal, sys\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nfrom scorefly import process\n"
-        "out = process.Buffer(9)\n"
+        "import signal, sys\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nfrom scorefly import process\nfrom scorefly.child_output import Buffer\n"
+        "out = Buffer(9)\n"
         "print(process.run([sys.executable, '-c', 'print(1)'], folder=None, environ={}, seconds=60, output=out).reason,"
         " bytes(out.content))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, " b'1\\n'\n"), done.stderr
+
+
+# One process looks for secrets in the environment of others, and so does one that it makes in a session of its own.
+GUEST = r"""
+import glob, os, sys, time
+child = os.fork()
+if not child:
+    os.setsid()
+open(f"ready-{bool(child)}", "w").close()
+while not os.path.exists("stop"):
+    for path in glob.glob("/proc/[0-9]*/environ"):
+        try:
+            if b"canary-of-git" in open(path, "rb").read():
+                open("found", "w").close()
+        except OSError:
+            pass
+if child:
+    os.waitpid(child, 0)
+    print("went on")
+"""
+
+TRUSTED = "import time\nend = time.monotonic() + 0.5\nwhile time.monotonic() < end: pass"
+
+BOTH = f"""
+import sys, threading, time
+from pathlib import Path
+from scorefly import process
+from scorefly.child_output import Buffer
+output = Buffer(100)
+def guest():
+    process.run([sys.executable, "-c", {GUEST!r}], folder=None, environ={{}}, seconds=60, output=output, untrusted=True)
+thread = threading.Thread(target=guest)
+thread.start()
+while len(list(Path().glob("ready-*"))) < 2: time.sleep(0.01)
+for _ in range(2):
+    process.run([sys.executable, "-c", {TRUSTED!r}], folder=None, environ={{"TOKEN": "canary-of-git"}}, seconds=60,
+                output=Buffer(9))
+Path("stop").touch()
+thread.join()
+print(bytes(output.content))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+def test_an_untrusted_program_stands_still_while_another_has_secrets(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BOTH], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "b'went on\\n'\n"), done.stderr
+    assert not (tmp_path / "found").exists()

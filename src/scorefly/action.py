@@ -175,7 +175,7 @@ def run_post() -> NoReturn:
 
 
 def _end_with(step: Callable[[Mapping[str, str]], int]) -> NoReturn:
-    from scorefly.process import take_environment
+    from scorefly.isolation import take_environment
 
     interruption.install()
     sys.exit(step(take_environment()))
