@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from scorefly import interruption
+
+if TYPE_CHECKING:
+    import subprocess
 
 _SET_DUMPABLE, _SET_CHILD_SUBREAPER = 4, 36  # <linux/prctl.h>
 
