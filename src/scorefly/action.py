@@ -12,6 +12,7 @@ from scorefly.faces.action_progress import ActionProgress
 from scorefly.faces.early_secrets import early_secrets, secrets_in_project_file, tokens_in
 from scorefly.faces.gather import gather
 from scorefly.faces.options import OPTIONS
+from scorefly.github.command_files import CommandFiles
 from scorefly.github.commands import set_value
 from scorefly.github.context import Context, read_context, read_inputs, read_trigger
 from scorefly.problems import Problem, ScoreflyError
@@ -85,7 +86,11 @@ def _run(command: str, context: Context, environ: Mapping[str, str], progress: A
         [*early_secrets(inputs, environ), *secrets_in_project_file(inputs, environ, context.workspace)]
     )
     settings = gather(command, inputs, environ, context.workspace.resolve(), in_action=True)
-    report = execute(settings, progress)
+    files = CommandFiles(environ)
+    try:
+        report = execute(settings, progress)
+    finally:
+        files.restore()
     if report.plan:
         from scorefly.faces.plan_comment import comment_plan
 
@@ -166,7 +171,7 @@ def run_post() -> NoReturn:
 
 
 def _end_with(step: Callable[[Mapping[str, str]], int]) -> NoReturn:
-    from scorefly.process import take_environment
+    from scorefly.isolation import take_environment
 
     interruption.install()
     sys.exit(step(take_environment()))

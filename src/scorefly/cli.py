@@ -13,8 +13,8 @@ from scorefly import __version__, interruption
 from scorefly.faces.gather import gather
 from scorefly.faces.options import OPTIONS, Kind, Option
 from scorefly.faces.terminal import TerminalProgress, report_text, table
+from scorefly.isolation import take_environment
 from scorefly.problems import Problem, ScoreflyError, failed, option_place, wrong
-from scorefly.process import take_environment
 from scorefly.run.report import Report
 from scorefly.run.settings import Settings
 
@@ -515,11 +515,25 @@ def _confirm(what: str, *, sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise wrong(f"{what}?", "say --yes where nobody can be asked", option_place("yes"))
-    with interruption.prompting():
-        agreed = click.confirm(f"{what}?", err=True)
-    if not agreed:
+    if not _ask(f"{what}? [y/N]: "):
         click.echo("nothing was changed", err=True)
         sys.exit(1)
+
+
+def _ask(question: str) -> bool:
+    """Ask a person. Waits in slices, because a read that blocks may miss a signal that arrives just before it."""
+    import select
+
+    answer = "?"
+    while answer not in ("", "y", "yes", "n", "no"):
+        click.echo(question, nl=False, err=True)
+        while not select.select([sys.stdin], [], [], interruption.WAKE)[0]:
+            interruption.check()
+        line = sys.stdin.readline()
+        if not line:
+            raise click.Abort
+        answer = line.strip().lower()
+    return answer in ("y", "yes")
 
 
 @cli.group()

@@ -35,7 +35,6 @@ class Interrupted(BaseException):
 class _Note:
     number = 0
     since = 0.0
-    prompting = False
 
 
 def install() -> None:
@@ -87,17 +86,6 @@ def finishing() -> Iterator[None]:
         _thread.finishing = before
 
 
-@contextmanager
-def prompting() -> Iterator[None]:
-    """Let a signal raise Interrupted at once: the block only waits for an answer at the terminal."""
-    check()
-    _Note.prompting = True
-    try:
-        yield
-    finally:
-        _Note.prompting = False
-
-
 def ignore_further_signals() -> None:
     """Let no signal change the exit status of a run that ends already: Python resets its handlers before the end."""
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -109,8 +97,6 @@ def _take_note(number: int, _frame: FrameType | None) -> None:
         _Note.since = time.monotonic()
         _Note.number = number
         signal.setitimer(signal.ITIMER_REAL, SHUTDOWN)
-    if _Note.prompting:
-        raise Interrupted(number)
 
 
 def _give_up(_number: int, _frame: FrameType | None) -> None:

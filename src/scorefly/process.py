@@ -7,102 +7,22 @@ killed when it has ended, so nothing that it leaves behind can hold us up or wri
 from __future__ import annotations
 
 import os
-import re
 import selectors
 import signal
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
-from scorefly import interruption
+from scorefly import interruption, isolation
+from scorefly.child_output import Lines, Sink
 
 GRACE = 4.0  # seconds a program gets to end by itself once it is asked to
-MAX_LINE = 1 << 16  # bytes
-MAX_LINES = 50_000
 _CHUNK = 1 << 16
 _PIPE = 1 << 20  # bytes that a pipe can hold at most
-_SET_DUMPABLE, _SET_CHILD_SUBREAPER = 4, 36  # <linux/prctl.h>
-
-# What libraries read of the process's own environment. Everything else is in our copy of it only.
-_KEPT = re.compile(
-    r"PATH|HOME|USER|USERNAME|LOGNAME|LNAME|LANG|LANGUAGE|LC_\w+|TZ|TZDIR|TMPDIR|TEMP|TMP|TERM|COLUMNS|LINES|NO_COLOR"
-    r"|FORCE_COLOR|(?:HTTPS?|ALL|NO)_PROXY|(?:https?|all|no)_proxy|(?:REQUESTS|CURL)_CA_BUNDLE|SSL_CERT_(?:FILE|DIR)"
-    r"|OPENSSL_\w+|PYTHON\w+|COV\w+|LD_LIBRARY_PATH|_SCOREFLY_COMPLETE|COMP_\w+"
-)
-
-_running: set[int] = set()
-_starting = threading.Lock()
-_protected = False
-
-
-class Sink(Protocol):
-    """A reader of a program's output."""
-
-    def feed(self, chunk: bytes) -> bool:
-        """Take some bytes. False means that there are too many, which ends the program."""
-        ...
-
-
-@dataclass(slots=True)
-class Buffer:
-    """Output as bytes, up to a limit. Where `strict` is set, more than that ends the program."""
-
-    limit: int
-    strict: bool = True
-    content: bytearray = field(default_factory=bytearray)
-    cut: bool = False
-
-    def feed(self, chunk: bytes) -> bool:
-        """Take some bytes."""
-        free = self.limit - len(self.content)
-        self.content += chunk[:free]
-        self.cut = self.cut or len(chunk) > free
-        return not (self.cut and self.strict)
-
-
-@dataclass(slots=True)
-class Lines:
-    """Output as lines, each given to `on_line` as it comes. Lines that are too long or too many are left out."""
-
-    on_line: Callable[[str], None]
-    _rest: bytearray = field(default_factory=bytearray)
-    _long: bool = False
-    _count: int = 0
-
-    def feed(self, chunk: bytes) -> bool:
-        """Take some bytes."""
-        *whole, rest = re.split(rb"[\r\n]", chunk)
-        for line in whole:
-            self._add(line)
-            self.end_line()
-        self._add(rest)
-        return True
-
-    def end_line(self) -> None:
-        """Give away the line that is under way; an empty one is the middle of a CR LF, or nothing."""
-        text, long = self._rest.decode("utf-8", "replace"), self._long
-        self._rest.clear()
-        self._long = False
-        if not (text or long):
-            return
-        self._count += 1
-        if self._count <= MAX_LINES:
-            self.on_line(f"(a line of more than {MAX_LINE >> 10} KiB)" if long else text)
-        elif self._count == MAX_LINES + 1:
-            self.on_line("… and more")
-
-    def _add(self, part: bytes) -> None:
-        if self._long or len(self._rest) + len(part) > MAX_LINE:
-            self._rest.clear()
-            self._long = True
-        else:
-            self._rest += part
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +45,19 @@ def run(
     stop: Callable[[], bool] = interruption.requested,
     ask: int = signal.SIGTERM,
     grace: float = GRACE,
-    sweep: bool = False,
+    untrusted: bool = False,
 ) -> Ended:
     """Run a program to its end: its own, or ours after `seconds`, after too much output, or when `stop` says so.
 
     Ours begins with the signal `ask` to its process group, and SIGKILL follows after `grace` seconds. Without `errors`
-    standard error goes to `output`. `sweep` ends also descendants that left the process group. Raises OSError and
-    ValueError when the program cannot be started.
+    standard error goes to `output`. An `untrusted` program runs while no other does, or is stopped meanwhile; its
+    descendants end with it, those that left the process group too. Raises OSError and ValueError when the program
+    cannot be started.
     """
-    _protect()
-    with _starting:
-        before = _children() if sweep else set()
-        process = subprocess.Popen(
+    isolation.protect()
+
+    def popen() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             list(argv),
             cwd=folder,
             env=dict(environ),
@@ -145,16 +66,18 @@ def run(
             stderr=subprocess.STDOUT if errors is None else subprocess.PIPE,
             start_new_session=True,
         )
-        _running.add(process.pid)
+
+    process = isolation.start_untrusted(popen, stop) if untrusted else isolation.start(popen)
+    if process is None:
+        return Ended(-signal.SIGTERM, "stopped")
     child = _Child(process, question, {"output": output, "errors": errors or output}, stop, ask, grace, seconds)
     try:
         return child.run()
     finally:
         child.close()
-        with _starting:
-            _running.discard(process.pid)
-        if sweep:
-            _sweep(before)
+        if untrusted:
+            isolation.sweep()
+        isolation.finish(process.pid, untrusted=untrusted)
 
 
 class _Child:
@@ -279,73 +202,3 @@ class _Child:
     def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
-
-
-def take_environment() -> dict[str, str]:
-    """Return a copy of the environment, and keep of the process's own only what libraries read.
-
-    Values are overwritten where they are, so `/proc/<pid>/environ` does not show them either.
-    """
-    copy = dict(os.environ)
-    forgotten = [name for name in copy if not _KEPT.fullmatch(name)]
-    if forgotten and os.name == "posix":
-        import ctypes
-
-        libc = ctypes.CDLL(None)
-        libc.getenv.restype = ctypes.c_void_p
-        for name in forgotten:
-            if address := libc.getenv(os.fsencode(name)):
-                ctypes.memset(address, 0, len(os.fsencode(copy[name])))
-    for name in forgotten:
-        os.environ.pop(name, None)
-    return copy
-
-
-def _protect() -> None:
-    """Keep our memory, environment and open files from programs of the same user, and adopt orphans of children.
-
-    Only a process with CAP_SYS_PTRACE can read them then; root in a container with default capabilities cannot.
-    """
-    global _protected  # noqa: PLW0603 - a property of the process
-    if _protected or sys.platform != "linux":
-        return
-    import ctypes
-
-    libc = ctypes.CDLL(None)
-    libc.prctl(_SET_DUMPABLE, 0, 0, 0, 0)
-    libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    _protected = True
-
-
-def _children() -> set[int]:
-    """The processes whose parent we are; empty where the system does not tell."""
-    found: set[int] = set()
-    for path in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):
-            found.update(int(pid) for pid in path.read_text(encoding="ascii").split())
-    return found
-
-
-def _sweep(before: set[int]) -> None:
-    """Kill the orphans that a program left us in sessions of their own, for a second at most."""
-    end = time.monotonic() + 1.0
-    while time.monotonic() < end:
-        with _starting:
-            strays = _children() - before - _running
-        if not strays:
-            return
-        for pid in strays:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-            with suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-        time.sleep(0.002)
-
-
-def _kill_all() -> None:
-    for pid in tuple(_running):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-
-
-interruption.at_deadline.append(_kill_all)

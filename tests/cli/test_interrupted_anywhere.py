@@ -114,17 +114,35 @@ def test_a_question_at_the_terminal_is_interrupted(workspace: Workspace) -> None
     assert "web" in workspace.world["apps"]
 
 
+@pytest.mark.parametrize(("answers", "code", "left"), [(b"maybe\ny\n", 0, set()), (b"\n", 1, {"web"})])
+def test_a_question_at_the_terminal_is_answered(
+    workspace: Workspace, answers: bytes, code: int, left: set[str]
+) -> None:
+    workspace.workload("web")
+    assert workspace.run("deploy", "--rehearse").code == 0
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, answers)
+        command = [sys.executable, "-m", "scorefly", "destroy", "--rehearse"]
+        done = subprocess.run(command, cwd=workspace.path, stdin=theirs, capture_output=True, timeout=60, check=False)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert (done.returncode, set(workspace.world["apps"])) == (code, left), done.stderr
+
+
 STUCK = """
 import signal, sys
 from pathlib import Path
 from scorefly import interruption, process
+from scorefly.child_output import Lines
 interruption.install()
 child = "import os, signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN)\\n" \
     f"held = open({sys.argv[1]!r}, 'w')\\nprint(file=held, flush=True)\\nwhile True: signal.pause()"
 def hang(line):
     while True:
         pass
-process.run([sys.executable, "-c", child], folder=None, environ={}, seconds=600, output=process.Lines(hang),
+process.run([sys.executable, "-c", child], folder=None, environ={}, seconds=600, output=Lines(hang),
             stop=lambda: False)
 while True:
     pass

@@ -173,3 +173,29 @@ def test_what_a_program_leaves_behind_prints_nothing_afterwards(spied: Workspace
         elif line == "::add-mask::x":
             fenced.append(bool(token))
     assert all(fenced)
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_a_program_writes_into_the_runners_files_is_taken_out(spied: Workspace, code: int) -> None:
+    folder = spied.path.parent
+    spied.write(
+        "spy.py",
+        f"""\
+        import json, os, sys
+        for name in ("output", "summary", "env", "path", "state"):
+            open(f"{folder}/{{name}}", "a").write("EVIL=1\\n")
+        os.unlink("{folder}/env")
+        os.symlink("{folder}/elsewhere", "{folder}/env")
+        print(json.dumps({{"values": {{"host": "there"}}}}))
+        sys.exit({code})
+        """,
+    )
+    (folder / "elsewhere").write_text("kept")
+    given = variables(spied)
+    (folder / "state").touch()
+    result = spied.action({"rehearse": "true"}, **given, GITHUB_STATE=str(folder / "state"))
+    assert result.code == code
+    texts = {name: (folder / name).read_text() for name in ("output", "summary", "env", "path", "state", "elsewhere")}
+    assert [name for name, text in texts.items() if "EVIL" in text] == []
+    assert (texts["env"], texts["path"], texts["elsewhere"]) == ("", "", "kept")
+    assert ("deployed" in result.outputs) == (code == 0)

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Self
 
 from scorefly import interruption
+from scorefly.child_output import Buffer, Lines
 from scorefly.fly.app import App, Build
 from scorefly.fly.flyctl_failures import Failure, explain, interrupted
 from scorefly.problems import InputError, OutsideError, Problem, option_place
-from scorefly.process import Buffer, Lines, run
+from scorefly.process import run
 
 LEAST_VERSION = (0, 4, 87)
 VERSION_TIMEOUT = 60.0  # seconds

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorefly import interruption, process
+from scorefly.child_output import Buffer
 from scorefly.problems import OutsideError, failed, option_place, wrong
 
 TIMEOUT = 60.0  # seconds
@@ -72,7 +73,7 @@ class Git:
         if program is None:
             raise wrong("there is no git on PATH", "install git, or say state: file", option_place("state"))
         interruption.check()
-        output, error = process.Buffer(MAX_OUTPUT), process.Buffer(MAX_ERROR, strict=False)
+        output, error = Buffer(MAX_OUTPUT), Buffer(MAX_ERROR, strict=False)
         # In a session of its own it can ask nobody, and an interrupt does not end it in the middle of a push.
         ended = process.run(
             [program, *arguments],

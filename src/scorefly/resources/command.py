@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorefly import interruption
+from scorefly.child_output import Buffer
 from scorefly.problems import InputError, Problem, wrong
-from scorefly.process import Buffer, Ended, run
+from scorefly.process import Ended, run
 from scorefly.resources.calls import Call
 from scorefly.resources.protocol import MAX_ANSWER
 from scorefly.values import Text, reveal_text
@@ -50,7 +51,7 @@ class Command:
                     output=answer,
                     errors=told,
                     question=call.question,
-                    sweep=True,
+                    untrusted=True,
                 )
             except (OSError, ValueError) as error:
                 raise call.failed(f"it cannot be started: {getattr(error, 'strerror', None) or error}") from error

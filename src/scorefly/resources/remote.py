@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scorefly import interruption, process
+from scorefly.child_output import Buffer
 from scorefly.http import MAX_REDIRECTS, RedirectError, check_redirect, exchange
 from scorefly.problems import failed, option_place, wrong
 from scorefly.resources.http import check_url
@@ -143,7 +144,7 @@ def _git(arguments: Sequence[str], address: str, environ: Mapping[str, str]) -> 
     if git is None:
         raise failed("there is no git on PATH", "install it", PLACE)
     interruption.check()
-    output, errors = process.Buffer(MAX_BYTES), process.Buffer(MAX_ERRORS, strict=False)
+    output, errors = Buffer(MAX_BYTES), Buffer(MAX_ERRORS, strict=False)
     ended = process.run(
         (git, *arguments),
         folder=None,
