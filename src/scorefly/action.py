@@ -85,7 +85,8 @@ def _tell(report: Report, context: Context, progress: ActionProgress, secrets: C
     from scorefly.faces.terminal import report_text
     from scorefly.github.markdown import write_summary
 
-    for line in report_text(report).splitlines():
+    shown = redacted_report(report, progress.redact)
+    for line in report_text(shown).splitlines():
         progress.step(line)
     if context.output:
         given = outputs(report)
@@ -100,7 +101,7 @@ def _tell(report: Report, context: Context, progress: ActionProgress, secrets: C
         for name, value in given.items():
             set_output(name, value)
     if context.summary:
-        write_summary(context.summary, progress.redact(summary(redacted_report(report, progress.redact))))
+        write_summary(context.summary, progress.redact(summary(shown)))
 
 
 def _summarize_failure(
@@ -122,7 +123,7 @@ def _traceback(progress: ActionProgress) -> None:
     import traceback
 
     with progress.output("traceback") as write:
-        for line in traceback.format_exc().splitlines():
+        for line in progress.redact(traceback.format_exc()).splitlines():
             write(line)
 
 

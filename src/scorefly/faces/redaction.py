@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from scorefly.problems import SHORTENED
 from scorefly.values import worth_hiding
 
+_USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://([^/?#\s]*)@")
 LEAST = 4  # shorter texts stand everywhere: taking them out would tell more than it hides
 
 
@@ -128,21 +129,29 @@ def pieces(text: str) -> tuple[str, ...]:
     parts[bare] = None
     if bare.startswith(("fm1", "fm2_")):
         parts.update(dict.fromkeys(part.strip() for part in bare.split(",")))
-    parts.update(dict.fromkeys(_userinfo(text)))
+    parts.update(dict.fromkeys((*url_passwords(text), *_users(text))))
     parts.update(dict.fromkeys(each for each in _leaves(text) if worth_hiding(each)))
     for part in list(parts):
         parts.update(dict.fromkeys((normalize("NFC", part), normalize("NFD", part))))
     return tuple(part for part in parts if len(part) >= LEAST)
 
 
-def _userinfo(text: str) -> Iterator[str]:
-    """Yield the passwords of URLs, and users that are worth hiding, as written and decoded."""
+def url_passwords(text: str) -> Iterator[str]:
+    """Yield the passwords of URLs in a text, as written and decoded."""
     from urllib.parse import unquote
 
-    for found in re.finditer(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://([^/?#\s]*)@", text):
-        user, _, password = found[1].partition(":")
-        yield from (each for each in (user, unquote(user)) if worth_hiding(each))
+    for found in _USERINFO.finditer(text):
+        password = found[1].partition(":")[2]
         yield from (password, unquote(password))
+
+
+def _users(text: str) -> Iterator[str]:
+    """Yield the users of URLs that are worth hiding, as written and decoded: some are tokens."""
+    from urllib.parse import unquote
+
+    for found in _USERINFO.finditer(text):
+        user = found[1].partition(":")[0]
+        yield from (each for each in (user, unquote(user)) if worth_hiding(each))
 
 
 def _leaves(text: str) -> Iterator[str]:
