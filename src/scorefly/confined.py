@@ -7,7 +7,7 @@ import stat
 from io import BufferedReader
 from pathlib import Path, PurePath
 
-from scorefly.problems import InputError, Place, wrong
+from scorefly.problems import InputError, Place, shortened, wrong
 
 MAX_BYTES = 1 << 20
 _KERNEL = ("/proc", "/sys")
@@ -85,7 +85,7 @@ def exists(root: Path, path: str | PurePath) -> bool:
 
 def shown(path: str | PurePath) -> str:
     """Return the path as text that can be printed: bytes that are not UTF-8 are replaced, and it is not endless."""
-    return os.fspath(path)[:200].encode("utf-8", "backslashreplace").decode()
+    return shortened(os.fspath(path), 200).encode("utf-8", "backslashreplace").decode()
 
 
 def _open_without_links(base: Path, path: Path) -> int:

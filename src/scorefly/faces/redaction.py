@@ -31,6 +31,7 @@ class Redactor:
         # By their first characters: a run may have thousands of secrets, and no line may have to try them all.
         self._forms: dict[str, set[str]] = {}
         self._public: set[str] = set()
+        self._all_public = ""
         self._shelters: dict[str, list[tuple[str, int]]] = {}
         self._lock = threading.Lock()
 
@@ -50,6 +51,7 @@ class Redactor:
             for name in names:
                 forms = (name, *(write(name) for write in self._writers)) if name else ()
                 self._public.update(_collapse(form)[0] for form in forms)
+            self._all_public = "\0".join(self._public)  # one search tells that a text is in none of thousands
             self._shelters.clear()
 
     def is_public(self, text: str) -> bool:
@@ -101,6 +103,8 @@ class Redactor:
 
     def _sheltering(self, form: str) -> list[tuple[str, int]]:
         """Return the public names that hold a text, with where in them it is."""
+        if form not in self._all_public:
+            return []
         if form not in self._shelters:
             self._shelters[form] = [
                 (name, offset)
