@@ -115,7 +115,8 @@ def _tell(report: Report, context: Context, progress: ActionProgress, secrets: C
     from scorefly.faces.terminal import report_text
     from scorefly.github.markdown import write_summary
 
-    for line in report_text(report).splitlines():
+    shown = redacted_report(report, progress.redact)
+    for line in report_text(shown).splitlines():
         progress.step(line)
     if context.output:
         given = outputs(report)
@@ -130,7 +131,7 @@ def _tell(report: Report, context: Context, progress: ActionProgress, secrets: C
         for name, value in given.items():
             set_value(context.output, name, value)
     if context.summary:
-        write_summary(context.summary, progress.redact(summary(redacted_report(report, progress.redact))))
+        write_summary(context.summary, progress.redact(summary(shown)))
 
 
 def _summarize_failure(
@@ -156,7 +157,7 @@ def _traceback(progress: ActionProgress) -> None:
     import traceback
 
     with progress.output("traceback") as write:
-        for line in traceback.format_exc().splitlines():
+        for line in progress.redact(traceback.format_exc()).splitlines():
             write(line)
 
 

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from io import BufferedReader
 from pathlib import Path, PurePath, PurePosixPath
 
-from scorefly.problems import InputError, Place, wrong
+from scorefly.problems import InputError, Place, shortened, wrong
 
 MAX_BYTES = 1 << 20
 MAX_ENTRIES = 200_000  # names that one pattern is compared with
@@ -141,7 +141,7 @@ def match_files(workspace: Path, pattern: str, place: Place) -> list[str]:
 
 def shown(path: str | PurePath) -> str:
     """Return the path as text that can be printed: bytes that are not UTF-8 are replaced, and it is not endless."""
-    return os.fspath(path)[:200].encode("utf-8", "backslashreplace").decode()
+    return shortened(os.fspath(path), 200).encode("utf-8", "backslashreplace").decode()
 
 
 class _Matching:

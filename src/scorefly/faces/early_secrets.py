@@ -9,16 +9,20 @@ from pathlib import Path
 
 from scorefly.confined import read_file
 from scorefly.faces.options import BY_NAME
+from scorefly.faces.redaction import url_passwords
 from scorefly.problems import ScoreflyError, option_place
 
 _TOKENS = ("fly-api-token", "github-token", "state-key")
 _NAMES = (*_TOKENS, "secrets", "build-secrets")
+_SCHEMES = ("FlyV1", "Bearer")
 _MORE_VARIABLES = ("FLY_ACCESS_TOKEN", "GH_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
 
 def early_secrets(given: Mapping[str, str | Sequence[str]], environ: Mapping[str, str]) -> list[str]:
     """Return what is secret in options, by name, and in environment variables. Malformed values count too."""
     found = [environ[name] for name in _MORE_VARIABLES if environ.get(name)]
+    for words in given.values():
+        found += [each for word in ([words] if isinstance(words, str) else words) for each in url_passwords(word)]
     for name in _NAMES:
         values = [environ.get(variable, "") for variable in BY_NAME[name].all_variables]
         option = given.get(name, ())
@@ -34,20 +38,29 @@ def tokens_in(given: Mapping[str, str]) -> list[str]:
 
 
 def options_in(arguments: Sequence[str]) -> dict[str, list[str]]:
-    """Return the values of secret options on a command line, as far as they can be told before it is parsed."""
-    found: dict[str, list[str]] = {}
+    """Return the values of secret options on a command line, as far as they can be told before it is parsed.
+
+    Under the empty name is every word of it.
+    """
+    found: dict[str, list[str]] = {"": list(arguments)}
     for index, argument in enumerate(arguments):
         name, separator, value = argument.removeprefix("--").partition("=")
-        if argument.startswith("--") and name in _NAMES:
-            # Of a value with spaces that lacks its quotes, the rest is what click refuses.
-            rest = arguments[index + 1 :]
-            values = [value] if separator else []
-            found.setdefault(name, []).extend(values)
-            for word in rest:
-                if word.startswith("--"):
-                    break
-                found[name].append(word)
+        if not argument.startswith("--") or name not in _NAMES:
+            continue
+        words = ([value] if separator else []) + [*arguments[index + 1 :], ""]
+        count = 2 if words[0] in _SCHEMES else 1
+        if name == "secrets" and not _is_json(words[0]):
+            # Without quotes a shell makes several words of it, which the command line refuses.
+            count = next((at for at, word in enumerate(words) if word.startswith("--")), len(words))
+        found.setdefault(name, []).extend(words[:count])
     return found
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def secrets_in_project_file(

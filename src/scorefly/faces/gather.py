@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -70,10 +71,21 @@ def _settings(
     values["variables"] = {**variables, **values.get("variables", {})}
     if base_url := environ.get("FLY_FLAPS_BASE_URL"):
         values["fly_base_url"] = base_url
+    if artefacts := values.get("artefacts"):
+        values["artefacts"] = _relative(artefacts, workspace, environ.get("GITHUB_WORKSPACE", ""))
     values["overrides"] = sources.file.overrides(sources.environment)
     values["repository"] = repository(environ, workspace)
     values["trigger"] = read_trigger(environ)
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
+
+
+def _relative(path: str, workspace: Path, named: str) -> str:
+    """Return an absolute path inside the workspace relative to it: a workflow's later steps have it elsewhere."""
+    normal = Path(os.path.normpath(path))
+    for base in (workspace, Path(named or workspace)):
+        if normal.is_absolute() and normal.is_relative_to(base):
+            return normal.relative_to(base).as_posix()
+    return path
 
 
 _INPUT_FILES = ("score-files", "overrides-file", "provisioners")

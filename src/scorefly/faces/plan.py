@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from scorefly.faces.lines import one_line
 from scorefly.github.markdown import code, details, fence, table, text
 from scorefly.run.planned import Plan, PlannedApp, PlannedResource, PlannedVolume
 from scorefly.run.record import Drift
@@ -22,21 +23,28 @@ _ORPHANED = "deploy leaves what is no longer wanted as it is, and cleanup remove
 def plan_text(plan: Plan, paint: Callable[[str, str], str]) -> str:
     """The plan in plain lines; `paint` colours a line by the word that is its second argument."""
     lines: list[str] = []
+
+    def add(line: str, colour: str = "", indent: str = "") -> None:
+        lines.append(indent + paint(one_line(line), colour))
+
     for app in plan.apps:
         why = f": {', '.join(app.reasons)}" if app.reasons else ""
-        lines.append(paint(f"{_SIGNS[app.action]} {app.app} ({_word(app)}{why})", _colour(app.action)))
-        lines += [f"    {label}: {value}" for label, value in _facts(app, str)]
+        add(f"{_SIGNS[app.action]} {app.app} ({_word(app)}{why})", _colour(app.action))
+        for label, value in _facts(app, str):
+            add(f"{label}: {value}", indent="    ")
         # What is new is all new: its artefact is there to be read.
         for each in app.diffs if app.action != "create" else ():
-            lines += [f"    {paint(line, _colour_of_line(line))}" for line in each.diff.splitlines()]
+            for line in each.diff.splitlines():
+                add(line, _colour_of_line(line), indent="    ")
     for resource in plan.resources:
         if resource.action != "keep":
-            lines.append(paint(f"{_SIGNS[resource.action]} {_resource(resource)}", _colour(resource.action)))
-    lines += [paint(f"! {risk}", "warning") for risk in plan.risks]
+            add(f"{_SIGNS[resource.action]} {_resource(resource)}", _colour(resource.action))
+    for risk in plan.risks:
+        add(f"! {risk}", "warning")
     if len(plan.waves) > 1:
-        lines.append(f"order: {' → '.join(', '.join(wave) for wave in plan.waves)}")
+        add(f"order: {' → '.join(', '.join(wave) for wave in plan.waves)}")
     if _orphaned(plan):
-        lines.append(f"({_ORPHANED})")
+        add(f"({_ORPHANED})")
     return "\n".join(lines)
 
 

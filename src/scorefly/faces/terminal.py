@@ -107,7 +107,7 @@ def paint(text: str, name: str, coloured: bool) -> str:
 
 
 def report_text(report: Report, *, coloured: bool = False) -> str:
-    """The outcome of a run for standard output."""
+    """The outcome of a run for standard output: redacted before, and without control characters but our colours."""
     lines: list[str] = []
     if report.plan:
         from scorefly.faces.plan import plan_text
@@ -125,7 +125,7 @@ def report_text(report: Report, *, coloured: bool = False) -> str:
         head, *rows = table([("what", "name", "app", "outcome", "why"), *found])
         painted = [paint(line, each.outcome, coloured) for line, each in zip(rows, report.findings, strict=True)]
         lines += [head, *painted, ""]
-    return "\n".join([*lines, _ending(report)])
+    return "\n".join([*lines, one_line(_ending(report))])
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -33,6 +33,7 @@ ATTEMPTS = 5
 MOST_PATIENCE = 300.0  # seconds before one repetition; GitHub's primary limit may ask for an hour
 SECONDARY_LIMIT = 60.0  # seconds to wait where GitHub names no time, by its own advice
 PER_PAGE = 100
+WORKFLOW_LOGIN = "github-actions[bot]"  # who a workflow's own token is
 _BUSY = (500, 502, 503, 504)
 _SAFE = ("GET", "PATCH", "DELETE")
 T = TypeVar("T")
@@ -63,11 +64,11 @@ class PullView:
 
 @dataclass(frozen=True, slots=True)
 class CommentView:
-    """A comment on an issue or pull request. `ours` says that a bot or somebody with write access wrote it."""
+    """A comment on an issue or pull request. `author` is a login in lower case; an app's ends with `[bot]`."""
 
     id: int
     body: str
-    ours: bool
+    author: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,22 @@ class GitHubApi:
         path = f"/collaborators/{quote(user, safe='')}/permission"
         found = self._read("GET", path, lambda data: text(mapping(data), "permission", ""), accept=(404,))
         return found in ("admin", "write")
+
+    def login(self) -> str:
+        """Return the login that the token writes comments as, in lower case.
+
+        Apps may not ask for their user, a workflow's own token among them: GraphQL tells it to everybody.
+        """
+        found = self._read("GET", f"{self._server}user", _login, accept=(401, 403, 404))
+        if found:
+            return found
+        url = re.sub(r"/v3/$", "/", self._server) + "graphql"
+        try:
+            query = {"query": "{viewer{login}}"}
+            found = self._read("POST", url, lambda data: _login(mapping(data)["data"]["viewer"]), json=query)
+        except OutsideError:
+            found = None
+        return found or WORKFLOW_LOGIN
 
     def comments(self, number: int) -> Iterator[CommentView]:
         """The comments of an issue or pull request, oldest first."""
@@ -318,9 +335,11 @@ def pull_view(data: Any) -> PullView:
 
 
 def _comment(data: Mapping[str, Any]) -> CommentView:
-    bot = (data.get("user") or {}).get("type") == "Bot"
-    ours = bot or data.get("author_association") in ("OWNER", "MEMBER", "COLLABORATOR")
-    return CommentView(int(data["id"]), str(data.get("body") or ""), ours)
+    return CommentView(int(data["id"]), str(data.get("body") or ""), _login(data.get("user") or {}))
+
+
+def _login(data: Any) -> str:
+    return text(mapping(data), "login", "").lower()
 
 
 def _deployment(data: Any) -> DeploymentView:

@@ -129,6 +129,7 @@ def want(
 def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iterator[str]:
     """Yield the names of apps, resources and hosts, for nobody to take a secret that equals one for more than that."""
     yield from app_names(app.name for app in apps)
+    yield from (str(workload.file) for workload in loaded.workloads)
     for uid, node in loaded.graph.nodes.items():
         yield from (uid, node.type, node.class_, node.id, node.name)
         host = resolution.params.get(uid, {}).get("host")

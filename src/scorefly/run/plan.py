@@ -32,7 +32,7 @@ from scorefly.run.planned import (
 )
 from scorefly.run.progress import Progress
 from scorefly.run.record import Record, drift, unpack
-from scorefly.run.report import AppReport, Report, Status
+from scorefly.run.report import AppReport, Report, Status, redacted
 from scorefly.run.settings import Settings
 from scorefly.run.situation import Situation, by_app, look, missing_addresses, volume_changes
 from scorefly.run.state_guard import refuse_unknown_apps, unknown_apps
@@ -56,7 +56,9 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         write(settings, wanted, keeper, progress)
         looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress)
     planned = _plan(settings, loaded, wanted, known, looked)
-    path = write_plan(settings, json.dumps(plan_json(planned), ensure_ascii=False, indent=2) + "\n")
+    path = write_plan(
+        settings, json.dumps(plan_json(redacted(planned, progress.redact)), ensure_ascii=False, indent=2) + "\n"
+    )
     return Report(
         command=settings.command,
         environment=settings.environment,
