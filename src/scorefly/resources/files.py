@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from scorefly.confined import is_folder, match_files, read_file, scope_of, shown
 from scorefly.problems import InputError, Place, Problem, nearest, option_place, wrong
+from scorefly.resources.budget import bounded_together
 from scorefly.resources.provisioner import Provisioner, Spec
 from scorefly.resources.static import StaticProvisioner
 from scorefly.resources.template import TemplateProvisioner
@@ -90,7 +91,8 @@ def load_provisioners(
         except InputError as error:
             problems.extend(error.problems)
     if check_templates:
-        problems.extend(problem for each in provisioners for problem in each.syntax_problems())
+        with bounded_together():
+            problems.extend(problem for each in provisioners for problem in each.syntax_problems())
     return LoadedProvisioners((*provisioners, *built_in_provisioners()), tuple(problems))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from scorefly.problems import InputError, Problem
+from scorefly.resources.budget import bounded_together
 from scorefly.resources.graph import ResourceNode
 from scorefly.resources.lookup import output_lookup
 from scorefly.resources.provisioner import (
@@ -75,8 +76,9 @@ def provision(
     surroundings = surroundings_of(settings, views, progress, calls=_calls(settings, trial), trial=trial)
     workloads = {workload.name: workload for workload in loaded.workloads}
     run = _Provisioning(loaded, workloads, elsewhere, keeper, progress, surroundings, Resolution(views))
-    for node in _order(loaded, keeper.state):
-        run.provision(node)
+    with bounded_together():
+        for node in _order(loaded, keeper.state):
+            run.provision(node)
     return run.resolution
 
 
