@@ -38,7 +38,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
     wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
-    write(settings, wanted, keeper, progress)
+    write(settings, loaded, wanted, keeper, progress)
     with connect(settings) as connection:
         connection.deployer.check()
         live = by_app(connection.api.org_machines(settings.org))

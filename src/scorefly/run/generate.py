@@ -19,10 +19,10 @@ from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding
 from scorefly.problems import InputError, Place, Problem, raise_errors, wrong
 from scorefly.resources.lookup import STAND_IN
-from scorefly.run.artefacts import artefact_folder, working_folder, write_artefact
+from scorefly.run.artefacts import artefact_folder, remove_stale_artefacts, working_folder, write_artefact
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
-from scorefly.run.orphans import orphan_problems, orphaned_resources
+from scorefly.run.orphans import is_owner_gone, orphan_problems, orphaned_resources
 from scorefly.run.progress import Progress
 from scorefly.run.provisioning import Resolution, hide_derived, provision
 from scorefly.run.report import AppReport, Report, ResourceReport
@@ -60,8 +60,9 @@ def validate(settings: Settings, progress: Progress) -> Report:
 
 def generate(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Provisions, converts and writes the artefacts."""
-    wanted = want(settings, load(settings), keeper, progress)
-    write(settings, wanted, keeper, progress)
+    loaded = load(settings)
+    wanted = want(settings, loaded, keeper, progress)
+    write(settings, loaded, wanted, keeper, progress)
     return Report(
         command=settings.command,
         environment=settings.environment,
@@ -103,11 +104,18 @@ def want(
     return Generated(tuple(_in_order(apps)), _resource_reports(loaded, resolution), tuple(problems))
 
 
-def write(settings: Settings, wanted: Generated, keeper: Keeper, progress: Progress) -> None:
-    """Saves the state, then writes the artefacts. A dry run writes neither."""
+def write(settings: Settings, loaded: Loaded, wanted: Generated, keeper: Keeper, progress: Progress) -> None:
+    """Save the state, then write the artefacts and remove those of apps that are gone. A dry run does neither."""
     if settings.dry_run:
         return
     keeper.save()
+    write_artefacts(settings, wanted, progress)
+    names = {app.name for app in wanted.apps}
+    remove_stale_artefacts(settings, names, lambda owner: is_owner_gone(settings, loaded, keeper.state, owner))
+
+
+def write_artefacts(settings: Settings, wanted: Generated, progress: Progress) -> None:
+    """Write the artefacts of all apps."""
     for app in wanted.apps:
         write_artefact(settings, app)
     progress.step(f"{_count(len(wanted.apps), 'app')} in {Path(settings.artefacts, settings.environment)}")

@@ -13,7 +13,7 @@ from scorefly.fly.app import App, Build
 from scorefly.problems import OutsideError, Problem
 from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, write_plan
 from scorefly.run.connection import connect
-from scorefly.run.generate import Generated, app_report, want, write
+from scorefly.run.generate import Generated, app_report, want, write_artefacts
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
 from scorefly.run.order import waves
@@ -45,23 +45,40 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     known = keeper.state
     loaded = load(settings)
     wanted = want(settings, loaded, keeper, progress)
-    write(settings, wanted, keeper, progress)
+    problems = _write_artefacts(settings, wanted, progress)
     with connect(settings) as connection:
         looked = _look_at_all(settings, keeper.state, connection.api, wanted.apps, progress)
     planned = _plan(settings, loaded, wanted, known, looked)
-    path = write_plan(settings, json.dumps(plan_json(planned), ensure_ascii=False, indent=2) + "\n")
+    path = ""
+    try:
+        path = write_plan(settings, json.dumps(plan_json(planned), ensure_ascii=False, indent=2) + "\n").as_posix()
+    except OutsideError as error:
+        problems += error.problems
+    problems = [replace(problem, severity="warning") for problem in problems]
+    for problem in problems:
+        progress.problem(problem)
     return Report(
         command=settings.command,
         environment=settings.environment,
         apps=tuple(_report(settings, app, looked[app.name]) for app in wanted.apps),
         resources=wanted.resources,
-        problems=wanted.problems,
+        problems=(*wanted.problems, *problems),
         artefacts=artefact_folder(settings, "").as_posix(),
         rehearsed=settings.rehearse,
         dry_run=True,
         plan=planned,
-        plan_path=path.as_posix(),
+        plan_path=path,
     )
+
+
+def _write_artefacts(settings: Settings, wanted: Generated, progress: Progress) -> list[Problem]:
+    """Write the artefacts to look at. A plan is made without them too, where the workspace cannot be written."""
+    try:
+        if not settings.dry_run:
+            write_artefacts(settings, wanted, progress)
+    except OutsideError as error:
+        return list(error.problems)
+    return []
 
 
 def _look_at_all(

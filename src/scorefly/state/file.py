@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from time import gmtime, strftime
 
@@ -44,7 +45,12 @@ class FileStore:
             return None
         except OSError as error:
             raise self._failed("read", error) from error
-        state = load(self._own_keys().decrypt(content))
+        keys = self._own_keys()
+        try:
+            state = load(keys.decrypt(content))
+        except InputError as error:
+            at = Place(str(self.path))
+            raise InputError(*(replace(each, place=each.place or at) for each in error.problems)) from error
         if state.environment != self.environment:
             raise InputError(
                 Problem(
