@@ -82,7 +82,7 @@ def _secrets_in(inputs: Mapping[str, str]) -> list[str]:
     found += inputs.get("state-key", "").splitlines()
     try:
         given = json.loads(inputs.get("secrets", "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         given = None
     return found + [value for value in given.values() if isinstance(value, str)] if isinstance(given, dict) else found
 

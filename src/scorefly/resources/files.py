@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from scorefly.confined import is_folder, match_files, read_file, scope_of, shown
+from scorefly.confined import Total, is_folder, match_files, read_file, scope_of, shown
 from scorefly.problems import InputError, Place, Problem, nearest, option_place, wrong
 from scorefly.resources.budget import bounded_together
 from scorefly.resources.provisioner import Provisioner, Spec
@@ -84,9 +84,11 @@ def load_provisioners(
     """
     provisioners: list[Provisioner] = []
     problems: list[Problem] = []
+    total = Total("provisioner files")
     for read in _expand(workspace, files, environ, problems, outside=outside):
         try:
             name, content = read()
+            total.add(content, Place(shown(name)))
             provisioners.extend(_Reader(parse_any(content, name), problems).read())
         except InputError as error:
             problems.extend(error.problems)

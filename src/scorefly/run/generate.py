@@ -27,7 +27,7 @@ from scorefly.run.progress import Progress
 from scorefly.run.provisioning import Resolution, hide_derived, provision
 from scorefly.run.report import AppReport, Report, ResourceReport
 from scorefly.run.settings import Settings
-from scorefly.score.placeholders import references
+from scorefly.score.placeholders import bounded_texts, references
 from scorefly.score.workload import Workload
 from scorefly.state.document import new_environment
 from scorefly.values import holds_secret, reveal_text, to_text
@@ -74,6 +74,7 @@ def generate(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     )
 
 
+@bounded_texts()
 def want(
     settings: Settings,
     loaded: Loaded,
