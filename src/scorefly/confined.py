@@ -17,6 +17,22 @@ MAX_ENTRIES = 200_000  # names that one pattern is compared with
 _KERNEL = ("/proc", "/sys")
 
 
+class Total:
+    """The bytes of all files of one kind, such as Score files, which are bounded together."""
+
+    def __init__(self, what: str, limit: int = 16 * MAX_BYTES) -> None:
+        self.what = what
+        self.limit = limit
+        self.left = limit
+
+    def add(self, content: bytes, place: Place) -> bytes:
+        """Count a file that was read, and return it. Raises InputError at `place`."""
+        self.left -= len(content)
+        if self.left < 0:
+            raise wrong(f"the {self.what} have more than {self.limit >> 20} MiB together", "name fewer files", place)
+        return content
+
+
 def read_file(root: Path, path: str | PurePath, place: Place, *, limit: int = MAX_BYTES) -> bytes:
     """Return the content of a regular file below `root`. Raises InputError at `place`, also above `limit` bytes."""
     with open_file(root, path, place) as file:
@@ -136,7 +152,9 @@ def match_files(workspace: Path, pattern: str, place: Place) -> list[str]:
     parts = absolute.relative_to(root).parts
     kept = [part for part, before in zip(parts, ("", *parts), strict=False) if part != "**" or before != "**"]
     matching = _Matching(root, shown(pattern), place)
-    return sorted({each.as_posix() if inside else str(root / each) for each in matching.below(PurePosixPath(), kept)})
+    return sorted(
+        {each.as_posix() if inside else str(root / each) for each in matching.below(PurePosixPath(), root, kept)}
+    )
 
 
 def shown(path: str | PurePath) -> str:
@@ -145,39 +163,53 @@ def shown(path: str | PurePath) -> str:
 
 
 class _Matching:
-    """Compares a pattern with names, within a limit that links to parent folders reach too."""
+    """Compares a pattern with names. A folder that links show in several places is looked at in one of them."""
 
     def __init__(self, root: Path, pattern: str, place: Place) -> None:
         self.root = root
         self.pattern = pattern
         self.place = place
         self.left = MAX_ENTRIES
+        self.seen: set[tuple[Path, int]] = set()
 
-    def below(self, folder: PurePosixPath, parts: list[str]) -> Iterator[PurePosixPath]:
-        """Yield the paths below a folder that match the parts of a pattern."""
+    def below(self, folder: PurePosixPath, real: Path, parts: list[str]) -> Iterator[PurePosixPath]:
+        """Yield the paths below a folder, which is at `real`, that match the parts of a pattern."""
         if not parts:
             yield folder
             return
+        if (real, len(parts)) in self.seen:
+            return
+        self.seen.add((real, len(parts)))
         first, rest = parts[0], parts[1:]
         if first == "**":
-            yield from self.below(folder, rest)
-            for entry in self._entries(folder):
+            yield from self.below(folder, real, rest)
+            for entry in self._entries(real):
                 if entry.is_dir(follow_symlinks=False):
-                    yield from self.below(folder / entry.name, parts)
+                    yield from self.below(folder / entry.name, real / entry.name, parts)
                 elif not rest:
                     yield folder / entry.name
         elif not re.search(r"[*?\[]", first):
             self._count()
-            if exists(self.root, folder / first) and (not rest or is_folder(self.root, folder / first)):
-                yield from self.below(folder / first, rest)
+            if exists(real, first):
+                yield from self._enter(folder / first, real / first, rest)
         else:
-            for entry in self._entries(folder):
-                if fnmatchcase(entry.name, first) and (not rest or is_folder(self.root, folder / entry.name)):
-                    yield from self.below(folder / entry.name, rest)
+            for entry in self._entries(real):
+                if fnmatchcase(entry.name, first):
+                    yield from self._enter(folder / entry.name, real / entry.name, rest)
 
-    def _entries(self, folder: PurePosixPath) -> Iterator[os.DirEntry[str]]:
+    def _enter(self, path: PurePosixPath, real: Path, parts: list[str]) -> Iterator[PurePosixPath]:
+        if not parts:
+            yield path
+            return
         try:
-            with os.scandir(self.root / folder) as entries:
+            inner = resolve(self.root, real, self.place) if real.is_symlink() else real
+        except InputError:
+            return
+        yield from self.below(path, inner, parts)
+
+    def _entries(self, real: Path) -> Iterator[os.DirEntry[str]]:
+        try:
+            with os.scandir(real) as entries:
                 for entry in entries:
                     self._count()
                     if entry.name.lower() != ".git":

@@ -18,7 +18,7 @@ WRITING = {
 }  # fmt: skip
 READING = {
     "read_text", "read_bytes", "iterdir", "rglob", "scandir", "is_file", "is_dir", "is_symlink", "is_fifo", "readlink",
-    "lstat", "samestat", "lexists", "isfile", "isdir", "listdir", "samefile", "expanduser", "getmtime", "getsize",
+    "lstat", "samestat", "lexists", "isfile", "isdir", "listdir", "samefile", "getmtime", "getsize",
 }  # fmt: skip
 # These mean other things elsewhere, so only calls count.
 AMBIGUOUS = {"open", "rename", "touch", "chown", "exists", "glob", "stat", "resolve"}
@@ -53,7 +53,6 @@ ALLOWED = {
     "resources/files.py": dict.fromkeys(("glob", "read_bytes"), "files of the package"),
     "run/init.py": {"read_bytes": "a file of the package"},
     "resources/command.py": {"is_file": "a program that may be anywhere"},
-    "run/opening.py": {"expanduser": "`state: file:~/…`"},
     "git/history.py": {"resolve": "a remote that is a path"},
     "convert/files.py": {"resolve": "the workspace itself"},
     "process.py": dict.fromkeys(("glob", "read_text"), "the system's list of our child processes"),

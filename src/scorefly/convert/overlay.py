@@ -21,6 +21,8 @@ from scorefly.score.document import parse
 from scorefly.values import merge_patch
 
 FOLDER = ".scorefly"
+MAX_ELEMENTS = 5000
+MAX_DEPTH = 30
 ENDINGS = ("toml", "yaml", "yml")
 
 
@@ -70,10 +72,22 @@ def _read(workspace: Path, name: str) -> Overlay:
 
 
 def _checked(overlay: Overlay) -> Overlay:
+    _refuse_size(overlay)
     if "app" in overlay.config:
         hint = "app-prefix, app-suffix and the workload's name make it"
         raise InputError(Problem("an overlay cannot name the app", hint, Place(overlay.file)))
     return overlay
+
+
+def _refuse_size(overlay: Overlay) -> None:
+    """Refuse what no fly.toml is like: everything after this walks through the overlay by recursion."""
+    trees: list[tuple[Any, int]] = [(overlay.config, 0)]
+    for count, (tree, depth) in enumerate(trees):
+        if count > MAX_ELEMENTS or depth > MAX_DEPTH:
+            limit = f"{MAX_ELEMENTS} elements" if count > MAX_ELEMENTS else f"{MAX_DEPTH} levels"
+            raise InputError(Problem(f"an overlay has at most {limit}", "make it smaller", Place(overlay.file)))
+        inner = tree.values() if isinstance(tree, Mapping) else tree if isinstance(tree, list) else ()
+        trees.extend((each, depth + 1) for each in inner)
 
 
 def _claims(mounts: Any, app: App) -> tuple[VolumeClaim, ...]:

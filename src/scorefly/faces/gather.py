@@ -89,6 +89,7 @@ def _relative(path: str, workspace: Path, named: str) -> str:
 
 
 _INPUT_FILES = ("score-files", "overrides-file", "provisioners")
+_OUTPUT_PATHS = ("artefacts", "state")
 
 
 class _Sources:
@@ -133,6 +134,7 @@ class _Sources:
                 values[option.field] = parse(option, *found)
                 places[option.field] = found[1]
                 self._refuse_outside(option, values[option.field], found[1])
+                self._refuse_output(option, values[option.field], found[1])
             except InputError as error:
                 self.problems.extend(error.problems)
         return values, places
@@ -145,6 +147,27 @@ class _Sources:
             if "://" not in path and not is_inside(self.workspace, path):
                 hint = f"copy it into the workspace, or give --{option.name} on the command line"
                 self.problems.append(Problem(f"{shown(path)} is outside the workspace", hint, place))
+
+    def _refuse_output(self, option: Option, value: Any, place: Place) -> None:
+        """No output goes into a .git folder, and none outside the workspace that only a project file names."""
+        if option.name not in _OUTPUT_PATHS or (option.name == "state" and not value.startswith("file:")):
+            return
+        path = Path(value.removeprefix("file:") if option.name == "state" else value)
+        absolute = Path(os.path.normpath(self.workspace / path.expanduser()))
+        if "\0" in value:
+            self.problems.append(Problem(f"{option.name} has a NUL byte", "give the path of a folder", place))
+        elif any(part.casefold() == ".git" for part in absolute.parts):
+            hint = "give a folder outside .git"
+            self.problems.append(Problem(f"{option.name}: {shown(path)} is in a .git folder", hint, place))
+        elif not absolute.is_relative_to(self.workspace) and self._may_not_leave(option, path, place):
+            hint = f"give a path inside it, or an absolute one with --{option.name} or the input"
+            self.problems.append(Problem(f"{option.name}: {shown(path)} is outside the workspace", hint, place))
+
+    def _may_not_leave(self, option: Option, path: Path, place: Place) -> bool:
+        """Artefacts are replaced and removed, so a repository's file names no folder elsewhere for them."""
+        if place.is_option:
+            return self.in_action and not path.expanduser().is_absolute()
+        return option.name == "artefacts" or ".." in path.parts
 
     def _find(self, option: Option) -> tuple[Plain, Place] | None:
         if option.name in self.given:

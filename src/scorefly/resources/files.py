@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from scorefly.confined import exists, is_folder, is_glob, match_files, read_file, scope_of, shown
+from scorefly.confined import Total, exists, is_folder, is_glob, match_files, read_file, scope_of, shown
 from scorefly.problems import InputError, Place, Problem, nearest, option_place, wrong
+from scorefly.resources.budget import bounded_together
 from scorefly.resources.provisioner import Provisioner, Spec
 from scorefly.resources.static import StaticProvisioner
 from scorefly.resources.template import TemplateProvisioner
@@ -83,14 +84,17 @@ def load_provisioners(
     """
     provisioners: list[Provisioner] = []
     problems: list[Problem] = []
+    total = Total("provisioner files")
     for read in _expand(workspace, files, environ, problems, outside=outside):
         try:
             name, content = read()
+            total.add(content, Place(shown(name)))
             provisioners.extend(_Reader(parse_any(content, name), problems).read())
         except InputError as error:
             problems.extend(error.problems)
     if check_templates:
-        problems.extend(problem for each in provisioners for problem in each.syntax_problems())
+        with bounded_together():
+            problems.extend(problem for each in provisioners for problem in each.syntax_problems())
     return LoadedProvisioners((*provisioners, *built_in_provisioners()), tuple(problems))
 
 

@@ -42,7 +42,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         live = by_app(connection.api.org_machines(settings.org))
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
-        write(settings, wanted, keeper, progress)
+        write(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
         stop = threading.Event()
         jobs = [

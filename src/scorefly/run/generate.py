@@ -20,17 +20,17 @@ from scorefly.fly.check.finding import DOCUMENT, Finding
 from scorefly.problems import InputError, Place, Problem, ScoreflyError, raise_errors, wrong
 from scorefly.resources.lookup import STAND_IN
 from scorefly.run.app_names import app_name_conflicts
-from scorefly.run.artefacts import artefact_folder, working_folder, write_artefact
+from scorefly.run.artefacts import artefact_folder, remove_stale_artefacts, working_folder, write_artefact
 from scorefly.run.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
-from scorefly.run.orphans import orphan_problems, orphaned_resources
+from scorefly.run.orphans import is_owner_gone, orphan_problems, orphaned_resources
 from scorefly.run.progress import Progress
 from scorefly.run.provisioning import Resolution, provision
 from scorefly.run.public_names import app_names
 from scorefly.run.report import AppReport, Report, ResourceReport
 from scorefly.run.settings import Settings
-from scorefly.score.placeholders import references
+from scorefly.score.placeholders import bounded_texts, references
 from scorefly.score.workload import Workload
 from scorefly.state.document import EnvironmentState, new_environment, secrets_in
 from scorefly.values import holds_secret, reveal_text, texts_to_hide, to_text
@@ -74,8 +74,9 @@ def _state_at_hand(settings: Settings) -> EnvironmentState:
 
 def generate(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Provisions, converts and writes the artefacts."""
-    wanted = want(settings, load(settings), keeper, progress)
-    write(settings, wanted, keeper, progress)
+    loaded = load(settings)
+    wanted = want(settings, loaded, keeper, progress)
+    write(settings, loaded, wanted, keeper, progress)
     return Report(
         command=settings.command,
         environment=settings.environment,
@@ -87,6 +88,7 @@ def generate(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     )
 
 
+@bounded_texts()
 def want(
     settings: Settings,
     loaded: Loaded,
@@ -127,7 +129,7 @@ def want(
 
 
 def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iterator[str]:
-    """Yield the names of apps, resources and hosts, for nobody to take a secret that equals one for more than that."""
+    """Yield the names of apps, resources and hosts: a secret that equals one of them is not taken out of messages."""
     yield from app_names(app.name for app in apps)
     yield from (str(workload.file) for workload in loaded.workloads)
     for uid, node in loaded.graph.nodes.items():
@@ -137,11 +139,18 @@ def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iter
             yield from (host, f"https://{host}")
 
 
-def write(settings: Settings, wanted: Generated, keeper: Keeper, progress: Progress) -> None:
-    """Saves the state, then writes the artefacts. A dry run writes neither."""
+def write(settings: Settings, loaded: Loaded, wanted: Generated, keeper: Keeper, progress: Progress) -> None:
+    """Save the state, then write the artefacts and remove those of apps that are gone. A dry run does neither."""
     if settings.dry_run:
         return
     keeper.save()
+    write_artefacts(settings, wanted, progress)
+    names = {app.name for app in wanted.apps}
+    remove_stale_artefacts(settings, names, lambda owner: is_owner_gone(settings, loaded, keeper.state, owner))
+
+
+def write_artefacts(settings: Settings, wanted: Generated, progress: Progress) -> None:
+    """Write the artefacts of all apps."""
     for app in wanted.apps:
         write_artefact(settings, app)
     progress.step(f"{_count(len(wanted.apps), 'app')} in {Path(settings.artefacts, settings.environment)}")

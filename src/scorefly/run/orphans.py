@@ -33,6 +33,16 @@ def users_of(node: ResourceNode, known: ResourceState | None, elsewhere: Collect
     return tuple(sorted({*node.workloads, *others}))
 
 
+def is_owner_gone(settings: Settings, loaded: Loaded, state: EnvironmentState, owner: str) -> bool:
+    """Report whether a workload or resource that asked for an app does so no longer, as far as this run can tell."""
+    elsewhere = not_looked_at(settings, loaded, state)
+    resource = state.resources.get(owner)
+    if owner in elsewhere or (resource and elsewhere.intersection(resource.workloads)):
+        return False
+    known = {workload.name for workload in loaded.workloads} | state.workloads.keys() | state.resources.keys()
+    return not settings.score_files or owner in known
+
+
 @dataclass(frozen=True, slots=True)
 class Orphans:
     """Resources, apps (those that orphaned resources brought too), and the names of workloads that are gone."""

@@ -14,7 +14,7 @@ from scorefly.problems import OutsideError, Problem
 from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, write_plan
 from scorefly.run.connection import connect
 from scorefly.run.data_risks import PREFIX
-from scorefly.run.generate import Generated, app_report, want, write
+from scorefly.run.generate import Generated, app_report, want, write_artefacts
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
 from scorefly.run.opening import read_state
@@ -53,24 +53,40 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
             # Without the lock a deploy may have made them since the state was read.
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
         wanted = want(settings, loaded, keeper, progress)
-        write(settings, wanted, keeper, progress)
+        problems = _write_artefacts(settings, wanted, progress)
         looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress)
     planned = _plan(settings, loaded, wanted, known, looked)
-    path = write_plan(
-        settings, json.dumps(plan_json(redacted(planned, progress.redact)), ensure_ascii=False, indent=2) + "\n"
-    )
+    path = ""
+    try:
+        text = json.dumps(plan_json(redacted(planned, progress.redact)), ensure_ascii=False, indent=2)
+        path = write_plan(settings, f"{text}\n").as_posix()
+    except OutsideError as error:
+        problems += error.problems
+    problems = [replace(problem, severity="warning") for problem in problems]
+    for problem in problems:
+        progress.problem(problem)
     return Report(
         command=settings.command,
         environment=settings.environment,
         apps=tuple(_report(settings, app, looked[app.name]) for app in wanted.apps),
         resources=wanted.resources,
-        problems=wanted.problems,
+        problems=(*wanted.problems, *problems),
         artefacts=artefact_folder(settings, "").as_posix(),
         rehearsed=settings.rehearse,
         dry_run=True,
         plan=planned,
-        plan_path=path.as_posix(),
+        plan_path=path,
     )
+
+
+def _write_artefacts(settings: Settings, wanted: Generated, progress: Progress) -> list[Problem]:
+    """Write the artefacts to look at. A plan is made without them too, where the workspace cannot be written."""
+    try:
+        if not settings.dry_run:
+            write_artefacts(settings, wanted, progress)
+    except OutsideError as error:
+        return list(error.problems)
+    return []
 
 
 def _look_at_all(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from scorefly import interruption
 from scorefly.problems import InputError, Problem
+from scorefly.resources.budget import bounded_together
 from scorefly.resources.graph import ResourceNode
 from scorefly.resources.lookup import output_lookup
 from scorefly.resources.provisioner import (
@@ -86,9 +87,10 @@ def provision(
     run = _Provisioning(
         loaded, workloads, elsewhere, keeper, progress, surroundings, Resolution(views, problems=list(problems))
     )
-    for node in _order(loaded, keeper.state):
-        interruption.check()
-        run.provision(node)
+    with bounded_together():
+        for node in _order(loaded, keeper.state):
+            interruption.check()
+            run.provision(node)
     return run.resolution
 
 

@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from time import gmtime, strftime
 
@@ -57,6 +58,9 @@ class FileStore:
             state = load(keys.decrypt(content), self._journal.read(keys, content))
         except OSError as error:
             raise self._failed("read", error) from error
+        except InputError as error:
+            at = Place(str(self.path))
+            raise InputError(*(replace(each, place=each.place or at) for each in error.problems)) from error
         if state.environment != self.environment:
             raise InputError(
                 Problem(
