@@ -13,6 +13,7 @@ from scorefly.faces.options import BY_NAME, OPTIONS, Option
 from scorefly.faces.parse import parse
 from scorefly.faces.project_file import ProjectFile, read_project_file
 from scorefly.github.context import read_trigger, repository
+from scorefly.github.event import from_fork
 from scorefly.problems import InputError, Place, Problem, option_place
 from scorefly.run.settings import Settings
 from scorefly.values import Plain
@@ -33,14 +34,20 @@ def gather(
     Raises one InputError with all that is wrong. `environ` is read here and nowhere further down.
     """
     if command == "preview":
-        from scorefly.run.preview import from_fork, preview_environment
+        from scorefly.run.preview import preview_environment
 
         given = {**given, "environment": preview_environment(environ)}
         inputs_only = _settings(command, given, environ, workspace, in_action=in_action, project_file=False)
-        if from_fork(environ) and not inputs_only.allow_forks:
-            return inputs_only
-        settings = _settings(command, given, environ, workspace, in_action=in_action)
+        try:
+            settings = _settings(command, given, environ, workspace, in_action=in_action)
+        except InputError as error:
+            # It may be a fork's, which does not count: GitHub's API knows, and what is checked out tells.
+            settings = replace(inputs_only, unreadable=error)
         return replace(settings, inputs_only=inputs_only)
+    if in_action and from_fork(environ):
+        inputs_only = _settings(command, given, environ, workspace, in_action=True, project_file=False)
+        if not inputs_only.allow_forks and (inputs_only.rehearse or command == "plan"):
+            return inputs_only
     settings = _settings(command, given, environ, workspace, in_action=in_action)
     if command == "cleanup":
         previews = _settings(command, {**given, "environment": "pr-0"}, environ, workspace, in_action=in_action)
@@ -75,7 +82,7 @@ def _settings(
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
 
 
-_INPUT_FILES = ("score-files", "overrides-file", "provisioners")
+_PATHS = ("score-files", "overrides-file", "provisioners", "artefacts", "state")
 
 
 class _Sources:
@@ -125,12 +132,19 @@ class _Sources:
         return values, places
 
     def _refuse_outside(self, option: Option, value: Any, place: Place) -> None:
-        """Only whoever runs scorefly names input files outside the workspace; a repository's project file does not."""
-        if option.name not in _INPUT_FILES or place.is_option:
+        """Only whoever runs scorefly names paths outside the workspace; a repository's project file does not."""
+        if option.name not in _PATHS or place.is_option:
             return
+        if option.name == "state":
+            if not value.startswith("file:"):
+                return
+            value = value.removeprefix("file:")
         for path in (value,) if isinstance(value, str) else value:
-            if "://" not in path and not is_inside(self.workspace, path):
-                hint = f"copy it into the workspace, or give --{option.name} on the command line"
+            home = option.name == "state" and path.startswith("~")
+            if home or ("://" not in path and not is_inside(self.workspace, path)):
+                written = option.name in ("artefacts", "state")
+                hint = f"{'name a path in' if written else 'copy it into'} the workspace, or give "
+                hint += f"{option.name} as an input" if self.in_action else f"--{option.name} on the command line"
                 self.problems.append(Problem(f"{shown(path)} is outside the workspace", hint, place))
 
     def _find(self, option: Option) -> tuple[Plain, Place] | None:

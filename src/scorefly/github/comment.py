@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from scorefly.github.api import GitHubApi
+from scorefly.github.markdown import shorten
 
 COMMENT_LIMIT = 65536  # characters that GitHub takes
-_NOTE = "\n\n_The rest was over GitHub's limit for comments._\n"
+_NOTE = "_The rest was over GitHub's limit for comments._"
 
 
 def keep_comment(api: GitHubApi, number: int, marker: str, body: str, *, create: bool = True) -> None:
@@ -13,9 +14,7 @@ def keep_comment(api: GitHubApi, number: int, marker: str, body: str, *, create:
 
     A comment of somebody who may not write to the repository is never taken for ours, whatever it begins with.
     """
-    text = f"{marker}\n{body}"
-    if len(text) > COMMENT_LIMIT:
-        text = text[: COMMENT_LIMIT - len(_NOTE)] + _NOTE
+    text = shorten(f"{marker}\n{body}", COMMENT_LIMIT, _NOTE)
     known = next((each for each in api.comments(number) if each.ours and each.body.startswith(marker)), None)
     if not (known and api.update_comment(known.id, text)) and create:
         api.create_comment(number, text)

@@ -7,10 +7,12 @@ a secret in what these made.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SUMMARY_LIMIT = 1024 * 1024  # bytes of one step's summary
+_LONG_LINE = 2000  # characters: a longer line is cut in the middle
+_ROOM_TO_CLOSE = 100  # characters, for the ends of what a cut leaves open, beside a long fence
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+!|<>~$:-]|(?<=w)\.")
 # In HTML's <code> Markdown goes on: emphasis, links and bare addresses are still read.
@@ -66,12 +68,36 @@ def mermaid_label(value: str) -> str:
 
 def write_summary(path: Path, markdown: str) -> None:
     """Appends to the step's summary; what is over GitHub's limit is cut with a note."""
-    content = markdown.encode()
-    if len(content) > SUMMARY_LIMIT:
-        note = b"\n\n_The rest was over GitHub's limit for summaries._\n"
-        content = content[: SUMMARY_LIMIT - len(note)].decode(errors="ignore").encode() + note
+    note = "_The rest was over GitHub's limit for summaries._"
+    content = shorten(markdown, SUMMARY_LIMIT, note, size=lambda line: len(line.encode()))
     with path.open("ab") as file:
-        file.write(content)
+        file.write(content.encode())
+
+
+def shorten(markdown: str, limit: int, note: str, *, size: Callable[[str], int] = len) -> str:
+    """Return Markdown of at most `limit`, cut at a line's end. What the cut leaves open is closed before the note."""
+    if size(markdown) <= limit:
+        return markdown
+    room = limit - size(note) - _ROOM_TO_CLOSE
+    kept: list[str] = []
+    fence_marks, folded = "", 0
+    for line in markdown.splitlines(keepends=True):
+        if size(line) > room:
+            if len(line) > _LONG_LINE:
+                kept.append(line.encode()[:room].decode(errors="ignore"))
+            break
+        room -= size(line)
+        kept.append(line)
+        if marks := re.match(r"`{3,}", line):
+            if not fence_marks:
+                fence_marks = marks[0]
+            elif line.strip() == fence_marks:
+                fence_marks = ""
+        elif not fence_marks:
+            folded += line.count("<details>") - line.count("</details>")
+        room -= len(fence_marks) if fence_marks and line.startswith(fence_marks) else 0
+    ends = [fence_marks] if fence_marks else []
+    return "\n".join(["".join(kept).rstrip("\n"), *ends, *(["", "</details>"] * folded), "", note, ""])
 
 
 def _line(value: str) -> str:

@@ -19,7 +19,7 @@ from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding
 from scorefly.problems import InputError, Place, Problem, raise_errors, wrong
 from scorefly.resources.lookup import STAND_IN
-from scorefly.run.artefacts import artefact_folder, working_folder, write_artefact
+from scorefly.run.artefacts import artefact_folder, shown_folder, working_folder, write_artefact
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
 from scorefly.run.orphans import orphan_problems, orphaned_resources
@@ -68,7 +68,7 @@ def generate(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         apps=tuple(app_report(settings, app) for app in wanted.apps),
         resources=wanted.resources,
         problems=wanted.problems,
-        artefacts=str(Path(settings.artefacts, settings.environment)),
+        artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
     )
 
@@ -110,7 +110,8 @@ def write(settings: Settings, wanted: Generated, keeper: Keeper, progress: Progr
     keeper.save()
     for app in wanted.apps:
         write_artefact(settings, app)
-    progress.step(f"{_count(len(wanted.apps), 'app')} in {Path(settings.artefacts, settings.environment)}")
+    kept = "a temporary folder" if settings.scratch else Path(settings.artefacts, settings.environment)
+    progress.step(f"{_count(len(wanted.apps), 'app')} in {kept}")
 
 
 def app_report(settings: Settings, app: App) -> AppReport:
@@ -124,7 +125,7 @@ def app_report(settings: Settings, app: App) -> AppReport:
         image=app.image if isinstance(app.image, str) else f"built from {app.image.dockerfile}",
         size=app.size,
         region=app.region,
-        artefact=artefact_folder(settings, app.name).as_posix(),
+        artefact=shown_folder(settings, app.name),
         ports=app.ports,
     )
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import OutsideError, Problem
-from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, write_plan
+from scorefly.run.artefacts import artefact_texts, file_digests, shown_folder, write_plan
 from scorefly.run.connection import connect
-from scorefly.run.generate import Generated, app_report, want, write
+from scorefly.run.generate import Generated, app_report, want, with_stand_in_variables, write
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
 from scorefly.run.order import waves
@@ -35,6 +35,7 @@ from scorefly.run.settings import Settings
 from scorefly.run.situation import Situation, by_app, look, missing_addresses, volume_changes
 from scorefly.state.document import EnvironmentState
 
+MATRIX_LIMIT = 256  # jobs of one matrix that GitHub takes
 LOOKS = 8  # apps looked at at a time
 
 _STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "keep": "unchanged"}
@@ -43,24 +44,29 @@ _STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "
 def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Generates, and compares app by app. `keeper` never saves."""
     known = keeper.state
-    loaded = load(settings)
-    wanted = want(settings, loaded, keeper, progress)
+    loaded, missing = load(settings), list[Problem]()
+    if settings.untrusted:
+        settings, missing = with_stand_in_variables(settings, loaded)
+    wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
     write(settings, wanted, keeper, progress)
     with connect(settings) as connection:
         looked = _look_at_all(settings, keeper.state, connection.api, wanted.apps, progress)
     planned = _plan(settings, loaded, wanted, known, looked)
+    large = _too_large_for_a_matrix(planned)
+    for problem in large:
+        progress.problem(problem)
     path = write_plan(settings, json.dumps(plan_json(planned), ensure_ascii=False, indent=2) + "\n")
     return Report(
         command=settings.command,
         environment=settings.environment,
         apps=tuple(_report(settings, app, looked[app.name]) for app in wanted.apps),
         resources=wanted.resources,
-        problems=wanted.problems,
-        artefacts=artefact_folder(settings, "").as_posix(),
+        problems=(*wanted.problems, *large),
+        artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
         dry_run=True,
         plan=planned,
-        plan_path=path.as_posix(),
+        plan_path="" if settings.scratch else path.as_posix(),
     )
 
 
@@ -207,6 +213,14 @@ def _plan(
 
 def _has_work(looked: PlannedApp | Problem) -> bool:
     return isinstance(looked, PlannedApp) and looked.action != "keep"
+
+
+def _too_large_for_a_matrix(planned: Plan) -> list[Problem]:
+    if len(planned.matrix) <= MATRIX_LIMIT:
+        return []
+    message = f"the matrix has {len(planned.matrix)} jobs, and GitHub runs {MATRIX_LIMIT} at most"
+    hint = "deploy them in one job without a matrix, or plan some of them at a time with score-files"
+    return [Problem(message, hint, severity="warning")]
 
 
 def _matrix(settings: Settings, loaded: Loaded, wanted: Generated, to_do: Sequence[str]) -> tuple[MatrixJob, ...]:
