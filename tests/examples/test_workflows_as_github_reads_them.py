@@ -30,7 +30,7 @@ STEP = "on: push\njobs:\n  job:\n    runs-on: ubuntu-24.04\n    steps:\n"
 def judge(workflows: dict[str, str], expressions: list[dict[str, Any]]) -> tuple[dict[str, list[str]], list[Any]]:
     """What GitHub's packages find wrong with workflows, and the values of expressions in their contexts."""
     node = shutil.which("node")
-    if node is None or not (JUDGE / "node_modules").is_dir():
+    if node is None or not (JUDGE / "node_modules/.package-lock.json").exists():
         pytest.skip("GitHub's own packages need Node 20 and npm: run `make test`")
     asked = json.dumps({"workflows": workflows, "expressions": expressions})
     done = subprocess.run([node, "judge.mjs"], cwd=JUDGE, input=asked, capture_output=True, text=True, check=False)

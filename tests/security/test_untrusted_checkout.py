@@ -15,6 +15,7 @@ from provisioning_server import provisioning_server
 from workspaces import ActionResult, Workspace
 
 FORK = "stranger/shop"
+STATE_KEY = {"state-key": "RdB1UrVOLbDMSd0WkpMSmqvNsfnzH9kPrpMhQQ9p4JY="}
 BODY = """\
     files: {/etc/web.conf: {content: "listen"}}
     variables: {A: "${resources.key.value}", B: "${resources.env.B}", C: "${resources.cache.password}"}
@@ -304,3 +305,43 @@ def test_preview_decides_again_once_it_has_the_lock(workspace: Workspace, github
     assert expected in result.out
     assert (workspace.path / ".scorefly/rehearsal/world.json").exists() == (action == "closed")
     assert github.states("pr-7") == ([] if action == "opened" else ["success"])
+
+
+@pytest.mark.parametrize("command", ["deploy", "generate", "destroy"])
+def test_no_other_command_runs_a_forks_code_with_secrets(
+    workspace: Workspace, github: GitHub, commits: dict[str, str], command: str
+) -> None:
+    github.open_pull(7, sha=commits["head"], head=FORK)
+    git(workspace.path, "checkout", "--quiet", "--detach", commits["head"])
+    payload = happened(github, "pull_request_target")
+    result = act(workspace, github, "pull_request_target", payload, command=command, state="file", **STATE_KEY)
+    assert (result.code, "does not run a fork's code with secrets" in result.out) == (2, True), result.out
+    assert not (workspace.path / ".scorefly").exists()
+
+
+@pytest.mark.parametrize(("at", "code"), [("base", 2), ("head", 0)])
+def test_plan_of_the_base_branch_is_not_commented_on_a_pull_request(
+    workspace: Workspace, github: GitHub, commits: dict[str, str], at: str, code: int
+) -> None:
+    github.open_pull(7, sha=commits["head"])
+    git(workspace.path, "checkout", "--quiet", "--detach", commits[at])
+    payload = happened(github, "pull_request_target")
+    result = act(workspace, github, "pull_request_target", payload, command="plan", rehearse="true")
+    assert result.code == code, result.out
+    assert bool(github.bodies(7)) == (not code)
+    assert ("ref: refs/pull/7/head" in result.out) == bool(code)
+
+
+@pytest.mark.parametrize("name", ["poetry", "server"])
+def test_file_state_removes_no_file_of_another_tool(workspace: Workspace, name: str) -> None:
+    workspace.workload("web")
+    workspace.write("scorefly.yaml", f"state: file:{name}\n")
+    kept = {f"{name}.lock": "kept", f"{name}.key": "kept"}
+    for path, text in kept.items():
+        workspace.write(path, text)
+    inputs = {"rehearse": "true", **STATE_KEY}
+    for command in ("deploy", "destroy"):
+        result = workspace.action({**inputs, "command": command})
+        assert result.code == 0, result.out
+    assert {path: (workspace.path / path).read_text() for path in kept} == kept
+    assert not (workspace.path / name).exists()
