@@ -14,6 +14,7 @@ from scorefly.faces.options import BY_NAME, OPTIONS, Option
 from scorefly.faces.parse import parse
 from scorefly.faces.project_file import ProjectFile, read_project_file
 from scorefly.github.context import read_trigger
+from scorefly.github.event import from_fork
 from scorefly.problems import InputError, Place, Problem, option_place
 from scorefly.run.checkout import repository
 from scorefly.run.settings import Settings
@@ -35,14 +36,20 @@ def gather(
     Raises one InputError with all that is wrong. `environ` is read here and nowhere further down.
     """
     if command == "preview":
-        from scorefly.run.preview import from_fork, preview_environment
+        from scorefly.run.preview import preview_environment
 
         given = {**given, "environment": preview_environment(environ)}
         inputs_only = _settings(command, given, environ, workspace, in_action=in_action, project_file=False)
-        if from_fork(environ) and not inputs_only.allow_forks:
-            return inputs_only
-        settings = _settings(command, given, environ, workspace, in_action=in_action)
+        try:
+            settings = _settings(command, given, environ, workspace, in_action=in_action)
+        except InputError as error:
+            # It may be a fork's, which does not count: GitHub's API knows, and what is checked out tells.
+            settings = replace(inputs_only, unreadable=error)
         return replace(settings, inputs_only=inputs_only)
+    if in_action and from_fork(environ):
+        inputs_only = _settings(command, given, environ, workspace, in_action=True, project_file=False)
+        if not inputs_only.allow_forks and (inputs_only.rehearse or command == "plan"):
+            return inputs_only
     settings = _settings(command, given, environ, workspace, in_action=in_action)
     if command == "cleanup":
         previews = _settings(command, {**given, "environment": "pr-0"}, environ, workspace, in_action=in_action)
@@ -145,8 +152,13 @@ class _Sources:
             return
         for path in (value,) if isinstance(value, str) else value:
             if "://" not in path and not is_inside(self.workspace, path):
-                hint = f"copy it into the workspace, or give --{option.name} on the command line"
-                self.problems.append(Problem(f"{shown(path)} is outside the workspace", hint, place))
+                self.problems.append(
+                    Problem(f"{shown(path)} is outside the workspace", self._hint("copy it", option), place)
+                )
+
+    def _hint(self, verb: str, option: Option) -> str:
+        given = f"give {option.name} as an input" if self.in_action else f"give --{option.name} on the command line"
+        return f"{verb} into the workspace, or {given}"
 
     def _refuse_output(self, option: Option, value: Any, place: Place) -> None:
         """No output goes into a .git folder, and none outside the workspace that only a project file names."""
@@ -159,15 +171,13 @@ class _Sources:
         elif any(part.casefold() == ".git" for part in absolute.parts):
             hint = "give a folder outside .git"
             self.problems.append(Problem(f"{option.name}: {shown(path)} is in a .git folder", hint, place))
-        elif not absolute.is_relative_to(self.workspace) and self._may_not_leave(option, path, place):
-            hint = f"give a path inside it, or an absolute one with --{option.name} or the input"
+        elif not absolute.is_relative_to(self.workspace) and self._may_not_leave(path, place):
+            hint = self._hint("move it", option)
             self.problems.append(Problem(f"{option.name}: {shown(path)} is outside the workspace", hint, place))
 
-    def _may_not_leave(self, option: Option, path: Path, place: Place) -> bool:
-        """Artefacts are replaced and removed, so a repository's file names no folder elsewhere for them."""
-        if place.is_option:
-            return self.in_action and not path.expanduser().is_absolute()
-        return option.name == "artefacts" or ".." in path.parts
+    def _may_not_leave(self, path: Path, place: Place) -> bool:
+        """Outputs are replaced and removed: a repository's file names no place elsewhere for them."""
+        return not place.is_option or (self.in_action and not path.expanduser().is_absolute())
 
     def _find(self, option: Option) -> tuple[Plain, Place] | None:
         if option.name in self.given:

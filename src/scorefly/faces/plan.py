@@ -71,7 +71,8 @@ def plan_summary(plan: Plan) -> str:
 def _facts(app: PlannedApp, shown: Callable[[str], str]) -> Iterator[tuple[str, str]]:
     if app.action == "create":
         yield "runs", ", ".join(filter(None, (shown(app.image), app.size, app.region, app.url)))
-        yield "artefact", shown(app.artefact)
+        if app.artefact:
+            yield "artefact", shown(app.artefact)
     if app.volumes:
         yield "volumes", ", ".join(_volume(each) for each in app.volumes)
     if app.addresses:

@@ -150,7 +150,7 @@ def _ending(report: Report) -> str:
         warnings = sum(problem.severity == "warning" for problem in report.problems)
         return f"valid{f', with {warnings} warnings' if warnings > 1 else ', with 1 warning' if warnings else ''}"
     if report.command == "generate":
-        return f"{report.environment}: {len(report.apps)} in {report.artefacts}"
+        return f"{report.environment}: {len(report.apps)} in {report.artefacts or 'a temporary folder'}"
     if report.superseded:
         return f"{where}: superseded, for {report.superseded}, which is deployed already (--force deploys this one)"
     would = "would be: " if report.dry_run else ""

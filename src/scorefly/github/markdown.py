@@ -15,7 +15,7 @@ from scorefly.problems import failed
 
 SUMMARY_LIMIT = 1024 * 1024  # bytes of one step's summary
 
-_LONG_LINE = 4096  # characters
+_LONG_LINE = 4096  # characters: a longer line is cut in the middle
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+!|<>~$:-]|(?<=w)\.")
 # In HTML's <code> Markdown goes on: emphasis, links and bare addresses are still read.

@@ -23,6 +23,11 @@ def artefact_folder(settings: Settings, app_name: str) -> Path:
     return Path(settings.artefacts, settings.environment, app_name)
 
 
+def shown_folder(settings: Settings, app_name: str) -> str:
+    """Return the artefact folder to report, which is empty where the folder is removed at the end of the run."""
+    return "" if settings.scratch else artefact_folder(settings, app_name).as_posix()
+
+
 def working_folder(settings: Settings, app: App) -> Path:
     """The absolute folder that paths in the app's fly.toml are relative to: its build context, or its artefact."""
     if isinstance(app.image, Build):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from scorefly.problems import InputError, Problem, nearest, option_place
 from scorefly.run.keeper import Keeper
@@ -95,7 +96,17 @@ def execute(settings: Settings, progress: Progress) -> Report:
         hint = nearest(settings.command, REPORTING)
         raise InputError(Problem(f"there is no command {settings.command!r}", hint, option_place("command")))
     hide_given(settings, progress)
-    return command(settings, progress)
+    if settings.command == "preview" or not settings.in_action:
+        return command(settings, progress)
+    from scorefly.run.untrusted import guarded
+
+    with guarded(settings) as (guarded_settings, why):
+        report = command(guarded_settings, progress)
+    if not why:
+        return report
+    notice = Problem(f"simulated without secrets: {why}", severity="notice")
+    progress.problem(notice)
+    return replace(report, problems=(*report.problems, notice))
 
 
 def hide_given(settings: Settings, progress: Progress) -> None:

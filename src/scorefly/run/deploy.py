@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from scorefly import interruption
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.app_deployment import AppDeployment
-from scorefly.run.artefacts import artefact_folder
+from scorefly.run.artefacts import shown_folder
 from scorefly.run.connection import connect
 from scorefly.run.generate import app_report, want, with_stand_in_variables, write
 from scorefly.run.keeper import Keeper
@@ -57,7 +57,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         apps=tuple(outcomes),
         resources=wanted.resources,
         problems=(*found.problems, *found.notices, *wanted.problems),
-        artefacts=artefact_folder(settings, "").as_posix(),
+        artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
         dry_run=settings.dry_run,
     )

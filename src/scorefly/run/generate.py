@@ -20,7 +20,13 @@ from scorefly.fly.check.finding import DOCUMENT, Finding
 from scorefly.problems import InputError, Place, Problem, ScoreflyError, raise_errors, wrong
 from scorefly.resources.lookup import STAND_IN
 from scorefly.run.app_names import app_name_conflicts
-from scorefly.run.artefacts import artefact_folder, remove_stale_artefacts, working_folder, write_artefact
+from scorefly.run.artefacts import (
+    artefact_folder,
+    remove_stale_artefacts,
+    shown_folder,
+    working_folder,
+    write_artefact,
+)
 from scorefly.run.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
@@ -83,7 +89,7 @@ def generate(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         apps=tuple(app_report(settings, app) for app in wanted.apps),
         resources=wanted.resources,
         problems=wanted.problems,
-        artefacts=str(Path(settings.artefacts, settings.environment)),
+        artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
     )
 
@@ -153,7 +159,8 @@ def write_artefacts(settings: Settings, wanted: Generated, progress: Progress) -
     """Write the artefacts of all apps."""
     for app in wanted.apps:
         write_artefact(settings, app)
-    progress.step(f"{_count(len(wanted.apps), 'app')} in {Path(settings.artefacts, settings.environment)}")
+    kept = "a temporary folder" if settings.scratch else Path(settings.artefacts, settings.environment)
+    progress.step(f"{_count(len(wanted.apps), 'app')} in {kept}")
 
 
 def app_report(settings: Settings, app: App) -> AppReport:
@@ -167,7 +174,7 @@ def app_report(settings: Settings, app: App) -> AppReport:
         image=app.image if isinstance(app.image, str) else f"built from {app.image.dockerfile}",
         size=app.size,
         region=app.region,
-        artefact=artefact_folder(settings, app.name).as_posix(),
+        artefact=shown_folder(settings, app.name),
         ports=app.ports,
     )
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import OutsideError, Problem
-from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, write_plan
+from scorefly.run.artefacts import artefact_texts, file_digests, shown_folder, write_plan
 from scorefly.run.connection import connect
 from scorefly.run.data_risks import PREFIX
-from scorefly.run.generate import Generated, app_report, want, write_artefacts
+from scorefly.run.generate import Generated, app_report, want, with_stand_in_variables, write_artefacts
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
 from scorefly.run.opening import read_state
@@ -38,6 +38,7 @@ from scorefly.run.situation import Situation, by_app, look, missing_addresses, v
 from scorefly.run.state_guard import refuse_unknown_apps, unknown_apps
 from scorefly.state.document import EnvironmentState
 
+MATRIX_LIMIT = 256  # jobs of one matrix that GitHub takes
 LOOKS = 8  # apps looked at at a time
 
 _STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "keep": "unchanged"}
@@ -46,13 +47,15 @@ _STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "
 def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Generates, and compares app by app. `keeper` never saves."""
     known = keeper.state
-    loaded = load(settings)
+    loaded, missing = load(settings), list[Problem]()
+    if settings.untrusted:
+        settings, missing = with_stand_in_variables(settings, loaded)
     with connect(settings) as connection:
         live = by_app(connection.api.org_machines(settings.org))
         if unknown_apps(settings, known, live):
             # Without the lock a deploy may have made them since the state was read.
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
-        wanted = want(settings, loaded, keeper, progress)
+        wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         problems = _write_artefacts(settings, wanted, progress)
         looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress)
     planned = _plan(settings, loaded, wanted, known, looked)
@@ -62,7 +65,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         path = write_plan(settings, f"{text}\n").as_posix()
     except OutsideError as error:
         problems += error.problems
-    problems = [replace(problem, severity="warning") for problem in problems]
+    problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
     for problem in problems:
         progress.problem(problem)
     return Report(
@@ -71,11 +74,11 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         apps=tuple(_report(settings, app, looked[app.name]) for app in wanted.apps),
         resources=wanted.resources,
         problems=(*wanted.problems, *problems),
-        artefacts=artefact_folder(settings, "").as_posix(),
+        artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
         dry_run=True,
         plan=planned,
-        plan_path=path,
+        plan_path="" if settings.scratch else path,
     )
 
 
@@ -237,6 +240,14 @@ def _plan(
 
 def _has_work(looked: PlannedApp | Problem) -> bool:
     return isinstance(looked, PlannedApp) and looked.action != "keep"
+
+
+def _too_large_for_a_matrix(planned: Plan) -> list[Problem]:
+    if len(planned.matrix) <= MATRIX_LIMIT:
+        return []
+    message = f"the matrix has {len(planned.matrix)} jobs, and GitHub runs {MATRIX_LIMIT} at most"
+    hint = "deploy them in one job without a matrix, or plan some of them at a time with score-files"
+    return [Problem(message, hint, severity="warning")]
 
 
 def _matrix(settings: Settings, loaded: Loaded, wanted: Generated, to_do: Sequence[str]) -> tuple[MatrixJob, ...]:

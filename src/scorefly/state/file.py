@@ -99,11 +99,12 @@ class FileStore:
             self._journal.remove()
 
     def delete(self) -> None:
-        """Takes the file away, and the key that was made for it."""
+        """Takes the file away, and the key that was made for it. A file beside it of another use is left alone."""
+        own = () if self._given_keys else (self.key_path,)
         try:
             self._journal.remove()
             self._saved = None
-            for path in (self.path, self.key_path):
+            for path in (self.path, *own):
                 safe_files.remove(self._root, path.relative_to(self._root))
         except OSError as error:
             raise self._failed("removed", error) from error
@@ -124,9 +125,9 @@ class FileStore:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds `<path>.lock`; the system lets go of it when the process ends, however that happens.
+        """Holds `<path>.scorefly-lock`; the system lets go of it when the process ends, however that happens.
 
-        A run that saved nothing leaves nothing behind, neither the lock nor a folder.
+        No other tool uses that name. A run that saved nothing leaves nothing behind, neither the lock nor a folder.
         """
         path = self._lock_path
         made: tuple[Path, ...] = ()
@@ -178,7 +179,7 @@ class FileStore:
 
     @property
     def _lock_path(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.lock")
+        return self.path.with_name(f"{self.path.name}.scorefly-lock")
 
     def _hold(self, path: Path) -> int:
         """An open lock file that is ours, and is still the one that stands at the path."""
