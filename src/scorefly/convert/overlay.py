@@ -15,7 +15,7 @@ from typing import Any
 
 from scorefly.confined import exists, read_file
 from scorefly.convert.service import addresses_of
-from scorefly.fly.app import App, VolumeClaim
+from scorefly.fly.app import App, volume_claims
 from scorefly.problems import InputError, Place, Problem
 from scorefly.score.document import parse
 from scorefly.values import merge_patch
@@ -50,7 +50,7 @@ def lay_over(app: App, overlays: Sequence[Overlay]) -> App:
         config=config,
         image=image,
         region=str(config.get("primary_region", app.region)),
-        volumes=_claims(config.get("mounts"), app),
+        volumes=volume_claims(config.get("mounts")),
         addresses=_addresses(app, config),
     )
 
@@ -74,19 +74,6 @@ def _checked(overlay: Overlay) -> Overlay:
         hint = "app-prefix, app-suffix and the workload's name make it"
         raise InputError(Problem("an overlay cannot name the app", hint, Place(overlay.file)))
     return overlay
-
-
-def _claims(mounts: Any, app: App) -> tuple[VolumeClaim, ...]:
-    """Volumes for mounts as they are now; one whose size says nothing readable is left to the checker."""
-    if mounts == app.config.get("mounts"):
-        return app.volumes
-    tables = [mounts] if isinstance(mounts, Mapping) else mounts if isinstance(mounts, list) else []
-    claims = []
-    for mount in tables:
-        size = re.fullmatch(r"(\d{1,3})(gb)?", str(mount.get("initial_size", "1")).lower()) if mount else None
-        if isinstance(mount, Mapping) and size:
-            claims.append(VolumeClaim(str(mount.get("source", "")), int(size[1])))
-    return tuple(claims)
 
 
 def _addresses(app: App, config: Mapping[str, Any]) -> tuple[str, ...]:

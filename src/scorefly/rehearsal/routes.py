@@ -49,7 +49,7 @@ def handler_of(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
 def _app(app: Json) -> Json:
     keys = ("id", "internal_numeric_id", "name", "status", "organization", "network", "app_role")
     counts = {"machine_count": len(app["machines"]), "volume_count": len(app["volumes"])}
-    return {key: app[key] for key in keys} | counts | {"cname_target": f"{app['name']}.fly.dev"}
+    return {key: app[key] for key in keys} | counts | {"cname_target": f"{app['id'][:7]}.{app['name']}.fly.dev"}
 
 
 def _list_apps(call: Call) -> tuple[int, Any]:

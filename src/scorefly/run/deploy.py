@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
@@ -13,12 +13,12 @@ from scorefly.run.artefacts import artefact_folder
 from scorefly.run.connection import connect
 from scorefly.run.generate import app_report, want, with_stand_in_variables, write
 from scorefly.run.keeper import Keeper
+from scorefly.run.live import list_machines
 from scorefly.run.loading import load
 from scorefly.run.order import longest_chains_first
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Report
 from scorefly.run.settings import Settings
-from scorefly.run.situation import by_app
 from scorefly.run.superseding import standing, superseded
 
 WAKE = 0.5  # seconds
@@ -41,7 +41,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     write(settings, wanted, keeper, progress)
     with connect(settings) as connection:
         connection.deployer.check()
-        live = by_app(connection.api.org_machines(settings.org))
+        live = list_machines(settings, connection.api, [app.name for app in wanted.apps])
         stop = threading.Event()
         jobs = [
             AppDeployment(settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, found)
@@ -54,7 +54,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         environment=settings.environment,
         apps=tuple(outcomes),
         resources=wanted.resources,
-        problems=(*found.problems, *found.notices, *wanted.problems),
+        problems=(*found.problems, *found.notices, *wanted.problems, *_warnings(jobs)),
         artefacts=artefact_folder(settings, "").as_posix(),
         rehearsed=settings.rehearse,
         dry_run=settings.dry_run,
@@ -139,6 +139,11 @@ class Deployment:
         problem = Problem(f"{name} was not deployed, for it needs {', '.join(broken)}", "mend that first")
         self.progress.step(f"{name}: skipped, for {', '.join(broken)} failed")
         return replace(app_report(self.settings, job.app), status="skipped", problem=problem)
+
+
+def _warnings(jobs: Sequence[AppDeployment]) -> Iterator[Problem]:
+    for job in jobs:
+        yield from job.warnings
 
 
 def _save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:

@@ -15,6 +15,7 @@ from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests
 from scorefly.run.connection import connect
 from scorefly.run.generate import Generated, app_report, want, write
 from scorefly.run.keeper import Keeper
+from scorefly.run.live import list_machines
 from scorefly.run.loading import Loaded, load
 from scorefly.run.order import waves
 from scorefly.run.orphans import find_orphans
@@ -32,7 +33,8 @@ from scorefly.run.progress import Progress
 from scorefly.run.record import Record, drift, unpack
 from scorefly.run.report import AppReport, Report, Status
 from scorefly.run.settings import Settings
-from scorefly.run.situation import Situation, by_app, look, missing_addresses, volume_changes
+from scorefly.run.situation import Situation, VolumeChanges, look, missing_addresses
+from scorefly.run.volumes import misplaced_machines, plan_volumes, volume_warnings
 from scorefly.state.document import EnvironmentState
 
 LOOKS = 8  # apps looked at at a time
@@ -68,7 +70,7 @@ def _look_at_all(
     settings: Settings, state: EnvironmentState, api: FlyApi, apps: Sequence[App], progress: Progress
 ) -> dict[str, PlannedApp | Problem]:
     """Each app as it would be deployed, or why it could not be."""
-    live = by_app(api.org_machines(settings.org))
+    live = list_machines(settings, api, [app.name for app in apps])
 
     def one(app: App) -> PlannedApp | Problem:
         try:
@@ -118,7 +120,13 @@ class _Comparison:
         )
         if action == "keep":
             return shown
-        return replace(shown, volumes=self._volumes(situation), addresses=self._addresses(situation))
+        changes = plan_volumes(self.api, app, self.machines, exists=situation.exists)
+        return replace(
+            shown,
+            volumes=_planned_volumes(changes),
+            addresses=self._addresses(situation),
+            data_risks=tuple(str(each) for each in volume_warnings(app, changes)),
+        )
 
     def _reasons(self, situation: Situation, record: Record | None, diffs: tuple[FileDiff, ...]) -> tuple[str, ...]:
         reasons = [each.file for each in diffs]
@@ -127,6 +135,8 @@ class _Comparison:
             f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)
         )
         reasons += ["secrets"] if situation.secrets.to_set else []
+        if moved := misplaced_machines(self.app, self.machines):
+            reasons.append(f"moves from {', '.join(sorted({each.region for each in moved}))} to {self.app.region}")
         if not self.machines:
             reasons.append("no Machine runs")
         elif not reasons and self.settings.force:
@@ -137,21 +147,18 @@ class _Comparison:
             reasons.append("its Machines are not those of the last good deploy")
         return tuple(reasons)
 
-    def _volumes(self, situation: Situation) -> tuple[PlannedVolume, ...]:
-        app = self.app
-        if not app.volumes:
-            return ()
-        volumes = self.api.volumes(app.name) if situation.exists else ()
-        region = app.region or next((volume.region for volume in volumes), "")
-        changes = volume_changes(app, volumes, len(self.machines))
-        extended = [PlannedVolume("extend", each.name, size_gb, each.region) for each, size_gb in changes.extend]
-        created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim in changes.create]
-        return (*extended, *created)
-
     def _addresses(self, situation: Situation) -> tuple[str, ...]:
         if not self.app.addresses:
             return ()
         return missing_addresses(self.app, self.api.addresses(self.app.name) if situation.exists else ())
+
+
+def _planned_volumes(changes: VolumeChanges) -> tuple[PlannedVolume, ...]:
+    extended = [PlannedVolume("extend", each.name, size_gb, each.region) for each, size_gb in changes.extend]
+    updated = [PlannedVolume("update", each.name, each.size_gb, each.region) for each, _ in changes.update]
+    created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim, region in changes.create]
+    detached = [PlannedVolume("detach", each.name, each.size_gb, each.region) for each in changes.detach]
+    return (*extended, *updated, *created, *detached)
 
 
 def _diffs(record: Record | None, app: App) -> tuple[FileDiff, ...]:
