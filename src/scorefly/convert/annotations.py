@@ -228,7 +228,7 @@ def _step(text: str) -> str | int:
 def apply(annotations: Annotations, config: dict[str, Any]) -> None:
     """Puts those into fly.toml whose place there is all there is to them."""
     for each in ANNOTATIONS:
-        if each.path and each.name in annotations.values:
+        if each.path and each.name in annotations.values and (each.path[0] != "mounts" or config.get("mounts")):
             _put(config, each.path, annotations.values[each.name])
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scorefly.confined import exists, read_file
-from scorefly.convert.service import addresses_of
+from scorefly.convert.service import addresses_of, url_of
 from scorefly.fly.app import App, volume_claims
 from scorefly.problems import InputError, Place, Problem
 from scorefly.score.document import parse
@@ -52,6 +52,7 @@ def lay_over(app: App, overlays: Sequence[Overlay]) -> App:
         region=str(config.get("primary_region", app.region)),
         volumes=volume_claims(config.get("mounts")),
         addresses=_addresses(app, config),
+        url=url_of(config, app.name),
     )
 
 

@@ -71,7 +71,7 @@ def convert_service(conversion: Conversion, routes: Sequence[Route]) -> Service:
     if services:
         config["services"] = services
     _tell_private(conversion, [port for port in ports if port.how == "private"])
-    url = f"https://{conversion.target.app_name}.fly.dev" if 443 in served else ""
+    url = url_of(config, conversion.target.app_name)
     return Service(config, tuple(ports), ("private_v6",) if flycast else addresses_of(config), url)
 
 
@@ -326,6 +326,14 @@ def addresses_of(config: Mapping[str, Any]) -> tuple[str, ...]:
         if isinstance(port, Mapping)
     )
     return ("shared_v4" if plain else "v4", "v6")
+
+
+def url_of(config: Mapping[str, Any], app_name: str) -> str:
+    """Return where the Internet reaches the app by HTTPS; empty where it does not."""
+    services = [each for each in config.get("services", ()) if isinstance(each, Mapping)]
+    ports = [each for service in services for each in service.get("ports", ()) if isinstance(each, Mapping)]
+    served = any(port.get("port") == 443 and {"tls", "http"} <= set(port.get("handlers", ())) for port in ports)
+    return f"https://{app_name}.fly.dev" if served or config.get("http_service") else ""
 
 
 def _tell_private(conversion: Conversion, private: Sequence[Port]) -> None:

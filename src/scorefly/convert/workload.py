@@ -21,6 +21,7 @@ from scorefly.convert.image import convert_image
 from scorefly.convert.probes import add_probes, container_checks, http_probe
 from scorefly.convert.service import Route, convert_service
 from scorefly.convert.target import Conversion, Target
+from scorefly.convert.unused_annotations import warn_of_unused_annotations
 from scorefly.convert.variables import convert_variables
 from scorefly.convert.volumes import convert_volumes
 from scorefly.fly.app import App, Build, volume_claims
@@ -90,6 +91,7 @@ def _convert(conversions: Mapping[str, Conversion], name: str, routes: Sequence[
     }
     config = {key: value for key, value in config.items() if value not in ("", {}, [])}
     apply(front.annotations, config)
+    warn_of_unused_annotations(conversions, front, config)
     return App(
         name=target.app_name,
         owner=front.workload.name,

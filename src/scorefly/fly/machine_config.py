@@ -58,7 +58,7 @@ def machine_config(
         "checks": {name: _check(each, _first_port(toml)) for name, each in toml.get("checks", {}).items()},
         "files": [_file(each, content) for each in toml.get("files", ())],
         "mounts": [_mount(each) for each in tables(toml, "mounts")],
-        "statics": [dict(each) for each in toml.get("statics", ())],
+        "statics": [{"tigris_bucket": "", "index_document": "", **each} for each in toml.get("statics", ())],
         "metadata": {
             **before.get("metadata", {}),
             "fly_platform_version": "v2",
@@ -112,6 +112,16 @@ def guest(toml: Mapping[str, Any]) -> dict[str, Any]:
     memory = megabytes(str(vm["memory"])) if vm.get("memory") else preset.memory_mb
     other = {key: value for key, value in vm.items() if key not in ("size", "memory", "processes") and value}
     return {"cpu_kind": preset.cpu_kind, "cpus": preset.cpus, "memory_mb": memory, **other}
+
+
+def size_text(toml: Mapping[str, Any]) -> str:
+    """Return the size that `[[vm]]` describes, for people; what is not a preset is told by its CPUs."""
+    vm = (tables(toml, "vm") or [{}])[0]
+    size = guest(toml)
+    preset = preset_named(vm.get("size") or "shared-cpu-1x")
+    same = preset and (preset.cpu_kind, preset.cpus) == (size["cpu_kind"], size["cpus"])
+    name = preset.preset if preset and same else f"{size['cpus']} {size['cpu_kind']} CPUs"
+    return f"{name}, {size['memory_mb']} MB"
 
 
 def tables(toml: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

@@ -38,7 +38,7 @@ class MachinesDeployer:
     ) -> None:
         """Deploys what the artefact's fly.toml says. Raises OutsideError."""
         toml = tomllib.loads((artefact / "fly.toml").read_text(encoding="utf-8"))
-        image = self._image(app, artefact)
+        image = self._image(app, artefact, folder)
         machines = self.api.machines(app.name)
         volumes = self.api.volumes(app.name) if toml.get("mounts") else ()
         check_mounts(toml, machines, volumes)
@@ -117,8 +117,11 @@ class MachinesDeployer:
             )
 
     @staticmethod
-    def _image(app: App, artefact: Path) -> str:
+    def _image(app: App, artefact: Path, folder: Path) -> str:
         if isinstance(app.image, str):
             return app.image
+        dockerfile = folder / app.config.get("build", {}).get("dockerfile", app.image.dockerfile_in_context)
+        if not dockerfile.is_file():
+            raise failed(f"failed to fetch an image or build from source: dockerfile '{dockerfile}' not found")
         digest = hashlib.sha256(f"{app.image}{(artefact / 'fly.toml').read_text()}".encode()).hexdigest()[:12]
         return f"registry.fly.io/{app.name}:rehearsal-{digest}"

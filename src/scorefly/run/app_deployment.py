@@ -106,6 +106,7 @@ class AppDeployment:
             if machine.metadata.get(OWNER_KEY) != mark:
                 self.api.set_metadata(app.name, machine.id, OWNER_KEY, mark)
             self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
+        self.machines = machines
         record = Record(artefact_texts(app), file_digests(app), facts_of(machines))
         self._record(**self._wanted, record=pack(record))
         self._remove_secrets()
@@ -240,4 +241,7 @@ class AppDeployment:
     def _report(self, status: Status) -> AppReport:
         secrets = self._before.secrets
         report = app_report(self.settings, self.app)
-        return replace(report, status=status, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove)
+        region = ", ".join(sorted({machine.region for machine in self.machines})) or self.app.region
+        return replace(
+            report, status=status, region=region, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove
+        )

@@ -17,6 +17,7 @@ from scorefly.run.live import list_machines
 from scorefly.run.loading import load
 from scorefly.run.order import longest_chains_first
 from scorefly.run.progress import Progress
+from scorefly.run.regions import check_regions
 from scorefly.run.report import AppReport, Report
 from scorefly.run.settings import Settings
 from scorefly.run.superseding import standing, superseded
@@ -41,6 +42,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     write(settings, wanted, keeper, progress)
     with connect(settings) as connection:
         connection.deployer.check()
+        check_regions(loaded, wanted.apps, connection.api)
         live = list_machines(settings, connection.api, [app.name for app in wanted.apps])
         stop = threading.Event()
         jobs = [

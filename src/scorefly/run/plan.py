@@ -31,6 +31,7 @@ from scorefly.run.planned import (
 )
 from scorefly.run.progress import Progress
 from scorefly.run.record import Record, drift, unpack
+from scorefly.run.regions import check_regions
 from scorefly.run.report import AppReport, Report, Status
 from scorefly.run.settings import Settings
 from scorefly.run.situation import Situation, VolumeChanges, look, missing_addresses
@@ -49,6 +50,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     wanted = want(settings, loaded, keeper, progress)
     write(settings, wanted, keeper, progress)
     with connect(settings) as connection:
+        check_regions(loaded, wanted.apps, connection.api)
         looked = _look_at_all(settings, keeper.state, connection.api, wanted.apps, progress)
     planned = _plan(settings, loaded, wanted, known, looked)
     path = write_plan(settings, json.dumps(plan_json(planned), ensure_ascii=False, indent=2) + "\n")
@@ -109,7 +111,7 @@ class _Comparison:
             reasons=self._reasons(situation, record, diffs) if action == "change" else (),
             needs=app.needs,
             image=report.image,
-            size=app.size,
+            size=report.size,
             region=app.region,
             url=app.url,
             artefact=report.artefact,
