@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from scorefly.confined import exists, read_file
-from scorefly.convert.service import addresses_of
-from scorefly.fly.app import App, VolumeClaim
+from scorefly.convert.service import addresses_of, url_of
+from scorefly.fly.app import App, volume_claims
 from scorefly.problems import InputError, Place, Problem
 from scorefly.score.document import parse
 from scorefly.values import merge_patch
@@ -52,8 +52,9 @@ def lay_over(app: App, overlays: Sequence[Overlay]) -> App:
         config=config,
         image=image,
         region=str(config.get("primary_region", app.region)),
-        volumes=_claims(config.get("mounts"), app),
+        volumes=volume_claims(config.get("mounts")),
         addresses=_addresses(app, config),
+        url=url_of(config, app.name),
     )
 
 
@@ -88,19 +89,6 @@ def _refuse_size(overlay: Overlay) -> None:
             raise InputError(Problem(f"an overlay has at most {limit}", "make it smaller", Place(overlay.file)))
         inner = tree.values() if isinstance(tree, Mapping) else tree if isinstance(tree, list) else ()
         trees.extend((each, depth + 1) for each in inner)
-
-
-def _claims(mounts: Any, app: App) -> tuple[VolumeClaim, ...]:
-    """Volumes for mounts as they are now; one whose size says nothing readable is left to the checker."""
-    if mounts == app.config.get("mounts"):
-        return app.volumes
-    tables = [mounts] if isinstance(mounts, Mapping) else mounts if isinstance(mounts, list) else []
-    claims = []
-    for mount in tables:
-        size = re.fullmatch(r"(\d{1,3})(gb)?", str(mount.get("initial_size", "1")).lower()) if mount else None
-        if isinstance(mount, Mapping) and size:
-            claims.append(VolumeClaim(str(mount.get("source", "")), int(size[1])))
-    return tuple(claims)
 
 
 def _addresses(app: App, config: Mapping[str, Any]) -> tuple[str, ...]:

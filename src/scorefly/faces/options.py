@@ -103,7 +103,14 @@ OPTIONS: tuple[Option, ...] = (
         cli_default="local",
         commands=(*LOADING, *STATE, DEPROVISION),
     ),
-    Option("org", "text", "Fly organization slug.", "personal", variables=("FLY_ORG",), commands=FLY),
+    Option(
+        "org",
+        "text",
+        "Fly organization slug; `personal` is yours alone.",
+        "personal",
+        variables=("FLY_ORG",),
+        commands=FLY,
+    ),
     Option("region", "text", "Primary region, such as ams.", variables=("FLY_REGION",), commands=CONVERTING),
     Option(
         "app-prefix",

@@ -81,6 +81,8 @@ def _facts(app: PlannedApp, shown: Callable[[str], str]) -> Iterator[tuple[str, 
         yield "secrets set", ", ".join(map(shown, app.secrets_set))
     if app.secrets_removed:
         yield "secrets removed", ", ".join(map(shown, app.secrets_removed))
+    for risk in app.data_risks:
+        yield "data risk", shown(risk)
     for each in app.drift:
         yield f"drift, {each.what}", _drift(each, shown)
 

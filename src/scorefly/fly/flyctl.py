@@ -22,6 +22,7 @@ from scorefly import interruption
 from scorefly.child_output import Buffer, Lines
 from scorefly.fly.app import App, Build
 from scorefly.fly.flyctl_failures import Failure, explain, interrupted
+from scorefly.fly.strategy import effective_strategy
 from scorefly.problems import InputError, OutsideError, Problem, option_place
 from scorefly.process import run
 
@@ -58,10 +59,8 @@ def deploy_arguments(app: App, fly_toml: str, folder: Path, options: DeployOptio
         command += ["--primary-region", app.region]
     if options.ha is not None:
         command.append(f"--ha={str(options.ha).lower()}")
-    if options.strategy:
-        # flyctl refuses a strategy that needs a second Machine where the one there is holds a volume.
-        beside = options.strategy in ("canary", "bluegreen") and app.volumes
-        command += ["--strategy", "rolling" if beside else options.strategy]
+    if strategy := effective_strategy(options.strategy, has_volumes=bool(app.volumes)):
+        command += ["--strategy", strategy]
     command += ["--wait-timeout", f"{options.wait_timeout:.0f}s"]
     # Addresses are allocated before; retries of flyctl's own would be another code path, checked by nobody.
     command += ["--no-public-ips", "--deploy-retries", "0", "--dns-checks=false"]

@@ -17,7 +17,9 @@ from scorefly.convert.workload import convert
 from scorefly.fly.app import App
 from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding
-from scorefly.problems import InputError, Place, Problem, ScoreflyError, raise_errors, wrong
+from scorefly.fly.machine_config import size_text
+from scorefly.fly.strategy import effective_strategy
+from scorefly.problems import InputError, Place, Problem, ScoreflyError, option_place, raise_errors, wrong
 from scorefly.resources.lookup import STAND_IN
 from scorefly.run.app_names import app_name_conflicts
 from scorefly.run.artefacts import (
@@ -34,6 +36,7 @@ from scorefly.run.orphans import is_owner_gone, orphan_problems, orphaned_resour
 from scorefly.run.progress import Progress
 from scorefly.run.provisioning import Resolution, provision
 from scorefly.run.public_names import app_names
+from scorefly.run.regions import check_regions
 from scorefly.run.report import AppReport, Report, ResourceReport
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import bounded_texts, references
@@ -60,6 +63,7 @@ def validate(settings: Settings, progress: Progress) -> Report:
     keeper = Keeper(None, _state_at_hand(settings))
     progress.hide(secrets_in(keeper.state))
     wanted = want(settings, loaded, keeper, progress, trial=True, warnings=missing)
+    check_regions(loaded, wanted.apps)
     return Report(
         command=settings.command,
         environment=settings.environment,
@@ -172,7 +176,7 @@ def app_report(settings: Settings, app: App) -> AppReport:
         workload=app.workload,
         url=app.url,
         image=app.image if isinstance(app.image, str) else f"built from {app.image.dockerfile}",
-        size=app.size,
+        size=size_text(app.config),
         region=app.region,
         artefact=shown_folder(settings, app.name),
         ports=app.ports,
@@ -249,16 +253,24 @@ def _overlays(settings: Settings, problems: list[Problem], workload: str = "") -
 def _refused(settings: Settings, app: App, source: Workload | Place, overlays: Sequence[Overlay] = ()) -> list[Problem]:
     """What Fly would not take of an app as it stands, found before Fly is asked; `source` is what it was made of."""
     folder = settings.workspace / artefact_folder(settings, app.name)
+    config = app.config
+    strategy = effective_strategy(settings.strategy, has_volumes=bool(app.volumes))
+    if strategy and isinstance(deploy := config.get("deploy", {}), Mapping):
+        config = {**config, "deploy": {**deploy, "strategy": strategy}}
     names = [*(["machine.json"] if app.machine else []), *(f"files/{name}" for name in app.files)]
     beside = {os.path.relpath(folder / name, working_folder(settings, app)) for name in names}
     return [
         Problem(
             f"{Path(finding.document).name} of {app.name}: {finding.where}: {finding.message}",
             finding.hint,
-            source if isinstance(source, Place) else _blamed(source, app, finding, overlays),
+            option_place("strategy")
+            if strategy and finding.path == ("deploy", "strategy")
+            else source
+            if isinstance(source, Place)
+            else _blamed(source, app, finding, overlays),
             finding.severity,
         )
-        for finding in (*check(app.config, app.machine or None, beside), *_build_findings(settings, app))
+        for finding in (*check(config, app.machine or None, beside), *_build_findings(settings, app))
     ]
 
 
