@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scorefly.confined import MAX_FILE_BYTES, is_file, read_file
+from scorefly.confined import is_file, read_file
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
-from scorefly.fly.machine_config import machine_config, release_config
+from scorefly.fly.machine_config import MAX_FILE_BYTES, machine_config, release_config
 from scorefly.fly.mounts import attach_volumes, check_mounts
 from scorefly.problems import OutsideError, Place, failed
 
