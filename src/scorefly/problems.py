@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+SHORTENED = "…"
+
 Severity = Literal["error", "warning", "notice"]
 
 
@@ -102,6 +104,11 @@ def one_edit_apart(one: str, other: str) -> bool:
         one, other = one[equal:][::-1], other[equal:][::-1]
     near = max(len(one), len(other)) == 1 or (len(one) == len(other) == 2 and one == other[::-1])
     return near and not (one + other).isdigit()
+
+
+def shortened(text: str, length: int) -> str:
+    """Return a text of at most `length` characters. The mark at its end tells a redactor that a secret may be cut."""
+    return text if len(text) <= length else text[: length - 1] + SHORTENED
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str = "there are:") -> str:

@@ -13,7 +13,7 @@ from scorefly.faces.outputs import outputs
 from scorefly.run.report import Report
 from workspaces import DATA, REPOSITORY
 
-ADDED = ("new-state",)  # since the contract was written
+ADDED = ("new-state", "replace")  # since the contract was written
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +58,16 @@ def test_the_page_of_options_is_the_table() -> None:
 
     made = runpy.run_path(str(REPOSITORY / "docs/make_options.py"))
     assert made["PAGE"].read_text(encoding="utf-8") == made["page"]()
+
+
+def test_the_post_step_is_a_program_of_the_image(definition: dict[str, Any]) -> None:
+    """The runner starts it by its path, with none of the image's own entry point around it."""
+    runs = definition["runs"]
+    assert (runs["post-entrypoint"], runs["post-if"]) == ("/post-entrypoint.py", "always()")
+    program = REPOSITORY / "post-entrypoint.py"
+    dockerfile = (REPOSITORY / "Dockerfile").read_text()
+    interpreter = " ".join(re.findall(r'^ENTRYPOINT \["(\S+)", "(-I)"', dockerfile, re.MULTILINE)[0])
+    assert program.read_text().startswith(f"#!{interpreter}\n")
+    assert program.stat().st_mode & 0o111 == 0o111
+    assert re.search(r"^COPY entrypoint\.py post-entrypoint\.py /$", dockerfile, re.MULTILINE)
+    assert "!post-entrypoint.py" in (REPOSITORY / ".dockerignore").read_text().splitlines()

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
+from flyctl_programs import environment
 from scorefly.rehearsal.server import Rehearsal
-from workspaces import DATA, REPOSITORY, Workspace
-
-FLYCTL = os.environ.get("SCOREFLY_TEST_FLYCTL", "")
-STAND_IN = REPOSITORY / "tests/flyctl_standin.py"
+from workspaces import DATA, Workspace
 
 BODY = """\
     variables: {CACHE: "redis://:${resources.cache.password}@${resources.cache.host}"}
@@ -22,17 +18,6 @@ BODY = """\
 service: {ports: {http: {port: 80, targetPort: 8080}}}
 resources: {cache: {type: redis}, disk: {type: volume}}
 """
-
-
-def environment(folder: Path, fly: Rehearsal) -> dict[str, str]:
-    """Everything a run needs to find that flyctl and the rehearsal; whatever else it calls is refused at once."""
-    (folder / "bin").mkdir(exist_ok=True)
-    program = folder / "bin" / "flyctl"
-    program.write_text(f'#!/bin/sh\nexec {FLYCTL or f"{sys.executable} {STAND_IN}"} "$@"\n')
-    program.chmod(0o755)
-    bases = dict.fromkeys(("FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL"), fly.url)
-    path = f"{folder / 'bin'}:{os.environ['PATH']}"
-    return {**bases, "PATH": path, "FLY_API_TOKEN": "fo1_dummy", "HTTPS_PROXY": "http://127.0.0.1:9"}
 
 
 def test_a_first_deploy_an_unchanged_one_and_an_update(workspace: Workspace, tmp_path: Path) -> None:

@@ -110,6 +110,30 @@ def test_an_idle_preview_goes_only_when_a_time_is_given(previews: Workspace, git
     assert clean(previews, github, preview_ttl="14d").outputs["destroyed"] == '["web-pr-3"]'
 
 
+def test_comment_of_an_idle_preview_says_that_it_is_destroyed_and_has_no_links(
+    previews: Workspace, github: GitHub
+) -> None:
+    change(previews, aged("web-pr-3", 15))
+    github.pulls[2]["state"] = "closed"
+    assert all("is ready" in github.bodies(number)[0] for number in (1, 2, 3))
+    clean(previews, github, preview_ttl="14d")
+    ready, closed, idle = (github.bodies(number)[0] for number in (1, 2, 3))
+    assert "is ready" in ready
+    for body in (closed, idle):
+        assert "is destroyed" in body
+        assert "fly.dev" not in body
+    assert "nothing has happened in it for 15 days" in idle
+    assert [len(github.bodies(number)) for number in (1, 2, 3)] == [1, 1, 1]
+
+
+def test_comment_that_cannot_be_updated_is_a_warning(previews: Workspace, github: GitHub) -> None:
+    github.pulls[2]["state"] = "closed"
+    github.faults.append(Fault("GET", ".*/issues/2/comments", 422))
+    result = clean(previews, github)
+    assert result.code == 0
+    assert "the comments on previews that are gone cannot be written" in result.out
+
+
 def test_a_dry_run_tells_the_same_and_changes_nothing(previews: Workspace, github: GitHub) -> None:
     github.pulls[2]["state"] = "closed"
     before, asked = previews.world, len(github.requests)

@@ -225,7 +225,7 @@ def test_a_fork_is_rehearsed_without_its_secrets_and_the_summary_says_so(workspa
     )
     result = pull(workspace, github, "opened", rehearse="false")
     assert result.code == 0, result.out
-    assert apps(workspace) == ["web-pr-7"]
+    assert result.outputs["deployed"] == '["web-pr-7"]'
     assert "fork, which gets no secrets" in result.summary
     assert "Rehearsed" in result.summary
     assert github.bodies(7) == []

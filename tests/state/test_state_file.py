@@ -188,7 +188,7 @@ def test_only_one_run_works_on_an_environment(store: FileStore) -> None:
         pass
 
 
-@pytest.mark.parametrize("which", ["local.state", "local.state.key", "local.state.lock"])
+@pytest.mark.parametrize("which", ["local.state", "local.state.key", "local.state.scorefly-lock"])
 def test_no_file_is_written_through_a_link(store: FileStore, tmp_path: Path, which: str) -> None:
     store.path.parent.mkdir()
     target = tmp_path / "elsewhere"

@@ -39,6 +39,8 @@ CACHE = ResourceState(
     random={"state.password#0": Secret("x-y-z")},
     apps=("web-cache",),
     owner="web",
+    app_stems={"redis": "web-cache"},
+    defined_by="web",
 )
 WEB = AppState(
     name="web",
@@ -54,6 +56,8 @@ WEB = AppState(
     needs=("web-cache",),
     addresses=("2001:db8::1",),
     record="packed",
+    uses=(CACHE.uid,),
+    used_secrets=("CACHE",),
 )
 NEWEST = EnvironmentState(
     environment="production",
@@ -64,11 +68,16 @@ NEWEST = EnvironmentState(
     workloads={"web": "web/score.yaml"},
     repository=Repository("acme/shop", "123456"),
 )
-THIRD = replace(NEWEST, repository=Repository())
+THIRD = replace(
+    NEWEST,
+    repository=Repository(),
+    apps={"web": replace(WEB, uses=())},
+    resources={CACHE.uid: replace(CACHE, app_stems={})},
+)
 SECOND = replace(
     THIRD,
-    apps={"web": replace(WEB, id="", needs=(), addresses=(), record="")},
-    resources={CACHE.uid: replace(CACHE, owner="")},
+    apps={"web": replace(WEB, id="", needs=(), addresses=(), record="", uses=())},
+    resources={CACHE.uid: replace(CACHE, owner="", app_stems={}, defined_by="")},
     workloads={},
 )
 # What each version could not know yet.
@@ -76,7 +85,7 @@ READ = {
     1: replace(
         SECOND,
         apps={"web": replace(SECOND.apps["web"], commit="", flycast=False)},
-        resources={CACHE.uid: replace(CACHE, owner="", needs=(), metadata={})},
+        resources={CACHE.uid: replace(SECOND.resources[CACHE.uid], needs=(), metadata={})},
     ),
     2: SECOND,
     3: THIRD,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from scorefly import interruption
 from scorefly.problems import Place, option_place, wrong
 from scorefly.rehearsal.server import Fault, Rehearsal
 from scorefly.rehearsal.world import WorldUnreadable
@@ -35,6 +36,7 @@ def serve(port: int, world: Path | None, latency: float, faults: Sequence[Fault]
     ends = {signal.SIGINT, signal.SIGTERM}
     # Blocked before the server's threads start, which inherit it: only the wait below gets them.
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    interruption.check()
     try:
         fly = Rehearsal(world, latency=latency, faults=faults, port=port)
     except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
+from scorefly import interruption
 from scorefly.git.process import Done, Git, told
 from scorefly.problems import OutsideError, Place, failed
 
@@ -83,7 +83,7 @@ class GitRemote:
     """
 
     def __init__(
-        self, address: Address, environ: Mapping[str, str], *, sleep: Callable[[float], None] = time.sleep
+        self, address: Address, environ: Mapping[str, str], *, sleep: Callable[[float], None] = interruption.sleep
     ) -> None:
         self.address = address
         self._environ = environ
@@ -122,7 +122,7 @@ class GitRemote:
         return next((commit for commit, name in pairs if name == ref), "")
 
     def refs(self, pattern: str) -> tuple[str, ...]:
-        """The names of the refs that fit a pattern. Raises OutsideError."""
+        """The refs that match a pattern such as `refs/heads/*`. Raises OutsideError."""
         done = self._server.run("ls-remote", "--quiet", "origin", pattern)
         if done.code:
             raise self._failure(done, "read")

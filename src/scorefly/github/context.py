@@ -14,12 +14,16 @@ class Context:
     workspace: Path
     summary: Path | None
     output: Path | None
+    state: Path | None
     debug: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What started a workflow's run. Outside of GitHub all but the server is empty; `link` leads to the run."""
+    """What started a workflow's run. Outside of GitHub all but the server is empty; `link` leads to the run.
+
+    `run` identifies the attempt of the job on its runner: the jobs of a matrix have one name.
+    """
 
     server: str = "https://github.com"
     repository: str = ""
@@ -27,6 +31,10 @@ class Trigger:
     commit: str = ""
     actor: str = ""
     link: str = ""
+    run: str = ""
+
+
+_RUN = ("GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "RUNNER_NAME")
 
 
 def read_trigger(environ: Mapping[str, str]) -> Trigger:
@@ -40,16 +48,19 @@ def read_trigger(environ: Mapping[str, str]) -> Trigger:
         commit=environ.get("GITHUB_SHA", ""),
         actor=environ.get("GITHUB_ACTOR", ""),
         link=f"{server}/{repository}/actions/runs/{run}" if repository and run else "",
+        run="/".join(environ.get(name, "") for name in _RUN) if run else "",
     )
 
 
 def read_context(environ: Mapping[str, str]) -> Context:
     """The context in an environment; outside of GitHub the workspace is the working folder."""
-    summary, output = environ.get("GITHUB_STEP_SUMMARY"), environ.get("GITHUB_OUTPUT")
+    files = ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_STATE")
+    summary, output, state = (environ.get(name) for name in files)
     return Context(
         workspace=Path(environ.get("GITHUB_WORKSPACE") or Path.cwd()),
         summary=Path(summary) if summary else None,
         output=Path(output) if output else None,
+        state=Path(state) if state else None,
         debug=environ.get("RUNNER_DEBUG") == "1",
     )
 

@@ -80,6 +80,16 @@ def _is_loopback(hosts: Sequence[str]) -> bool:
     return len(hosts) == 1 and re.fullmatch(pattern, hosts[0].strip().lower()) is not None
 
 
+def _refuse_other_apps(authorization: str, path: str) -> None:
+    """A token `app_NAME` is a deploy token of one app: it may neither list an organization nor make apps."""
+    token = authorization.rpartition(" ")[2]
+    if not token.startswith("app_") or not path.startswith(("/v1/apps", "/v1/orgs")):
+        return
+    own = f"/v1/apps/{token.removeprefix('app_')}"
+    if path != own and not path.startswith(f"{own}/"):
+        raise Refused(403, "unauthorized")
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
@@ -142,6 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self, path: str, query: dict[str, str], content: bytes) -> tuple[int, Any]:
         if not re.fullmatch(r"(Bearer|FlyV1) \S+", self.headers.get("Authorization", "")):
             raise Refused(401, "unauthenticated")
+        _refuse_other_apps(self.headers.get("Authorization", ""), path)
         try:
             body = json.loads(content) if content else {}
         except ValueError:

@@ -10,6 +10,7 @@ from typing import Any
 
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
+from scorefly.fly.machines import MachinesDeployer
 from scorefly.problems import Problem, ScoreflyError, failed
 from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.run.connection import Connection
@@ -22,8 +23,9 @@ from scorefly.run.record import Record, facts_of, pack
 from scorefly.run.report import AppReport, Status
 from scorefly.run.secrets import remove_secrets
 from scorefly.run.settings import Settings
-from scorefly.run.situation import Situation, known_app, look, missing_addresses, volume_changes
+from scorefly.run.situation import Situation, VolumeChanges, known_app, look, missing_addresses
 from scorefly.run.superseding import Standing
+from scorefly.run.volumes import MachineMove, creation_settings, misplaced_machines, plan_volumes, volume_warnings
 from scorefly.state.document import AppState, SecretState
 
 
@@ -40,6 +42,8 @@ class AppDeployment:
     stop: threading.Event
     standing: Standing = field(default_factory=Standing)
     seconds: float = 0.0
+    warnings: tuple[Problem, ...] = ()
+    _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: Situation = field(default_factory=Situation)
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
@@ -69,6 +73,7 @@ class AppDeployment:
             if not self.settings.dry_run:
                 self.keeper.change(lambda state: state.with_app(replace(known_app(state, self.app), **self._wanted)))
             return self._report("unchanged")
+        self._plan_volumes()
         if self.settings.dry_run:
             return self._report(self._done)
         if not self._before.exists:
@@ -83,7 +88,8 @@ class AppDeployment:
             self.progress.step(f"{self.app.name}: updating")
             self._provide()
         self._forget_digest()
-        self._leave_containers()
+        self._remove_outdated_machines()
+        self._report_leases()
         with self.progress.output(f"deploy of {self.app.name}") as output:
             self.connection.deployer.deploy(
                 self.app,
@@ -99,7 +105,7 @@ class AppDeployment:
         Machines say whose they are first, and that they are as wanted last.
         """
         app = self.app
-        machines = self.api.machines(app.name)
+        machines = self._move_to_region(self.api.machines(app.name))
         self._start_the_fallen(machines)
         marks = {OWNER_KEY: owner_mark(self.settings, app.owner), STATE_KEY: state_mark(self.keeper.state)}
         for machine in machines:
@@ -107,6 +113,7 @@ class AppDeployment:
                 if machine.metadata.get(key) != value:
                     self.api.set_metadata(app.name, machine.id, key, value)
             self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
+        self.machines = machines
         record = Record(artefact_texts(app), file_digests(app), facts_of(machines))
         self._record(**self._wanted, record=pack(record))
         self._remove_secrets()
@@ -156,18 +163,25 @@ class AppDeployment:
             ip = self.api.allocate_address(self.app.name, kind, self.settings.org)
             self._record(addresses=tuple(dict.fromkeys((*self._known.addresses, ip))))
 
+    def _plan_volumes(self) -> None:
+        """Compare the volumes; what becomes of data is said before anything is changed."""
+        self._volumes = plan_volumes(self.api, self.app, self.machines, exists=self._before.exists)
+        self.warnings = volume_warnings(self.app, self._volumes)
+        for warning in self.warnings:
+            self.progress.problem(warning)
+
     def _ensure_volumes(self) -> None:
         """Makes missing volumes, one a Machine, and extends small ones. Machines go where their volumes are."""
-        if not self.app.volumes:
-            return
-        volumes = self.api.volumes(self.app.name) if self._before.exists else ()
-        region = self.app.region or next((volume.region for volume in volumes), "") or self.api.regions().nearest
-        changes = volume_changes(self.app, volumes, len(self.machines))
+        changes, app = self._volumes, self.app
+        if not app.region and (app.volumes or changes.detach):
+            self.app = replace(app, region=changes.region or self.api.regions().nearest)
         for volume, size_gb in changes.extend:
-            self.api.extend_volume(self.app.name, volume.id, size_gb)
-        for claim in changes.create:
-            self.api.create_volume(self.app.name, claim.name, region, claim.size_gb)
-        self.app = replace(self.app, region=region)
+            self.api.extend_volume(app.name, volume.id, size_gb)
+        for volume, settings in changes.update:
+            self.api.update_volume(app.name, volume.id, settings)
+        for claim, code in changes.create:
+            settings = creation_settings(app, claim)
+            self.api.create_volume(app.name, claim.name, code or self.app.region, claim.size_gb, settings)
 
     def _set_secrets(self) -> None:
         """One call for all. State knows them as ours before Fly does: an interrupted run sets them again."""
@@ -186,6 +200,17 @@ class AppDeployment:
             if METADATA_KEY in machine.metadata:
                 self.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
 
+    def _report_leases(self) -> None:
+        """Say who keeps flyctl waiting. Machines of a finished deploy have a digest, and are not asked about."""
+        for machine in self.machines:
+            lease = None if METADATA_KEY in machine.metadata else self.api.lease(self.app.name, machine.id)
+            if lease is not None and (seconds := lease.expires - time.time()) > 0:
+                until = time.strftime("%H:%M:%S UTC", time.gmtime(lease.expires))
+                self.progress.step(
+                    f"{self.app.name}: waiting up to {seconds:.0f} s for the lease of Machine {machine.id}, held by "
+                    f"{lease.owner or 'an unknown client'} until {until}. An interrupted deploy leaves such a lease"
+                )
+
     def _start_the_fallen(self, machines: tuple[MachineView, ...]) -> None:
         """Starts Machines that crashed before this deploy: flyctl replaces what is stopped, and leaves it so."""
         fallen = [machine for machine in machines if machine.state == "stopped" and machine.crashed]
@@ -197,14 +222,34 @@ class AppDeployment:
                 hint = f"look at its log with `fly logs -a {self.app.name}`"
                 raise failed(f"Machine {machine.id} of {self.app.name} does not start", hint)
 
-    def _leave_containers(self) -> None:
-        """flyctl leaves a Machine the containers it has, where its configuration no longer names any."""
-        if self.app.machine or not self.machines:
+    def _remove_outdated_machines(self) -> None:
+        """Destroy Machines that flyctl would not make what they should be: it makes new ones in their place.
+
+        It takes no volume from a Machine, and leaves it the containers and the schedule that it has.
+        """
+        if not self.machines:
             return
-        for machine in self.api.machines(self.app.name):
-            if machine.config.get("containers"):
-                self.progress.step(f"{self.app.name}: replacing Machine {machine.id}, which has containers")
-                self.api.delete_machine(self.app.name, machine.id)
+        detached = {volume.machine for volume in self._volumes.detach}
+        outdated = {each.id: "has another volume" for each in self.machines if each.id in detached}
+        if not {"containers", "schedule"} <= self.app.machine.keys():
+            for machine in self.api.machines(self.app.name):
+                for key in ("containers", "schedule"):
+                    if machine.config.get(key) and key not in self.app.machine:
+                        outdated[machine.id] = f"has {'a schedule' if key == 'schedule' else key}"
+        for machine_id, why in outdated.items():
+            self.progress.step(f"{self.app.name}: replacing Machine {machine_id}, which {why}")
+            self.api.delete_machine(self.app.name, machine_id)
+
+    def _move_to_region(self, machines: tuple[MachineView, ...]) -> tuple[MachineView, ...]:
+        """Move Machines whose app has another region now: flyctl updates Machines where they are."""
+        misplaced = misplaced_machines(self.app, machines)
+        if not misplaced:
+            return machines
+        regions = ", ".join(sorted({machine.region for machine in misplaced}))
+        self.progress.step(f"{self.app.name}: moving from {regions} to {self.app.region}")
+        launch = MachinesDeployer(self.api, wait_timeout=self.settings.wait_timeout).launch
+        MachineMove(self.api, launch, self.stop).move(self.app, misplaced)
+        return self.api.machines(self.app.name)
 
     def _remove_secrets(self) -> None:
         to_remove = self._before.secrets.to_remove
@@ -214,4 +259,7 @@ class AppDeployment:
     def _report(self, status: Status) -> AppReport:
         secrets = self._before.secrets
         report = app_report(self.settings, self.app)
-        return replace(report, status=status, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove)
+        region = ", ".join(sorted({machine.region for machine in self.machines})) or self.app.region
+        return replace(
+            report, status=status, region=region, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove
+        )

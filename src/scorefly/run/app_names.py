@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from scorefly.fly.app import App
 from scorefly.problems import Problem
+from scorefly.run.data_risks import takes_the_place_of
 from scorefly.run.loading import Loaded
 from scorefly.run.provisioning import Resolution
 from scorefly.state.document import EnvironmentState
 
 
 def app_name_conflicts(
-    apps: Sequence[App], loaded: Loaded, resolution: Resolution, state: EnvironmentState
+    apps: Sequence[App],
+    loaded: Loaded,
+    resolution: Resolution,
+    state: EnvironmentState,
+    orphaned: Collection[str],
 ) -> list[Problem]:
     """Return an error for each app that is another resource's or workload's in the state from before the run.
 
     A workload may take the app of another workload over, as it does when it is renamed. An app that is one for all
-    resources of a provisioner belongs to each of them.
+    resources of a provisioner belongs to each of them. `orphaned` are the resources that no Score file uses any longer.
     """
     problems = []
     for app in apps:
         current = {uid for uid, brought in resolution.apps.items() if any(each.name == app.name for each in brought)}
         others = _owners(state, app) - {app.owner} - current - _sharing(app, loaded, resolution, state)
+        # What takes the place of a resource with data is refused as that.
+        others -= {
+            uid for uid in others.intersection(orphaned) if takes_the_place_of(loaded, app.owner, state.resources[uid])
+        }
         if not others:
             continue
         unused = sorted(uid for uid in others if uid in state.resources and uid not in loaded.graph.nodes)

@@ -8,14 +8,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from scorefly import safe_files
+from scorefly import interruption, safe_files
 from scorefly.problems import InputError, Problem, ScoreflyError, one_edit_apart, option_place
 from scorefly.run.keeper import Keeper
 from scorefly.run.progress import Progress
+from scorefly.run.public_names import state_names
 from scorefly.run.settings import Settings, is_preview
 from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, new_environment, secrets_in
 from scorefly.state.encryption import Keys, parse_keys
-from scorefly.state.file import FileStore
+from scorefly.state.file import FileStore, environments_in
 from scorefly.state.store import HeldError, StateStore
 
 _POLL = (0.5, 8.0)  # seconds: from, to
@@ -33,6 +34,7 @@ def open_state(settings: Settings, progress: Progress) -> Iterator[Keeper]:
     with open_store(settings) as store, ExitStack() as held:
         take_lock(store, held, settings.lock_timeout, progress.step)
         state = store.load() or _new_state(settings, store, progress)
+        progress.publish(state_names(state))
         progress.hide(secrets_in(state))
         yield Keeper(store, state)
 
@@ -79,7 +81,7 @@ def take_lock(
     tell: Callable[[str], None],
     *,
     now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = interruption.sleep,
 ) -> None:
     """Puts the lock into `held`, waiting `timeout` seconds for another run. Raises HeldError when they are over."""
     end, told = now() + timeout, ""
@@ -147,7 +149,7 @@ def _path(settings: Settings) -> Path:
     folder = settings.workspace / ".scorefly" / ("rehearsal" if settings.rehearse else "state")
     if settings.state.startswith("file:"):
         path = settings.workspace / Path(settings.state.removeprefix("file:")).expanduser()
-        return path / f"{settings.environment}.state" if path.is_dir() else path
+        return path / f"{settings.environment}.state" if safe_files.is_folder(settings.workspace, path) else path
     return folder / f"{settings.environment}.state"
 
 
@@ -178,5 +180,5 @@ def _no_key(settings: Settings) -> InputError:
 
 def stored_environments(settings: Settings, prefix: str) -> tuple[str, ...]:
     """The environments whose names begin with `prefix` and whose state is in a folder of this workspace."""
-    folder = _path(settings).parent
-    return tuple(sorted(path.stem for path in folder.glob(f"{prefix}*.state")))
+    root, folder = safe_files.locate(settings.workspace, _path(settings).parent, is_folder=True)
+    return tuple(name for name in environments_in(root, folder) if name.startswith(prefix))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from scorefly.fly.app import Port
 from scorefly.problems import Problem
@@ -12,12 +12,16 @@ from scorefly.problems import Problem
 if TYPE_CHECKING:
     from scorefly.run.planned import Plan
 
+T = TypeVar("T")
 Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destroyed", "generated"]
 
 
 @dataclass(frozen=True, slots=True)
 class AppReport:
-    """One app's outcome. `seconds` is wall time; `problem` says why it failed or was skipped."""
+    """One app's outcome. `seconds` is wall time; `problem` says why it failed or was skipped.
+
+    Only an app that is ours and runs has a `url`: under another's name there may be anything.
+    """
 
     app: str
     owner: str
@@ -95,15 +99,24 @@ class Report:
 
 
 def redacted_report(report: Report, redact: Callable[[str], str]) -> Report:
-    """Return the report with its free texts redacted; to be called before they are escaped for any format."""
-    apps = (
-        replace(app, problem=app.problem and app.problem.redacted(redact), image=redact(app.image))
-        for app in report.apps
-    )
-    return replace(
-        report,
-        apps=tuple(apps),
-        problems=tuple(problem.redacted(redact) for problem in report.problems),
-        findings=tuple(replace(each, why=redact(each.why)) for each in report.findings),
-        superseded=redact(report.superseded),
-    )
+    """Return the report with its texts redacted; to be called before they are escaped for any format."""
+    return redacted(report, redact)
+
+
+# Words of our own, that others are chosen by.
+_OUR_WORDS = {"command", "status", "action", "outcome", "severity", "how"}
+
+
+def redacted(value: T, redact: Callable[[str], str]) -> T:
+    """Return frozen data with every text in it redacted."""
+    made: Any = value
+    if isinstance(value, str):
+        made = redact(value)
+    elif isinstance(value, tuple):
+        made = tuple(redacted(each, redact) for each in value)
+    elif is_dataclass(value) and not isinstance(value, type):
+        texts = {each.name: getattr(value, each.name) for each in fields(value) if each.name not in _OUR_WORDS}
+        changed = {name: redacted(each, redact) for name, each in texts.items()}
+        changed = {name: each for name, each in changed.items() if each != texts[name]}
+        made = replace(value, **changed) if changed else value
+    return cast("T", made)

@@ -34,7 +34,7 @@ def commit(settings: Settings) -> str:
 def holder(settings: Settings) -> Holder:
     """Who the lock says is at work."""
     if settings.trigger.actor:
-        return Holder(settings.trigger.actor, settings.trigger.link)
+        return Holder(settings.trigger.actor, settings.trigger.link, settings.trigger.run)
     return Holder(f"{_user()} (process {os.getpid()} on {os.uname().nodename})")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorefly.github.context import Trigger
-from scorefly.problems import Place, Problem
+from scorefly.problems import InputError, Place, Problem
 
 PROVISIONERS = (".scorefly/*.provisioners.yaml",)
 
@@ -40,10 +40,12 @@ class Settings:
 
     `workspace` is absolute; all other paths are relative to it. `repository` is GitHub's `owner/name`, empty where
     there is none. `environ` is the process's environment, for child processes to be given parts of. It holds secrets
-    and so has no repr. Code that is `untrusted` is only rehearsed: it gets no secrets, and stand-ins take their place.
+    and so has no repr. A run with a `scratch` folder is about untrusted code: it is simulated, with stand-ins for
+    secrets, calls nothing outside, and keeps what it writes in that folder, which is removed at its end.
     `previews` is what `cleanup` takes for any preview: where these run may be said apart. `inputs_only` is what
-    `preview` uses when the checkout is untrusted: the same settings without the project file. `environment_given` tells
-    a name that was given from a default. `notices` are to be shown before the run.
+    `preview` uses when the checkout is untrusted: the same settings without the project file. `unreadable` says what
+    is wrong with that file, where it may not count. `environment_given` tells a name that was given from a default.
+    `notices` are to be shown before the run.
     """
 
     command: str
@@ -86,9 +88,10 @@ class Settings:
     allow_forks: bool = False
     unsupported: str = "error"
     force: bool = False
+    replace: tuple[str, ...] = ()
     dry_run: bool = False
     rehearse: bool = False
-    untrusted: bool = False
+    scratch: Path | None = None
     fly_base_url: str = "https://api.machines.dev"
     repository: str = ""
     trigger: Trigger = field(default_factory=Trigger)
@@ -96,6 +99,12 @@ class Settings:
     previews: Settings | None = None
     inputs_only: Settings | None = None
     notices: tuple[Problem, ...] = ()
+    unreadable: InputError | None = None
+
+    @property
+    def untrusted(self) -> bool:
+        """Whether the run is about code that gets no secrets and calls nothing outside."""
+        return self.scratch is not None
 
     def app_name(self, stem: str) -> str:
         """The Fly app name around a workload's name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -32,10 +33,20 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class VolumeChanges:
-    """Volumes to make, one for every Machine that lacks it, and volumes to extend with the GB they are to have."""
+    """Volumes to make, one for every Machine that lacks it, and volumes to extend with the GB they are to have.
 
-    create: tuple[VolumeClaim, ...] = ()
+    `create` has each claim with its region. `detach` are volumes that Machines have and the app no longer claims:
+    their Machines have to be replaced. `update` are volumes with other settings for snapshots. `shrink` are volumes
+    that are larger than they are claimed to be, with the GB of the claim. `region` is where new Machines go; it may
+    be unknown, and is empty then.
+    """
+
+    create: tuple[tuple[VolumeClaim, str], ...] = ()
     extend: tuple[tuple[VolumeView, int], ...] = ()
+    detach: tuple[VolumeView, ...] = ()
+    update: tuple[tuple[VolumeView, Mapping[str, int | bool]], ...] = ()
+    shrink: tuple[tuple[VolumeView, int], ...] = ()
+    region: str = ""
 
 
 def look(
@@ -90,15 +101,28 @@ def missing_addresses(app: App, present: Sequence[AddressView]) -> tuple[str, ..
     return tuple(kind for kind in app.addresses if kind not in kinds)
 
 
-def volume_changes(app: App, volumes: Sequence[VolumeView], machines: int) -> VolumeChanges:
-    """What the app's claims need, for as many Machines as it has, one at least."""
-    create: list[VolumeClaim] = []
+def volume_changes(app: App, volumes: Sequence[VolumeView], machines: Sequence[MachineView]) -> VolumeChanges:
+    """Compare the app's claims with its volumes: one for each Machine in the Machine's region, one at least."""
+    claimed = {claim.name for claim in app.volumes}
+    regions = [machine.region for machine in machines]
+    regions += [volume.region for volume in volumes if volume.name in claimed]
+    region = app.region or next(iter(regions), "")
+    create: list[tuple[VolumeClaim, str]] = []
     extend: list[tuple[VolumeView, int]] = []
+    update: list[tuple[VolumeView, Mapping[str, int | bool]]] = []
+    shrink: list[tuple[VolumeView, int]] = []
     for claim in app.volumes:
         present = [volume for volume in volumes if volume.name == claim.name]
         extend += [(volume, claim.size_gb) for volume in present if volume.size_gb < claim.size_gb]
-        create += [claim] * (max(1, machines) - len(present))
-    return VolumeChanges(tuple(create), tuple(extend))
+        shrink += [(volume, claim.size_gb) for volume in present if volume.size_gb > claim.size_gb and not claim.grows]
+        for volume in present:
+            changes = {key: value for key, value in claim.snapshots.items() if volume.snapshots.get(key) != value}
+            update += [(volume, changes)] if changes else []
+        here = Counter(machine.region for machine in machines) or Counter([region])
+        there = Counter(volume.region for volume in present)
+        create += [(claim, code) for code in sorted(here) for _ in range(here[code] - there[code])]
+    detach = tuple(volume for volume in volumes if volume.machine and volume.name not in claimed)
+    return VolumeChanges(tuple(create), tuple(extend), detach, tuple(update), tuple(shrink), region)
 
 
 def by_app(machines: Sequence[MachineView]) -> dict[str, list[MachineView]]:

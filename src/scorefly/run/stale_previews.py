@@ -12,6 +12,8 @@ from itertools import islice
 from scorefly.fly.api import MachineView
 from scorefly.github import deployments
 from scorefly.github.api import GitHubApi
+from scorefly.github.comment import keep_comment
+from scorefly.github.preview_comment import MARKER, AppRow, PreviewPage, render
 from scorefly.problems import OutsideError, Problem, ScoreflyError
 from scorefly.run.connection import Connection, connect
 from scorefly.run.destroy import destroy_among
@@ -26,6 +28,8 @@ from scorefly.run.situation import by_app
 PREFIX = "pr-"
 # GitHub takes 80 new things a minute, and a workflow's token 1000 requests an hour: the next run does the rest.
 MOST_RETIRED = 60
+MOST_TOLD = 30  # closed pull requests, of whose comments each takes two requests
+AGAIN = "To deploy it again, comment /preview or push."
 _MOST_LISTED = 500
 _DAY = 86400
 
@@ -60,6 +64,9 @@ def clean_previews(settings: Settings, progress: Progress, *, now: datetime | No
         gone = [each.name for each in report.findings if each.outcome == "removed"]
         open_numbers |= {_number(each.environment) for each, result in zip(stale, done, strict=True) if result is None}
         refused = [] if settings.dry_run else _retire(github, gone, open_numbers, progress)
+        if settings.comment and not settings.dry_run:
+            removed = [(each, done[place]) for place, each in enumerate(stale) if each.environment in gone]
+            refused += _tell_pull_requests(settings, github, removed, progress)
     return replace(report, problems=(*report.problems, *refused))
 
 
@@ -142,6 +149,39 @@ def _together(
         rehearsed=settings.rehearse,
         dry_run=settings.dry_run,
     )
+
+
+def _tell_pull_requests(
+    settings: Settings,
+    github: GitHubApi,
+    removed: Sequence[tuple[StalePreview, Report | ScoreflyError | None]],
+    progress: Progress,
+) -> list[Problem]:
+    """Writes to the comments of previews that are gone that they are: their links lead nowhere, or to a stranger.
+
+    Those of open pull requests come first. Where there is no comment, none is made.
+    """
+    idle = [each for each in removed if each[0].idle]
+    closed = [each for each in removed if not each[0].idle]
+    try:
+        for stale, report in [*idle, *closed[:MOST_TOLD]]:
+            rows = report.apps if isinstance(report, Report) else ()
+            page = PreviewPage(
+                environment=stale.environment,
+                outcome="destroyed",
+                commit="",
+                apps=tuple(AppRow(app.app, app.status) for app in rows),
+                notes=(f"{stale.why}. {AGAIN}" if stale.idle else stale.why,),
+                log_url=settings.trigger.link,
+            )
+            keep_comment(github, _number(stale.environment), MARKER, progress.redact(render(page)), create=False)
+    except OutsideError as error:
+        found = error.problems[0]
+        message = f"the comments on previews that are gone cannot be written: {found.message}"
+        problem = Problem(message, found.hint, severity="warning")
+        progress.problem(problem)
+        return [problem]
+    return []
 
 
 def _retire(github: GitHubApi, gone: Sequence[str], open_numbers: set[int], progress: Progress) -> list[Problem]:

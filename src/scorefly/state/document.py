@@ -24,6 +24,8 @@ class ResourceState:
     """One provisioned resource. `random` holds its random values by where its template asks for them.
 
     `owner` is the workload it belongs to. `needs` are the uids its params read: they are deprovisioned after it.
+    `app_stems` are the names of its apps, without prefix and suffix, by their key in the template: an app keeps its
+    name. `defined_by` is the workload whose Score file its params were read from.
     """
 
     uid: str
@@ -41,6 +43,8 @@ class ResourceState:
     random: Mapping[str, Tree] = field(default_factory=dict)
     apps: tuple[str, ...] = ()
     owner: str = ""
+    app_stems: Mapping[str, str] = field(default_factory=dict)
+    defined_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class AppState:
     `flycast` says that others connect to its service ports, through Fly's proxy. `commit` is the one it was deployed
     from last; empty where nobody knows. `id` is Fly's, empty while the app is being made. `needs` are apps it uses.
     `addresses` are the IPs it was given. `record` is what was last deployed, packed: see `run/record.py`.
+    `uses` and `used_secrets` are the uids and the names of secrets that the last good deploy used.
     """
 
     name: str
@@ -73,6 +78,8 @@ class AppState:
     needs: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     record: str = ""
+    uses: tuple[str, ...] = ()
+    used_secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,8 +274,12 @@ def _to_version_3(data: dict[str, Any]) -> None:
 
 
 def _to_version_4(data: dict[str, Any]) -> None:
-    """A state knows its repository."""
+    """A state knows its repository, resources their apps' names and who defined them, apps what they used last."""
     data.setdefault("repository", {"name": "", "id": ""})
+    for app in data["apps"].values():
+        app.update({"uses": [], "used_secrets": sorted(app["secrets"])} | app)
+    for resource in data["resources"].values():
+        resource.update({"app_stems": {}, "defined_by": resource["owner"]} | resource)
 
 
 # Each brings a document of its version to the next one.
@@ -308,7 +319,7 @@ def kept_values(tree: Mapping[str, Tree]) -> dict[str, Tree]:
 def _app(data: dict[str, Any]) -> AppState:
     known = {name: SecretState(**each) for name, each in data["secrets"].items()}
     ports = {name: (int(port), int(target)) for name, (port, target) in data["ports"].items()}
-    lists = {name: tuple(data[name]) for name in ("needs", "addresses")}
+    lists = {name: tuple(data[name]) for name in ("needs", "addresses", "uses", "used_secrets")}
     return AppState(**{**data, **lists, "secrets": known, "ports": ports})
 
 

@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from time import gmtime, strftime
 
@@ -19,6 +20,13 @@ from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, bound
 from scorefly.state.encryption import Keys, new_key, parse_keys
 from scorefly.state.journal import Journal
 from scorefly.state.store import HeldError
+
+SUFFIX = ".state"
+
+
+def environments_in(root: Path, folder: Path) -> tuple[str, ...]:
+    """Return the environments whose state is in files of a folder, by name."""
+    return tuple(name.removesuffix(SUFFIX) for name in safe_files.list_names(root, folder) if name.endswith(SUFFIX))
 
 
 class FileStore:
@@ -54,7 +62,8 @@ class FileStore:
 
     def environments(self) -> tuple[str, ...]:
         """The environments whose state is in files of the same folder."""
-        return tuple(sorted(path.stem for path in self.path.parent.glob("*.state") if path != self.path))
+        folder = self.path.parent.relative_to(self._root)
+        return tuple(name for name in environments_in(self._root, folder) if f"{name}{SUFFIX}" != self.path.name)
 
     def load(self) -> EnvironmentState | None:
         """The state, or None. Raises InputError: wrong key, damaged, another environment's or repository's."""
@@ -69,6 +78,9 @@ class FileStore:
             state = load(keys.decrypt(content), self._journal.read(keys, content))
         except OSError as error:
             raise self._failed("read", error) from error
+        except InputError as error:
+            at = Place(str(self.path))
+            raise InputError(*(replace(each, place=each.place or at) for each in error.problems)) from error
         return bound(state, self.environment, self._repository, Place(str(self.path)))
 
     def save(self, state: EnvironmentState) -> None:
@@ -99,11 +111,12 @@ class FileStore:
             self._journal.remove()
 
     def delete(self) -> None:
-        """Takes the file away, and the key that was made for it."""
+        """Takes the file away, and the key that was made for it. A file beside it of another use is left alone."""
+        own = () if self._given_keys else (self.key_path,)
         try:
             self._journal.remove()
             self._saved = None
-            for path in (self.path, self.key_path):
+            for path in (self.path, *own):
                 safe_files.remove(self._root, path.relative_to(self._root))
         except OSError as error:
             raise self._failed("removed", error) from error
@@ -124,9 +137,9 @@ class FileStore:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds `<path>.lock`; the system lets go of it when the process ends, however that happens.
+        """Holds `<path>.scorefly-lock`; the system lets go of it when the process ends, however that happens.
 
-        A run that saved nothing leaves nothing behind, neither the lock nor a folder.
+        No other tool uses that name. A run that saved nothing leaves nothing behind, neither the lock nor a folder.
         """
         path = self._lock_path
         made: tuple[Path, ...] = ()
@@ -178,7 +191,7 @@ class FileStore:
 
     @property
     def _lock_path(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.lock")
+        return self.path.with_name(f"{self.path.name}.scorefly-lock")
 
     def _hold(self, path: Path) -> int:
         """An open lock file that is ours, and is still the one that stands at the path."""
@@ -199,9 +212,8 @@ class FileStore:
             except OSError:
                 os.close(descriptor)
                 raise
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), path.stat()):
-                    return descriptor
+            if safe_files.is_same_file(descriptor, self._root, path.relative_to(self._root)):
+                return descriptor
             os.close(descriptor)
 
     def _holds(self, keys: Keys, content: bytes) -> bool:

@@ -15,6 +15,7 @@ from scorefly.state.merge import merge
 
 _ATTEMPTS = 5
 _REFS = "refs/scorefly/"
+LOCKS = "refs/scorefly-locks"
 
 
 def state_ref(environment: str) -> str:
@@ -24,7 +25,7 @@ def state_ref(environment: str) -> str:
 
 def lock_ref(environment: str) -> str:
     """Where its lock is: elsewhere, for a ref that ends in `.lock` is none, and one below another neither."""
-    return f"refs/scorefly-locks/{_component(environment)}"
+    return f"{LOCKS}/{_component(environment)}"
 
 
 def recovery_ref(environment: str, commit: str) -> str:

@@ -50,7 +50,7 @@ class Journal:
     def append(self, keys: Keys, change: bytes) -> None:
         """Append a change. Raises OSError; a line that is not whole is not read later."""
         line = self._base.encode() + b" " + keys.encrypt(change).rstrip(b"\n").replace(b"\n", b" ") + b"\n"
-        safe_files.append(self._root, self._path, line)
+        safe_files.append_private(self._root, self._path, line)
         self._size += len(line)
 
     def read(self, keys: Keys, file: bytes) -> Iterator[bytes]:
