@@ -139,3 +139,15 @@ def test_an_app_whose_first_deploy_failed_is_ours(workspace: Workspace) -> None:
     workspace.run("deploy", "--rehearse")
     workspace.workload("web")
     assert workspace.run("deploy", "--rehearse").code == 0
+
+
+def test_project_without_a_remote_leaves_the_apps_of_another_one(workspace: Workspace) -> None:
+    workspace.workload("web", "resources: {db: {type: redis}}\n")
+    assert workspace.run("deploy", "--rehearse").code == 0
+    before = workspace.world
+    (workspace.path / ".scorefly/rehearsal/local.state").unlink()
+    result = workspace.run("deploy", "--rehearse")
+    assert result.code == 2
+    assert "local already runs on Fly (apps web, web-db)" in result.err
+    assert "nothing to do" in workspace.run("destroy", "--rehearse", "--yes").out
+    assert workspace.world["apps"] == before["apps"]
