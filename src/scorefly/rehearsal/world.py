@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from itertools import count
@@ -52,6 +52,7 @@ class World:
         self.received: dict[str, dict[str, str]] = {}
         self.organizations: set[str] = set()
         self._gone: dict[str, dict[str, Json]] = {}
+        self.on_change: Callable[[], None] = lambda: None
         self._changed = False
         self.data: Json = self._read()
 
@@ -229,6 +230,7 @@ class World:
     def changed(self) -> None:
         """Something is to be written at the end."""
         self._changed = True
+        self.on_change()
 
     def write(self) -> None:
         """Replaces the file, when there is one and something changed."""
