@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
+from rehearsing import flyctl_environment
 from scorefly.rehearsal.server import Rehearsal
-from workspaces import REPOSITORY, SHARED, Workspace
-
-FLYCTL = os.environ.get("SCOREFLY_TEST_FLYCTL", "")
-STAND_IN = REPOSITORY / "tests/flyctl_standin.py"
+from workspaces import SHARED, Workspace
 
 BODY = """\
     variables: {CACHE: "redis://:${resources.cache.password}@${resources.cache.host}"}
@@ -24,21 +20,10 @@ resources: {cache: {type: redis}, disk: {type: volume}}
 """
 
 
-def environment(folder: Path, fly: Rehearsal) -> dict[str, str]:
-    """Everything a run needs to find that flyctl and the rehearsal; whatever else it calls is refused at once."""
-    (folder / "bin").mkdir(exist_ok=True)
-    program = folder / "bin" / "flyctl"
-    program.write_text(f'#!/bin/sh\nexec {FLYCTL or f"{sys.executable} {STAND_IN}"} "$@"\n')
-    program.chmod(0o755)
-    bases = dict.fromkeys(("FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL"), fly.url)
-    path = f"{folder / 'bin'}:{os.environ['PATH']}"
-    return {**bases, "PATH": path, "FLY_API_TOKEN": "fo1_dummy", "HTTPS_PROXY": "http://127.0.0.1:9"}
-
-
 def test_a_first_deploy_an_unchanged_one_and_an_update(workspace: Workspace, tmp_path: Path) -> None:
     workspace.workload("web", BODY)
     with Rehearsal(None) as fly:
-        given = environment(tmp_path, fly)
+        given = flyctl_environment(tmp_path, fly)
         first = workspace.run("deploy", "--region", "ams", **given)
         assert first.code == 0, first.err
         machine = next(iter(fly.world.data["apps"]["web"]["machines"].values()))["config"]
@@ -62,7 +47,7 @@ def test_a_first_deploy_an_unchanged_one_and_an_update(workspace: Workspace, tmp
 def test_its_failures_are_explained(workspace: Workspace, tmp_path: Path, image: str, words: str) -> None:
     workspace.workload("web", "    readinessProbe: {httpGet: {port: 80, path: /}}\n    args: []\n", image=image)
     with Rehearsal(None) as fly:
-        result = workspace.run("deploy", "--wait-timeout", "3s", **environment(tmp_path, fly))
+        result = workspace.run("deploy", "--wait-timeout", "3s", **flyctl_environment(tmp_path, fly))
     assert result.code == 1
     assert words in result.err
 
@@ -72,7 +57,7 @@ def test_dockerfile_reaches_the_builder(workspace: Workspace, tmp_path: Path, fo
     workspace.write(f"{folder}Dockerfile", "FROM scratch\n")
     workspace.workload("web", image=".", file=f"{folder}score.yaml")
     with Rehearsal(None) as fly:
-        result = workspace.run("deploy", "--region", "ams", **environment(tmp_path, fly))
+        result = workspace.run("deploy", "--region", "ams", **flyctl_environment(tmp_path, fly))
     assert result.code == 1
     assert "the rehearsal builds no images" in result.out + result.err
 
@@ -84,5 +69,5 @@ def test_every_service_of_a_real_application_is_deployed(workspace: Workspace, t
     for path in application.glob("*.yaml"):
         workspace.write(path.name, path.read_text())
     with Rehearsal(None) as fly:
-        result = workspace.run("deploy", "*.yaml", "--region", "ams", **environment(tmp_path, fly))
+        result = workspace.run("deploy", "*.yaml", "--region", "ams", **flyctl_environment(tmp_path, fly))
     assert (result.code, "12 created" in result.out) == (0, True), result.err

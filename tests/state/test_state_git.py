@@ -374,3 +374,22 @@ def test_a_server_that_goes_away_takes_nothing_from_a_run_but_its_lock(opened: O
     with opened("first").lock():
         bare.hook("pre-receive", "exit 1")
     assert LOCK in bare.refs
+
+
+def test_run_that_was_stopped_for_too_long_is_refused_every_change(opened: Open, clock: Clock) -> None:
+    first = opened("first")
+    with first.lock():
+        first.confirm_lock()
+        clock.time += 2 * LIFE
+        with opened("second").lock(), pytest.raises(OutsideError, match="another run took the lock"):
+            first.confirm_lock()
+
+
+def test_lock_that_nearly_expired_is_refreshed_before_a_change(opened: Open, clock: Clock) -> None:
+    first = opened("first")
+    with first.lock():
+        clock.time += LIFE - 1
+        first.confirm_lock()
+        clock.time += LIFE - 1
+        with pytest.raises(HeldError, match="first"), opened("second").lock():
+            pass

@@ -1,14 +1,16 @@
-"""A plain rolling deploy over the REST API: what rehearsals use, where there is no flyctl to wrap."""
+"""A plain rolling deploy over the REST API: what rehearsals use, where there is no flyctl to wrap.
+
+As flyctl it leaves stopped Machines stopped, and makes no Machine where there is one.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import threading
-import time
 import tomllib
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,12 @@ from typing import Any
 from scorefly.confined import read_file
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
+from scorefly.fly.health import POLL, wait_until_healthy
 from scorefly.fly.sizes import preset_named
-from scorefly.problems import OutsideError, Place, failed
+from scorefly.problems import Place, failed
 
 PROCESS_GROUP = "app"
+STANDBY_VARIABLE = "FLY_STANDBY_FOR"
 MAX_FILE_BYTES = 8 << 20  # placeholders may have made a mounted file of 1 MiB larger
 
 
@@ -30,7 +34,7 @@ class MachinesDeployer:
     api: FlyApi
     wait_timeout: float = 300.0
     ha: bool | None = None
-    poll: float = 0.2
+    poll: float = POLL
 
     def check(self) -> None:
         """It needs nothing but the API."""
@@ -48,19 +52,37 @@ class MachinesDeployer:
         for machine in machines:
             on_line(f"updating Machine {machine.id}")
             changed = {**config, "metadata": {**machine.metadata, **config["metadata"]}}
-            if mounts := machine.config.get("mounts"):
-                changed["mounts"] = mounts
-            self._settle(self.api.update_machine(app.name, machine.id, changed), on_line, stop)
-        for _ in range(self._count(toml) - len(machines)):
-            wanted = {**config, **self._mounts(app, toml)}
-            machine = self.api.create_machine(app.name, wanted, app.region)
-            on_line(f"created Machine {machine.id} in {machine.region}")
-            self._settle(machine, on_line, stop)
+            for key in ("mounts", "standbys"):
+                if kept := machine.config.get(key):
+                    changed[key] = kept
+            launch = machine.state in ("started", "starting", "failed")
+            updated = self.api.update_machine(app.name, machine.id, changed, launch=launch)
+            if launch:
+                self._settle(updated, on_line, stop)
+        if not machines:
+            self._create(app, toml, config, on_line, stop)
 
-    def _count(self, toml: Mapping[str, Any]) -> int:
-        """As flyctl: a spare Machine for what is public and has no volume, unless `ha` says otherwise."""
-        serves = bool(toml.get("http_service") or toml.get("services"))
-        return 2 if self.ha is not False and serves and not toml.get("mounts") else 1
+    def _create(
+        self,
+        app: App,
+        toml: Mapping[str, Any],
+        config: Mapping[str, Any],
+        on_line: Callable[[str], None],
+        stop: threading.Event,
+    ) -> None:
+        """As flyctl: a first Machine, and unless it has a volume or `ha` is false a spare or a standby beside it."""
+        machine = self.api.create_machine(app.name, {**config, **self._mounts(app, toml)}, app.region)
+        on_line(f"created Machine {machine.id} in {machine.region}")
+        self._settle(machine, on_line, stop)
+        if self.ha is False or toml.get("mounts"):
+            return
+        if toml.get("http_service") or toml.get("services"):
+            spare = self.api.create_machine(app.name, config, app.region)
+            on_line(f"created Machine {spare.id} in {spare.region}")
+            self._settle(spare, on_line, stop)
+        else:
+            standby = self.api.create_machine(app.name, standby_config(config, machine.id), app.region, launch=False)
+            on_line(f"created standby Machine {standby.id} in {standby.region}")
 
     def _mounts(self, app: App, toml: Mapping[str, Any]) -> dict[str, Any]:
         mounts = []
@@ -72,34 +94,7 @@ class MachinesDeployer:
         return {"mounts": mounts} if mounts else {}
 
     def _settle(self, machine: MachineView, on_line: Callable[[str], None], stop: threading.Event) -> None:
-        deadline = time.monotonic() + self.wait_timeout
-        if not self.api.wait_machine(machine.app, machine.id, "started", int(self.wait_timeout)):
-            self._refuse_crash(self.api.machine(machine.app, machine.id))
-            raise failed(f"Machine {machine.id} of {machine.app} did not start in {self.wait_timeout:.0f} s")
-        while True:
-            now = self.api.machine(machine.app, machine.id)
-            self._refuse_crash(now)
-            waiting = [check for check in now.checks if check.status != "passing"]
-            if not waiting:
-                on_line(f"Machine {machine.id} is healthy")
-                return
-            if time.monotonic() >= deadline or stop.wait(self.poll):
-                raise self._unhealthy(now, [f"{check.name} is {check.status}: {check.output}" for check in waiting])
-
-    def _unhealthy(self, machine: MachineView, checks: Sequence[str]) -> OutsideError:
-        late = f"Machine {machine.id} of {machine.app} was not healthy within {self.wait_timeout:.0f} s"
-        return failed(
-            f"{late}: {'; '.join(checks)}",
-            "look at its log with `fly logs`, or give it more time with wait-timeout",
-        )
-
-    @staticmethod
-    def _refuse_crash(machine: MachineView) -> None:
-        if machine.crashed and machine.events[0].get("type") == "exit":
-            raise failed(
-                f"{machine.app} keeps crashing: its Machine {machine.id} exits with {machine.crashed}",
-                "look at its log with `fly logs`",
-            )
+        wait_until_healthy(self.api, machine, self.wait_timeout, on_line=on_line, stop=stop, poll=self.poll)
 
     @staticmethod
     def _image(app: App, artefact: Path) -> str:
@@ -107,6 +102,12 @@ class MachinesDeployer:
             return app.image
         digest = hashlib.sha256(f"{app.image}{(artefact / 'fly.toml').read_text()}".encode()).hexdigest()[:12]
         return f"registry.fly.io/{app.name}:rehearsal-{digest}"
+
+
+def standby_config(config: Mapping[str, Any], machine: str) -> dict[str, Any]:
+    """The configuration of a Machine that Fly starts when the host of another one fails."""
+    env = {**(config.get("env") or {}), STANDBY_VARIABLE: machine}
+    return {**config, "env": env, "standbys": [machine]}
 
 
 def machine_config(

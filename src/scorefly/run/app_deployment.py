@@ -4,39 +4,49 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
-from scorefly.problems import ScoreflyError, failed
+from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.run.connection import Connection
 from scorefly.run.digest import METADATA_KEY
 from scorefly.run.generate import app_report
 from scorefly.run.keeper import Keeper
+from scorefly.run.machine_counts import app_machines, lone_standbys
+from scorefly.run.machine_repair import MachineRepair
 from scorefly.run.ownership import OWNER_KEY, owner_mark
 from scorefly.run.progress import Progress
-from scorefly.run.record import Record, facts_of, pack
+from scorefly.run.record import Record, facts_of, pack, unpack
 from scorefly.run.report import AppReport, Status
 from scorefly.run.secrets import remove_secrets
 from scorefly.run.settings import Settings
-from scorefly.run.situation import Situation, known_app, look, missing_addresses, volume_changes
+from scorefly.run.situation import (
+    Listed,
+    Situation,
+    census_after,
+    known_app,
+    look,
+    missing_addresses,
+    volume_changes,
+)
 from scorefly.run.superseding import Standing
 from scorefly.state.document import AppState, SecretState
 
 
 @dataclass(slots=True)
 class AppDeployment:
-    """The runbook of one app. `machines` are its Machines as they were before; a set `stop` ends it early."""
+    """The runbook of one app. `listed` are its Machines in the organization's listing; a set `stop` ends it early."""
 
     settings: Settings
     keeper: Keeper
     progress: Progress
     connection: Connection
     app: App
-    machines: tuple[MachineView, ...]
+    listed: Listed
     stop: threading.Event
     standing: Standing = field(default_factory=Standing)
     seconds: float = 0.0
@@ -58,12 +68,13 @@ class AppDeployment:
         """Looks whether anything is to do. A new app gets all but its Machines at once: nobody uses it yet."""
         if self.app.name in self.standing.ahead:
             return replace(app_report(self.settings, self.app), status="unchanged")
-        self._before = look(self.settings, self.keeper.state, self.api, self.app, self.machines)
+        self._before = look(self.settings, self.keeper.state, self.api, self.app, self.listed)
         if self._before.as_wanted:
             self._remove_secrets()
             if not self.settings.dry_run:
-                self.keeper.change(lambda state: state.with_app(replace(known_app(state, self.app), **self._wanted)))
-            return self._report("unchanged")
+                self._mark(self._before.machines)
+                self._remember_unchanged()
+            return self._report("unchanged", self._before.machines)
         if self.settings.dry_run:
             return self._report(self._done)
         if not self._before.exists:
@@ -74,11 +85,16 @@ class AppDeployment:
 
     def bring(self) -> None:
         """Replaces the Machines, once everything that the app needs is there."""
+        if self._before.repair_only:
+            self.progress.step(f"{self.app.name}: repairing")
+            return
         if self._before.exists:
             self.progress.step(f"{self.app.name}: updating")
             self._provide()
         self._forget_digest()
         self._leave_containers()
+        self._remove_lone_standbys()
+        self.keeper.confirm_lock()
         with self.progress.output(f"deploy of {self.app.name}") as output:
             self.connection.deployer.deploy(
                 self.app,
@@ -95,16 +111,17 @@ class AppDeployment:
         """
         app = self.app
         machines = self.api.machines(app.name)
-        self._start_the_fallen(machines)
-        mark = owner_mark(self.settings, app.owner)
-        for machine in machines:
-            if machine.metadata.get(OWNER_KEY) != mark:
-                self.api.set_metadata(app.name, machine.id, OWNER_KEY, mark)
-            self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
-        record = Record(artefact_texts(app), file_digests(app), facts_of(machines))
-        self._record(**self._wanted, record=pack(record))
+        census = census_after(self.settings, app, machines, self._before)
+        repair = MachineRepair(self.api, self.progress, app, self.settings.wait_timeout, self.stop)
+        if repair.repair(census, machines):
+            machines = self.api.machines(app.name)
+        self._mark(machines)
+        for machine in app_machines(machines):
+            if machine.metadata.get(METADATA_KEY) != self._before.digest:
+                self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
+        self._record(**self._wanted, record=self._record_of(machines))
         self._remove_secrets()
-        return self._report(self._done)
+        return self._report(self._done, machines)
 
     @property
     def api(self) -> FlyApi:
@@ -136,7 +153,7 @@ class AppDeployment:
     def _provide(self) -> None:
         """What Machines find when they start: addresses, volumes and secrets."""
         found = None if self._known.id else self.api.app(self.app.name)
-        self._record(id=found.id if found else self._known.id)
+        self._record(id=found.id if found else self._known.id, digest="")
         self._ensure_addresses()
         self._ensure_volumes()
         self._set_secrets()
@@ -156,7 +173,7 @@ class AppDeployment:
             return
         volumes = self.api.volumes(self.app.name) if self._before.exists else ()
         region = self.app.region or next((volume.region for volume in volumes), "") or self.api.regions().nearest
-        changes = volume_changes(self.app, volumes, len(self.machines))
+        changes = volume_changes(self.app, volumes, len(app_machines(self._before.machines)))
         for volume, size_gb in changes.extend:
             self.api.extend_volume(self.app.name, volume.id, size_gb)
         for claim in changes.create:
@@ -175,37 +192,68 @@ class AppDeployment:
         self._record(secrets={**self._known.secrets, **now})
 
     def _forget_digest(self) -> None:
-        """A deploy that fails half-way must not leave Machines that claim to run what they no longer do."""
-        for machine in self.machines:
+        """A deploy that fails half-way must not leave Machines that claim to run what they no longer do.
+
+        State has forgotten it already: it is believed where the listing of the organization, which may be late, agrees.
+        """
+        for machine in self._before.machines:
             if METADATA_KEY in machine.metadata:
                 self.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
 
-    def _start_the_fallen(self, machines: tuple[MachineView, ...]) -> None:
-        """Starts Machines that crashed before this deploy: flyctl replaces what is stopped, and leaves it so."""
-        fallen = [machine for machine in machines if machine.state == "stopped" and machine.crashed]
-        for machine in fallen:
-            self.progress.step(f"{self.app.name}: starting Machine {machine.id}, which had crashed")
-            self.api.start_machine(self.app.name, machine.id)
-        for machine in fallen:
-            if not self.api.wait_machine(self.app.name, machine.id, "started", int(self.settings.wait_timeout)):
-                hint = f"look at its log with `fly logs -a {self.app.name}`"
-                raise failed(f"Machine {machine.id} of {self.app.name} does not start", hint)
-
     def _leave_containers(self) -> None:
         """flyctl leaves a Machine the containers it has, where its configuration no longer names any."""
-        if self.app.machine or not self.machines:
+        if self.app.machine:
             return
-        for machine in self.api.machines(self.app.name):
+        for machine in self._before.machines:
             if machine.config.get("containers"):
                 self.progress.step(f"{self.app.name}: replacing Machine {machine.id}, which has containers")
                 self.api.delete_machine(self.app.name, machine.id)
+
+    def _remove_lone_standbys(self) -> None:
+        """flyctl makes no Machine where a standby is all that is left of its process group."""
+        for machine in lone_standbys(app_machines(self._before.machines)):
+            self.progress.step(f"{self.app.name}: removing standby {machine.id}, whose Machine is gone")
+            self.api.delete_machine(self.app.name, machine.id)
 
     def _remove_secrets(self) -> None:
         to_remove = self._before.secrets.to_remove
         if to_remove and not self.settings.dry_run:
             remove_secrets(self.api, self.keeper, self.app.name, to_remove)
 
-    def _report(self, status: Status) -> AppReport:
+    def _mark(self, machines: Sequence[MachineView]) -> None:
+        """Writes on Machines whose they are, where they do not say so."""
+        mark = owner_mark(self.settings, self.app.owner)
+        for machine in app_machines(machines):
+            if machine.metadata.get(OWNER_KEY) != mark:
+                self.api.set_metadata(self.app.name, machine.id, OWNER_KEY, mark)
+
+    def _remember_unchanged(self) -> None:
+        """State may have missed the end of the run that deployed this."""
+        changes, machines = self._wanted, self._before.machines
+        if self._known.digest != self._before.digest:
+            changes["record"] = self._record_of(machines)
+        else:
+            self._warn_of_shortage(machines)
+        self.keeper.change(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
+
+    def _record_of(self, machines: Sequence[MachineView]) -> str:
+        app, count = self.app, self._warn_of_shortage(machines)
+        secrets = tuple(sorted(app.secrets))
+        return pack(Record(artefact_texts(app), file_digests(app), facts_of(machines), secrets, count))
+
+    def _warn_of_shortage(self, machines: Sequence[MachineView]) -> int:
+        """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""
+        record = unpack(self._known.record)
+        now, last = len(app_machines(machines)), record.machines if record else 0
+        if self.settings.force or last <= now:
+            return now
+        hint = f"`fly scale count {last} -a {self.app.name}` makes them; deploy with force to keep {now}"
+        self.progress.problem(Problem(f"{self.app.name} has {now} Machines, and had {last}", hint, severity="warning"))
+        return last
+
+    def _report(self, status: Status, machines: Sequence[MachineView] = ()) -> AppReport:
+        """What Fly says of the Machines, where there are any, and else what is wanted."""
         secrets = self._before.secrets
-        report = app_report(self.settings, self.app)
-        return replace(report, status=status, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove)
+        report = replace(app_report(self.settings, self.app), status=status)
+        report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove)
+        return report.with_machines(app_machines(machines))

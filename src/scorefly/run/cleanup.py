@@ -35,7 +35,7 @@ def cleanup(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     loaded = load(settings)
     # Only names matter here: nothing is provisioned, and no secret has to be given.
     wanted = want(settings, loaded, Keeper(None, keeper.state), progress, trial=True)
-    with connect(settings) as connection:
+    with connect(settings, keeper) as connection:
         api = connection.api
         live = by_app(api.org_machines(settings.org))
         tidying = Tidying(settings, keeper, progress, api, live, {app.name: app for app in wanted.apps})

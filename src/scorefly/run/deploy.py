@@ -18,7 +18,7 @@ from scorefly.run.order import longest_chains_first
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Report
 from scorefly.run.settings import Settings
-from scorefly.run.situation import by_app
+from scorefly.run.situation import listed_by_app
 from scorefly.run.superseding import standing, superseded
 
 WAKE = 0.5  # seconds
@@ -39,12 +39,12 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         settings, missing = with_stand_in_variables(settings, loaded)
     wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
     write(settings, wanted, keeper, progress)
-    with connect(settings) as connection:
+    with connect(settings, keeper) as connection:
         connection.deployer.check()
-        live = by_app(connection.api.org_machines(settings.org))
+        listed = listed_by_app(connection.api.organization_machines(settings.org))
         stop = threading.Event()
         jobs = [
-            AppDeployment(settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, found)
+            AppDeployment(settings, keeper, progress, connection, app, listed(app.name), stop, found)
             for app in wanted.apps
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()

@@ -151,7 +151,7 @@ def _take_away(
 def _destroy_apps(settings: Settings, keeper: Keeper, progress: Progress, names: Collection[str]) -> None:
     if not names:
         return
-    with connect(settings) as connection:
+    with connect(settings, keeper) as connection:
         live = by_app(connection.api.org_machines(settings.org))
         for name in names:
             if problem := not_ours(settings, connection.api, name, live.get(name, ()), keeper.state.apps.get(name)):

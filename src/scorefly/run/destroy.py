@@ -25,7 +25,7 @@ def destroy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
 
     Needs no Score files. What fails stays in the state, with what it needs, so that another run goes on from there.
     """
-    with connect(settings) as connection:
+    with connect(settings, keeper) as connection:
         return destroy_among(by_app(connection.api.org_machines(settings.org)), settings, keeper, progress, connection)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.api import FlyApi
 from scorefly.fly.app import App, Build
 from scorefly.problems import OutsideError, Problem
 from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, write_plan
@@ -16,6 +16,7 @@ from scorefly.run.connection import connect
 from scorefly.run.generate import Generated, app_report, want, write
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
+from scorefly.run.machine_counts import Census, app_machines
 from scorefly.run.order import waves
 from scorefly.run.orphans import find_orphans
 from scorefly.run.planned import (
@@ -29,10 +30,10 @@ from scorefly.run.planned import (
     plan_json,
 )
 from scorefly.run.progress import Progress
-from scorefly.run.record import Record, drift, unpack
+from scorefly.run.record import Drift, Record, drift, unpack
 from scorefly.run.report import AppReport, Report, Status
 from scorefly.run.settings import Settings
-from scorefly.run.situation import Situation, by_app, look, missing_addresses, volume_changes
+from scorefly.run.situation import Listed, Situation, listed_by_app, look, missing_addresses, volume_changes
 from scorefly.state.document import EnvironmentState
 
 LOOKS = 8  # apps looked at at a time
@@ -68,11 +69,12 @@ def _look_at_all(
     settings: Settings, state: EnvironmentState, api: FlyApi, apps: Sequence[App], progress: Progress
 ) -> dict[str, PlannedApp | Problem]:
     """Each app as it would be deployed, or why it could not be."""
-    live = by_app(api.org_machines(settings.org))
+    # A plan compares configurations, which the listing does not have: each app's own Machines are asked for.
+    listed = listed_by_app(api.organization_machines(settings.org), trusted=False)
 
     def one(app: App) -> PlannedApp | Problem:
         try:
-            return _Comparison(settings, state, api, app, live.get(app.name, ())).planned()
+            return _Comparison(settings, state, api, app, listed(app.name)).planned()
         except OutsideError as error:
             progress.problem(error.problems[0])
             return error.problems[0]
@@ -89,11 +91,11 @@ class _Comparison:
     state: EnvironmentState
     api: FlyApi
     app: App
-    machines: Sequence[MachineView]
+    listed: Listed
 
     def planned(self) -> PlannedApp:
         app, settings = self.app, self.settings
-        situation = look(settings, self.state, self.api, app, self.machines)
+        situation = look(settings, self.state, self.api, app, self.listed)
         known = self.state.apps.get(app.name)
         record = unpack(known.record) if known and situation.exists else None
         diffs = _diffs(record, app)
@@ -114,7 +116,7 @@ class _Comparison:
             secrets_set=situation.secrets.to_set,
             secrets_removed=situation.secrets.to_remove,
             diffs=diffs,
-            drift=drift(record, self.api.machines(app.name)) if self.machines else (),
+            drift=(*drift(record, situation.machines), *self._drift(situation)) if situation.machines else (),
         )
         if action == "keep":
             return shown
@@ -127,8 +129,11 @@ class _Comparison:
             f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)
         )
         reasons += ["secrets"] if situation.secrets.to_set else []
-        if not self.machines:
+        reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
+        if not situation.machines:
             reasons.append("no Machine runs")
+        elif not situation.census.complete:
+            reasons += _shortcomings(situation.census)
         elif not reasons and self.settings.force:
             reasons.append("force")
         elif not reasons and isinstance(self.app.image, Build):
@@ -137,13 +142,35 @@ class _Comparison:
             reasons.append("its Machines are not those of the last good deploy")
         return tuple(reasons)
 
+    def _secrets_gone(self, record: Record | None) -> list[str]:
+        """The secrets that the last deploy used and this one does not."""
+        known = self.state.apps.get(self.app.name)
+        before = record.secrets if record and record.secrets is not None else known.secrets if known else ()
+        return sorted(set(before) - set(self.app.secrets))
+
+    def _drift(self, situation: Situation) -> Iterator[Drift]:
+        """What is no longer there of what a deploy gave the app, beside its Machines' configuration."""
+        app, down = self.app, situation.census.stopped
+        if down:
+            count = len(app_machines(situation.machines))
+            yield Drift("running", (f"{count} of {count}",), (f"{count - len(down)} of {count}",))
+        if app.addresses:
+            present = self.api.addresses(app.name)
+            if missing_addresses(app, present):
+                yield Drift("addresses", app.addresses, tuple(each.kind for each in present))
+        if app.volumes:
+            names = [each.name for each in self.api.volumes(app.name)]
+            claims = tuple(claim.name for claim in app.volumes)
+            if not set(claims) <= set(names):
+                yield Drift("volumes", claims, tuple(names))
+
     def _volumes(self, situation: Situation) -> tuple[PlannedVolume, ...]:
         app = self.app
         if not app.volumes:
             return ()
         volumes = self.api.volumes(app.name) if situation.exists else ()
         region = app.region or next((volume.region for volume in volumes), "")
-        changes = volume_changes(app, volumes, len(self.machines))
+        changes = volume_changes(app, volumes, len(situation.machines))
         extended = [PlannedVolume("extend", each.name, size_gb, each.region) for each, size_gb in changes.extend]
         created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim in changes.create]
         return (*extended, *created)
@@ -152,6 +179,18 @@ class _Comparison:
         if not self.app.addresses:
             return ()
         return missing_addresses(self.app, self.api.addresses(self.app.name) if situation.exists else ())
+
+
+def _shortcomings(census: Census) -> Iterator[str]:
+    """Why an app's Machines are not as desired, though all of them have the desired configuration."""
+    for count, what in (
+        (len(census.missing), "missing"),
+        (len(census.missing_standbys), "missing as standby"),
+        (len(census.stopped), "not running"),
+        (len(census.surplus), "left over from another run"),
+    ):
+        if count:
+            yield f"{count} {'Machine' if count == 1 else 'Machines'} {what}"
 
 
 def _diffs(record: Record | None, app: App) -> tuple[FileDiff, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from scorefly.fly.api import MachineView
 from scorefly.fly.app import Port
 from scorefly.problems import Problem
 
@@ -17,7 +18,10 @@ Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destr
 
 @dataclass(frozen=True, slots=True)
 class AppReport:
-    """One app's outcome. `seconds` is wall time; `problem` says why it failed or was skipped."""
+    """One app's outcome. `seconds` is wall time; `problem` says why it failed or was skipped.
+
+    `machines` is how many there are, None where Fly was not asked.
+    """
 
     app: str
     owner: str
@@ -33,6 +37,27 @@ class AppReport:
     secrets_removed: tuple[str, ...] = ()
     seconds: float = 0.0
     problem: Problem | None = None
+    machines: int | None = None
+
+    def with_machines(self, machines: Sequence[MachineView]) -> AppReport:
+        """The report with image, size, region and number of the Machines that Fly shows."""
+        if not machines:
+            return self
+        images, regions, sizes = (
+            ", ".join(sorted({text for text in texts if text}))
+            for texts in (
+                (each.image for each in machines),
+                (each.region for each in machines),
+                (guest_text(each.config.get("guest") or {}) for each in machines),
+            )
+        )
+        return replace(
+            self,
+            image=images or self.image,
+            region=regions or self.region,
+            size=sizes or self.size,
+            machines=len(machines),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +132,11 @@ def redacted_report(report: Report, redact: Callable[[str], str]) -> Report:
         findings=tuple(replace(each, why=redact(each.why)) for each in report.findings),
         superseded=redact(report.superseded),
     )
+
+
+def guest_text(guest: Mapping[str, Any]) -> str:
+    """A Machine's CPUs and memory, as sizes are written everywhere; empty where nothing is known."""
+    kind, cpus, memory = guest.get("cpu_kind"), guest.get("cpus"), guest.get("memory_mb")
+    if not (kind and cpus and memory):
+        return ""
+    return f"{'shared-cpu' if kind == 'shared' else kind}-{cpus}x, {memory} MB"

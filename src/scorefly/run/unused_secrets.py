@@ -20,7 +20,7 @@ def remove_unused_secrets(settings: Settings, keeper: Keeper, progress: Progress
     """Looks at every app of the Score files that are given, and removes by `unused-secrets` and `keep-secrets`."""
     wanted = want(settings, load(settings), keeper, progress)
     reports: list[AppReport] = []
-    with connect(settings) as connection:
+    with connect(settings, keeper) as connection:
         machines_of = by_app(connection.api.org_machines(settings.org))
         for app in wanted.apps:
             machines, known = machines_of.get(app.name, ()), keeper.state.apps.get(app.name)
