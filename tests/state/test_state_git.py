@@ -15,7 +15,7 @@ import pytest
 
 from git_servers import Bare, bare_repository, git
 from scorefly.git.remote import Address, GitRemote
-from scorefly.problems import InputError, OutsideError
+from scorefly.problems import InputError, OutsideError, Problem
 from scorefly.run.opening import take_lock
 from scorefly.state.document import AppState, ResourceState, load, new_environment
 from scorefly.state.encryption import Keys, new_key
@@ -393,3 +393,21 @@ def test_lock_that_nearly_expired_is_refreshed_before_a_change(opened: Open, clo
         clock.time += LIFE - 1
         with pytest.raises(HeldError, match="first"), opened("second").lock():
             pass
+
+
+def test_lock_that_still_holds_outlives_a_server_that_does_not_answer(
+    opened: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bool:
+        raise OutsideError(Problem("the server does not answer"))
+
+    first = opened("first")
+    with first.lock():
+        with monkeypatch.context() as patch:
+            patch.setattr(first._remote, "swap", refuse)
+            clock.time += LIFE - 1
+            first.confirm_lock()
+            clock.time += 2
+            with pytest.raises(OutsideError, match="does not answer"):
+                first.confirm_lock()
+        first.confirm_lock()

@@ -18,10 +18,7 @@ Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destr
 
 @dataclass(frozen=True, slots=True)
 class AppReport:
-    """One app's outcome. `seconds` is wall time; `problem` says why it failed or was skipped.
-
-    `machines` is how many there are, None where Fly was not asked.
-    """
+    """One app's outcome. `seconds` is wall time; `problem` says why it failed or was skipped."""
 
     app: str
     owner: str
@@ -37,10 +34,9 @@ class AppReport:
     secrets_removed: tuple[str, ...] = ()
     seconds: float = 0.0
     problem: Problem | None = None
-    machines: int | None = None
 
     def with_machines(self, machines: Sequence[MachineView]) -> AppReport:
-        """The report with image, size, region and number of the Machines that Fly shows."""
+        """The report with image, size and region of the Machines that Fly shows."""
         if not machines:
             return self
         images, regions, sizes = (
@@ -51,13 +47,7 @@ class AppReport:
                 (guest_text(each.config.get("guest") or {}) for each in machines),
             )
         )
-        return replace(
-            self,
-            image=images or self.image,
-            region=regions or self.region,
-            size=sizes or self.size,
-            machines=len(machines),
-        )
+        return replace(self, image=images or self.image, region=regions or self.region, size=sizes or self.size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,10 +110,14 @@ class GitLock:
     def confirm(self) -> bool:
         """Whether it is still ours. The server is asked only when others may take it, or soon will.
 
-        Raises OutsideError when the server does not answer.
+        Raises OutsideError when the server does not answer, and the lock may be another run's by now.
         """
         if self._entry is not None and self._now() > self._entry.expires - _MARGIN:
-            self.refresh()
+            try:
+                self.refresh()
+            except OutsideError:
+                if self._now() > self._entry.expires:
+                    raise
         return not self.lost
 
     def release(self) -> None:
