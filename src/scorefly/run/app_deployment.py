@@ -113,7 +113,10 @@ class AppDeployment:
         machines = self.api.machines(app.name)
         census = census_after(self.settings, app, machines, self._before)
         repair = MachineRepair(self.api, self.progress, app, self.settings.wait_timeout, self.stop)
-        if repair.repair(census, machines):
+        if not app_machines(machines):
+            hint = f"look at what flyctl said, and at `fly status -a {app.name}`"
+            self.progress.problem(Problem(f"{app.name} has no Machine after its deploy", hint, severity="warning"))
+        elif repair.repair(census, machines):
             machines = self.api.machines(app.name)
         self._mark(machines)
         for machine in app_machines(machines):
