@@ -41,7 +41,7 @@ ENV PATH=/opt/scorefly/bin:/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bi
 COPY --from=system / /
 COPY --from=flyctl /flyctl /usr/local/bin/flyctl
 COPY --from=package /opt/scorefly /opt/scorefly
-COPY entrypoint.py /entrypoint.py
+COPY entrypoint.py post-entrypoint.py /
 # GitHub's runner mounts a workspace that another user owns, which only root can write to: no USER here.
 # Isolated, so that no module of the workspace or variable of the workflow takes the place of ours.
 ENTRYPOINT ["/opt/scorefly/bin/python", "-I", "/entrypoint.py"]

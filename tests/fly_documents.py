@@ -54,7 +54,7 @@ VM = {
     "persist_rootfs": "never",
     "kernel_args": ["quiet"],
 }
-GPU = {"size": "a10", "gpus": 1, "gpu_kind": "a10", "processes": ["worker"]}
+LARGE = {"size": "performance-2x", "gpus": 0, "processes": ["worker"]}
 
 FULL: dict[str, Any] = {
     "app": "web",
@@ -151,7 +151,7 @@ FULL: dict[str, Any] = {
     },
     "machine_checks": [MACHINE_CHECK],
     "restart": [{"policy": "on-failure", "retries": 3, "processes": ["app", "worker"]}],
-    "vm": [VM, GPU],
+    "vm": [VM, LARGE],
     "statics": [
         {"guest_path": "/public", "url_prefix": "/a", "tigris_bucket": "bucket", "index_document": "index.html"},
         {"guest_path": "/public", "url_prefix": "/b"},
@@ -227,7 +227,7 @@ MACHINE: dict[str, Any] = {
         {"name": "scratch", "temp_dir": {"storage_type": "disk", "size_mb": 100}},
         {"name": "model", "image": "example.com/model:1"},
     ],
-    "guest": {**{key: VM[key] for key in VM if key not in ("size", "memory")}, "gpus": 0, "gpu_kind": "a10"},
+    "guest": {**{key: VM[key] for key in VM if key not in ("size", "memory")}, "gpus": 0},
     "metadata": {"a": "b"},
     "schedule": "daily",
     "auto_destroy": False,

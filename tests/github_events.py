@@ -53,6 +53,30 @@ def workflow_dispatch(github: GitHub, **inputs: str) -> Json:
     }
 
 
+def push(branch: str = "main") -> Json:
+    return {"ref": f"refs/heads/{branch}", "sender": {"login": "owner", "type": "User"}}
+
+
+def events(github: GitHub) -> dict[str, tuple[str, Json]]:
+    """Everything that happens to a repository, by a name for each."""
+    github.open_pull(8, head="stranger/shop", author="stranger")
+    github.open_pull(10, author="dependabot[bot]")
+    return {
+        "push": ("push", push()),
+        "pull request": ("pull_request", pull_request(github, 7, "opened")),
+        "pull request with secrets": ("pull_request_target", pull_request(github, 7, "opened")),
+        "fork": ("pull_request", pull_request(github, 8, "opened", "stranger")),
+        "fork with secrets": ("pull_request_target", pull_request(github, 8, "opened", "stranger")),
+        "Dependabot": ("pull_request", pull_request(github, 10, "opened", "dependabot[bot]")),
+        "comment": ("issue_comment", issue_comment(github, 7, "/preview")),
+        "another comment": ("issue_comment", issue_comment(github, 7, "looks good")),
+        "schedule": ("schedule", {"schedule": "17 3 * * *"}),
+        "dispatch": ("workflow_dispatch", workflow_dispatch(github, number="7")),
+        "closed": ("pull_request_target", pull_request(github, 7, "closed")),
+        "fork closed": ("pull_request_target", pull_request(github, 8, "closed", "stranger")),
+    }
+
+
 def variables(github: GitHub, name: str, payload: Json, folder: Path, *, attempt: int = 1) -> dict[str, str]:
     """What the runner puts into a step's environment for an event; the payload goes into `folder`."""
     path = folder / "event.json"

@@ -83,6 +83,7 @@ class GitHub:
 
     repository: str = "acme/shop"
     permissions: dict[str, str] = field(default_factory=lambda: dict(WORKFLOW_TOKEN))
+    author: str = "github-actions[bot]"  # whose token it is; one that ends with [bot] is an app's
     writers: set[str] = field(default_factory=lambda: {"owner"})
     faults: list[Fault] = field(default_factory=list)
     prefix: str = ""  # before every path, as on GitHub Enterprise Server
@@ -225,6 +226,13 @@ class _Handler(BaseHTTPRequestHandler):
         assert self.headers.get("Accept") == "application/vnd.github+json"
         assert self.headers.get("X-GitHub-Api-Version") == "2022-11-28"
         github = self.server.github
+        if path == "/user" and self.command == "GET":
+            if github.author.endswith("[bot]"):
+                raise Refused(403, "Resource not accessible by integration")
+            return 200, _user(github.author), {}
+        if path == "/graphql" and self.command == "POST":
+            assert json.loads(content) == {"query": "{viewer{login}}"}
+            return 200, {"data": {"viewer": {"login": github.author}}}, {}
         prefix = f"/repos/{github.repository}"
         if not path.startswith(prefix):
             raise Refused(404, "Not Found")
@@ -310,7 +318,7 @@ def _list_comments(call: Call) -> tuple[int, Any]:
 
 def _create_comment(call: Call) -> tuple[int, Any]:
     _find(call.github.pulls, call.arguments[0])
-    return 201, call.github.comment(int(call.arguments[0]), call.body["body"], "github-actions[bot]")
+    return 201, call.github.comment(int(call.arguments[0]), call.body["body"], call.github.author)
 
 
 def _update_comment(call: Call) -> tuple[int, Any]:

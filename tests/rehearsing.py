@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
 import requests
 
 from scorefly.rehearsal.server import Rehearsal
-from workspaces import REPOSITORY
-
-FLYCTL = os.environ.get("SCOREFLY_TEST_FLYCTL", "")
-STAND_IN = REPOSITORY / "tests/flyctl_standin.py"
 
 
 class Client:
@@ -47,14 +40,3 @@ class Client:
         """The data GraphQL answers, or its errors."""
         answer = self.beside("POST", "/graphql", {"query": query, "variables": variables})
         return answer["data"] if answer.get("data") else answer["errors"]
-
-
-def flyctl_environment(folder: Path, fly: Rehearsal) -> dict[str, str]:
-    """Everything a run needs to find that flyctl and the rehearsal; whatever else it calls is refused at once."""
-    (folder / "bin").mkdir(exist_ok=True)
-    program = folder / "bin" / "flyctl"
-    program.write_text(f'#!/bin/sh\nexec {FLYCTL or f"{sys.executable} {STAND_IN}"} "$@"\n')
-    program.chmod(0o755)
-    bases = dict.fromkeys(("FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL"), fly.url)
-    path = f"{folder / 'bin'}:{os.environ['PATH']}"
-    return {**bases, "PATH": path, "FLY_API_TOKEN": "fo1_dummy", "HTTPS_PROXY": "http://127.0.0.1:9"}

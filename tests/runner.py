@@ -1,15 +1,17 @@
 """A small emulation of GitHub's runner: enough of it for the workflows in examples/ and their scorefly steps.
 
 It starts a workflow when the event asks for it, goes through jobs in the order of `needs`, evaluates expressions,
-gives a job's token the permissions the job names, and keeps secrets from a fork's pull request. It refuses what it
-does not know.
+gives a job's token the permissions the job names, and keeps secrets and variables from pull requests of forks and of
+Dependabot. It refuses what it does not know.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import subprocess
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -22,24 +24,26 @@ from workspaces import REPOSITORY, ActionResult, Workspace
 
 WORKFLOWS = REPOSITORY / "examples/workflows"
 CHECKOUT = re.compile(r"actions/checkout@[0-9a-f]{40}")
-_DEFAULT_TYPES = {"pull_request": ["opened", "synchronize", "reopened"]}
+_DEFAULT_TYPES = {key: ["opened", "synchronize", "reopened"] for key in ("pull_request", "pull_request_target")}
 _TOKEN = re.compile(r"\s*(?:(\|\||&&|==|!=|[!().,\[\]])|'((?:[^']|'')*)'|(\d+)|([A-Za-z_][\w-]*))")
 
 
 @dataclass(frozen=True)
 class Job:
-    """A finished job: what its scorefly steps did, what was checked out, and its outputs."""
+    """A finished job: what its scorefly steps did, what was checked out, its outputs, and why another step failed."""
 
     results: tuple[ActionResult, ...] = ()
     refs: tuple[str, ...] = ()
     outputs: dict[str, Any] = field(default_factory=dict)
+    url: str = ""
     skipped: bool = False
+    failed: str = ""
 
     @property
     def result(self) -> str:
         if self.skipped:
             return "skipped"
-        return "failure" if any(each.code for each in self.results) else "success"
+        return "failure" if self.failed or any(each.code for each in self.results) else "success"
 
 
 @dataclass(frozen=True)
@@ -59,21 +63,13 @@ class Runner:
         self, name: str, event: str, payload: Mapping[str, Any], *, changed: Sequence[str] = (), attempt: int = 1
     ) -> dict[str, Job]:
         """The jobs of workflow `name` by their id; none when the event does not start it."""
-        workflow = yaml.safe_load((WORKFLOWS / name).read_text(encoding="utf-8"))
+        workflow = read(name)
         if not starts(workflow[True], event, payload, changed):
             return {}
-        fork = event == "pull_request" and _is_fork(payload)
+        fork = event == "pull_request" and (_is_fork(payload) or _login(payload) == "dependabot[bot]")
         runner = replace(self, secrets={}, variables={}) if fork else self
-        inputs = _inputs(workflow[True].get(event), payload.get("inputs") or {})
         context = {
-            "github": {
-                "event": payload,
-                "event_name": event,
-                "repository": self.github.repository,
-                "run_id": "42",
-                "token": "given by default",
-            },
-            "inputs": inputs,
+            **event_context(workflow, self.github.repository, event, payload),
             "secrets": runner.secrets,
             "vars": runner.variables,
         }
@@ -111,26 +107,52 @@ class Runner:
         }
         results: list[ActionResult] = []
         refs: list[str] = []
+        failed = ""
         outputs: dict[str, Any] = {}
         for matrix in _combinations(job, context):
             steps: dict[str, Any] = {}
             around = {**context, "matrix": matrix, "steps": steps}
             for step in job["steps"]:
+                if failed:
+                    break
+                if "run" in step:
+                    code, written = self._script(step, around)
+                    failed = f"exit status {code}" if code else ""
+                    steps[step.get("id", "")] = {"outputs": written}
+                    continue
                 given = {key: _text(_filled(value, around)) for key, value in step.get("with", {}).items()}
                 if CHECKOUT.fullmatch(step["uses"]):
                     assert given["persist-credentials"] == "false"
                     refs.append(given.get("ref", ""))
+                    failed = _refused_checkout(given, context["github"])
                     continue
                 assert step["uses"] == "scorefly/scorefly@v1", f"nobody knows {step['uses']}"
-                results.append(self.workspace.action(given, SCOREFLY_REHEARSE="true", **environment))
+                # Where secrets are withheld, scorefly has to know by itself that it can only simulate.
+                rehearse = {} if fork else {"SCOREFLY_REHEARSE": "true"}
+                results.append(self.workspace.action(given, **rehearse, **environment))
                 steps[step.get("id", "")] = {"outputs": results[-1].outputs}
             outputs = {key: _filled(value, around) for key, value in job.get("outputs", {}).items()}
-        return Job(tuple(results), tuple(refs), outputs)
+        named = job.get("environment")
+        urls = {"url": _filled(named.get("url", ""), around)} if isinstance(named, Mapping) else {}
+        masks = masks_of(self.secrets.values(), "".join(result.out for result in results))
+        url = _text(without_masked(urls, masks).get("url"))
+        return Job(tuple(results), tuple(refs), without_masked(outputs, masks), url, failed=failed)
+
+    def _script(self, step: Mapping[str, Any], context: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
+        """A step of bash, with the variables it names and no others: its exit status and outputs."""
+        assert "${{" not in step["run"], "an expression in a script is an injection"
+        output = self.workspace.path.parent / "script-output"
+        output.write_text("")
+        named = {key: _text(_filled(value, context)) for key, value in step.get("env", {}).items()}
+        environment = {"PATH": os.environ["PATH"], "GITHUB_OUTPUT": str(output), **named}
+        done = subprocess.run(["bash", "-e", "-c", step["run"]], env=environment, check=False, capture_output=True)
+        lines = (line.partition("=") for line in output.read_text().splitlines())
+        return done.returncode, {key: value for key, _, value in lines}
 
     def _called(self, job: Mapping[str, Any], context: dict[str, Any], environment: dict[str, str], fork: bool) -> Job:
         """A reusable workflow: it sees the inputs and secrets it is given, and no others."""
         path = job["uses"].removeprefix("./.github/workflows/")
-        workflow = yaml.safe_load((WORKFLOWS / path).read_text(encoding="utf-8"))
+        workflow = read(path)
         call = workflow[True]["workflow_call"]
         given = {key: _filled(value, context) for key, value in job.get("with", {}).items()}
         secrets = {key: _filled(value, context) for key, value in job.get("secrets", {}).items()}
@@ -143,6 +165,70 @@ class Runner:
         outputs = {key: _filled(each["value"], outside) for key, each in call.get("outputs", {}).items()}
         results = tuple(result for each in jobs.values() for result in each.results)
         return Job(results, tuple(ref for each in jobs.values() for ref in each.refs), outputs)
+
+
+def masks_of(secrets: Iterable[Any], log: str) -> set[str]:
+    """What the runner hides: its own secrets and what `::add-mask::` says, each also line by line."""
+    said = (line.removeprefix("::add-mask::") for line in log.splitlines() if line.startswith("::add-mask::"))
+    unescaped = (text.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%") for text in said)
+    texts = [str(text) for text in (*secrets, *unescaped) if text]
+    return {line for text in texts for line in (text.strip(), *re.split("[\r\n]+", text)) if line}
+
+
+def without_masked(outputs: Mapping[str, Any], masks: Collection[str]) -> dict[str, Any]:
+    """Job outputs, or an environment's URL, as the runner keeps them: one that holds a masked text is dropped."""
+    return {name: value for name, value in outputs.items() if not any(mask in _text(value) for mask in masks)}
+
+
+def hidden_in_log(text: str, masks: Collection[str]) -> str:
+    """A log as the runner keeps it."""
+    for mask in sorted(masks, key=len, reverse=True):
+        text = text.replace(mask, "***")
+    return text
+
+
+def read(name: str) -> dict[Any, Any]:
+    """A workflow of examples/."""
+    workflow: dict[Any, Any] = yaml.safe_load((WORKFLOWS / name).read_text(encoding="utf-8"))
+    return workflow
+
+
+def event_context(
+    workflow: Mapping[Any, Any], repository: str, event: str, payload: Mapping[str, Any], run: str = "42"
+) -> dict[str, Any]:
+    """What expressions know of an event, in a workflow that it starts."""
+    return {
+        "github": {
+            "event": payload,
+            "event_name": event,
+            "repository": repository,
+            "run_id": run,
+            "token": "given by default",
+            "workflow": workflow["name"],
+        },
+        "inputs": _inputs(workflow[True].get(event), payload.get("inputs") or {}),
+    }
+
+
+def cancelled(runs: Sequence[tuple[str, str, Mapping[str, Any]]], repository: str = "acme/shop") -> list[int]:
+    """Which of these runs GitHub cancels, when each begins or waits while those before it are still under way.
+
+    A run is the file of its workflow, the event and the payload. A group has one run under way and one that waits.
+    """
+    busy: set[str] = set()
+    waiting: dict[str, int] = {}
+    found = []
+    for number, (name, event, payload) in enumerate(runs):
+        workflow = read(name)
+        context = event_context(workflow, repository, event, payload, run=str(1000 + number))
+        group = _text(_filled(workflow["concurrency"]["group"], context)).lower()
+        assert workflow["concurrency"]["cancel-in-progress"] is False
+        if group in busy and group in waiting:
+            found.append(waiting[group])
+        if group in busy:
+            waiting[group] = number
+        busy.add(group)
+    return found
 
 
 def starts(on: Mapping[str, Any], event: str, payload: Mapping[str, Any], changed: Sequence[str]) -> bool:
@@ -259,7 +345,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "toJSON": lambda value: json.dumps("" if value is None else value, indent=2),
+    "toJSON": lambda value: json.dumps(value, indent=2),
     "fromJSON": json.loads,
     "format": lambda text, *values: re.sub(r"\{(\d+)\}", lambda found: _text(values[int(found[1])]), text),
     "startsWith": lambda text, start: _text(text).lower().startswith(start.lower()),
@@ -311,6 +397,22 @@ def _combinations(job: Mapping[str, Any], context: Mapping[str, Any]) -> list[An
 def _is_fork(payload: Mapping[str, Any]) -> bool:
     pull = payload["pull_request"]
     return bool((pull["head"]["repo"] or {}).get("full_name") != pull["base"]["repo"]["full_name"])
+
+
+def _login(payload: Mapping[str, Any]) -> str:
+    return str(payload["sender"]["login"])
+
+
+def _refused_checkout(given: Mapping[str, str], github: Mapping[str, Any]) -> str:
+    """What actions/checkout v7 says of a fork's code in a job that has secrets."""
+    pull = github["event"].get("pull_request")
+    if github["event_name"] != "pull_request_target" or not pull or not _is_fork(github["event"]):
+        return ""
+    theirs = given.get("ref") in (pull["head"]["sha"], pull["head"]["ref"]) or given.get("ref", "").startswith(
+        "refs/pull"
+    )
+    allowed = given.get("allow-unsafe-pr-checkout") == "true"
+    return "Refusing to check out code of a fork's pull request" if theirs and not allowed else ""
 
 
 def _list(value: Any) -> list[str]:

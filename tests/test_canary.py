@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from flyctl_programs import STAND_IN
 from provisioning_server import ProvisioningServer, Reply, provisioning_server
-from rehearsing import STAND_IN
 from workspaces import Workspace
 
 CANARY = "canary-8c1f3b7e5d"

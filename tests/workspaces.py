@@ -16,7 +16,7 @@ from typing import Any
 import fork_server
 
 REPOSITORY = Path(__file__).parents[1]
-SHARED = REPOSITORY.parent / "shared"
+DATA = REPOSITORY / "tests/data"
 # Before a command that is to be interrupted: a shell in the background leaves its children deaf to SIGINT.
 HEARING = (
     sys.executable,

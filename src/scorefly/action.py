@@ -2,66 +2,101 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Mapping
-from types import FrameType
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import NoReturn
 
+from scorefly import interruption
 from scorefly.faces.action_progress import ActionProgress
+from scorefly.faces.early_secrets import early_secrets, secrets_in_project_file, tokens_in
 from scorefly.faces.gather import gather
 from scorefly.faces.options import OPTIONS
-from scorefly.github.commands import set_output
-from scorefly.github.context import Context, read_context, read_inputs
+from scorefly.github.command_files import CommandFiles
+from scorefly.github.commands import set_value
+from scorefly.github.context import Context, read_context, read_inputs, read_trigger
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.report import Report, redacted_report
 
-
-class Terminated(BaseException):
-    """The workflow was cancelled."""
+_ENDED = "ended"  # what the main step tells the post step
 
 
 def main(environ: Mapping[str, str]) -> int:
     """Runs the command that the inputs name, and returns the exit status."""
-    signal.signal(signal.SIGTERM, _terminate)
     progress = ActionProgress()
     context = read_context(environ)
     command = environ.get("INPUT_COMMAND", "").strip() or "deploy"
+    code = 1
     try:
-        return _run(command, context, environ, progress)
+        code = _run(command, context, environ, progress)
     except ScoreflyError as error:
         for problem in error.problems:
             progress.problem(problem)
         if context.debug:
             _traceback(progress)
         _summarize_failure(command, context, error, error.problems, progress)
-        return error.exit_code
-    except (KeyboardInterrupt, Terminated) as stopped:
+        code = error.exit_code
+    except interruption.Interrupted as interrupted:
+        interruption.ignore_further_signals()
         progress.problem(Problem("the run was interrupted", "run it again: it converges", severity="warning"))
-        return 143 if isinstance(stopped, Terminated) else 130
+        code = interrupted.exit_code
     except Exception as error:  # noqa: BLE001 - a fault ends in words, not in a traceback
         problem = Problem(f"scorefly has a fault: {type(error).__name__}: {error}", "this is worth an issue")
         progress.problem(problem)
         if context.debug:
             _traceback(progress)
         _summarize_failure(command, context, error, [problem], progress)
-        return 1
     finally:
         _give_back(context, environ)
+    if context.state and not interruption.requested():
+        set_value(context.state, _ENDED, "true")
+    return code
+
+
+def post(environ: Mapping[str, str]) -> int:
+    """Gives back what a step that was killed has left: its locks, and the ownership of its files."""
+    progress, context, trigger = ActionProgress(), read_context(environ), read_trigger(environ)
+    inputs = read_inputs(environ, (option.name for option in OPTIONS))
+    token = inputs.get("github-token") or environ.get("GITHUB_TOKEN", "")
+    locked = inputs.get("rehearse") != "true" and not inputs.get("state", "").startswith("file")
+    try:
+        if locked and token and trigger.repository and trigger.run and not environ.get(f"STATE_{_ENDED}"):
+            from scorefly.run.leftover_locks import release_leftover_locks
+
+            progress.hide([token])
+            for ref in release_leftover_locks(trigger, token, environ):
+                progress.step(f"released {ref}, which an interrupted step of this job held")
+    except ScoreflyError as error:
+        for problem in error.problems:
+            progress.problem(replace(problem, severity="warning"))
+    except interruption.Interrupted as interrupted:
+        return interrupted.exit_code
+    finally:
+        _give_back(context, environ)
+    return 0
 
 
 def _run(command: str, context: Context, environ: Mapping[str, str], progress: ActionProgress) -> int:
     from scorefly.run.commands import execute
 
     inputs = read_inputs(environ, (option.name for option in OPTIONS))
-    progress.hide(_secrets_in(inputs))
+    progress.hide(tokens_in(inputs))
+    # What is a public name, and gets no mask, is known once the settings are.
+    progress.hide_from_here(
+        [*early_secrets(inputs, environ), *secrets_in_project_file(inputs, environ, context.workspace)]
+    )
     settings = gather(command, inputs, environ, context.workspace.resolve(), in_action=True)
-    report = execute(settings, progress)
+    files = CommandFiles(environ)
+    try:
+        report = execute(settings, progress)
+    finally:
+        files.restore()
     if report.plan:
         from scorefly.faces.plan_comment import comment_plan
 
         comment_plan(settings, report, progress)
-    _tell(report, context, progress)
+    _tell(report, context, progress, settings.secrets.values())
+    interruption.check()
     return report.exit_code
 
 
@@ -74,30 +109,18 @@ def _give_back(context: Context, environ: Mapping[str, str]) -> None:
     give_back(context.workspace, (context.workspace / name for name in state))
 
 
-def _secrets_in(inputs: Mapping[str, str]) -> list[str]:
-    """What is certainly secret in the inputs, before they are looked at more closely: masks come first."""
-    import json
-
-    found = [inputs[name] for name in ("fly-api-token", "github-token") if name in inputs]
-    found += inputs.get("state-key", "").splitlines()
-    try:
-        given = json.loads(inputs.get("secrets", "{}"))
-    except ValueError:
-        given = None
-    return found + [value for value in given.values() if isinstance(value, str)] if isinstance(given, dict) else found
-
-
-def _tell(report: Report, context: Context, progress: ActionProgress) -> None:
+def _tell(report: Report, context: Context, progress: ActionProgress, secrets: Collection[str]) -> None:
     from scorefly.faces.outputs import outputs
     from scorefly.faces.summary import summary
     from scorefly.faces.terminal import report_text
     from scorefly.github.markdown import write_summary
 
-    for line in report_text(report).splitlines():
+    shown = redacted_report(report, progress.redact)
+    for line in report_text(shown).splitlines():
         progress.step(line)
     if context.output:
         given = outputs(report)
-        if dropped := [name for name, value in given.items() if progress.masked(value)]:
+        if dropped := [name for name, value in given.items() if progress.masked(value, secrets)]:
             progress.problem(
                 Problem(
                     f"GitHub drops job outputs that contain the value of a secret: {', '.join(dropped)}",
@@ -106,9 +129,9 @@ def _tell(report: Report, context: Context, progress: ActionProgress) -> None:
                 )
             )
         for name, value in given.items():
-            set_output(name, value)
+            set_value(context.output, name, value)
     if context.summary:
-        write_summary(context.summary, progress.redact(summary(redacted_report(report, progress.redact))))
+        write_summary(context.summary, progress.redact(summary(shown)))
 
 
 def _summarize_failure(
@@ -123,25 +146,33 @@ def _summarize_failure(
         from scorefly.github.markdown import write_summary
 
         redacted = [problem.redacted(progress.redact) for problem in problems]
-        write_summary(context.summary, progress.redact(failure_summary(command, error, redacted)))
+        try:
+            write_summary(context.summary, progress.redact(failure_summary(command, error, redacted)))
+        except ScoreflyError as also:
+            for problem in also.problems:
+                progress.problem(problem)
 
 
 def _traceback(progress: ActionProgress) -> None:
     import traceback
 
     with progress.output("traceback") as write:
-        for line in traceback.format_exc().splitlines():
+        for line in progress.redact(traceback.format_exc()).splitlines():
             write(line)
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    # A second signal must not interrupt what the first one set going.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated
-
-
 def run() -> NoReturn:
-    """Runs with the process's own environment, and ends it."""
-    import os
+    """Runs the step with the process's own environment, and ends the process."""
+    _end_with(main)
 
-    sys.exit(main(os.environ))
+
+def run_post() -> NoReturn:
+    """Runs the post step with the process's own environment, and ends the process."""
+    _end_with(post)
+
+
+def _end_with(step: Callable[[Mapping[str, str]], int]) -> NoReturn:
+    from scorefly.isolation import take_environment
+
+    interruption.install()
+    sys.exit(step(take_environment()))

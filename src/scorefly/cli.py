@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
-from scorefly import __version__
+from scorefly import __version__, interruption
+from scorefly.faces.early_secrets import early_secrets, options_in, secrets_in_project_file
 from scorefly.faces.gather import gather
+from scorefly.faces.lines import one_line
 from scorefly.faces.options import OPTIONS, Kind, Option
 from scorefly.faces.terminal import TerminalProgress, report_text, table
-from scorefly.problems import Problem, ScoreflyError, option_place, wrong
-from scorefly.run.report import Report
+from scorefly.isolation import take_environment
+from scorefly.problems import Problem, ScoreflyError, failed, option_place, wrong
+from scorefly.run.report import Report, redacted_report
 from scorefly.run.settings import Settings
-
-
-class Terminated(BaseException):
-    """Somebody asked the process to end."""
 
 
 class Face:
     """What every command needs: the settings of its options, and progress to tell."""
 
-    def __init__(self) -> None:
+    def __init__(self, environ: Mapping[str, str]) -> None:
         self.debug = False
-        self.progress = TerminalProgress(sys.stderr, os.environ)
+        self.environ = environ
+        self.progress = TerminalProgress(sys.stderr, environ)
 
     def fail(self, *problems: Problem) -> None:
         """Shows what ended the run, with where it came from when `--debug` asks."""
@@ -41,22 +38,42 @@ class Face:
             import traceback
 
             with self.progress.output("traceback") as write:
-                for line in traceback.format_exc().splitlines():
+                for line in self.progress.redact(traceback.format_exc()).splitlines():
                     write(line)
+
+    def write(self, text: str, *, err: bool = False) -> None:
+        """Writes lines without secrets, and with control characters written out: all that is not asked for raw."""
+        self.progress.clear()
+        lines = self.progress.redact(text).split("\n")
+        click.echo("\n".join(map(one_line, lines)), err=err)
+
+    def write_json(self, data: object, *, reveal: bool = False) -> None:
+        """Writes JSON without secrets, unless they are asked for, and with what a terminal may obey escaped."""
+        import json
+
+        text = json.dumps(data, indent=2, ensure_ascii=False)
+        text = text if reveal else self.progress.redact(text)
+        shown = (each if each == "\n" or each.isprintable() else json.dumps(each)[1:-1] for each in text)
+        click.echo("".join(shown))
 
     def settings(self, command: str, values: dict[str, Any]) -> Settings:
         """Settings from the options given on the command line, the environment and the project file."""
-        from scorefly.run.commands import given_secrets
+        from scorefly.run.commands import hide_given
 
         given = {name.replace("_", "-"): value for name, value in values.items() if value is not None and value != ()}
-        settings = gather(command, given, os.environ, Path.cwd().resolve(), in_action=False)
-        self.progress.hide(given_secrets(settings))
+        workspace = Path.cwd().resolve()
+        self.progress.hide(
+            [*early_secrets(given, self.environ), *secrets_in_project_file(given, self.environ, workspace)]
+        )
+        settings = gather(command, given, self.environ, workspace, in_action=False)
+        hide_given(settings, self.progress)
         return settings
 
     def show(self, report: Report) -> None:
         """Writes a run's outcome to standard output."""
         self.progress.clear()
-        click.echo(self.progress.redact(report_text(report, coloured=sys.stdout.isatty() and self.progress.coloured)))
+        shown = redacted_report(report, self.progress.redact)
+        click.echo(report_text(shown, coloured=sys.stdout.isatty() and self.progress.coloured))
 
     def report(self, report: Report) -> None:
         """Shows the outcome, and ends the process where it is not a good one."""
@@ -138,12 +155,6 @@ def _format(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def _echo_json(rows: Iterable[Mapping[str, object]]) -> None:
-    import json
-
-    click.echo(json.dumps(list(rows), indent=2, ensure_ascii=False))
-
-
 class Command(click.Command):
     """A command whose flags take `true` or `false`, and mean true where they stand alone."""
 
@@ -183,16 +194,17 @@ def _reporting(command: str, values: dict[str, Any], face: Face) -> None:
 
 
 @cli.command()
-def init() -> None:
+@click.pass_obj
+def init(face: Face) -> None:
     """Write a sample score.yaml, scorefly.yaml and workflow. What is there already stays."""
     from scorefly.run.init import init as write_samples
 
     written, kept = write_samples(Path.cwd())
     for path in kept:
-        click.echo(f"{path} is there already, and stays as it is")
+        face.write(f"{path} is there already, and stays as it is")
     for path in written:
-        click.echo(f"{path} written")
-    click.echo("Next: scorefly validate, then scorefly deploy --rehearse")
+        face.write(f"{path} written")
+    face.write("Next: scorefly validate, then scorefly deploy --rehearse")
 
 
 @cli.command(cls=Command)
@@ -286,7 +298,7 @@ def destroy(face: Face, /, yes: bool, **values: Any) -> None:
             face.show(doomed)
             if not (doomed.apps or doomed.findings):
                 return
-        _confirm(f"Destroy all of {settings.environment}, with its data", sure=False)
+        _confirm(face, f"Destroy all of {settings.environment}, with its data", sure=False)
     face.report(execute(settings, face.progress))
 
 
@@ -327,8 +339,11 @@ def export_secrets(face: Face, /, app_name: str, path: Path | None, **values: An
     if path is None:
         click.echo(content, nl=False)
     else:
-        safe_files.write(*safe_files.locate(Path.cwd(), path), content.encode(), private=True)
-        click.echo(f"{path} written", err=True)
+        try:
+            safe_files.write(*safe_files.locate(Path.cwd().resolve(), path), content.encode(), private=True)
+        except OSError as error:
+            raise failed(f"{path} cannot be written: {error.strerror}", "check the folder, and the disk") from error
+        face.write(f"{path} written", err=True)
 
 
 @cli.group()
@@ -346,19 +361,21 @@ def provisioners_list(face: Face, /, shape: str, **values: Any) -> None:
 
     rows = list_provisioners(face.settings("provisioners list", values))
     if shape == "json":
-        _echo_json(
-            {
-                "uri": row.uri,
-                "type": row.type,
-                "class": row.class_,
-                "id": row.id,
-                "description": row.description,
-                "params": row.params,
-                "outputs": row.outputs,
-                "from": str(row.source),
-                "hidden_by": row.hidden_by or None,
-            }
-            for row in rows
+        face.write_json(
+            [
+                {
+                    "uri": row.uri,
+                    "type": row.type,
+                    "class": row.class_,
+                    "id": row.id,
+                    "description": row.description,
+                    "params": row.params,
+                    "outputs": row.outputs,
+                    "from": str(row.source),
+                    "hidden_by": row.hidden_by or None,
+                }
+                for row in rows
+            ]
         )
         return
     shown = [
@@ -374,7 +391,7 @@ def provisioners_list(face: Face, /, shape: str, **values: Any) -> None:
         )
         for row in rows
     ]
-    click.echo("\n".join(table([("type", "class", "id", "uri", "params", "outputs", "from", "hidden by"), *shown])))
+    face.write("\n".join(table([("type", "class", "id", "uri", "params", "outputs", "from", "hidden by"), *shown])))
 
 
 @provisioners.command("add")
@@ -391,14 +408,12 @@ def provisioners_add(face: Face, /, uri: str, config: str) -> None:
       scorefly provisioners add https://platform.example/queue.provisioners.yaml
       scorefly provisioners add git+https://github.com/acme/platform@main#path=queue.provisioners.yaml
     """
-    from scorefly.faces.lines import one_line
     from scorefly.run.pinning import add_provisioners
 
-    added = add_provisioners(uri, Path.cwd() / config, os.environ)
+    added = add_provisioners(uri, Path.cwd().resolve(), config, face.environ)
     face.progress.clear()
-    for line in added.text.splitlines():
-        click.echo(one_line(line))
-    click.echo(f"{config}: {'replaced' if added.replaced else 'added'} {added.uri}", err=True)
+    face.write("\n".join(added.text.splitlines()))
+    face.write(f"{config}: {'replaced' if added.replaced else 'added'} {added.uri}", err=True)
 
 
 @cli.group()
@@ -418,7 +433,7 @@ def resources_list(face: Face, /, shape: str, **values: Any) -> None:
 
     rows = list_resources(face.settings("resources list", values))
     if shape == "json":
-        _echo_json(asdict(row) for row in rows)
+        face.write_json([asdict(row) for row in rows])
         return
     shown = [
         (
@@ -430,7 +445,7 @@ def resources_list(face: Face, /, shape: str, **values: Any) -> None:
         )
         for row in rows
     ]
-    click.echo("\n".join(table([("uid", "provisioner", "workloads", "apps", "provisioned"), *shown])))
+    face.write("\n".join(table([("uid", "provisioner", "workloads", "apps", "provisioned"), *shown])))
 
 
 @resources.command("outputs", cls=Command)
@@ -443,12 +458,10 @@ def resources_list(face: Face, /, shape: str, **values: Any) -> None:
 @click.pass_obj
 def resources_outputs(face: Face, /, uid: str, reveal: bool, **values: Any) -> None:
     """Show the outputs of a resource as JSON; secret ones are *** without --reveal."""
-    import json
-
     from scorefly.run.listing import resource_outputs
 
     found = resource_outputs(face.settings("resources outputs", values), uid, show_secrets=reveal)
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    face.write_json(found, reveal=reveal)
 
 
 @resources.command("deprovision", cls=Command)
@@ -464,16 +477,15 @@ def resources_deprovision(face: Face, /, uid: str, yes: bool, forget: bool, **va
     Example:
       scorefly resources deprovision 'redis.default#web.cache' --environment staging
     """
-    from scorefly.run.commands import given_secrets
     from scorefly.run.deprovisioning import apps_to_destroy, deprovision, resource_in
     from scorefly.run.opening import open_state, read_state
 
     settings = face.settings("resources deprovision", values)
-    face.progress.hide(given_secrets(settings))
     known = read_state(settings)
     resource = resource_in(known, uid)
     apps = apps_to_destroy(known, resource)
     _confirm(
+        face,
         f"{'Forget' if forget else 'Deprovision'} {uid} of {settings.environment}, made by {resource.provisioner}"
         + (f", used by {', '.join(resource.workloads)}" if resource.workloads else "")
         + (f", and destroy {', '.join(apps)}" if apps and not forget else ""),
@@ -482,18 +494,60 @@ def resources_deprovision(face: Face, /, uid: str, yes: bool, forget: bool, **va
     with open_state(settings, face.progress) as keeper:
         deprovision(settings, [uid], keeper, face.progress, forget=forget)
     face.progress.clear()
-    click.echo(f"{uid}: {'forgotten' if forget else 'deprovisioned'}")
+    face.write(f"{uid}: {'forgotten' if forget else 'deprovisioned'}")
 
 
-def _confirm(what: str, *, sure: bool) -> None:
+@resources.command("move", cls=Command)
+@options("resources move", score_files=False)
+@click.argument("old")
+@click.argument("new")
+@click.pass_obj
+def resources_move(face: Face, /, old: str, new: str, **values: Any) -> None:
+    """Give a resource another uid in state, and keep its app, its volume and its password.
+
+    Do this after you renamed a workload or resource, or gave it an id, and before you deploy.
+
+    \b
+    Example:
+      scorefly resources move 'postgres.default#web.db' 'postgres.default#main' --environment staging
+    """
+    from scorefly.run.moving import move_resource
+    from scorefly.run.opening import open_state
+
+    settings = face.settings("resources move", values)
+    with open_state(settings, face.progress) as keeper:
+        warning = move_resource(old, new, keeper)
+    face.progress.clear()
+    if warning:
+        face.progress.problem(warning)
+    face.write(f"{old} is {new} now: deploy the Score files that say so")
+
+
+def _confirm(face: Face, what: str, *, sure: bool) -> None:
     """Asks a person at a terminal; anybody else has to have said --yes."""
     if sure:
         return
     if not sys.stdin.isatty():
         raise wrong(f"{what}?", "say --yes where nobody can be asked", option_place("yes"))
-    if not click.confirm(f"{what}?", err=True):
-        click.echo("nothing was changed", err=True)
+    if not _ask(one_line(face.progress.redact(f"{what}? [y/N]: "))):
+        face.write("nothing was changed", err=True)
         sys.exit(1)
+
+
+def _ask(question: str) -> bool:
+    """Ask a person. Waits in slices, because a read that blocks may miss a signal that arrives just before it."""
+    import select
+
+    answer = "?"
+    while answer not in ("", "y", "yes", "n", "no"):
+        click.echo(question, nl=False, err=True)
+        while not select.select([sys.stdin], [], [], interruption.WAKE)[0]:
+            interruption.check()
+        line = sys.stdin.readline()
+        if not line:
+            raise click.Abort
+        answer = line.strip().lower()
+    return answer in ("y", "yes")
 
 
 @cli.group()
@@ -524,8 +578,7 @@ def state_show(face: Face, /, **values: Any) -> None:
     from scorefly.run.statekeeping import show_state
 
     shown = show_state(face.settings("state show", values))
-    text = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=120)
-    click.echo(face.progress.redact(text), nl=False)
+    face.write(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=120).rstrip("\n"))
 
 
 @state.command("unlock", cls=Command)
@@ -542,7 +595,7 @@ def state_unlock(face: Face, /, **values: Any) -> None:
 
     settings = face.settings("state unlock", values)
     holder = unlock_state(settings)
-    click.echo(f"{settings.environment} was locked by {holder}" if holder else f"{settings.environment} is not locked")
+    face.write(f"{settings.environment} was locked by {holder}" if holder else f"{settings.environment} is not locked")
 
 
 @state.command("rotate-key", cls=Command)
@@ -560,7 +613,7 @@ def state_rotate_key(face: Face, /, **values: Any) -> None:
 
     place = rotate_key(face.settings("state rotate-key", values), face.progress)
     face.progress.clear()
-    click.echo(f"{place} is encrypted with the first key now: the others are not needed for it any longer")
+    face.write(f"{place} is encrypted with the first key now: the others are not needed for it any longer")
 
 
 @state.command("import", cls=Command)
@@ -581,12 +634,12 @@ def state_import(face: Face, /, path: str, **values: Any) -> None:
     with open_state(settings, face.progress) as keeper:
         found = import_score_flyio(settings, path, keeper)
     face.progress.clear()
-    click.echo(f"{settings.environment} knows {len(found.resources)} resources and {len(found.apps)} apps more")
+    face.write(f"{settings.environment} knows {len(found.resources)} resources and {len(found.apps)} apps more")
     if found.provisioners:
-        click.echo(f"their provisioners are in {found.provisioners}")
+        face.write(f"their provisioners are in {found.provisioners}")
     if found.app_prefix:
-        click.echo(f"say app-prefix: {found.app_prefix} in scorefly.yaml")
-    click.echo(f"delete {path} when all is well: everybody can read its passwords")
+        face.write(f"say app-prefix: {found.app_prefix} in scorefly.yaml")
+    face.write(f"delete {path} when all is well: everybody can read its passwords")
 
 
 @cli.group()
@@ -642,14 +695,18 @@ def rehearsal_serve(
 
 def main() -> NoReturn:
     """Runs the command line and ends the process with its exit status."""
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_run(Face()))
+    interruption.install()
+    face = Face(take_environment())
+    # Errors of options may name what stands beside them, and that may be a secret.
+    face.progress.hide(early_secrets(options_in(sys.argv[1:]), face.environ))
+    sys.exit(_run(face))
 
 
 def _run(face: Face) -> int:
     again = "run it again: it converges"
     try:
         cli.main(standalone_mode=False, obj=face)
+        interruption.check()
     except ScoreflyError as error:
         face.fail(*error.problems)
         return error.exit_code
@@ -659,12 +716,14 @@ def _run(face: Face) -> int:
     except click.ClickException as error:
         face.fail(_usage_problem(error))
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
         face.fail(Problem("interrupted", again, severity="warning"))
         return 130
-    except Terminated:
-        face.fail(Problem("terminated", again, severity="warning"))
-        return 143
+    except interruption.Interrupted as interrupted:
+        interruption.ignore_further_signals()
+        message = "interrupted" if interrupted.exit_code == 130 else "terminated"
+        face.fail(Problem(message, again, severity="warning"))
+        return interrupted.exit_code
     except BrokenPipeError:
         sys.stderr.close()
         return 0
@@ -681,9 +740,3 @@ def _usage_problem(error: click.ClickException) -> Problem:
         name = error.option_name
     message = error.format_message().rstrip(".")
     return Problem(message, "`scorefly --help` tells what there is", option_place(name.lstrip("-")))
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    # A second signal must not interrupt what the first one set going.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from io import BufferedReader
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 
-from scorefly.problems import InputError, Place, wrong
+from scorefly.problems import InputError, Place, shortened, wrong
 
 MAX_BYTES = 1 << 20
+MAX_ENTRIES = 200_000  # names that one pattern is compared with
 _KERNEL = ("/proc", "/sys")
+
+
+class Total:
+    """The bytes of all files of one kind, such as Score files, which are bounded together."""
+
+    def __init__(self, what: str, limit: int = 16 * MAX_BYTES) -> None:
+        self.what = what
+        self.limit = limit
+        self.left = limit
+
+    def add(self, content: bytes, place: Place) -> bytes:
+        """Count a file that was read, and return it. Raises InputError at `place`."""
+        self.left -= len(content)
+        if self.left < 0:
+            raise wrong(f"the {self.what} have more than {self.limit >> 20} MiB together", "name fewer files", place)
+        return content
 
 
 def read_file(root: Path, path: str | PurePath, place: Place, *, limit: int = MAX_BYTES) -> bytes:
@@ -83,9 +103,124 @@ def exists(root: Path, path: str | PurePath) -> bool:
         return False
 
 
+def is_folder(root: Path, path: str | PurePath) -> bool:
+    """Report whether the path leads to a folder below `root`."""
+    try:
+        return resolve(root, path, Place("")).is_dir()
+    except (InputError, OSError):
+        return False
+
+
+def is_file(root: Path, path: str | PurePath) -> bool:
+    """Report whether the path leads to a regular file below `root`."""
+    try:
+        return resolve(root, path, Place("")).is_file()
+    except (InputError, OSError):
+        return False
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield every folder from `folder` down, with the names of its folders and of its files; links are not followed.
+
+    Names taken out of the first list are not entered.
+    """
+    for parent, folders, names in os.walk(folder):
+        yield Path(parent), folders, names
+
+
+def mode_and_link(path: Path) -> tuple[int, str | None]:
+    """Return the mode of what is at the path, and where it leads if it is a link."""
+    mode = path.lstat().st_mode
+    return mode, str(path.readlink()) if stat.S_ISLNK(mode) else None
+
+
+def is_glob(text: str) -> bool:
+    """Report whether a path is a pattern for several."""
+    return any(sign in text for sign in "*?[")
+
+
+def match_files(workspace: Path, pattern: str, place: Place) -> list[str]:
+    """Return what a path or glob pattern matches, sorted: relative to the workspace, or absolute where it is outside.
+
+    `**` enters no links. Raises InputError for a pattern that has to be compared with too many names.
+    """
+    if not pattern or "\0" in pattern:
+        return []
+    absolute = Path(os.path.normpath(workspace / pattern))
+    inside = absolute.is_relative_to(workspace)
+    root = workspace if inside else Path(absolute.anchor)
+    parts = absolute.relative_to(root).parts
+    kept = [part for part, before in zip(parts, ("", *parts), strict=False) if part != "**" or before != "**"]
+    matching = _Matching(root, shown(pattern), place)
+    return sorted(
+        {each.as_posix() if inside else str(root / each) for each in matching.below(PurePosixPath(), root, kept)}
+    )
+
+
 def shown(path: str | PurePath) -> str:
     """Return the path as text that can be printed: bytes that are not UTF-8 are replaced, and it is not endless."""
-    return os.fspath(path)[:200].encode("utf-8", "backslashreplace").decode()
+    return shortened(os.fspath(path), 200).encode("utf-8", "backslashreplace").decode()
+
+
+class _Matching:
+    """Compares a pattern with names. A folder that links show in several places is looked at in one of them."""
+
+    def __init__(self, root: Path, pattern: str, place: Place) -> None:
+        self.root = root
+        self.pattern = pattern
+        self.place = place
+        self.left = MAX_ENTRIES
+        self.seen: set[tuple[Path, int]] = set()
+
+    def below(self, folder: PurePosixPath, real: Path, parts: list[str]) -> Iterator[PurePosixPath]:
+        """Yield the paths below a folder, which is at `real`, that match the parts of a pattern."""
+        if not parts:
+            yield folder
+            return
+        if (real, len(parts)) in self.seen:
+            return
+        self.seen.add((real, len(parts)))
+        first, rest = parts[0], parts[1:]
+        if first == "**":
+            yield from self.below(folder, real, rest)
+            for entry in self._entries(real):
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self.below(folder / entry.name, real / entry.name, parts)
+                elif not rest:
+                    yield folder / entry.name
+        elif not re.search(r"[*?\[]", first):
+            self._count()
+            if exists(real, first):
+                yield from self._enter(folder / first, real / first, rest)
+        else:
+            for entry in self._entries(real):
+                if fnmatchcase(entry.name, first):
+                    yield from self._enter(folder / entry.name, real / entry.name, rest)
+
+    def _enter(self, path: PurePosixPath, real: Path, parts: list[str]) -> Iterator[PurePosixPath]:
+        if not parts:
+            yield path
+            return
+        try:
+            inner = resolve(self.root, real, self.place) if real.is_symlink() else real
+        except InputError:
+            return
+        yield from self.below(path, inner, parts)
+
+    def _entries(self, real: Path) -> Iterator[os.DirEntry[str]]:
+        try:
+            with os.scandir(real) as entries:
+                for entry in entries:
+                    self._count()
+                    if entry.name.lower() != ".git":
+                        yield entry
+        except OSError:
+            return  # as for a shell, what cannot be listed matches nothing
+
+    def _count(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise wrong(f"{self.pattern} has to look at more than {MAX_ENTRIES} names", "narrow it", self.place)
 
 
 def _open_without_links(base: Path, path: Path) -> int:

@@ -13,6 +13,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
+from scorefly import interruption
+
 if TYPE_CHECKING:
     import requests
 
@@ -133,6 +135,7 @@ def exchange(
 
     results: SimpleQueue[Answer | BaseException] = SimpleQueue()
     deadline = time.monotonic() + seconds
+    interruption.check()
 
     def work() -> None:
         try:
@@ -145,10 +148,15 @@ def exchange(
             results.put(error)
 
     threading.Thread(target=work, daemon=True, name="http").start()
-    try:
-        result = results.get(timeout=max(seconds, 0.0))
-    except Empty:
-        raise requests.ReadTimeout(f"no whole answer within {seconds:.0f} s") from None
+    result: Answer | BaseException | None = None
+    while result is None:
+        left = min(deadline - time.monotonic(), interruption.remaining(interruption.REQUESTS))
+        try:
+            result = results.get(timeout=max(min(left, interruption.WAKE), 0.0))
+        except Empty:
+            interruption.check(interruption.IN_FLIGHT)
+            if left <= 0:
+                raise requests.ReadTimeout(f"no whole answer within {seconds:.0f} s") from None
     if isinstance(result, BaseException):
         raise result
     return result

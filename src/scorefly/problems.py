@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+SHORTENED = "…"
+
 Severity = Literal["error", "warning", "notice"]
 
 
@@ -87,6 +89,11 @@ def raise_errors(problems: Iterable[Problem]) -> None:
     if errors:
         raise InputError(*errors)
     return
+
+
+def shortened(text: str, length: int) -> str:
+    """Return a text of at most `length` characters. The mark at its end tells a redactor that a secret may be cut."""
+    return text if len(text) <= length else text[: length - 1] + SHORTENED
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str = "there are:") -> str:

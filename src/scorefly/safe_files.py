@@ -55,10 +55,33 @@ def write(root: Path, path: Path, content: bytes, *, private: bool = False) -> N
 def create(root: Path, path: Path, content: bytes) -> bool:
     """Write a file unless there is one. Returns whether it was written."""
     with _parent(root, path, make=True) as folder:
-        if _status(folder, root, path) is not None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            descriptor = os.open(path.name, flags, 0o666, dir_fd=folder)
+        except FileExistsError:
+            _status(folder, root, path)
             return False
-        _replace(folder, path.name, content, 0o666)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                _give_to_owner(file.fileno(), folder)
+                file.write(content)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(path.name, dir_fd=folder)
+            raise
         return True
+
+
+def append(path: Path, content: bytes) -> None:
+    """Append to a file that the caller was given; it is created where it is missing. A link is not followed."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _status(folder, path.parent, Path(path.name))
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        with os.fdopen(os.open(path.name, flags, 0o666, dir_fd=folder), "ab") as file:
+            file.write(content)
+    finally:
+        os.close(folder)
 
 
 def read(root: Path, path: Path) -> bytes:
@@ -67,6 +90,35 @@ def read(root: Path, path: Path) -> bytes:
         if _status(folder, root, path) is None:
             raise FileNotFoundError(2, "No such file or directory", str(root / path))
         return _read(folder, path.name)
+
+
+def list_names(root: Path, path: Path) -> tuple[str, ...]:
+    """Return the sorted names in a folder; none where there is no folder, or a link in its place."""
+    try:
+        with _parent(root, path / "x") as folder:
+            return tuple(sorted(os.listdir(folder)))
+    except (OSError, InputError):
+        return ()
+
+
+def is_same_file(descriptor: int, root: Path, path: Path) -> bool:
+    """Report whether an open file is still the one at the path."""
+    try:
+        with _parent(root, path) as folder:
+            return os.path.samestat(os.fstat(descriptor), os.stat(path.name, dir_fd=folder, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
+def is_folder(workspace: Path, path: Path) -> bool:
+    """Report whether there is a folder to write into; a link in the workspace is none."""
+    if not path.is_relative_to(workspace):
+        return path.is_dir()
+    try:
+        with _parent(workspace, path.relative_to(workspace) / "x"):
+            return True
+    except (OSError, InputError):
+        return False
 
 
 def remove(root: Path, path: Path) -> None:
@@ -101,6 +153,15 @@ def open_private(root: Path, path: Path, flags: int) -> int:
         return os.open(path.name, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600, dir_fd=folder)
 
 
+def append_private(root: Path, path: Path, content: bytes) -> None:
+    """Append to a private file, created where it is missing. The content is on disk when this returns."""
+    descriptor = open_private(root, path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    with os.fdopen(descriptor, "ab") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 @contextmanager
 def _parent(
     root: Path, path: Path, *, make: bool = False, private: bool = False, made: list[Path] | None = None
@@ -108,7 +169,7 @@ def _parent(
     """The folder of a path, as a descriptor."""
     _refuse_git(root, path)
     if make and not root.exists():
-        root.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
+        _make_root(root, 0o700 if private else 0o777)
         if made is not None:
             made.append(Path())
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -124,6 +185,20 @@ def _parent(
             os.close(folder)
             folder = inner
         yield folder
+    finally:
+        os.close(folder)
+
+
+def _make_root(root: Path, mode: int) -> None:
+    """Create a folder that the user named, with its parents."""
+    if not root.parent.exists():
+        _make_root(root.parent, mode)
+    folder = os.open(root.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if _make_folder(folder, root.name, mode):
+            inner = _open_folder(folder, root.name, root)
+            _give_to_owner(inner, folder)
+            os.close(inner)
     finally:
         os.close(folder)
 

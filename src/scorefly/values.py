@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
@@ -123,20 +123,33 @@ def reveal_text(text: Text) -> str:
     return str(text.value) if isinstance(text, Secret) else text
 
 
-def secret_texts(tree: Tree) -> Iterable[str]:
-    """Every secret leaf as the text it would be printed as, for masks."""
+def secret_texts(tree: Tree) -> Iterator[str]:
+    """Every secret leaf as the text it would be printed as."""
+    return (text for text, _ in _secret_leaves(tree))
+
+
+def texts_to_hide(tree: Tree) -> Iterator[str]:
+    """Yield the texts to hide: of what was made from a given secret, only those that are not easily guessed.
+
+    Given secrets are hidden as they are; the port or the database's name in a URL is no secret by itself.
+    """
+    return (text for text, given in _secret_leaves(tree) if not given or worth_hiding(text))
+
+
+def _secret_leaves(tree: Tree) -> Iterator[tuple[str, bool]]:
+    """Yield the texts of secret leaves, each with whether it was made from a given secret."""
     if isinstance(tree, Secret):
         if tree.value not in (None, "", [], {}):
-            yield reveal_text(to_text(tree))
+            yield reveal_text(to_text(tree)), tree.given
         below = tree.value.values() if isinstance(tree.value, dict) else tree.value
         if isinstance(tree.value, dict | list):
-            yield from secret_texts([Secret(value) for value in cast("Iterable[Plain]", below)])
+            yield from _secret_leaves([Secret(value, tree.given) for value in cast("Iterable[Plain]", below)])
     elif isinstance(tree, Mapping):
         for value in tree.values():
-            yield from secret_texts(value)
+            yield from _secret_leaves(value)
     elif isinstance(tree, list):
         for value in tree:
-            yield from secret_texts(value)
+            yield from _secret_leaves(value)
 
 
 def worth_hiding(text: str) -> bool:

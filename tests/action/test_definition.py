@@ -11,9 +11,9 @@ import yaml
 from scorefly.faces.options import OPTIONS
 from scorefly.faces.outputs import outputs
 from scorefly.run.report import Report
-from workspaces import REPOSITORY, SHARED
+from workspaces import DATA, REPOSITORY
 
-ADDED = ("lock-timeout", "allow-forks", "auto-stop")  # since the contract was written
+ADDED = ("new-state", "replace")  # since the contract was written
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +41,12 @@ def test_every_output_is_defined(definition: dict[str, Any]) -> None:
     assert list(definition["outputs"]) == list(outputs(Report("deploy", "production")))
 
 
-def test_the_contract_names_the_same_inputs_with_the_same_defaults() -> None:
-    contract = SHARED / "contract.md"
-    if not contract.is_file():
-        pytest.skip("the contract's page is not here")
-    table = contract.read_text().partition("## Inputs")[2].partition("## Outputs")[0]
+def test_inputs_that_users_rely_on_have_the_same_names_and_defaults() -> None:
+    table = (DATA / "inputs.md").read_text()
     rows = [line.split("|") for line in table.splitlines() if line.startswith("| `")]
     names = [name for row in rows for name in re.findall(r"`([\w-]+)`", row[1])]
     assert sorted([*names, *ADDED]) == sorted(["command", *(option.name for option in OPTIONS)])
-    defaults = {re.findall(r"`([\w-]+)`", row[1])[0]: re.findall(r"`([^`]+)`", row[2]) for row in rows}
+    defaults = {name: re.findall(r"`([^`]+)`", row[2]) for row in rows for name in re.findall(r"`([\w-]+)`", row[1])}
     plain = [option for option in OPTIONS if option.default and option.name not in ("score-files", "org", *ADDED)]
     assert {option.name: option.default for option in plain} == {
         option.name: defaults[option.name][0] for option in plain
@@ -61,3 +58,16 @@ def test_the_page_of_options_is_the_table() -> None:
 
     made = runpy.run_path(str(REPOSITORY / "docs/make_options.py"))
     assert made["PAGE"].read_text(encoding="utf-8") == made["page"]()
+
+
+def test_the_post_step_is_a_program_of_the_image(definition: dict[str, Any]) -> None:
+    """The runner starts it by its path, with none of the image's own entry point around it."""
+    runs = definition["runs"]
+    assert (runs["post-entrypoint"], runs["post-if"]) == ("/post-entrypoint.py", "always()")
+    program = REPOSITORY / "post-entrypoint.py"
+    dockerfile = (REPOSITORY / "Dockerfile").read_text()
+    interpreter = " ".join(re.findall(r'^ENTRYPOINT \["(\S+)", "(-I)"', dockerfile, re.MULTILINE)[0])
+    assert program.read_text().startswith(f"#!{interpreter}\n")
+    assert program.stat().st_mode & 0o111 == 0o111
+    assert re.search(r"^COPY entrypoint\.py post-entrypoint\.py /$", dockerfile, re.MULTILINE)
+    assert "!post-entrypoint.py" in (REPOSITORY / ".dockerignore").read_text().splitlines()

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,7 +20,7 @@ import pytest
 from git_servers import Bare, HttpServer, bare_repository, git, http_server
 from scorefly.rehearsal.server import Rehearsal
 from scorefly.state.encryption import new_key
-from workspaces import REPOSITORY, ActionResult, Result, Workspace
+from workspaces import HEARING, REPOSITORY, ActionResult, Result, Workspace, read_outputs
 
 REF, LOCK = "refs/scorefly/production", "refs/scorefly-locks/production"
 REDIS = "resources: {cache: {type: redis, id: cache}}\n"
@@ -360,6 +361,96 @@ def test_a_run_that_is_cancelled_gives_its_lock_back(
     process.terminate()
     process.communicate(timeout=60)
     assert (process.returncode, set(github.bare.refs)) == (143, {REF})
+
+
+def test_a_run_that_is_cancelled_as_the_runner_does_it_ends_its_programs_first_and_in_time(
+    github: GitHub, tmp_path: Path
+) -> None:
+    """SIGINT, and SIGTERM while the first is being obeyed; flyctl does not end by itself."""
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    (tmp_path / "bin" / "flyctl").write_text(
+        f"#!{sys.executable}\nimport os, signal, sys\n"
+        "if sys.argv[1] == 'deploy':\n"
+        "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        f"    print(os.getpid(), file=open({str(started)!r}, 'w'), flush=True)\n"
+        "    while True: signal.pause()\n"
+    )
+    job = github.job()
+    for number in range(12):
+        job.workload(f"web-{number}")
+    given = {"fly-api-token": "x", "github-token": github.server.token, "state-key": github.key}
+    inputs = {f"INPUT_{name.upper()}": value for name, value in given.items()}
+    process = subprocess.Popen(
+        [*HEARING, sys.executable, str(REPOSITORY / "entrypoint.py")],
+        cwd=job.path,
+        env={**github.variables(), **inputs, "GITHUB_WORKSPACE": str(job.path), "INPUT_MAX-PARALLEL": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with started.open() as pipe:
+        child = int(pipe.readline())
+    assert set(github.bare.refs) == {REF, LOCK}
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, set(github.bare.refs)) == (130, {REF}), out
+    assert time.monotonic() - begun < 10
+    assert "the run was interrupted" in out
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def _post(github: GitHub, job: Workspace, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The post step of the last job."""
+    return subprocess.run(
+        [sys.executable, str(REPOSITORY / "post-entrypoint.py")],
+        env={
+            **github.variables(),
+            "GITHUB_WORKSPACE": str(job.path),
+            "INPUT_GITHUB-TOKEN": github.server.token,
+            **variables,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_post_step_gives_back_the_lock_of_a_step_that_was_killed_and_no_other(
+    github: GitHub, stopped: tuple[Workspace, subprocess.Popen[bytes]]
+) -> None:
+    job, process = stopped
+    for other in ({"GITHUB_RUN_ATTEMPT": "2"}, {"GITHUB_RUN_ID": "999"}, {"RUNNER_NAME": "another"}):
+        done = _post(github, job, **other)
+        assert (done.returncode, LOCK in github.bare.refs) == (0, True), done.stdout
+    process.kill()
+    process.communicate(timeout=60)
+    done = _post(github, job)
+    assert (done.returncode, set(github.bare.refs)) == (0, {REF}), done.stdout
+    assert f"released {LOCK}" in done.stdout
+
+
+def test_the_post_step_asks_no_server_after_a_step_that_ended(github: GitHub, tmp_path: Path) -> None:
+    job = github.job()
+    job.workload("web")
+    saved = tmp_path / "saved"
+    saved.touch()
+    given = {"fly-api-token": "fo1_token", "github-token": github.server.token, "state-key": github.key}
+    assert job.action(given, **github.variables(), GITHUB_STATE=str(saved)).code == 0
+    values = read_outputs(saved.read_text())
+    before = len(github.server.requests)
+    done = _post(github, job, **{f"STATE_{name}": value for name, value in values.items()})
+    assert (done.returncode, len(github.server.requests)) == (0, before), done.stdout
+
+
+def test_a_post_step_that_cannot_reach_the_server_only_warns(github: GitHub, tmp_path: Path) -> None:
+    job = github.job()
+    done = _post(github, job, GITHUB_SERVER_URL="http://127.0.0.1:9")
+    assert done.returncode == 0
+    assert "::warning" in done.stdout
 
 
 def _expire(bare: Bare) -> None:

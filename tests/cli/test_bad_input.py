@@ -209,7 +209,7 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
     ),
     (
         "an annotation of another kind",
-        {"score.yaml": HEAD.replace("{name: web}", "{name: web, annotations: {scorefly/gpus: many}}")},
+        {"score.yaml": HEAD.replace("{name: web}", "{name: web, annotations: {scorefly/restart-retries: many}}")},
         (),
         "score.yaml:2:37",
         "must be a whole number",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scorefly.resources.files import built_in_provisioners
-from workspaces import REPOSITORY, SHARED, Workspace
+from workspaces import DATA, REPOSITORY, Workspace
 
 # By resource: what it asks for, its outputs that anybody may see, and its secret ones.
 RESOURCES: dict[str, tuple[str, set[str], set[str]]] = {
@@ -319,29 +319,9 @@ def names(cell: str) -> set[str]:
     return set(re.findall(r"`([\w-]+)`", cell))
 
 
-@pytest.mark.skipif(not (SHARED / "contract.md").is_file(), reason="the contract is not beside the repository")
-def test_outputs_are_those_of_the_contract() -> None:
-    promised = {
-        type_: (names(cells[2]), set(re.findall(r"\*`(\w+)`\*", cells[2])))
-        for cells in table(SHARED / "contract.md", "Built in, after all others")
-        for type_ in names(cells[0])
-    }
-    checked = 0
-    for asked, plain, secret in RESOURCES.values():
-        type_ = asked.removeprefix("{type: ").rstrip("}").split(",")[0]
-        if type_ in promised:
-            checked += 1
-            assert promised[type_][0] <= plain | secret
-            assert promised[type_][1] <= secret
-    assert checked >= 6
-
-
-@pytest.mark.skipif(
-    not (SHARED / "score/expected-outputs.md").is_file(), reason="what people expect is not beside the repository"
-)
 def test_outputs_are_those_other_implementations_declare() -> None:
-    rows = table(SHARED / "score/expected-outputs.md", "## 1. Declared by provisioner files")
-    declared = {names(row[0]).pop(): names(row[5]) for row in rows if row[2] == "score-spec/score-compose"}
+    rows = table(DATA / "score/declared-outputs.md", "# Outputs")
+    declared = {names(row[0]).pop(): names(row[5]) for row in rows}
     given = {
         asked.removeprefix("{type: ").rstrip("}").split(",")[0]: plain | secret
         for asked, plain, secret in RESOURCES.values()
@@ -371,7 +351,7 @@ def test_the_documentation_has_the_outputs_it_really_gives(revealed: dict[str, d
     assert names(cell) - set(re.findall(r"\*`(\w+)`\*", cell)) == plain
 
 
-REAL = SHARED / "score/real"
+REAL = DATA / "score/real"
 WITH_SERVERS = (
     "single/astromechza__demo-app__three-databases.yaml",
     "single/score-spec__score-compose__elasticsearch.yaml",
@@ -382,7 +362,6 @@ WITH_SERVERS = (
 )
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real Score files are not beside the repository")
 @pytest.mark.parametrize("path", WITH_SERVERS)
 def test_real_score_files_deploy_without_a_provisioner_of_their_own(workspace: Workspace, path: str) -> None:
     source = REAL / path

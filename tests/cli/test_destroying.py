@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from rehearsing import flyctl_environment
+from flyctl_programs import environment
 from workspaces import Workspace
 
 
@@ -132,7 +132,7 @@ def test_what_carries_our_mark_goes_though_the_state_is_lost(shop: Workspace, re
     shop.run("deploy", "--rehearse", "--force", GITHUB_REPOSITORY=repository)
     for path in shop.path.glob(".scorefly/rehearsal/local.state*"):
         path.unlink()
-    assert shop.run("destroy", "--rehearse", "--yes", GITHUB_REPOSITORY=repository).code == 0
+    assert shop.run("destroy", "--rehearse", "--yes", "--new-state", GITHUB_REPOSITORY=repository).code == 0
     assert sorted(shop.world["apps"]) == left
 
 
@@ -148,7 +148,7 @@ def test_after_a_failure_the_next_run_goes_on(shop: Workspace) -> None:
     from scorefly.rehearsal.server import Fault, Rehearsal
 
     with Rehearsal(None) as fly:
-        real = flyctl_environment(shop.path, fly)
+        real = environment(shop.path, fly)
         assert shop.run("deploy", **real).code == 0
         fly.faults.append(Fault("DELETE", "/v1/apps/web-cache", 403, times=1))
         failed = shop.run("destroy", "--yes", **real)

@@ -51,7 +51,7 @@ def test_a_deploy_that_is_told_to_end(workspace: Workspace, tmp_path: Path, numb
         assert "Traceback" not in err
         assert ended.exists()
         password = fly.received_secrets("web-cache")["REDIS_PASSWORD"]
-    assert not list(workspace.path.rglob("*.lock"))
+    assert not list(workspace.path.rglob("*-lock"))
     kept = workspace.run("resources", "outputs", "redis.default#web.cache", "--reveal").out
     assert password in kept
 

@@ -102,7 +102,7 @@ def test_a_destroy(workspace: Workspace, tmp_path: Path, deadly: Deadly) -> None
         killed(workspace, fly, given, "destroy --yes", deadly)
         assert workspace.run("destroy", "--yes", **given).code == 0
         assert fly.world.data["apps"] == {}
-    left = [path.name for path in (workspace.path / ".scorefly/state").glob("*") if not path.name.endswith(".lock")]
+    left = [path.name for path in (workspace.path / ".scorefly/state").glob("*") if not path.name.endswith("-lock")]
     assert left == []
 
 

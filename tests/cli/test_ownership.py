@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from git_servers import git
 from workspaces import Workspace
 
 
@@ -59,9 +60,9 @@ def test_machines_say_who_made_them(workspace: Workspace) -> None:
 
 def test_on_the_command_line_the_repository_is_where_origin_leads(workspace: Workspace) -> None:
     workspace.workload("web")
-    other = '[remote "upstream"]\n\turl = https://github.com/else/where.git\n'
-    origin = '[remote "origin"]\n\tfetch = +refs/heads/*:refs/x/*\n\turl = git@github.com:acme/shop.git\n'
-    workspace.write(".git/config", other + origin)
+    git(workspace.path, "init", "--quiet")
+    git(workspace.path, "remote", "add", "upstream", "https://github.com/else/where.git")
+    git(workspace.path, "remote", "add", "origin", "git@github.com:acme/shop.git")
     workspace.run("deploy", "--rehearse")
     assert marks(workspace) == {"acme/shop local web"}
 
@@ -76,11 +77,17 @@ def test_another_environment_does_not_take_an_app_over(workspace: Workspace) -> 
     assert workspace.world == before
 
 
-def test_when_the_state_is_lost_machines_still_know_whose_they_are(workspace: Workspace) -> None:
+def test_when_the_state_is_lost_only_new_state_goes_on(workspace: Workspace) -> None:
     workspace.workload("web", "resources: {cache: {type: redis}}\n")
     workspace.run("deploy", "--rehearse")
     for path in workspace.path.glob(".scorefly/rehearsal/local.state*"):
         path.unlink()
+    before = workspace.world
+    refused = workspace.run("deploy", "--rehearse")
+    assert refused.code == 2
+    assert "local already runs on Fly (apps web, web-cache), but the state in .scorefly/rehearsal" in refused.err
+    assert workspace.world == before
+    assert workspace.run("deploy", "--rehearse", "--new-state").code == 0
     assert workspace.run("deploy", "--rehearse").code == 0
 
 

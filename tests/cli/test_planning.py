@@ -293,7 +293,15 @@ def test_a_plan_beside_a_deploy_that_is_under_way_is_not_kept_out(shop: Workspac
     import fcntl
 
     deployed(shop)
-    with (shop.path / ".scorefly/rehearsal/local.state.lock").open("w") as lock:
+    with (shop.path / ".scorefly/rehearsal/local.state.scorefly-lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert set(actions(plan(shop)).values()) == {"keep"}
         assert shop.run("deploy", "--rehearse", "--lock-timeout", "1s").code == 1
+
+
+def test_plan_says_when_its_matrix_has_more_jobs_than_github_runs(workspace: Workspace) -> None:
+    for number in range(257):
+        workspace.workload(f"app-{number}")
+    result = workspace.run("plan", "--rehearse")
+    assert result.code == 0, result.err
+    assert "the matrix has 257 jobs, and GitHub runs 256 at most" in result.err

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import yaml
 
-from workspaces import SHARED, Workspace
+from workspaces import DATA, Workspace
 
-APPLICATION = SHARED / "score/real/apps/onlineboutique"
-pytestmark = pytest.mark.skipif(not APPLICATION.is_dir(), reason="the real Score files are not here")
+APPLICATION = DATA / "score/real/apps/onlineboutique"
 
 
 def statuses(workspace: Workspace) -> dict[str, str]:

@@ -227,8 +227,6 @@ def test_every_example_is_taken(workspace: Workspace) -> None:
         "strategy",
         "service-container",
         "schedule",
-        "gpu-kind",
-        "gpus",
         "service-<port>-proxy-proto-options",
     }
     names = {each.name.replace("<port>", "db"): each.example for each in ANNOTATIONS if each.name not in apart}

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from github_events import Json, issue_comment, pull_request, workflow_dispatch
+from github_events import events, issue_comment, pull_request, push, workflow_dispatch
 from github_server import GitHub
-from runner import WORKFLOWS, Runner, evaluate
+from runner import WORKFLOWS, Runner, cancelled, evaluate
 from workspaces import Workspace
 
-SECRETS = {"FLY_API_TOKEN": "fo1_token", "SCOREFLY_STATE_KEY": "", "SMTP_PASSWORD": "s3cret-s3cret"}
+SECRETS = {"FLY_API_TOKEN": "fo1_token", "SMTP_PASSWORD": "s3cret-s3cret"}
 MAIL = '    variables: {PASSWORD: "${resources.mail.value}"}\nresources:\n  mail: {type: secret, params: {name: SMTP_PASSWORD}}\n'
 FILES = sorted(WORKFLOWS.glob("*.yml"))
 
@@ -36,10 +36,6 @@ def github() -> Iterator[GitHub]:
 def runner(workspace: Workspace, github: GitHub) -> Runner:
     workspace.workload("web", MAIL)
     return Runner(workspace, github, SECRETS)
-
-
-def push(branch: str = "main") -> Json:
-    return {"ref": f"refs/heads/{branch}", "sender": {"login": "owner", "type": "User"}}
 
 
 def apps(runner: Runner) -> list[str]:
@@ -77,14 +73,16 @@ def test_a_push_to_main_deploys_to_production_and_any_other_push_does_not(runner
 
 
 def test_a_pull_request_has_a_preview_from_its_opening_to_its_closing(runner: Runner, github: GitHub) -> None:
-    def happens(action: str) -> str:
-        return runner.run("preview.yml", "pull_request", pull_request(github, 7, action))["preview"].result
+    def happens(action: str, event: str = "pull_request") -> dict[str, str]:
+        jobs = runner.run("preview.yml", event, pull_request(github, 7, action))
+        return {name: job.result for name, job in jobs.items()}
 
-    assert happens("opened") == "success"
+    assert happens("opened") == {"preview": "success", "teardown": "skipped"}
     assert apps(runner) == ["web-pr-7"]
-    assert happens("synchronize") == "success"
+    assert happens("synchronize") == {"preview": "success", "teardown": "skipped"}
     github.pulls[7]["state"] = "closed"
-    assert happens("closed") == "success"
+    assert happens("closed") == {}
+    assert happens("closed", "pull_request_target") == {"preview": "skipped", "teardown": "success"}
     assert apps(runner) == []
     assert github.states("pr-7") == ["inactive", "inactive"]
     assert len(github.bodies(7)) == 1
@@ -102,9 +100,10 @@ def test_any_other_comment_starts_no_job(runner: Runner, github: GitHub, body: s
     assert runner.run("preview.yml", "issue_comment", payload)["preview"].skipped
 
 
-def test_a_preview_by_hand_is_of_the_number_that_is_given(runner: Runner, github: GitHub) -> None:
+@pytest.mark.parametrize("number", ["9", "#9"])
+def test_a_preview_by_hand_is_of_the_number_that_is_given(runner: Runner, github: GitHub, number: str) -> None:
     github.open_pull(9)
-    job = runner.run("preview.yml", "workflow_dispatch", workflow_dispatch(github, number="9"))["preview"]
+    job = runner.run("preview.yml", "workflow_dispatch", workflow_dispatch(github, number=number))["preview"]
     assert job.refs == ("refs/pull/9/head",)
     assert apps(runner) == ["web-pr-9"]
     runner.run("preview.yml", "workflow_dispatch", workflow_dispatch(github, number="9", destroy="true"))
@@ -163,6 +162,95 @@ def test_a_matrix_deploys_each_workload_after_those_it_needs_and_is_left_out_whe
     assert runner.run("matrix.yml", "push", push())["deploy"].skipped
 
 
+def test_dependabots_plan_is_simulated_and_says_so(runner: Runner, github: GitHub) -> None:
+    runner.run("plan.yml", "push", push())
+    before = runner.workspace.tree()
+    payload = pull_request(github, 7, "opened", "dependabot[bot]")
+    job = runner.run("plan.yml", "pull_request", payload)["plan"]
+    assert job.result == "success", job.results[0].out
+    assert "GitHub gives a pull request of Dependabot no secrets" in job.results[0].summary
+    assert "the plan knows no app of production" in job.results[0].summary
+    assert json.loads(job.results[0].outputs["deployed"]) == ["web"]
+    assert github.bodies(7) == []
+    assert "::warning" not in job.results[0].out
+    assert runner.workspace.tree() == before
+
+
+RESULTS: dict[str, dict[str, dict[str, str]]] = {
+    "production.yml": {"push": {"deploy": "success"}},
+    "matrix.yml": {"push": {"plan": "success", "deploy": "success"}},
+    "monorepo.yml": {"push": {"deploy": "success"}},
+    "staging-then-production.yml": {"push": {"staging": "success", "production": "success"}},
+    "plan.yml": {
+        "push": {"plan": "skipped", "deploy": "success"},
+        "pull request": {"plan": "success", "deploy": "skipped"},
+        "fork": {"plan": "skipped", "deploy": "skipped"},
+        "Dependabot": {"plan": "success", "deploy": "skipped"},
+    },
+    "preview.yml": {
+        **{
+            key: {"preview": "success", "teardown": "skipped"}
+            for key in ("pull request", "fork", "Dependabot", "comment", "dispatch")
+        },
+        "closed": {"preview": "skipped", "teardown": "success"},
+        "fork closed": {"preview": "skipped", "teardown": "success"},
+        "another comment": {"preview": "skipped", "teardown": "skipped"},
+    },
+    "preview-forks.yml": {
+        "fork with secrets": {"preview": "success"},
+        "pull request with secrets": {"preview": "skipped"},
+    },
+    "cleanup.yml": {"schedule": {"cleanup": "success"}, "dispatch": {"cleanup": "success"}},
+    "reusable.yml": {},
+}
+
+
+@pytest.mark.parametrize("name", [path.name for path in FILES])
+def test_every_workflow_does_what_it_should_for_every_event(runner: Runner, github: GitHub, name: str) -> None:
+    runner.workspace.workload("shop", file="shop/api/score.yaml")
+    for kind, (event, payload) in events(github).items():
+        if payload.get("action") == "closed":
+            github.pulls[payload["number"]]["state"] = "closed"
+        jobs = runner.run(name, event, payload, changed=["shop/api/score.yaml"])
+        said = [result.out for job in jobs.values() for result in job.results if result.code]
+        assert {id_: job.result for id_, job in jobs.items()} == RESULTS[name].get(kind, {}), (kind, *said)
+
+
+def test_checkout_refuses_a_forks_code_that_is_not_meant(
+    runner: Runner, github: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (WORKFLOWS / "preview-forks.yml").read_text()
+    (tmp_path / "preview-forks.yml").write_text(text.replace("          allow-unsafe-pr-checkout: true\n", ""))
+    monkeypatch.setattr("runner.WORKFLOWS", tmp_path)
+    event, payload = events(github)["fork with secrets"]
+    job = runner.run("preview-forks.yml", event, payload)["preview"]
+    assert (job.result, job.results) == ("failure", ())
+
+
+def test_no_run_that_has_work_of_its_own_is_cancelled(github: GitHub) -> None:
+    happened = events(github)
+    of_previews = [
+        ("pull request", 2), ("closed", 1), ("comment", 3), ("dispatch", 2), ("another comment", 3), ("fork closed", 1)
+    ]  # fmt: skip
+    runs = [("preview.yml", *happened[kind]) for kind, times in of_previews for _ in range(times)]
+    assert cancelled(runs) == []
+    assert cancelled([("preview.yml", *happened["pull request"])] * 3) == [1]  # the newest push has the work of all
+    assert (
+        cancelled([("cleanup.yml", *happened[kind]) for kind in ("schedule", "schedule", "dispatch", "dispatch")]) == []
+    )
+    everything = [(name, "push", push()) for name in ("matrix.yml", "monorepo.yml", "plan.yml", "production.yml")]
+    assert cancelled(everything) == []
+
+
+def test_folders_of_a_monorepo_do_not_cancel_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (WORKFLOWS / "monorepo.yml").read_text()
+    folders = ("shop", "blog", "mail")
+    for folder in folders:
+        (tmp_path / f"{folder}.yml").write_text(text.replace("name: Shop", f"name: {folder}"))
+    monkeypatch.setattr("runner.WORKFLOWS", tmp_path)
+    assert cancelled([(f"{folder}.yml", "push", push()) for folder in folders]) == []
+
+
 def test_every_night_previews_of_closed_pull_requests_go(runner: Runner, github: GitHub) -> None:
     runner.run("production.yml", "push", push())
     runner.run("preview.yml", "pull_request", pull_request(github, 7, "opened"))
@@ -181,6 +269,7 @@ def test_every_night_previews_of_closed_pull_requests_go(runner: Runner, github:
         ("format('refs/{0}', a.n || 2)", "refs/2"),
         ("startsWith(a.c, 'y') && (a.b != null || a.c)", "yes"),
         ("toJSON(a.c)", '"yes"'),
+        ("toJSON(a.unset)", "null"),
     ],
 )
 def test_the_emulation_reads_expressions_as_github_does(text: str, value: Any) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from fly_documents import FULL, MACHINE, OTHERS, misspelt, paths, removed, replaced
 from scorefly.fly.check.checker import check
-from workspaces import SHARED, Workspace
+from workspaces import DATA, Workspace
 
 FLYCTL = os.environ.get("SCOREFLY_TEST_FLYCTL", "")
 pytestmark = pytest.mark.skipif(not FLYCTL, reason="SCOREFLY_TEST_FLYCTL names no flyctl")
@@ -146,10 +146,7 @@ def test_what_flyctl_misses_the_checker_refuses(tmp_path: Path, document: dict[s
 
 
 def test_both_take_what_a_real_application_is_converted_to(workspace: Workspace, tmp_path: Path) -> None:
-    application = SHARED / "score/real/apps/onlineboutique"
-    if not application.is_dir():
-        pytest.skip("the real Score files are not here")
-    for path in application.glob("*.yaml"):
+    for path in (DATA / "score/real/apps/onlineboutique").glob("*.yaml"):
         workspace.write(path.name, path.read_text())
     assert workspace.run("generate", "*.yaml", "--region", "ams").code == 0
     written = sorted((workspace.path / ".scorefly/out/local").glob("*/fly.toml"))

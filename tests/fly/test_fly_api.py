@@ -79,9 +79,9 @@ def test_listings_of_an_organization_are_followed_page_by_page() -> None:
         api.create_app("web", "personal")
         made = {api.create_machine("web", {"image": "x"}, "").id for _ in range(101)}
         fly.requests.clear()
-        assert {each.id for each in api.org_machines("personal")} == made
+        assert {each.id for each in api.org_machines("personal").machines} == made
         assert len(fly.requests) == 2
-        assert api.org_machines("other") == ()
+        assert api.org_machines("other").machines == ()
 
 
 def test_volumes_of_an_organization_come_from_all_pages_but_not_those_that_are_leaving() -> None:

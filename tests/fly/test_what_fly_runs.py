@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from rehearsing import Client, flyctl_environment
+from flyctl_programs import environment
+from rehearsing import Client
 from scorefly.rehearsal.server import Fault, Rehearsal
 from workspaces import Result, Workspace
 
@@ -68,7 +69,7 @@ class Site:
 @pytest.fixture
 def site(workspace: Workspace, tmp_path: Path) -> Iterator[Site]:
     with Rehearsal(None) as fly:
-        yield Site(workspace, fly, flyctl_environment(tmp_path, fly))
+        yield Site(workspace, fly, environment(tmp_path, fly))
 
 
 def test_earlier_version_is_deployed_again_while_the_listing_lags(site: Site) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rehearsing import flyctl_environment
+from flyctl_programs import environment
 from scorefly.rehearsal.server import Rehearsal
-from workspaces import SHARED, Workspace
+from workspaces import DATA, Workspace
 
 BODY = """\
     variables: {CACHE: "redis://:${resources.cache.password}@${resources.cache.host}"}
@@ -23,7 +23,7 @@ resources: {cache: {type: redis}, disk: {type: volume}}
 def test_a_first_deploy_an_unchanged_one_and_an_update(workspace: Workspace, tmp_path: Path) -> None:
     workspace.workload("web", BODY)
     with Rehearsal(None) as fly:
-        given = flyctl_environment(tmp_path, fly)
+        given = environment(tmp_path, fly)
         first = workspace.run("deploy", "--region", "ams", **given)
         assert first.code == 0, first.err
         machine = next(iter(fly.world.data["apps"]["web"]["machines"].values()))["config"]
@@ -47,7 +47,7 @@ def test_a_first_deploy_an_unchanged_one_and_an_update(workspace: Workspace, tmp
 def test_its_failures_are_explained(workspace: Workspace, tmp_path: Path, image: str, words: str) -> None:
     workspace.workload("web", "    readinessProbe: {httpGet: {port: 80, path: /}}\n    args: []\n", image=image)
     with Rehearsal(None) as fly:
-        result = workspace.run("deploy", "--wait-timeout", "3s", **flyctl_environment(tmp_path, fly))
+        result = workspace.run("deploy", "--wait-timeout", "3s", **environment(tmp_path, fly))
     assert result.code == 1
     assert words in result.err
 
@@ -57,17 +57,14 @@ def test_dockerfile_reaches_the_builder(workspace: Workspace, tmp_path: Path, fo
     workspace.write(f"{folder}Dockerfile", "FROM scratch\n")
     workspace.workload("web", image=".", file=f"{folder}score.yaml")
     with Rehearsal(None) as fly:
-        result = workspace.run("deploy", "--region", "ams", **flyctl_environment(tmp_path, fly))
+        result = workspace.run("deploy", "--region", "ams", **environment(tmp_path, fly))
     assert result.code == 1
     assert "the rehearsal builds no images" in result.out + result.err
 
 
 def test_every_service_of_a_real_application_is_deployed(workspace: Workspace, tmp_path: Path) -> None:
-    application = SHARED / "score/real/apps/onlineboutique"
-    if not application.is_dir():
-        pytest.skip("the real Score files are not here")
-    for path in application.glob("*.yaml"):
+    for path in (DATA / "score/real/apps/onlineboutique").glob("*.yaml"):
         workspace.write(path.name, path.read_text())
     with Rehearsal(None) as fly:
-        result = workspace.run("deploy", "*.yaml", "--region", "ams", **flyctl_environment(tmp_path, fly))
+        result = workspace.run("deploy", "*.yaml", "--region", "ams", **environment(tmp_path, fly))
     assert (result.code, "12 created" in result.out) == (0, True), result.err

@@ -14,7 +14,6 @@ from github_events import issue_comment, pull_request
 from github_server import GitHub
 from scorefly.github.event import parse_event, read_event
 from scorefly.github.preview_comment import AppRow, PreviewPage, render
-from scorefly.github.workspace import checked_out
 from scorefly.problems import InputError, OutsideError
 
 NAMES = ("pull_request", "pull_request_target", "issue_comment", "workflow_dispatch")
@@ -71,28 +70,6 @@ def test_an_event_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             path.write_bytes(content)
         with pytest.raises(OutsideError, match="cannot be read"):
             read_event(environ)
-
-
-@pytest.mark.parametrize(
-    ("files", "commit"),
-    [
-        ({"HEAD": f"{SHA}\n"}, SHA),
-        ({"HEAD": "ref: refs/heads/topic\n", "refs/heads/topic": f"{SHA}\n"}, SHA),
-        (
-            {"HEAD": "ref: refs/heads/topic\n", "packed-refs": f"# pack-refs\n{SHA} refs/heads/topic\n^{'d' * 40}\n"},
-            SHA,
-        ),
-        ({"HEAD": "ref: refs/heads/topic\n"}, ""),
-        ({"HEAD": "nonsense\n"}, ""),
-        ({}, ""),
-    ],
-)
-def test_the_commit_that_is_checked_out_is_read_without_git(tmp_path: Path, files: dict[str, str], commit: str) -> None:
-    for name, text in files.items():
-        path = tmp_path / ".git" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    assert checked_out(tmp_path) == commit
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

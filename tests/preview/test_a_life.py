@@ -50,7 +50,8 @@ def test_a_life(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> Non
             return done(runner.run("production.yml", "push", payload)["deploy"])
 
         def happens(number: int, action: str) -> Job:
-            return done(runner.run("preview.yml", "pull_request", pull_request(github, number, action))["preview"])
+            event, job = ("pull_request_target", "teardown") if action == "closed" else ("pull_request", "preview")
+            return done(runner.run("preview.yml", event, pull_request(github, number, action))[job])
 
         push()
         production = {"api", "web", "worker", "db"}

@@ -15,10 +15,11 @@ from workspaces import ActionResult, Workspace
 CACHE = '    variables: {CACHE: "redis://:${resources.cache.password}@x"}\nresources: {cache: {type: redis}}\n'
 
 
-def children() -> list[int]:
-    """The processes that this one runs."""
-    lists = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    return [int(pid) for each in lists for pid in each.read_text().split()]
+def runs(process: int = os.getpid()) -> list[int]:
+    """The processes below this one that have no children: those that start runs are not meant."""
+    lists = [path.read_text() for path in Path(f"/proc/{process}/task").glob("*/children")]
+    children = [int(pid) for each in lists for pid in each.split()]
+    return [run for child in children for run in runs(child) or [child]]
 
 
 def happens(workspace: Workspace, github: GitHub, action: str) -> ActionResult:
@@ -42,7 +43,7 @@ def test_a_run_that_is_cancelled_at_any_of_its_requests_is_made_good(
 
         def cancel(number: int) -> None:
             if number == until:
-                for pid in children():
+                for pid in runs():
                     os.kill(pid, signal.SIGTERM)
 
         github.on_request = cancel

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
+import json
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from github_events import Json, issue_comment, pull_request, workflow_dispatch
+from github_events import Json, issue_comment, pull_request, variables, workflow_dispatch
 from github_server import GitHub
+from provisioning_server import Reply, provisioning_server
 from scorefly.github.api import pull_view
 from scorefly.github.event import Event, parse_event
 from scorefly.run.preview_rules import Circumstances, Decision, decide
-from workspaces import REPOSITORY
+from workspaces import REPOSITORY, Workspace
 
 FORK = "stranger/shop"
 NO_SECRETS = Circumstances(can_deploy=False)
 WRITER = Circumstances(may_write=True)
 
 
-def rows() -> dict[str, str]:
+def rows() -> dict[str, tuple[str, ...]]:
+    """The cells of each row of the table, by its first."""
     page = (REPOSITORY / "docs/preview.md").read_text(encoding="utf-8")
     table = page.partition("| what happens |")[2].partition("\n\n")[0]
-    return dict(re.findall(r"^\| (.+?) \| (\w+) \|$", table, re.MULTILINE))
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    return {name: tuple(rest) for name, *rest in cells}
 
 
 def opened(
@@ -47,10 +52,12 @@ def happened(
     return make
 
 
-def commented(body: str, state: str = "open", **options: Any) -> Callable[[], tuple[str, Json, Json]]:
+def commented(
+    body: str, state: str = "open", *, head: str = "", **options: Any
+) -> Callable[[], tuple[str, Json, Json]]:
     def make() -> tuple[str, Json, Json]:
         github = GitHub()
-        github.open_pull(7, head=options.pop("head", ""))
+        github.open_pull(7, head=head)
         return "issue_comment", issue_comment(github, 7, body, **options), {**github.pulls[7], "state": state}
 
     return make
@@ -109,6 +116,10 @@ CASES: dict[str, tuple[Callable[[], tuple[str, Json, Json]], Circumstances]] = {
     "a fork is deleted, its pull request still open": (gone(happened("reopened", head=FORK)), Circumstances()),
     "closed, of a fork, without secrets": (happened("closed", head=FORK), NO_SECRETS),
     "closed, of a fork, pull_request_target": (happened("closed", "pull_request_target", head=FORK), Circumstances()),
+    "closed, of a fork, pull_request_target, its own code checked out": (
+        happened("closed", "pull_request_target", head=FORK),
+        Circumstances(),
+    ),
     "opened by Dependabot": (opened(by="dependabot[bot]", author="dependabot[bot]"), NO_SECRETS),
     "closed, of Dependabot": (happened("closed", by="dependabot[bot]"), NO_SECRETS),
     "opened by another bot, with secrets": (opened(by="renovate[bot]", author="renovate[bot]"), Circumstances()),
@@ -141,6 +152,72 @@ def decided(row: str) -> tuple[Event, Decision]:
     return event, decide(event, pull_view(pull), circumstances)
 
 
+SECRET = "value-of-the-secret"
+READS = {(True, True, True): "all", (True, False, True): "all but `scorefly.yaml`", (False, True, True): "`scorefly.yaml`, provisioners"}  # fmt: skip
+
+
+def committed(workspace: Workspace) -> str:
+    """A commit, of nothing, that is checked out."""
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.com")
+    subprocess.run(("git", "init", "--quiet"), cwd=workspace.path, check=True)
+    subprocess.run((*git, "commit", "--quiet", "--allow-empty", "-m", "base"), cwd=workspace.path, check=True)
+    done = subprocess.run(("git", "rev-parse", "HEAD"), cwd=workspace.path, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def observed(row: str, workspace: Workspace) -> tuple[str, str, str, str]:
+    """What a preview reads of the checkout, whether it uses secrets, whom it asks, and what becomes of Fly's apps."""
+    make, circumstances = CASES[row]
+    name, payload, pull = make()
+    witness = workspace.path.parent / "witness"
+    inputs = {
+        "command": "preview",
+        "secrets": json.dumps({"TOKEN": SECRET}) if circumstances.can_deploy else '{"TOKEN": null}',
+        "rehearse": "true" if circumstances.can_deploy else "false",
+        "allow-forks": str(circumstances.allow_forks).lower(),
+    }
+    strange = "its own code" in row
+    workspace.workload("web", "" if strange else "resources: {it: {type: thing}}\n")
+    script = f"printf %s \"$TOKEN\" > {witness}; echo '{{}}'"
+    entry = {"uri": "cmd://sh", "type": "thing", "args": ["-c", script], "env": {"TOKEN": "{{ secrets.TOKEN }}"}}
+    workspace.write(".scorefly/acme.provisioners.yaml", json.dumps([{**entry, "rehearse": True}]))
+    with GitHub() as github, provisioning_server(Reply(body=b"[]")) as server:
+        github.pulls[7] = pull
+        remote = f"{server.url}/file#sha256={hashlib.sha256(b'[]').hexdigest()}"
+        project: dict[str, Any] = {"app-prefix": "seen-", "provisioners": [remote, ".scorefly/*.provisioners.yaml"]}
+        if rows()[row][0] == "destroy":
+            before = {**pull, "state": "open", "head": {**pull["head"], "repo": {"full_name": "acme/shop"}}}
+            github.pulls[7] = before
+            opened_before = variables(github, "pull_request", pull_request(github, 7, "opened"), workspace.path.parent)
+            assert workspace.action({**inputs, "rehearse": "true"}, **opened_before).code == 0
+            github.pulls[7] = pull
+            project["comment"] = False
+        workspace.write("scorefly.yaml", json.dumps(project))
+        apps = set(workspace.world["apps"]) if (workspace.path / ".scorefly/rehearsal/world.json").exists() else set()
+        witness.unlink(missing_ok=True)
+        github.requests.clear()
+        attempt = 2 if "started again" in row else 1
+        around = variables(github, name, payload, workspace.path.parent, attempt=attempt)
+        if name == "pull_request_target" and rows()[row][0] == "destroy" and not strange:
+            around["GITHUB_SHA"] = committed(workspace)
+        result = workspace.action(inputs, **around)
+        assert result.code == 0, result.out
+        asked = [each for each, there in (("GitHub", github.requests), ("provisioners", server.asked)) if there]
+        silent = not any(method in ("PATCH", "POST") and "comment" in path for method, path in github.requests)
+    deployed, destroyed = json.loads(result.outputs["deployed"]), json.loads(result.outputs["destroyed"])
+    now = set(workspace.world["apps"]) if (workspace.path / ".scorefly/rehearsal/world.json").exists() else set()
+    fly = "deployed" if now - apps else "destroyed" if apps - now else "simulated" if deployed else "untouched"
+    used = "given" if witness.exists() and witness.read_text() == SECRET else "none"
+    counted = any(each.startswith("seen-") for each in deployed) or (bool(destroyed) and silent)
+    provisioned = bool(deployed) or witness.exists()
+    return READS.get((bool(deployed), counted, provisioned), "none"), used, ", ".join(asked) or "none", fly
+
+
+@pytest.mark.parametrize("row", CASES)
+def test_a_row_reads_writes_and_reaches_what_the_page_says(row: str, workspace: Workspace) -> None:
+    assert observed(row, workspace) == rows()[row][1:]
+
+
 def test_the_page_and_these_tests_have_the_same_rows() -> None:
     assert list(rows()) == list(CASES)
 
@@ -148,7 +225,7 @@ def test_the_page_and_these_tests_have_the_same_rows() -> None:
 @pytest.mark.parametrize("row", CASES)
 def test_a_row_of_the_table(row: str) -> None:
     event, decision = decided(row)
-    assert (event.number, decision.deed) == (7, rows()[row])
+    assert (event.number, decision.deed) == (7, rows()[row][0])
     assert bool(decision.why) == (decision.deed in ("nothing", "rehearse"))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from git_servers import git
 from github_events import Json, issue_comment, pull_request, variables, workflow_dispatch
 from github_server import READ_ONLY, Fault, GitHub
 from workspaces import ActionResult, Workspace
@@ -224,7 +225,7 @@ def test_a_fork_is_rehearsed_without_its_secrets_and_the_summary_says_so(workspa
     )
     result = pull(workspace, github, "opened", rehearse="false")
     assert result.code == 0, result.out
-    assert apps(workspace) == ["web-pr-7"]
+    assert result.outputs["deployed"] == '["web-pr-7"]'
     assert "fork, which gets no secrets" in result.summary
     assert "Rehearsed" in result.summary
     assert github.bodies(7) == []
@@ -292,6 +293,7 @@ def test_with_allow_forks_a_fork_is_deployed_as_any_other(workspace: Workspace, 
 def test_the_base_branch_is_never_taken_for_the_pull_request(workspace: Workspace, github: GitHub, head: str) -> None:
     github.open_pull(7, head=head)
     workspace.workload("web")
+    git(workspace.path, "init", "--quiet")
     workspace.write(".git/HEAD", f"{'b' * 40}\n")
     result = act(workspace, github, "pull_request_target", pull_request(github, 7, "opened"))
     assert result.code == (2 if head == "acme/shop" else 0)

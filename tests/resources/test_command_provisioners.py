@@ -203,16 +203,18 @@ def test_a_program_that_takes_too_long_is_ended_and_heard(queue: Workspace) -> N
     assert outputs(queue)["host"] == "late"
 
 
-def test_a_child_left_behind_holds_nothing_up(queue: Workspace) -> None:
+@pytest.mark.parametrize("session", ["", "os.setsid()"])
+def test_a_child_left_behind_holds_nothing_up_and_is_ended(queue: Workspace, session: str) -> None:
     program(
         queue,
         GOOD
-        + "sys.stdout.flush()\nif not os.fork():\n    signal.pause()\nopen('group', 'w').write(str(os.getpgid(0)))\n",
+        + "sys.stdout.flush()\nready = os.pipe()\n"
+        + f"if not os.fork():\n    {session or 'pass'}\n    open('child', 'w').write(str(os.getpid()))\n"
+        + "    os.write(ready[1], b'x')\n    while True: signal.pause()\nos.read(ready[0], 1)\n",
     )
-    try:
-        assert queue.run("generate").code == 0
-    finally:
-        os.killpg(int((queue.path / "group").read_text()), signal.SIGKILL)
+    assert queue.run("generate").code == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((queue.path / "child").read_text()), 0)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

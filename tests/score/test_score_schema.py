@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from scorefly.score.document import Document, Places
 from scorefly.score.schema import check, score_validator, strict_validator
-from workspaces import SHARED
+from workspaces import DATA
 
-OFFICIAL = SHARED / "score" / "score-v1b1.schema.json"
-needs_official = pytest.mark.skipif(not OFFICIAL.is_file(), reason="the official schema is not here")
+OFFICIAL = DATA / "score/score-v1b1.schema.json"
 
 SAMPLE: dict[str, Any] = {
     "apiVersion": "score.dev/v1b1",
@@ -82,21 +81,18 @@ WAYS = [*ODD, "REMOVE", "ADD"]
 SPOILED = [spoil(SAMPLE, path, odd) for path in paths(SAMPLE) for odd in WAYS]
 
 
-@needs_official
 def test_on_every_way_to_spoil_one_element(official: Any) -> None:
     different = [each for each in SPOILED if official.is_valid(each) != score_validator().is_valid(each)]
     assert different == []
 
 
-@needs_official
 def test_on_samples_and_real_files(official: Any) -> None:
-    files = sorted((SHARED / "score").rglob("*.yaml"))
+    files = sorted((DATA / "score").rglob("*.yaml"))
     assert len(files) > 40
     documents = [yaml.safe_load(path.read_text()) for path in files]
     assert [official.is_valid(each) for each in documents] == [score_validator().is_valid(each) for each in documents]
 
 
-@needs_official
 def test_on_documents_spoiled_several_times(official: Any) -> None:
     @settings(max_examples=150)
     @given(st.data())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -26,6 +28,7 @@ from scorefly.state.encryption import Keys, new_key, parse_keys
 from scorefly.state.file import FileStore
 from scorefly.values import Secret
 
+KEY = new_key()
 scalars = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5)
 leaves = scalars | scalars.map(Secret)
 names = st.text(max_size=6) | st.sampled_from(["$secret", "$", "$$secret"])
@@ -185,7 +188,7 @@ def test_only_one_run_works_on_an_environment(store: FileStore) -> None:
         pass
 
 
-@pytest.mark.parametrize("which", ["local.state", "local.state.key", "local.state.lock"])
+@pytest.mark.parametrize("which", ["local.state", "local.state.key", "local.state.scorefly-lock"])
 def test_no_file_is_written_through_a_link(store: FileStore, tmp_path: Path, which: str) -> None:
     store.path.parent.mkdir()
     target = tmp_path / "elsewhere"
@@ -201,3 +204,47 @@ def test_a_fingerprint_and_a_guid_are_the_environments_own() -> None:
     assert fingerprint(one, "A", "v") == fingerprint(one, "A", "v") != fingerprint(two, "A", "v")
     assert fingerprint(one, "A", "v") != fingerprint(one, "B", "v")
     assert guid(one, "x") == guid(one, "x") != guid(two, "x")
+
+
+@given(st.lists(states, min_size=2, max_size=4))
+def test_what_is_saved_under_the_lock_is_read_by_others_at_once(several: list[EnvironmentState]) -> None:
+    with TemporaryDirectory() as folder:
+        store = FileStore(Path(folder, "s"), "x", Keys((KEY,)))
+        with store.lock():
+            for state in several:
+                store.save(replace(state, environment="x"))
+                assert FileStore(store.path, "x", Keys((KEY,))).load() == replace(state, environment="x")
+        assert FileStore(store.path, "x", Keys((KEY,))).load() == replace(several[-1], environment="x")
+        assert sorted(path.name for path in Path(folder).iterdir()) == ["s"]
+
+
+def test_a_run_that_was_killed_while_it_saved_loses_that_change_alone(store: FileStore) -> None:
+    first = new_environment("local")
+    second, third = (replace(first, workloads={"web": file}) for file in ("a.yaml", "b.yaml"))
+    journal = store.path.with_name("local.state.journal")
+    with store.lock():
+        store.save(first)
+        store.save(second)
+        store.save(third)
+        kept = journal.read_bytes()
+    with store.lock():
+        store.save(first)
+        store.save(second)
+        store.save(third)
+        journal_of_this_run = journal.read_bytes()
+        torn = journal_of_this_run[:-10]
+        journal.write_bytes(torn)
+        assert FileStore(store.path, "local").load() == second
+        journal.write_bytes(kept)
+        assert FileStore(store.path, "local").load() == first, "a journal of another file is not used"
+        journal.write_bytes(journal_of_this_run)
+
+
+def test_saving_one_change_does_not_write_the_whole_state(store: FileStore) -> None:
+    many = {f"w{number}": f"{number}/score.yaml" for number in range(2000)}
+    state = replace(new_environment("local"), workloads=many)
+    journal = store.path.with_name("local.state.journal")
+    with store.lock():
+        store.save(state)
+        store.save(replace(state, workloads={**many, "w1": "other.yaml"}))
+        assert journal.stat().st_size < store.path.stat().st_size / 50

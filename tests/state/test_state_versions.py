@@ -30,6 +30,8 @@ CACHE = ResourceState(
     random={"state.password#0": Secret("x-y-z")},
     apps=("web-cache",),
     owner="web",
+    app_stems={"redis": "web-cache"},
+    defined_by="web",
 )
 WEB = AppState(
     name="web",
@@ -45,6 +47,8 @@ WEB = AppState(
     needs=("web-cache",),
     addresses=("2001:db8::1",),
     record="packed",
+    uses=(CACHE.uid,),
+    used_secrets=("CACHE",),
 )
 NEWEST = EnvironmentState(
     environment="production",
@@ -54,10 +58,15 @@ NEWEST = EnvironmentState(
     apps={"web": WEB},
     workloads={"web": "web/score.yaml"},
 )
-SECOND = replace(
+THIRD = replace(
     NEWEST,
-    apps={"web": replace(WEB, id="", needs=(), addresses=(), record="")},
-    resources={CACHE.uid: replace(CACHE, owner="")},
+    apps={"web": replace(WEB, uses=())},
+    resources={CACHE.uid: replace(CACHE, app_stems={})},
+)
+SECOND = replace(
+    THIRD,
+    apps={"web": replace(WEB, id="", needs=(), addresses=(), record="", uses=())},
+    resources={CACHE.uid: replace(CACHE, owner="", app_stems={}, defined_by="")},
     workloads={},
 )
 # What each version could not know yet.
@@ -65,10 +74,11 @@ READ = {
     1: replace(
         SECOND,
         apps={"web": replace(SECOND.apps["web"], commit="", flycast=False)},
-        resources={CACHE.uid: replace(CACHE, owner="", needs=(), metadata={})},
+        resources={CACHE.uid: replace(SECOND.resources[CACHE.uid], needs=(), metadata={})},
     ),
     2: SECOND,
-    3: NEWEST,
+    3: THIRD,
+    4: NEWEST,
 }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scorefly.fly.check.keys import SIGNALS
+from scorefly.fly.sizes import NO_GPUS
 from scorefly.problems import Problem, nearest
 from scorefly.score.workload import Workload
 
@@ -42,8 +43,6 @@ ANNOTATIONS = (
     Annotation("region", "text", "ams", "The primary region of this workload.", ("primary_region",)),
     Annotation("size", "text", "performance-2x", "A preset of Fly's, in the place of what `resources` ask for."),
     Annotation("memory", "text", "4gb", "Memory of that preset.", ("vm", "0", "memory")),
-    Annotation("gpu-kind", "text", "l40s", "A GPU; Fly has them in some regions.", ("vm", "0", "gpu_kind")),
-    Annotation("gpus", "whole", "1", "How many of them.", ("vm", "0", "gpus")),
     Annotation("swap-size-mb", "whole", "512", "Swap, in MB.", ("swap_size_mb",)),
     Annotation("strategy", STRATEGIES, "bluegreen", "How Machines are replaced.", ("deploy", "strategy")),
     Annotation(
@@ -134,7 +133,10 @@ ANNOTATIONS = (
     Annotation("concurrency", "object", '{"type": "requests", "soft_limit": 200}', "What a Machine takes at a time."),
     Annotation("force-https", "yes/no", "false", "Whether HTTP is redirected to HTTPS."),
     Annotation(
-        "service-<port>-public", "yes/no", "true", "The Internet reaches the port, under its own number, as it is."
+        "service-<port>-public",
+        "yes/no",
+        "true",
+        "Whether the Internet reaches the port, under its own number, as it is; `false` keeps 80 and 443 private.",
     ),
     Annotation(
         "service-<port>-handlers",
@@ -157,6 +159,7 @@ ANNOTATIONS = (
 _BY_NAME = {each.name: each for each in ANNOTATIONS}
 _OF_A_PORT = {each.name.partition("<port>-")[2]: each for each in ANNOTATIONS if "<port>" in each.name}
 _THEIRS = ("handlers", "http-options", "auto-stop", "min-running", "concurrency")
+_GONE = ("gpu-kind", "gpus")
 _DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?", re.ASCII)
 
 
@@ -187,6 +190,9 @@ def read_annotations(workload: Workload, problems: list[Problem]) -> Annotations
         place = workload.place("metadata", "annotations", key)
         name = key.removeprefix(prefix)
         port, of_port = _of_port(name, workload)
+        if prefix == PREFIX and name in _GONE:
+            problems.append(Problem(f"{key}: {NO_GPUS}", "take the annotation out", place))
+            continue
         found = of_port or (_BY_NAME.get(name) if prefix == PREFIX else None)
         if found is None or (prefix == SCORE_FLYIO and found.name.partition("<port>-")[2] not in _THEIRS):
             problems.append(Problem(f"there is no annotation {key!r}", _hint(name, workload), place))
@@ -222,7 +228,7 @@ def _step(text: str) -> str | int:
 def apply(annotations: Annotations, config: dict[str, Any]) -> None:
     """Puts those into fly.toml whose place there is all there is to them."""
     for each in ANNOTATIONS:
-        if each.path and each.name in annotations.values:
+        if each.path and each.name in annotations.values and (each.path[0] != "mounts" or config.get("mounts")):
             _put(config, each.path, annotations.values[each.name])
 
 

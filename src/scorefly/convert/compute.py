@@ -9,7 +9,7 @@ from math import ceil
 from typing import Any
 
 from scorefly.convert.target import Conversion
-from scorefly.fly.sizes import NoSuchSize, preset_named, preset_names, smallest_size
+from scorefly.fly.sizes import GPUS, NO_GPUS, NoSuchSize, preset_named, preset_names, smallest_size
 from scorefly.problems import nearest
 
 MIB = 1024 * 1024
@@ -72,10 +72,11 @@ def _number(amount: Fraction) -> str:
 
 
 def _preset(conversion: Conversion, name: str) -> tuple[str, list[dict[str, Any]]]:
-    if preset := preset_named(name):
+    if (preset := preset_named(name)) and name not in GPUS:
         return str(preset), [{"size": name}]
     place = conversion.workload.place("metadata", "annotations", "scorefly/size")
-    conversion.wrong(f"Fly has no Machine size {name!r}", nearest(name, preset_names()), place)
+    reason = f": {NO_GPUS}" if name in GPUS else ""
+    conversion.wrong(f"Fly has no Machine size {name!r}{reason}", nearest(name, preset_names()), place)
     return "", []
 
 

@@ -14,12 +14,13 @@ from scorefly.confined import exists, read_file, resolve, shown
 from scorefly.convert.target import Conversion
 from scorefly.fly.app import Build
 from scorefly.problems import InputError, Place, Problem
-from scorefly.score.placeholders import UnknownReference, reference_offsets, substitute
+from scorefly.score.placeholders import UnknownReference, count_text, reference_offsets, substitute
 from scorefly.score.workload import ContainerFile
 from scorefly.values import Secret
 
 DEFAULT_MODE = 0o644  # what Fly gives the files it writes
 MAX_BYTES = 1 << 20
+MAX_ALL_BYTES = 16 << 20
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ def convert_files(conversion: Conversion, image: str | Build, below: str = "") -
     """
     files = Files()
     seen: dict[str, str] = {}
+    total = 0
     mounted = {os.path.normpath(volume.target) for volume in conversion.container.volumes}
     for file in conversion.container.files:
         place = conversion.place("files", file.target)
@@ -56,10 +58,22 @@ def convert_files(conversion: Conversion, image: str | Build, below: str = "") -
             continue
         seen[target] = file.target
         content = _content(conversion, file)
-        if content is not None:
-            entry = _add(files, conversion, image, below, target, content)
-            if below and file.mode is not None:
-                entry["mode"] = int(file.mode, 8)
+        if content is None:
+            continue
+        size = len(content if isinstance(content, bytes) else str(content.value))
+        total += size
+        try:
+            count_text(size)
+        except UnknownReference as error:
+            conversion.wrong(error.message, error.hint, place)
+            break
+        if total > MAX_ALL_BYTES:
+            message = f"the files of a container have more than {MAX_ALL_BYTES >> 20} MiB together"
+            conversion.wrong(message, "build large files into the image", place)
+            break
+        entry = _add(files, conversion, image, below, target, content)
+        if below and file.mode is not None:
+            entry["mode"] = int(file.mode, 8)
     return files
 
 
@@ -121,7 +135,8 @@ def _expanded(conversion: Conversion, text: str, path: Path) -> bytes | Secret |
     """The text with placeholders replaced; one that names nothing is shown where it stands in that file."""
     try:
         result = substitute(text, conversion.lookup)
-    except UnknownReference:
+    except UnknownReference as whole:
+        before = len(conversion.problems)
         name = Path(os.path.relpath(path, conversion.target.workspace.resolve())).as_posix()
         for offset, reference in reference_offsets(text):
             try:
@@ -130,6 +145,8 @@ def _expanded(conversion: Conversion, text: str, path: Path) -> bytes | Secret |
                 line = text.count("\n", 0, offset) + 1
                 column = offset - (text.rfind("\n", 0, offset) + 1) + 1
                 conversion.problems.append(Problem(error.message, error.hint, Place(name, line, column)))
+        if len(conversion.problems) == before:
+            conversion.problems.append(Problem(whole.message, whole.hint, Place(name)))
         return None
     return result.encode() if isinstance(result, str) else result
 

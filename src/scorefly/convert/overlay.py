@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from scorefly.confined import exists, read_file
-from scorefly.convert.service import addresses_of
-from scorefly.fly.app import App, VolumeClaim
+from scorefly.convert.service import addresses_of, url_of
+from scorefly.fly.app import App, volume_claims
 from scorefly.problems import InputError, Place, Problem
 from scorefly.score.document import parse
 from scorefly.values import merge_patch
 
 FOLDER = ".scorefly"
+MAX_ELEMENTS = 5000
+MAX_DEPTH = 30
 ENDINGS = ("toml", "yaml", "yml")
 
 
@@ -50,8 +52,9 @@ def lay_over(app: App, overlays: Sequence[Overlay]) -> App:
         config=config,
         image=image,
         region=str(config.get("primary_region", app.region)),
-        volumes=_claims(config.get("mounts"), app),
+        volumes=volume_claims(config.get("mounts")),
         addresses=_addresses(app, config),
+        url=url_of(config, app.name),
     )
 
 
@@ -70,23 +73,22 @@ def _read(workspace: Path, name: str) -> Overlay:
 
 
 def _checked(overlay: Overlay) -> Overlay:
+    _refuse_size(overlay)
     if "app" in overlay.config:
         hint = "app-prefix, app-suffix and the workload's name make it"
         raise InputError(Problem("an overlay cannot name the app", hint, Place(overlay.file)))
     return overlay
 
 
-def _claims(mounts: Any, app: App) -> tuple[VolumeClaim, ...]:
-    """Volumes for mounts as they are now; one whose size says nothing readable is left to the checker."""
-    if mounts == app.config.get("mounts"):
-        return app.volumes
-    tables = [mounts] if isinstance(mounts, Mapping) else mounts if isinstance(mounts, list) else []
-    claims = []
-    for mount in tables:
-        size = re.fullmatch(r"(\d{1,3})(gb)?", str(mount.get("initial_size", "1")).lower()) if mount else None
-        if isinstance(mount, Mapping) and size:
-            claims.append(VolumeClaim(str(mount.get("source", "")), int(size[1])))
-    return tuple(claims)
+def _refuse_size(overlay: Overlay) -> None:
+    """Refuse what no fly.toml is like: everything after this walks through the overlay by recursion."""
+    trees: list[tuple[Any, int]] = [(overlay.config, 0)]
+    for count, (tree, depth) in enumerate(trees):
+        if count > MAX_ELEMENTS or depth > MAX_DEPTH:
+            limit = f"{MAX_ELEMENTS} elements" if count > MAX_ELEMENTS else f"{MAX_DEPTH} levels"
+            raise InputError(Problem(f"an overlay has at most {limit}", "make it smaller", Place(overlay.file)))
+        inner = tree.values() if isinstance(tree, Mapping) else tree if isinstance(tree, list) else ()
+        trees.extend((each, depth + 1) for each in inner)
 
 
 def _addresses(app: App, config: Mapping[str, Any]) -> tuple[str, ...]:

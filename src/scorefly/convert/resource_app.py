@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from scorefly.fly.app import App, VolumeClaim
+from scorefly.fly.app import App, volume_claims
 from scorefly.fly.names import app_name_problem, secret_name_problem, volume_name_problem
 from scorefly.fly.sizes import NoSuchSize, megabytes, preset_named, smallest_size
 from scorefly.problems import Place, Problem
@@ -56,7 +56,7 @@ def convert_resource_app(
     if not isinstance(image, str) or not image:
         reading.wrong("build.image is missing", "name the image the app runs")
     plain["vm"], size = _vm(reading, plain.get("vm", [{"size": DEFAULT_SIZE}]))
-    volumes = _volumes(reading, plain.get("mounts", []))
+    _check_mounts(reading, plain.get("mounts", []))
     if reading.problems:
         return None, tuple(reading.problems)
     if not plain["env"]:
@@ -69,7 +69,7 @@ def convert_resource_app(
         image=str(image),
         size=size,
         secrets=reading.secrets,
-        volumes=volumes,
+        volumes=volume_claims(plain.get("mounts")),
         region=region,
     )
     return app, ()
@@ -137,9 +137,9 @@ def _vm(reading: _Reading, written: Any) -> tuple[Any, str]:
     return written, str(preset or name)
 
 
-def _volumes(reading: _Reading, mounts: Any) -> tuple[VolumeClaim, ...]:
+def _check_mounts(reading: _Reading, mounts: Any) -> None:
     mounts = [mounts] if isinstance(mounts, dict) else mounts
-    claims = []
+    count = 0
     for mount in mounts if isinstance(mounts, list) else []:
         source = str(mount.get("source", "")) if isinstance(mount, dict) else ""
         if problem := volume_name_problem(source):
@@ -149,10 +149,9 @@ def _volumes(reading: _Reading, mounts: Any) -> tuple[VolumeClaim, ...]:
         if not size.isdigit() or not 1 <= int(size) <= 500:
             reading.wrong(f"initial_size of volume {source} is {mount['initial_size']!r}", "give 1gb to 500gb")
             continue
-        claims.append(VolumeClaim(source, int(size)))
-    if len(claims) > 1:
+        count += 1
+    if count > 1:
         reading.wrong("several mounts, and a Machine has one volume at most", "keep one")
-    return tuple(claims)
 
 
 def _secret_paths(tree: Tree, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 A port is private unless the workload says otherwise: on Fly every app reaches every other at
 `<app>.internal:<target port>` without any configuration. It is public when a route names it, when its
-Score port is 80 or 443, or when an annotation asks.
+Score port is 80 or 443, or when an annotation asks. The annotation `service-<port>-public: "false"` keeps it private.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scorefly.convert.annotations import PREFIX
+from scorefly.convert.exposure import kept_private, made_public_by
 from scorefly.convert.target import Conversion
 from scorefly.fly.app import Port
 from scorefly.problems import Place
@@ -45,14 +47,15 @@ def convert_service(conversion: Conversion, routes: Sequence[Route]) -> Service:
     asked = {name: _asked(conversion, port) for name, port in conversion.workload.ports.items()}
     exposed = {name: handlers for name, handlers in asked.items() if handlers is not None}
     routed = _routed(conversion, routes)
-    served = _served(conversion, routed, exposed)
+    served = _served(conversion, routed)
     ports = [
-        Port(each.name, each.port, each.target_port, _how(each, exposed, served))
+        Port(each.name, each.port, each.target_port, _how(conversion, each, exposed, served))
         for each in conversion.workload.ports.values()
     ]
     for target in routed:
         if all(port.internal != target or not port.public for port in ports):
             ports.append(Port(routed[target].name, target, target, "http"))
+    _refuse_public_flycast(conversion, ports)
     flycast = conversion.target.flycast and not any(port.public for port in ports)
     services = [_raw(conversion, conversion.workload.ports[name], how) for name, how in exposed.items()]
     services += _two_http(conversion, served) if len(set(served.values())) > 1 else []
@@ -68,17 +71,25 @@ def convert_service(conversion: Conversion, routes: Sequence[Route]) -> Service:
     if services:
         config["services"] = services
     _tell_private(conversion, [port for port in ports if port.how == "private"])
-    url = f"https://{conversion.target.app_name}.fly.dev" if 443 in served else ""
+    url = url_of(config, conversion.target.app_name)
     return Service(config, tuple(ports), ("private_v6",) if flycast else addresses_of(config), url)
 
 
 def _asked(conversion: Conversion, port: ServicePort) -> list[str] | None:
     """The handlers of a port that an annotation makes public, or None; none at all means: as it is."""
     annotations = conversion.annotations
+    reason = made_public_by(port, annotations)
+    if reason in ("handlers", "external-port") and kept_private(port, annotations):
+        conversion.wrong(
+            f"port {port.name!r} is not to be public, and service-{port.name}-{reason} makes it public",
+            "take one of the two annotations out",
+            _annotation_place(conversion, f"service-{port.name}-public"),
+        )
+    if reason in ("", "number"):
+        return None
     handlers: list[str] | None = annotations.of_ports.get((port.name, "handlers"))
     if handlers is None:
-        public = annotations.of_ports.get((port.name, "public")) or (port.name, "external-port") in annotations.of_ports
-        return [] if public else None
+        return []
     place = conversion.workload.place("service", "ports", port.name)
     for handler in handlers:
         if handler not in HANDLERS:
@@ -88,6 +99,25 @@ def _asked(conversion: Conversion, port: ServicePort) -> list[str] | None:
     if handlers and port.protocol == "UDP":
         conversion.wrong(f"port {port.name!r}: Fly has no handlers for UDP", "take the annotation out", place)
     return handlers
+
+
+def _refuse_public_flycast(conversion: Conversion, ports: Sequence[Port]) -> None:
+    """Flycast serves what the app publishes: beside a public port the private ones would be public too."""
+    public = [port.name for port in ports if port.public]
+    if conversion.annotations.get("flycast") and public:
+        name = public[0]
+        hint = (
+            f'set {PREFIX}service-{name}-public: "false"' if name in conversion.workload.ports else "remove the route"
+        )
+        conversion.wrong(
+            f"flycast is for private apps, and port {name!r} of this one is public",
+            f"{hint}, or take {PREFIX}flycast out",
+            _annotation_place(conversion, "flycast"),
+        )
+
+
+def _annotation_place(conversion: Conversion, name: str) -> Place:
+    return conversion.workload.place("metadata", "annotations", f"{PREFIX}{name}")
 
 
 def _routed(conversion: Conversion, routes: Sequence[Route]) -> dict[int, Route]:
@@ -110,6 +140,12 @@ def _port_of(conversion: Conversion, route: Route, place: Place) -> int | None:
             if each.protocol == "UDP":
                 conversion.wrong(f"route {route.name!r} leads to UDP port {each.name!r}", "route a TCP port", place)
                 return None
+            if kept_private(each, conversion.annotations):
+                conversion.wrong(
+                    f"route {route.name!r} makes port {each.name!r} public, which is not to be public",
+                    "remove the route, or the annotation",
+                    _annotation_place(conversion, f"service-{each.name}-public"),
+                )
             return each.target_port
     if isinstance(route.port, int) and 1 <= route.port <= 65535:
         targets = [each.target_port for each in ports.values()]
@@ -129,18 +165,20 @@ def _port_of(conversion: Conversion, route: Route, place: Place) -> int | None:
 
 def _check_host_and_path(conversion: Conversion, route: Route) -> None:
     at = conversion.workload.place("resources", route.name, "params")
-    own = f"{conversion.target.app_name}.fly.dev"
+    app = conversion.target.app_name
+    own = f"{app}.fly.dev"
     if route.host and route.host != own:
         conversion.note(
             f"route {route.name!r} is for {route.host}, which Fly does not know yet",
-            f"`fly certs add {route.host} -a {conversion.target.app_name}`, and point its DNS at {own}",
+            f"after the deploy, run `fly certs add {route.host} -a {app}` and set the DNS records that it shows: "
+            f"a CNAME leads to the app's cname_target, <id>.{own}",
             at,
         )
     if route.path not in ("", "/"):
         conversion.note(f"route {route.name!r}: Fly sends every path to the port, not only {route.path}", "", at)
 
 
-def _served(conversion: Conversion, routed: dict[int, Route], exposed: dict[str, list[str]]) -> dict[int, int]:
+def _served(conversion: Conversion, routed: dict[int, Route]) -> dict[int, int]:
     """What stands behind 80 and 443, as HTTP and HTTPS: the target ports by the public ones.
 
     Routes come first, and make both of them one. Without a route each of the two may have a port of its own.
@@ -148,7 +186,7 @@ def _served(conversion: Conversion, routed: dict[int, Route], exposed: dict[str,
     well_known = {
         each.port: each.target_port
         for each in conversion.workload.ports.values()
-        if each.port in HTTP and each.protocol == "TCP" and each.name not in exposed
+        if made_public_by(each, conversion.annotations) == "number"
     }
     if routed:
         first = next(iter(routed))
@@ -172,12 +210,14 @@ def _second_route(conversion: Conversion, port: int, route: Route) -> None:
     )
 
 
-def _how(port: ServicePort, exposed: dict[str, list[str]], served: dict[int, int]) -> str:
+def _how(conversion: Conversion, port: ServicePort, exposed: dict[str, list[str]], served: dict[int, int]) -> str:
     if port.name in exposed:
         if port.protocol == "UDP":
             return "udp"
         return "tls" if "tls" in exposed[port.name] else "http" if "http" in exposed[port.name] else "tcp"
-    return "http" if port.protocol == "TCP" and port.target_port in served.values() else "private"
+    if port.protocol == "UDP" or kept_private(port, conversion.annotations):
+        return "private"
+    return "http" if port.target_port in served.values() else "private"
 
 
 def _http_service(conversion: Conversion, target: int) -> dict[str, Any]:
@@ -286,6 +326,14 @@ def addresses_of(config: Mapping[str, Any]) -> tuple[str, ...]:
         if isinstance(port, Mapping)
     )
     return ("shared_v4" if plain else "v4", "v6")
+
+
+def url_of(config: Mapping[str, Any], app_name: str) -> str:
+    """Return where the Internet reaches the app by HTTPS; empty where it does not."""
+    services = [each for each in config.get("services", ()) if isinstance(each, Mapping)]
+    ports = [each for service in services for each in service.get("ports", ()) if isinstance(each, Mapping)]
+    served = any(port.get("port") == 443 and {"tls", "http"} <= set(port.get("handlers", ())) for port in ports)
+    return f"https://{app_name}.fly.dev" if served or config.get("http_service") else ""
 
 
 def _tell_private(conversion: Conversion, private: Sequence[Port]) -> None:

@@ -6,11 +6,9 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from scorefly.convert.target import Conversion
-from scorefly.fly.app import VolumeClaim
 from scorefly.fly.names import volume_name_problem
 from scorefly.problems import Place
 from scorefly.score.placeholders import UnknownReference, references
@@ -20,18 +18,9 @@ from scorefly.values import Secret
 DEFAULT_SIZE_GB = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Volumes:
-    """The `[[mounts]]` of fly.toml, and the volumes they need."""
-
-    mounts: list[dict[str, Any]]
-    claims: tuple[VolumeClaim, ...]
-
-
-def convert_volumes(conversions: Sequence[Conversion]) -> Volumes:
-    """At most one volume: a Machine has no more, and all its containers see it at one path."""
+def convert_volumes(conversions: Sequence[Conversion]) -> list[dict[str, Any]]:
+    """The `[[mounts]]` of fly.toml: a Machine has one volume at most, and all its containers see it at one path."""
     mounts: list[dict[str, Any]] = []
-    claims: list[VolumeClaim] = []
     wanted = [(conversion, volume) for conversion in conversions for volume in conversion.container.volumes]
     first = wanted[0][1] if wanted else None
     for number, (conversion, volume) in enumerate(wanted):
@@ -45,15 +34,11 @@ def convert_volumes(conversions: Sequence[Conversion]) -> Volumes:
                 place,
             )
         else:
-            claims += _claim(conversion, volume, place)
-            mounts += [
-                {"source": claim.name, "destination": volume.target, "initial_size": f"{claim.size_gb}gb"}
-                for claim in claims
-            ]
-    return Volumes(mounts, tuple(claims))
+            mounts += _mount(conversion, volume, place)
+    return mounts
 
 
-def _claim(conversion: Conversion, volume: ContainerVolume, place: Place) -> list[VolumeClaim]:
+def _mount(conversion: Conversion, volume: ContainerVolume, place: Place) -> list[dict[str, Any]]:
     _check(conversion, volume, place)
     source = conversion.substitute(volume.source, place)
     if source is None:
@@ -67,7 +52,8 @@ def _claim(conversion: Conversion, volume: ContainerVolume, place: Place) -> lis
         suggestion = re.sub(r"[^a-z0-9_]+", "_", name).strip("_")[:30] or "data"
         conversion.wrong(problem, f"for example {suggestion!r}, or a resource of type volume", place)
         return []
-    return [VolumeClaim(name, _size(conversion, volume, place))]
+    size = f"{_size(conversion, volume, place)}gb"
+    return [{"source": name, "destination": volume.target, "initial_size": size}]
 
 
 def _check(conversion: Conversion, volume: ContainerVolume, place: Place) -> None:

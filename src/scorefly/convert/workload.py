@@ -21,9 +21,10 @@ from scorefly.convert.image import convert_image
 from scorefly.convert.probes import add_probes, container_checks, http_probe
 from scorefly.convert.service import Route, convert_service
 from scorefly.convert.target import Conversion, Target
+from scorefly.convert.unused_annotations import warn_of_unused_annotations
 from scorefly.convert.variables import convert_variables
 from scorefly.convert.volumes import convert_volumes
-from scorefly.fly.app import App, Build
+from scorefly.fly.app import App, Build, volume_claims
 from scorefly.fly.names import app_name_problem
 from scorefly.problems import Problem
 from scorefly.score.placeholders import Lookup
@@ -83,13 +84,14 @@ def _convert(conversions: Mapping[str, Conversion], name: str, routes: Sequence[
         "machine_config": local_path(front, image, "machine.json") if machine else "",
         "build": {"image": image} if isinstance(image, str) else {},
         **inside.config,
-        "mounts": volumes.mounts,
+        "mounts": volumes,
         **add_probes(front, service.config, contained=contained),
         "vm": vm,
         "statics": _statics(front),
     }
     config = {key: value for key, value in config.items() if value not in ("", {}, [])}
     apply(front.annotations, config)
+    warn_of_unused_annotations(conversions, front, config)
     return App(
         name=target.app_name,
         owner=front.workload.name,
@@ -101,7 +103,7 @@ def _convert(conversions: Mapping[str, Conversion], name: str, routes: Sequence[
         files=inside.files,
         secrets=inside.secrets,
         ports=service.ports,
-        volumes=volumes.claims,
+        volumes=volume_claims(config.get("mounts")),
         addresses=service.addresses,
         url=service.url,
         region=target.region,

@@ -34,6 +34,7 @@ class ActionProgress:
 
     def __init__(self) -> None:
         self._redactor = Redactor(markdown.text, markdown.in_code, markdown.mermaid_label)
+        self._masks: set[str] = set()
         self._lock = threading.Lock()
         self._outputs: list[_Output] = []
         self._messages: list[Callable[[], None]] = []
@@ -64,17 +65,29 @@ class ActionProgress:
 
     def hide(self, texts: Iterable[str]) -> None:
         """Masks, before anything that could hold them is printed."""
-        new = self._redactor.add(texts)
+        texts = tuple(texts)
+        self.hide_from_here(texts)
+        lines = dict.fromkeys(line for each in texts if each for part in pieces(each) for line in part.splitlines())
         with self._lock:
+            new = [line for line in lines if line not in self._masks and self._worth_a_mask(line)]
+            if not new:
+                return
+            self._masks.update(new)
             fenced = next((output for output in self._outputs[:1] if output.fence), None)
             if fenced:
                 commands.resume_commands(fenced.fence)
-            for text in dict.fromkeys(line for each in new for part in pieces(each) for line in part.splitlines()):
-                if worth_hiding(text):
-                    commands.mask(text)
+            for text in new:
+                commands.mask(text)
             if fenced:
                 fenced.fence = commands.stop_commands()
             sys.stdout.flush()
+
+    def hide_from_here(self, texts: Iterable[str]) -> None:
+        """Takes these out of what scorefly prints, without a mask."""
+        self._redactor.add(texts)
+
+    def _worth_a_mask(self, text: str) -> bool:
+        return worth_hiding(text) and not self._redactor.is_public(text)
 
     @contextmanager
     def output(self, title: str) -> Iterator[Callable[[str], None]]:
@@ -91,9 +104,17 @@ class ActionProgress:
         """The text, Markdown too, without secrets."""
         return self._redactor.redact(text)
 
-    def masked(self, text: str) -> bool:
-        """Return whether a secret is in a text, which keeps it from becoming a job output."""
-        return self._redactor.redact(text) != text
+    def masked(self, text: str, given: Iterable[str] = ()) -> bool:
+        """Return whether GitHub would drop a job output: it drops what holds a mask of ours or a `given` secret.
+
+        GitHub masks each line of its own secrets, however short.
+        """
+        lines = {line for secret in given for line in (secret.strip(), *secret.splitlines()) if line}
+        return any(mask in text for mask in (*lines, *self._masks))
+
+    def publish(self, names: Iterable[str]) -> None:
+        """Leaves these names as they are, and masks no secret that is one of them or a part of one."""
+        self._redactor.publish(names)
 
     def _write(self, output: _Output, line: str) -> None:
         text = self._line(line)

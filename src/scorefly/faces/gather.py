@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,8 +13,10 @@ from scorefly.confined import is_inside, shown
 from scorefly.faces.options import BY_NAME, OPTIONS, Option
 from scorefly.faces.parse import parse
 from scorefly.faces.project_file import ProjectFile, read_project_file
-from scorefly.github.context import read_trigger, repository
+from scorefly.github.context import read_trigger
+from scorefly.github.event import from_fork
 from scorefly.problems import InputError, Place, Problem, option_place
+from scorefly.run.checkout import repository
 from scorefly.run.settings import Settings
 from scorefly.values import Plain
 
@@ -33,14 +36,20 @@ def gather(
     Raises one InputError with all that is wrong. `environ` is read here and nowhere further down.
     """
     if command == "preview":
-        from scorefly.run.preview import from_fork, preview_environment
+        from scorefly.run.preview import preview_environment
 
         given = {**given, "environment": preview_environment(environ)}
         inputs_only = _settings(command, given, environ, workspace, in_action=in_action, project_file=False)
-        if from_fork(environ) and not inputs_only.allow_forks:
-            return inputs_only
-        settings = _settings(command, given, environ, workspace, in_action=in_action)
+        try:
+            settings = _settings(command, given, environ, workspace, in_action=in_action)
+        except InputError as error:
+            # It may be a fork's, which does not count: GitHub's API knows, and what is checked out tells.
+            settings = replace(inputs_only, unreadable=error)
         return replace(settings, inputs_only=inputs_only)
+    if in_action and from_fork(environ):
+        inputs_only = _settings(command, given, environ, workspace, in_action=True, project_file=False)
+        if not inputs_only.allow_forks and (inputs_only.rehearse or command == "plan"):
+            return inputs_only
     settings = _settings(command, given, environ, workspace, in_action=in_action)
     if command == "cleanup":
         previews = _settings(command, {**given, "environment": "pr-0"}, environ, workspace, in_action=in_action)
@@ -69,13 +78,25 @@ def _settings(
     values["variables"] = {**variables, **values.get("variables", {})}
     if base_url := environ.get("FLY_FLAPS_BASE_URL"):
         values["fly_base_url"] = base_url
+    if artefacts := values.get("artefacts"):
+        values["artefacts"] = _relative(artefacts, workspace, environ.get("GITHUB_WORKSPACE", ""))
     values["overrides"] = sources.file.overrides(sources.environment)
     values["repository"] = repository(environ, workspace)
     values["trigger"] = read_trigger(environ)
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
 
 
+def _relative(path: str, workspace: Path, named: str) -> str:
+    """Return an absolute path inside the workspace relative to it: a workflow's later steps have it elsewhere."""
+    normal = Path(os.path.normpath(path))
+    for base in (workspace, Path(named or workspace)):
+        if normal.is_absolute() and normal.is_relative_to(base):
+            return normal.relative_to(base).as_posix()
+    return path
+
+
 _INPUT_FILES = ("score-files", "overrides-file", "provisioners")
+_OUTPUT_PATHS = ("artefacts", "state")
 
 
 class _Sources:
@@ -120,6 +141,7 @@ class _Sources:
                 values[option.field] = parse(option, *found)
                 places[option.field] = found[1]
                 self._refuse_outside(option, values[option.field], found[1])
+                self._refuse_output(option, values[option.field], found[1])
             except InputError as error:
                 self.problems.extend(error.problems)
         return values, places
@@ -130,8 +152,32 @@ class _Sources:
             return
         for path in (value,) if isinstance(value, str) else value:
             if "://" not in path and not is_inside(self.workspace, path):
-                hint = f"copy it into the workspace, or give --{option.name} on the command line"
-                self.problems.append(Problem(f"{shown(path)} is outside the workspace", hint, place))
+                self.problems.append(
+                    Problem(f"{shown(path)} is outside the workspace", self._hint("copy it", option), place)
+                )
+
+    def _hint(self, verb: str, option: Option) -> str:
+        given = f"give {option.name} as an input" if self.in_action else f"give --{option.name} on the command line"
+        return f"{verb} into the workspace, or {given}"
+
+    def _refuse_output(self, option: Option, value: Any, place: Place) -> None:
+        """No output goes into a .git folder, and none outside the workspace that only a project file names."""
+        if option.name not in _OUTPUT_PATHS or (option.name == "state" and not value.startswith("file:")):
+            return
+        path = Path(value.removeprefix("file:") if option.name == "state" else value)
+        absolute = Path(os.path.normpath(self.workspace / path.expanduser()))
+        if "\0" in value:
+            self.problems.append(Problem(f"{option.name} has a NUL byte", "give the path of a folder", place))
+        elif any(part.casefold() == ".git" for part in absolute.parts):
+            hint = "give a folder outside .git"
+            self.problems.append(Problem(f"{option.name}: {shown(path)} is in a .git folder", hint, place))
+        elif not absolute.is_relative_to(self.workspace) and self._may_not_leave(path, place):
+            hint = self._hint("move it", option)
+            self.problems.append(Problem(f"{option.name}: {shown(path)} is outside the workspace", hint, place))
+
+    def _may_not_leave(self, path: Path, place: Place) -> bool:
+        """Outputs are replaced and removed: a repository's file names no place elsewhere for them."""
+        return not place.is_option or (self.in_action and not path.expanduser().is_absolute())
 
     def _find(self, option: Option) -> tuple[Plain, Place] | None:
         if option.name in self.given:

@@ -66,7 +66,7 @@ LOADING = (
     "cleanup",
     "destroy",
 )
-STATE = ("state show", "state unlock", "state rotate-key", "state import")
+STATE = ("state show", "state unlock", "state rotate-key", "state import", "resources move")
 CONVERTING = ("generate", "plan", "deploy", "preview", "export-secrets", "remove-unused-secrets", "validate")
 FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION)
 DEPLOYING = ("deploy", "preview")
@@ -103,7 +103,14 @@ OPTIONS: tuple[Option, ...] = (
         cli_default="local",
         commands=(*LOADING, *STATE, DEPROVISION),
     ),
-    Option("org", "text", "Fly organization slug.", "personal", variables=("FLY_ORG",), commands=FLY),
+    Option(
+        "org",
+        "text",
+        "Fly organization slug; `personal` is yours alone.",
+        "personal",
+        variables=("FLY_ORG",),
+        commands=FLY,
+    ),
     Option("region", "text", "Primary region, such as ams.", variables=("FLY_REGION",), commands=CONVERTING),
     Option(
         "app-prefix",
@@ -162,11 +169,19 @@ OPTIONS: tuple[Option, ...] = (
         commands=STATEFUL,
     ),
     Option(
+        "new-state",
+        "flag",
+        "Go on with a state that does not know the environment's running apps: databases get new passwords.",
+        "false",
+        private=True,
+        commands=("plan", *DEPLOYING, "cleanup", "destroy", "remove-unused-secrets"),
+    ),
+    Option(
         "lock-timeout",
         "duration",
         "How long to wait for another run of the environment, such as 90s or 5m.",
         "5m",
-        commands=(*CONVERTING, "state rotate-key", "state import", "cleanup", "destroy"),
+        commands=(*CONVERTING, "state rotate-key", "state import", "resources move", "cleanup", "destroy"),
     ),
     Option("fly-api-token", "text", "Fly API token.", variables=("FLY_API_TOKEN",), private=True, commands=FLY),
     Option(
@@ -273,6 +288,13 @@ OPTIONS: tuple[Option, ...] = (
         commands=CONVERTING,
     ),
     Option("force", "flag", "Deploy even what has not changed.", "false", commands=("plan", *DEPLOYING)),
+    Option(
+        "replace",
+        "lines",
+        "Uids of resources that hold data and may be replaced by empty ones, one per line. The old data stays.",
+        private=True,
+        commands=("generate", "plan", *DEPLOYING),
+    ),
     Option(
         "dry-run",
         "flag",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from scorefly.faces.lines import one_line
 from scorefly.github.markdown import code, details, fence, table, text
 from scorefly.run.planned import Plan, PlannedApp, PlannedResource, PlannedVolume
 from scorefly.run.record import Drift
@@ -22,20 +23,28 @@ _ORPHANED = "deploy leaves what is no longer wanted as it is, and cleanup remove
 def plan_text(plan: Plan, paint: Callable[[str, str], str]) -> str:
     """The plan in plain lines; `paint` colours a line by the word that is its second argument."""
     lines: list[str] = []
+
+    def add(line: str, colour: str = "", indent: str = "") -> None:
+        lines.append(indent + paint(one_line(line), colour))
+
     for app in plan.apps:
         why = f": {', '.join(app.reasons)}" if app.reasons else ""
-        lines.append(paint(f"{_SIGNS[app.action]} {app.app} ({_word(app)}{why})", _colour(app.action)))
-        lines += [f"    {label}: {value}" for label, value in _facts(app, str)]
+        add(f"{_SIGNS[app.action]} {app.app} ({_word(app)}{why})", _colour(app.action))
+        for label, value in _facts(app, str):
+            add(f"{label}: {value}", indent="    ")
         # What is new is all new: its artefact is there to be read.
         for each in app.diffs if app.action != "create" else ():
-            lines += [f"    {paint(line, _colour_of_line(line))}" for line in each.diff.splitlines()]
+            for line in each.diff.splitlines():
+                add(line, _colour_of_line(line), indent="    ")
     for resource in plan.resources:
         if resource.action != "keep":
-            lines.append(paint(f"{_SIGNS[resource.action]} {_resource(resource)}", _colour(resource.action)))
+            add(f"{_SIGNS[resource.action]} {_resource(resource)}", _colour(resource.action))
+    for risk in plan.risks:
+        add(f"! {risk}", "warning")
     if len(plan.waves) > 1:
-        lines.append(f"order: {' → '.join(', '.join(wave) for wave in plan.waves)}")
+        add(f"order: {' → '.join(', '.join(wave) for wave in plan.waves)}")
     if _orphaned(plan):
-        lines.append(f"({_ORPHANED})")
+        add(f"({_ORPHANED})")
     return "\n".join(lines)
 
 
@@ -43,6 +52,7 @@ def plan_summary(plan: Plan) -> str:
     """The plan in Markdown: a table, and what is behind each row folded under it."""
     rows = [(text(app.app), _MARKS[app.action], text(", ".join(app.reasons)), _cell(app)) for app in plan.apps]
     parts = [table(("App", "Plan", "Why", "What"), rows)] if rows else []
+    parts += [f"⚠️ {text(risk)}" for risk in plan.risks]
     if len(plan.waves) > 1:
         parts.append(f"Order: {' → '.join(', '.join(map(code, wave)) for wave in plan.waves)}")
     for app in plan.apps:
@@ -61,7 +71,8 @@ def plan_summary(plan: Plan) -> str:
 def _facts(app: PlannedApp, shown: Callable[[str], str]) -> Iterator[tuple[str, str]]:
     if app.action == "create":
         yield "runs", ", ".join(filter(None, (shown(app.image), app.size, app.region, app.url)))
-        yield "artefact", shown(app.artefact)
+        if app.artefact:
+            yield "artefact", shown(app.artefact)
     if app.volumes:
         yield "volumes", ", ".join(_volume(each) for each in app.volumes)
     if app.addresses:
@@ -70,6 +81,8 @@ def _facts(app: PlannedApp, shown: Callable[[str], str]) -> Iterator[tuple[str, 
         yield "secrets set", ", ".join(map(shown, app.secrets_set))
     if app.secrets_removed:
         yield "secrets removed", ", ".join(map(shown, app.secrets_removed))
+    for risk in app.data_risks:
+        yield "data risk", shown(risk)
     for each in app.drift:
         yield f"drift, {each.what}", _drift(each, shown)
 

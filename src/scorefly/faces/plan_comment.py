@@ -16,6 +16,7 @@ def comment_plan(settings: Settings, report: Report, progress: Progress) -> None
     wanted = settings.comment and settings.github_token and report.plan
     if not wanted or settings.environ.get("GITHUB_EVENT_NAME") not in _EVENTS:
         return
+    from scorefly.github.api import ForbiddenError
     from scorefly.github.comment import keep_comment
     from scorefly.github.event import read_event
     from scorefly.run.github_connection import connect_github
@@ -27,5 +28,9 @@ def comment_plan(settings: Settings, report: Report, progress: Progress) -> None
             keep_comment(api, number, marker, progress.redact(summary(redacted_report(report, progress.redact))))
     except OutsideError as error:
         found = error.problems[0]
+        if report.rehearsed and not settings.rehearse and isinstance(error, ForbiddenError):
+            message = "the comment cannot be written: the token of this pull request only reads"
+            progress.problem(Problem(message, "read the plan in the job's summary", severity="notice"))
+            return
         message = f"the comment cannot be written: {found.message}"
         progress.problem(Problem(message, found.hint, severity="warning"))

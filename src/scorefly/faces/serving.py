@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from scorefly import interruption
 from scorefly.problems import Place, option_place, wrong
 from scorefly.rehearsal.server import Fault, Rehearsal
 from scorefly.rehearsal.world import WorldUnreadable
@@ -44,6 +45,7 @@ def serve(
     ends = {signal.SIGINT, signal.SIGTERM}
     # Blocked before the server's threads start, which inherit it: only the wait below gets them.
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    interruption.check()
     try:
         fly = Rehearsal(world, latency=latency, faults=faults, port=port, lag=lag, error_regions=error_regions)
     except OSError as error:

@@ -83,7 +83,8 @@ def _headline(report: Report) -> str:
 
 def _outcome(report: Report) -> str:
     if report.command == "generate":
-        return f"{len(report.apps)} {'app' if len(report.apps) == 1 else 'apps'} in {code(report.artefacts)}"
+        where = code(report.artefacts) or "a temporary folder"
+        return f"{len(report.apps)} {'app' if len(report.apps) == 1 else 'apps'} in {where}"
     if report.superseded:
         return f"{text(report.superseded)}, which is deployed already. `force` deploys this one."
     return counts(report)

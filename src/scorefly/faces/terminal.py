@@ -31,7 +31,7 @@ class TerminalProgress:
 
     def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
         self._stream = stream
-        self._redactor = Redactor(markdown.text, markdown.in_code)
+        self._redactor = Redactor(markdown.text, markdown.in_code, markdown.mermaid_label)
         self._lock = threading.Lock()
         self.verbose = False
         self.live = stream.isatty()
@@ -53,6 +53,10 @@ class TerminalProgress:
     def hide(self, texts: Iterable[str]) -> None:
         """Takes these out of everything shown from now on."""
         self._redactor.add(texts)
+
+    def publish(self, names: Iterable[str]) -> None:
+        """Leaves these names as they are."""
+        self._redactor.publish(names)
 
     @contextmanager
     def output(self, title: str) -> Iterator[Callable[[str], None]]:
@@ -103,7 +107,7 @@ def paint(text: str, name: str, coloured: bool) -> str:
 
 
 def report_text(report: Report, *, coloured: bool = False) -> str:
-    """The outcome of a run for standard output."""
+    """The outcome of a run for standard output: redacted before, and without control characters but our colours."""
     lines: list[str] = []
     if report.plan:
         from scorefly.faces.plan import plan_text
@@ -121,7 +125,7 @@ def report_text(report: Report, *, coloured: bool = False) -> str:
         head, *rows = table([("what", "name", "app", "outcome", "why"), *found])
         painted = [paint(line, each.outcome, coloured) for line, each in zip(rows, report.findings, strict=True)]
         lines += [head, *painted, ""]
-    return "\n".join([*lines, _ending(report)])
+    return "\n".join([*lines, one_line(_ending(report))])
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -146,7 +150,7 @@ def _ending(report: Report) -> str:
         warnings = sum(problem.severity == "warning" for problem in report.problems)
         return f"valid{f', with {warnings} warnings' if warnings > 1 else ', with 1 warning' if warnings else ''}"
     if report.command == "generate":
-        return f"{report.environment}: {len(report.apps)} in {report.artefacts}"
+        return f"{report.environment}: {len(report.apps)} in {report.artefacts or 'a temporary folder'}"
     if report.superseded:
         return f"{where}: superseded, for {report.superseded}, which is deployed already (--force deploys this one)"
     would = "would be: " if report.dry_run else ""

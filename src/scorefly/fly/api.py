@@ -6,13 +6,12 @@ Endpoints and shapes: the published OpenAPI document; where Fly's own client dif
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
-from scorefly import __version__
+from scorefly import __version__, interruption
 from scorefly.http import (
     MAX_PAGES,
     Answer,
@@ -23,7 +22,7 @@ from scorefly.http import (
     objects,
     text,
 )
-from scorefly.problems import InputError, OutsideError, Problem, option_place
+from scorefly.problems import InputError, OutsideError, Problem, option_place, shortened
 
 if TYPE_CHECKING:
     import requests
@@ -33,9 +32,12 @@ CALL_TIMEOUT = 90.0  # for a whole call: waiting for a Machine may take 60
 ATTEMPTS = 5
 MOST_PATIENCE = 30.0  # seconds before one repetition, whatever Retry-After says
 MALFORMED_ATTEMPTS = 3
+NEW_APP_TIMEOUT = 60.0  # seconds; as Fly's own client
 _BUSY = (500, 502, 503, 504)
 # States of volumes that Fly's own client does not list either.
 _LEAVING = ("scheduling_destroy", "fork_cleanup", "waiting_for_detach", "pending_destroy", "destroying", "destroyed")
+
+_SNAPSHOT_SETTINGS = ("snapshot_retention", "auto_backup_enabled")
 
 T = TypeVar("T")
 
@@ -95,7 +97,7 @@ class SecretView:
 
 @dataclass(frozen=True, slots=True)
 class VolumeView:
-    """A volume; `machine` is the Machine it is attached to, or empty."""
+    """A volume; `machine` is the Machine it is attached to, or empty. `snapshots` are its settings for snapshots."""
 
     id: str
     name: str
@@ -103,6 +105,7 @@ class VolumeView:
     size_gb: int
     machine: str
     app: str
+    snapshots: Mapping[str, int | bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,14 @@ class AddressView:
 
     ip: str
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseView:
+    """A lease on a Machine: who holds it, and when it ends, in seconds since 1970."""
+
+    owner: str
+    expires: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +140,10 @@ class OrganizationMachines:
     missing_regions: tuple[str, ...] = ()
 
 
+class ForbiddenError(OutsideError):
+    """The token may not do what was asked."""
+
+
 class FlyApi:
     """A client for one run; safe to use from several threads.
 
@@ -140,7 +155,7 @@ class FlyApi:
         token: str,
         base_url: str = "https://api.machines.dev",
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = interruption.sleep,
         connections: int = 16,
     ) -> None:
         if not token:
@@ -163,7 +178,7 @@ class FlyApi:
 
         def refused(status: int) -> None:
             if status == 403:
-                raise OutsideError(
+                raise ForbiddenError(
                     Problem(
                         f"the app name {name!r} belongs to somebody else, or the token may not see it",
                         "choose another app-prefix, or use a token of the app's organization",
@@ -172,16 +187,26 @@ class FlyApi:
 
         return self._read("GET", f"/apps/{name}", _app_or_none, accept=(404, 403), refused=refused)
 
+    def org_apps(self, organization: str) -> frozenset[str]:
+        """The names of all apps of an organization, whatever Fly calls that one elsewhere."""
+
+        def names(data: Any) -> frozenset[str]:
+            return frozenset(text(each, "name", "") for each in objects(mapping(data).get("apps") or [], "apps"))
+
+        return self._read("GET", "/apps", names, params={"org_slug": organization})
+
     def create_app(self, name: str, organization: str) -> AppView:
         """Makes the app. A name that is taken is refused, unless a lost answer hid that we just made it."""
         answer = self._call(
             "POST",
             "/apps",
+            params={"wait": "true"},
             json={"name": name, "org_slug": organization},
             repeat=True,
             accept=(400, 409, 422),
         )
         if answer.status_code < 300:
+            self._wait_for_app(name)
             # The specification promises no answer here, and Fly's own client reads an app.
             if not answer.content.strip():
                 return AppView("", name, organization, "")
@@ -189,21 +214,30 @@ class FlyApi:
                 return answer.read(lambda data: _app({"name": name, **mapping(data or {})}))
             except MalformedAnswerError as error:
                 raise _malformed("POST", "/apps", error) from error
-        found = self.app(name) if "taken" in _reason(answer).lower() else None
+        found = self.app(name) if _is_name_taken(answer) else None
         if found is None:
             raise self._error(answer, f"app {name!r} cannot be made")
         return found
+
+    def _wait_for_app(self, name: str) -> None:
+        """Wait until Fly knows a new app everywhere: until then it may answer 404 and even 401."""
+        waited = 0.0
+        while True:
+            answer = self._call("GET", f"/apps/{name}", accept=(401, 404))
+            if answer.status_code < 300:
+                return
+            if waited >= NEW_APP_TIMEOUT:
+                raise self._error(answer, f"the new app {name!r} did not appear within {NEW_APP_TIMEOUT:.0f} s")
+            delay = min(4.0, max(0.25, waited))
+            self._sleep(delay)
+            waited += delay
 
     def delete_app(self, name: str) -> None:
         """Destroys the app with all it has; one that is gone is fine."""
         self._delete(f"/apps/{name}")
 
-    def org_machines(self, organization: str) -> tuple[MachineView, ...]:
-        """All Machines of the organization, whichever app they belong to."""
-        return self.organization_machines(organization).machines
-
-    def organization_machines(self, organization: str) -> OrganizationMachines:
-        """The same, with the regions that did not answer."""
+    def org_machines(self, organization: str) -> OrganizationMachines:
+        """All Machines of the organization, whichever app they belong to, and the regions that did not answer."""
         missing: set[str] = set()
         found = self._pages(f"/orgs/{organization}/machines", "machines", missing)
         machines = tuple(_machine(each, text(each, "app_name", "")) for each in found)
@@ -253,12 +287,17 @@ class FlyApi:
         """One Machine, with its checks and events."""
         return self._read("GET", f"/apps/{app}/machines/{machine}", lambda data: _machine(data, app))
 
+    def lease(self, app: str, machine: str) -> LeaseView | None:
+        """The lease that somebody holds on a Machine, or None. It keeps others from changing the Machine."""
+        return self._read("GET", f"/apps/{app}/machines/{machine}/lease", _lease_or_none, accept=(404,))
+
     def create_machine(self, app: str, config: Mapping[str, Any], region: str, *, launch: bool = True) -> MachineView:
         """Makes a Machine, and starts it unless `launch` is false.
 
         Never repeated: an answer that was lost may hide a Machine that is there.
         """
-        body = {"config": config, **({"region": region} if region else {}), **_skip_launch(launch)}
+        where = {"region": region} if region else {}
+        body = {"config": config, **where, **_skip_launch(launch)}
         return self._read("POST", f"/apps/{app}/machines", lambda data: _machine(data, app), json=body)
 
     def update_machine(self, app: str, machine: str, config: Mapping[str, Any], *, launch: bool = True) -> MachineView:
@@ -309,10 +348,19 @@ class FlyApi:
             lambda data: tuple(sorted((_volume(each, app) for each in objects(data)), key=lambda volume: volume.id)),
         )
 
-    def create_volume(self, app: str, name: str, region: str, size_gb: int) -> VolumeView:
-        """Makes a volume. Never repeated: there may be several of one name."""
-        body = {"name": name, "region": region, "size_gb": size_gb, "encrypted": True}
+    def create_volume(
+        self, app: str, name: str, region: str, size_gb: int, settings: Mapping[str, Any] | None = None
+    ) -> VolumeView:
+        """Makes a volume. Never repeated: there may be several of one name.
+
+        `settings` are more keys of the request: what runs with the volume, and how it is kept.
+        """
+        body = {"name": name, "region": region, "size_gb": size_gb, "encrypted": True, **(settings or {})}
         return self._read("POST", f"/apps/{app}/volumes", lambda data: _volume(data, app), json=body)
+
+    def update_volume(self, app: str, volume: str, settings: Mapping[str, int | bool]) -> None:
+        """Change a volume's settings for snapshots."""
+        self._call("PUT", f"/apps/{app}/volumes/{volume}", json=dict(settings))
 
     def extend_volume(self, app: str, volume: str, size_gb: int) -> None:
         """Makes a volume larger."""
@@ -440,12 +488,14 @@ class FlyApi:
             reason = reason.replace(secret, "***")
         request_id = answer.headers.get("Fly-Request-Id", "")
         about = f"{what}: {reason} (HTTP {answer.status_code}{f', request {request_id}' if request_id else ''})"
-        return OutsideError(Problem(about, _HINTS.get(answer.status_code, _hint(reason))))
+        problem = Problem(about, _HINTS.get(answer.status_code, _hint(reason)))
+        return ForbiddenError(problem) if answer.status_code == 403 else OutsideError(problem)
 
 
 _HINTS = {
     401: "the Fly API token is not accepted: check fly-api-token",
-    403: "the Fly API token may not do this: use one of the right organization",
+    403: "the Fly API token may not do this: new apps need a token of the organization (`fly tokens create org`), "
+    "and a deploy token of one app deploys that app only",
     429: "Fly is asked too often: try again later, with a smaller max-parallel",
     500: "Fly has a problem: try again later",
     502: "Fly has a problem: try again later",
@@ -463,6 +513,15 @@ def _skip_launch(launch: bool) -> dict[str, bool]:
 def _is_there(data: Any) -> bool:
     """Report whether something that Fly shows is more than a memory: it remembers Machines and volumes for a while."""
     return mapping(data).get("state") not in _LEAVING
+
+
+def _is_name_taken(answer: Answer) -> bool:
+    try:
+        data = answer.json()
+    except MalformedAnswerError:
+        data = None
+    code = data.get("status") if isinstance(data, dict) else None
+    return code == "name_taken" or "taken" in _reason(answer).lower()
 
 
 def _hint(reason: str) -> str:
@@ -513,7 +572,7 @@ def _reason(answer: Answer) -> str:
     except MalformedAnswerError:
         data = {}
     found = (data.get("error") or data.get("message")) if isinstance(data, dict) else None
-    return " ".join(str(found or answer.text or answer.reason).split())[:500]
+    return shortened(" ".join(str(found or answer.text or answer.reason).split()), 500)
 
 
 def _malformed(method: str, path: str, error: Exception) -> OutsideError:
@@ -534,6 +593,13 @@ def _app_or_none(data: Any) -> AppView | None:
 
 def _machines(data: Any, app: str) -> tuple[MachineView, ...]:
     return tuple(sorted((_machine(each, app) for each in objects(data)), key=lambda machine: machine.id))
+
+
+def _lease_or_none(data: Any) -> LeaseView | None:
+    """The published API has a lease flat; Fly's own client reads it below `data`."""
+    data = mapping(data)
+    data = mapping(data.get("data") or data)
+    return LeaseView(owner=text(data, "owner", ""), expires=int(data.get("expires_at") or 0))
 
 
 def _machine(data: Any, app: str) -> MachineView:
@@ -567,6 +633,7 @@ def _volume(data: Any, app: str) -> VolumeView:
         int(data.get("size_gb") or 0),
         text(data, "attached_machine_id", ""),
         app,
+        {key: data[key] for key in _SNAPSHOT_SETTINGS if isinstance(data.get(key), int)},
     )
 
 

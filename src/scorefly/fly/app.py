@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,10 +50,15 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class VolumeClaim:
-    """A volume each Machine of the app needs."""
+    """A volume each Machine of the app needs.
+
+    `snapshots` are its settings for snapshots, named as the Machines API does. `grows` says that Fly extends it.
+    """
 
     name: str
     size_gb: int
+    snapshots: Mapping[str, int | bool] = field(default_factory=dict)
+    grows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +87,23 @@ class App:
     url: str = ""
     workload: str = ""
     region: str = ""
+
+
+def volume_claims(mounts: Any) -> tuple[VolumeClaim, ...]:
+    """Return the volumes that the mounts of a fly.toml need; a mount whose size is invalid is left to the checker."""
+    tables = [mounts] if isinstance(mounts, Mapping) else mounts if isinstance(mounts, list) else []
+    claims = []
+    for mount in tables:
+        if not isinstance(mount, Mapping):
+            continue
+        size = re.fullmatch(r"(\d{1,3}) ?(gb)?", str(mount.get("initial_size", "1")).lower(), re.ASCII)
+        if size is None:
+            continue
+        snapshots: dict[str, int | bool] = {}
+        if isinstance(retention := mount.get("snapshot_retention"), int):
+            snapshots["snapshot_retention"] = retention
+        if isinstance(scheduled := mount.get("scheduled_snapshots"), bool):
+            snapshots["auto_backup_enabled"] = scheduled
+        grows = bool(mount.get("auto_extend_size_threshold"))
+        claims.append(VolumeClaim(str(mount.get("source", "")), int(size[1]), snapshots, grows))
+    return tuple(claims)

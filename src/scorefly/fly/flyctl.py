@@ -7,26 +7,29 @@ in one folder lose each other's secrets version; some of its telemetry sends the
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
-import subprocess
 import tempfile
 import threading
-import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from scorefly import interruption
+from scorefly.child_output import Buffer, Lines
 from scorefly.fly.app import App, Build
 from scorefly.fly.flyctl_failures import Failure, explain, interrupted
+from scorefly.fly.strategy import effective_strategy
 from scorefly.problems import InputError, OutsideError, Problem, option_place
+from scorefly.process import run
 
 LEAST_VERSION = (0, 4, 87)
-GRACE = 20.0  # seconds flyctl gets to end by itself once it is told to
+VERSION_TIMEOUT = 60.0  # seconds
+MAX_VERSION = 1 << 16  # bytes
+KEPT_LINES = 2000  # of the output, to explain a failure with
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # flyctl colours its check marks whatever NO_COLOR says
 
 
@@ -56,10 +59,8 @@ def deploy_arguments(app: App, fly_toml: str, folder: Path, options: DeployOptio
         command += ["--primary-region", app.region]
     if options.ha is not None:
         command.append(f"--ha={str(options.ha).lower()}")
-    if options.strategy:
-        # flyctl refuses a strategy that needs a second Machine where the one there is holds a volume.
-        beside = options.strategy in ("canary", "bluegreen") and app.volumes
-        command += ["--strategy", "rolling" if beside else options.strategy]
+    if strategy := effective_strategy(options.strategy, has_volumes=bool(app.volumes)):
+        command += ["--strategy", strategy]
     command += ["--wait-timeout", f"{options.wait_timeout:.0f}s"]
     # Addresses are allocated before; retries of flyctl's own would be another code path, checked by nobody.
     command += ["--no-public-ips", "--deploy-retries", "0", "--dns-checks=false"]
@@ -132,14 +133,23 @@ class FlyctlDeployer:
         if self._flyctl is None:
             hint = f"install flyctl {wanted} or newer (https://fly.io/docs/flyctl/install/), or use `rehearse`"
             raise InputError(Problem("there is no flyctl on PATH", hint, option_place("command")))
-        result = subprocess.run(
-            [self._flyctl, "version", "--json"],
-            env=child_environment(self._environ, "", Path(self._homes.name), building=False),
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        version = _version(result.stdout)
+        output = Buffer(MAX_VERSION, strict=False)
+        try:
+            ended = run(
+                [self._flyctl, "version", "--json"],
+                folder=None,
+                environ=child_environment(self._environ, "", Path(self._homes.name), building=False),
+                seconds=VERSION_TIMEOUT,
+                output=output,
+            )
+        except OSError as error:
+            reason = f"{self._flyctl} cannot be started: {error.strerror}"
+            raise InputError(Problem(reason, f"install flyctl {wanted} or newer", option_place("command"))) from error
+        interruption.check()
+        if ended.reason:
+            hint = f"run `{self._flyctl} version` to see why, or install flyctl {wanted} or newer"
+            raise OutsideError(Problem(f"flyctl did not tell its version within {VERSION_TIMEOUT:.0f} s", hint))
+        version = _version(bytes(output.content))
         if version and version < LEAST_VERSION:
             found = ".".join(map(str, version))
             raise InputError(
@@ -196,40 +206,31 @@ class FlyctlDeployer:
         """Runs flyctl once, to its end or to ours."""
         home = self._home(app)
         home.mkdir(mode=0o700, exist_ok=True)
-        ended = threading.Event()
-        lines: list[str] = []
-        with subprocess.Popen(
+        lines: deque[str] = deque(maxlen=KEPT_LINES)
+
+        def hear(line: str) -> None:
+            lines.append(self._redacted(line))
+            on_line(lines[-1])
+
+        ended = run(
             (str(self._flyctl), *arguments),
-            cwd=folder,
-            env=child_environment(self._environ, self._token, home, building=isinstance(app.image, Build)),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        ) as process:
-            watch = _Watch(process, stop, ended, self._deadline)
-            watch.start()
-            try:
-                for line in process.stdout or ():
-                    lines.append(self._redacted(line.rstrip("\n")))
-                    on_line(lines[-1])
-                code = process.wait()
-            finally:
-                ended.set()
-                watch.join()
-        if not code:
+            folder=folder,
+            environ=child_environment(self._environ, self._token, home, building=isinstance(app.image, Build)),
+            seconds=self._deadline,
+            output=Lines(hear),
+            stop=lambda: stop.is_set() or interruption.requested(),
+            ask=signal.SIGINT,
+        )
+        if not (ended.code or ended.reason):
             return None
-        if stop.is_set():
+        if ended.reason == "stopped" or stop.is_set():
             return Failure(*interrupted(app.name))
-        if watch.late:
+        if ended.reason:
             return Failure(
                 f"{app.name}: flyctl was still not done after {self._deadline:.0f} s, and was ended",
                 "run it again: it converges; or raise wait-timeout",
             )
-        return explain(app.name, code, lines)
+        return explain(app.name, ended.code, tuple(lines))
 
     @property
     def _deadline(self) -> float:
@@ -241,32 +242,6 @@ class FlyctlDeployer:
         for text in self._hidden:
             line = line.replace(text, "***")
         return line
-
-
-class _Watch(threading.Thread):
-    """Ends a process when the run is stopped or its time is over: asks first, then insists."""
-
-    def __init__(
-        self, process: subprocess.Popen[str], stop: threading.Event, ended: threading.Event, seconds: float
-    ) -> None:
-        super().__init__(daemon=True)
-        self._process, self._stop_run, self._ended = process, stop, ended
-        self._end = time.monotonic() + seconds
-        self.late = False
-
-    def run(self) -> None:
-        """Looks five times a second."""
-        while not self._ended.wait(0.2):
-            self.late = time.monotonic() >= self._end
-            if self.late or self._stop_run.is_set():
-                self._signal(signal.SIGINT)
-                if not self._ended.wait(GRACE):
-                    self._signal(signal.SIGKILL)
-                return
-
-    def _signal(self, number: int) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
 
 
 def _version(output: bytes) -> tuple[int, ...]:

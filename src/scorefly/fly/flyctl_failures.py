@@ -96,12 +96,20 @@ _HARMLESS = re.compile(
     "|failed to set final release status|failed to release lease|metrics send issue|not listening on the expected"
 )
 
+_LEASE = re.compile(r"lease currently held by .+?, expires at [\w:+.-]+(?: [\w:+.-]+)*")
+
 _SMOKE_CHECKS = re.compile(r"\W*smoke checks for ", re.IGNORECASE)
 
 
 def interrupted(app: str) -> tuple[str, str]:
     """What is said of a deploy that we ended ourselves."""
     return f"the deploy of {app} was interrupted", "run it again: it converges"
+
+
+def _lease(lines: Sequence[str]) -> str:
+    """Who holds the lease that flyctl did not get, and until when, in flyctl's words; empty for another failure."""
+    found = (_LEASE.search(line) for line in lines)
+    return next((f" ({match[0]})" for match in found if match), "")
 
 
 def explain(app: str, code: int, lines: Sequence[str]) -> Failure:
@@ -116,7 +124,7 @@ def explain(app: str, code: int, lines: Sequence[str]) -> Failure:
         text = "\n".join(line.lower() for line in own if not _HARMLESS.search(line.lower()))
         for words, failure in _FAILURES:
             if re.search(words, text):
-                return replace(failure, what=f"{app}: {failure.what}")
+                return replace(failure, what=f"{app}: {failure.what}{_lease(own)}")
     if code == CANCELLED:
         return Failure(f"{app}: flyctl was cancelled, or gave up on some Machines", "see its output above")
     last = lines[errors[-1]] if errors else (lines[-1] if lines else "no output")

@@ -27,6 +27,7 @@ KINDS = (
     Kind("performance", (1, 2, 4, 6, 8, 10, 12, 14, 16), 2048, 8192, 2048),
 )
 
+NO_GPUS = "Fly has had no GPUs since August 2026"
 # GPU presets and the kind of GPU each has; all are performance-8x with 32 GB (fly-go's MachinePresets).
 GPUS = {"a100-40gb": "a100-pcie-40gb", "a100-80gb": "a100-sxm4-80gb", "l40s": "l40s", "a10": "a10"}
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scorefly.git.process import Git
-from scorefly.git.remote import GitRemote
+
+if TYPE_CHECKING:
+    from scorefly.git.remote import GitRemote
 
 # Commits are fetched without their files: some hundred bytes each.
 _DEPTHS = (50, 1000, 20000)
@@ -34,9 +38,35 @@ def head(git: Git) -> str:
     return "" if done.code else done.text
 
 
-def origin(git: Git) -> str:
-    """The URL of the remote called origin, a path made absolute; empty where there is none."""
-    done = git.run("remote", "get-url", "--push", "origin")
+@dataclass(frozen=True, slots=True)
+class CheckedOut:
+    """A commit that is checked out, and its parents, also those that a shallow clone does not have."""
+
+    commit: str
+    parents: tuple[str, ...] = ()
+
+
+def checked_out(folder: Path, environ: Mapping[str, str]) -> CheckedOut | None:
+    """Return the commit of the checkout at `folder`; None where there is no `.git`, and an empty one where git fails.
+
+    Only this folder's own `.git` counts, which is a file in a worktree; no repository above or inside it.
+    """
+    place = folder / ".git"
+    if not place.exists():
+        return None
+    variables = {"GIT_DIR": str(place), "GIT_NO_REPLACE_OBJECTS": "1"}
+    done = Git(folder, environ, variables=variables).run("cat-file", "--batch", content=b"HEAD\n")
+    first, _, content = done.output.decode("utf-8", "replace").partition("\n")
+    commit, kind, *_ = (*first.split(), "", "")
+    if done.code or kind != "commit":
+        return CheckedOut("")
+    header = content.partition("\n\n")[0].splitlines()
+    return CheckedOut(commit, tuple(line.removeprefix("parent ") for line in header if line.startswith("parent ")))
+
+
+def origin(git: Git, *, push: bool = True) -> str:
+    """The URL of the remote called origin, to push to or to fetch from; a path made absolute; empty without one."""
+    done = git.run("remote", "get-url", *(["--push"] if push else []), "origin")
     url = "" if done.code else done.text
     if not url or "://" in url or ":" in url.partition("/")[0]:
         return url

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scorefly import interruption, process
+from scorefly.child_output import Buffer
 from scorefly.problems import OutsideError, failed, option_place, wrong
 
 TIMEOUT = 60.0  # seconds
+MAX_OUTPUT = 64 << 20  # bytes
+MAX_ERROR = 1 << 20  # bytes
 
 _PASSED = (
     *("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR"),
@@ -69,25 +72,26 @@ class Git:
         program = shutil.which("git", path=self.environ.get("PATH"))
         if program is None:
             raise wrong("there is no git on PATH", "install git, or say state: file", option_place("state"))
-        with subprocess.Popen(
+        interruption.check()
+        output, error = Buffer(MAX_OUTPUT), Buffer(MAX_ERROR, strict=False)
+        # In a session of its own it can ask nobody, and an interrupt does not end it in the middle of a push.
+        ended = process.run(
             [program, *arguments],
-            cwd=self.folder,
-            env=self._environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # Without a terminal nobody can be asked; an interrupt is ours to act on, in the middle of a push too.
-            start_new_session=True,
-        ) as process:
-            try:
-                output, error = process.communicate(content, timeout=TIMEOUT)
-            except subprocess.TimeoutExpired:
-                _kill(process)
-                return Done(1, b"", f"fatal: git {arguments[0]} did not end within {TIMEOUT:.0f} s")
-            except BaseException:
-                _kill(process)
-                raise
-        return Done(process.returncode, output, error.decode("utf-8", "replace"))
+            folder=self.folder,
+            environ=self._environment(),
+            seconds=TIMEOUT,
+            output=output,
+            errors=error,
+            question=content,
+            stop=lambda: interruption.overdue(interruption.IN_FLIGHT),
+            ask=signal.SIGKILL,
+        )
+        if ended.reason == "stopped":
+            interruption.check()
+        if ended.reason:
+            why = f"did not end within {TIMEOUT:.0f} s" if ended.reason == "late" else "wrote too much"
+            return Done(1, b"", f"fatal: git {arguments[0]} {why}")
+        return Done(ended.code, bytes(output.content), error.content.decode("utf-8", "replace"))
 
     def must(self, *arguments: str, content: bytes = b"") -> str:
         """The output of what can only fail for want of disk or memory. Raises OutsideError."""
@@ -126,12 +130,3 @@ def told(done: Done) -> str:
     kept = [line for line in lines if line.startswith(("fatal:", "error:", "!", "remote: "))]
     kept = [line for line in kept if not line.startswith("error: failed to push some refs")]
     return "; ".join(kept[-4:] or lines[-1:]) or f"it ended with {done.code}"
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """With its helpers: one that goes on would keep the pipes open."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    process.communicate()

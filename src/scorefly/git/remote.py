@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
+from scorefly import interruption
 from scorefly.git.process import Done, Git, told
 from scorefly.problems import OutsideError, Place, failed
 
@@ -83,7 +83,7 @@ class GitRemote:
     """
 
     def __init__(
-        self, address: Address, environ: Mapping[str, str], *, sleep: Callable[[float], None] = time.sleep
+        self, address: Address, environ: Mapping[str, str], *, sleep: Callable[[float], None] = interruption.sleep
     ) -> None:
         self.address = address
         self._environ = environ
@@ -120,6 +120,13 @@ class GitRemote:
             raise self._failure(done, "read")
         pairs = (line.split("\t") for line in done.text.splitlines())
         return next((commit for commit, name in pairs if name == ref), "")
+
+    def refs(self, pattern: str) -> tuple[str, ...]:
+        """The refs that match a pattern such as `refs/heads/*`. Raises OutsideError."""
+        done = self._server.run("ls-remote", "--quiet", "origin", pattern)
+        if done.code:
+            raise self._failure(done, "read")
+        return tuple(line.partition("\t")[2] for line in done.text.splitlines())
 
     def read(self, ref: str) -> Version | None:
         """The document on a ref, or None when there is no such ref. Raises OutsideError."""

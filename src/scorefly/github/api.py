@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
-from scorefly import __version__
+from scorefly import __version__, interruption
 from scorefly.http import (
     MAX_PAGES,
     Answer,
@@ -25,7 +25,7 @@ from scorefly.http import (
     same_origin,
     text,
 )
-from scorefly.problems import OutsideError, Problem, option_place, wrong
+from scorefly.problems import OutsideError, Problem, option_place, shortened, wrong
 
 TIMEOUT = 60.0  # seconds for a whole call
 MALFORMED_ATTEMPTS = 3
@@ -33,6 +33,7 @@ ATTEMPTS = 5
 MOST_PATIENCE = 300.0  # seconds before one repetition; GitHub's primary limit may ask for an hour
 SECONDARY_LIMIT = 60.0  # seconds to wait where GitHub names no time, by its own advice
 PER_PAGE = 100
+WORKFLOW_LOGIN = "github-actions[bot]"  # who a workflow's own token is
 _BUSY = (500, 502, 503, 504)
 _SAFE = ("GET", "PATCH", "DELETE")
 T = TypeVar("T")
@@ -63,11 +64,11 @@ class PullView:
 
 @dataclass(frozen=True, slots=True)
 class CommentView:
-    """A comment on an issue or pull request. `ours` says that a bot or somebody with write access wrote it."""
+    """A comment on an issue or pull request. `author` is a login in lower case; an app's ends with `[bot]`."""
 
     id: int
     body: str
-    ours: bool
+    author: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class GitHubApi:
         repository: str,
         base_url: str = "https://api.github.com",
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = interruption.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not token:
@@ -133,6 +134,22 @@ class GitHubApi:
         path = f"/collaborators/{quote(user, safe='')}/permission"
         found = self._read("GET", path, lambda data: text(mapping(data), "permission", ""), accept=(404,))
         return found in ("admin", "write")
+
+    def login(self) -> str:
+        """Return the login that the token writes comments as, in lower case.
+
+        Apps may not ask for their user, a workflow's own token among them: GraphQL tells it to everybody.
+        """
+        found = self._read("GET", f"{self._server}user", _login, accept=(401, 403, 404))
+        if found:
+            return found
+        url = re.sub(r"/v3/$", "/", self._server) + "graphql"
+        try:
+            query = {"query": "{viewer{login}}"}
+            found = self._read("POST", url, lambda data: _login(mapping(data)["data"]["viewer"]), json=query)
+        except OutsideError:
+            found = None
+        return found or WORKFLOW_LOGIN
 
     def comments(self, number: int) -> Iterator[CommentView]:
         """The comments of an issue or pull request, oldest first."""
@@ -318,9 +335,11 @@ def pull_view(data: Any) -> PullView:
 
 
 def _comment(data: Mapping[str, Any]) -> CommentView:
-    bot = (data.get("user") or {}).get("type") == "Bot"
-    ours = bot or data.get("author_association") in ("OWNER", "MEMBER", "COLLABORATOR")
-    return CommentView(int(data["id"]), str(data.get("body") or ""), ours)
+    return CommentView(int(data["id"]), str(data.get("body") or ""), _login(data.get("user") or {}))
+
+
+def _login(data: Any) -> str:
+    return text(mapping(data), "login", "").lower()
 
 
 def _deployment(data: Any) -> DeploymentView:
@@ -360,7 +379,7 @@ def _reason(answer: Answer) -> str:
     errors = found.get("errors")
     details = filter(None, map(_detail, errors if isinstance(errors, list) else [errors]))
     reason = ": ".join(filter(None, (str(found.get("message") or answer.reason), "; ".join(details))))
-    return " ".join(reason.split())[:300]
+    return shortened(" ".join(reason.split()), 300)
 
 
 def _detail(error: object) -> str:

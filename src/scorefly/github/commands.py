@@ -10,7 +10,11 @@ import re
 import secrets
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
+
+from scorefly import safe_files
+from scorefly.problems import failed
 
 Level = Literal["error", "warning", "notice"]
 
@@ -78,8 +82,13 @@ def _may_be_command(line: str) -> bool:
     return visible.startswith("::") or "##[" in visible
 
 
-def set_output(name: str, value: str) -> None:
-    """An output of the step."""
-    from actions_toolkit.file_command import issue_file_command, prepare_key_value_message
+def set_value(file: Path, name: str, value: str) -> None:
+    """Append a value to one of the runner's files: an output of the step, or what its post step is to know.
 
-    issue_file_command("OUTPUT", prepare_key_value_message(name, value))
+    The file is named here, and not in our environment, where other code would find it. Raises OutsideError.
+    """
+    delimiter = f"ghadelimiter_{secrets.token_hex(16)}"
+    try:
+        safe_files.append(file, f"{name}<<{delimiter}\n{value}\n{delimiter}\n".encode())
+    except OSError as error:
+        raise failed(f"output {name} cannot be written: {error.strerror}", "check the disk") from error

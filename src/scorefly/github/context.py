@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +14,26 @@ class Context:
     workspace: Path
     summary: Path | None
     output: Path | None
+    state: Path | None
     debug: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What started a workflow's run. Outside of GitHub all but the server is empty; `link` leads to the run."""
+    """What started a workflow's run. Outside of GitHub all but the server is empty; `link` leads to the run.
+
+    `run` identifies the attempt of the job on its runner: the jobs of a matrix have one name.
+    """
 
     server: str = "https://github.com"
     repository: str = ""
     commit: str = ""
     actor: str = ""
     link: str = ""
+    run: str = ""
+
+
+_RUN = ("GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "RUNNER_NAME")
 
 
 def read_trigger(environ: Mapping[str, str]) -> Trigger:
@@ -39,16 +46,19 @@ def read_trigger(environ: Mapping[str, str]) -> Trigger:
         commit=environ.get("GITHUB_SHA", ""),
         actor=environ.get("GITHUB_ACTOR", ""),
         link=f"{server}/{repository}/actions/runs/{run}" if repository and run else "",
+        run="/".join(environ.get(name, "") for name in _RUN) if run else "",
     )
 
 
 def read_context(environ: Mapping[str, str]) -> Context:
     """The context in an environment; outside of GitHub the workspace is the working folder."""
-    summary, output = environ.get("GITHUB_STEP_SUMMARY"), environ.get("GITHUB_OUTPUT")
+    files = ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_STATE")
+    summary, output, state = (environ.get(name) for name in files)
     return Context(
         workspace=Path(environ.get("GITHUB_WORKSPACE") or Path.cwd()),
         summary=Path(summary) if summary else None,
         output=Path(output) if output else None,
+        state=Path(state) if state else None,
         debug=environ.get("RUNNER_DEBUG") == "1",
     )
 
@@ -60,20 +70,3 @@ def read_inputs(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, s
     """
     found = {name: environ.get(f"INPUT_{name.upper()}", "") for name in names}
     return {name: value for name, value in found.items() if value.strip()}
-
-
-def repository(environ: Mapping[str, str], workspace: Path) -> str:
-    """The repository as `owner/name` in lower case, as GitHub compares them; empty when there is none.
-
-    Outside of GitHub it is where the working copy's `origin` leads.
-    """
-    if given := environ.get("GITHUB_REPOSITORY"):
-        return given.lower()
-    for folder in (workspace, *workspace.parents):
-        path = folder / ".git" / "config"
-        if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")
-            found = re.search(r'^\[remote "origin"\][^\[]*?^\s*url\s*=\s*(.+?)\s*$', text, re.MULTILINE | re.DOTALL)
-            name = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", found[1]) if found else None
-            return name[1].lower() if name else ""
-    return ""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scorefly.github.api import PullView, pull_view
-from scorefly.problems import InputError, Problem, failed, wrong
+from scorefly.problems import InputError, Problem, ScoreflyError, failed, wrong
 
 Request = Literal["deploy", "destroy", ""]
 
@@ -58,6 +58,22 @@ def read_event(environ: Mapping[str, str]) -> Event:
     except (OSError, ValueError) as error:
         raise failed(f"the event at GITHUB_EVENT_PATH cannot be read: {type(error).__name__}") from error
     return parse_event(name, payload, rerun=environ.get("GITHUB_RUN_ATTEMPT", "1") != "1")
+
+
+def read_pull_event(environ: Mapping[str, str]) -> Event | None:
+    """The event of this run where it is one of a pull request, which it then holds; else None."""
+    if environ.get("GITHUB_EVENT_NAME") not in ("pull_request", "pull_request_target"):
+        return None
+    try:
+        return read_event(environ)
+    except ScoreflyError:
+        return None
+
+
+def from_fork(environ: Mapping[str, str]) -> bool:
+    """Whether the event itself says that its pull request comes from a fork. A comment's event does not."""
+    event = read_pull_event(environ)
+    return bool(event and event.pull and event.pull.fork)
 
 
 def parse_event(name: str, payload: Any, *, rerun: bool = False) -> Event:

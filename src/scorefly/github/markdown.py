@@ -7,10 +7,15 @@ a secret in what these made.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from scorefly import safe_files
+from scorefly.problems import failed
+
 SUMMARY_LIMIT = 1024 * 1024  # bytes of one step's summary
+
+_LONG_LINE = 4096  # characters: a longer line is cut in the middle
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+!|<>~$:-]|(?<=w)\.")
 # In HTML's <code> Markdown goes on: emphasis, links and bare addresses are still read.
@@ -65,13 +70,55 @@ def mermaid_label(value: str) -> str:
 
 
 def write_summary(path: Path, markdown: str) -> None:
-    """Appends to the step's summary; what is over GitHub's limit is cut with a note."""
-    content = markdown.encode()
-    if len(content) > SUMMARY_LIMIT:
-        note = b"\n\n_The rest was over GitHub's limit for summaries._\n"
-        content = content[: SUMMARY_LIMIT - len(note)].decode(errors="ignore").encode() + note
-    with path.open("ab") as file:
-        file.write(content)
+    """Append to the step's summary; what is over GitHub's limit is cut with a note. Raises ScoreflyError."""
+    note = "_The rest was over GitHub's limit for summaries._\n"
+    shown = cut(markdown, SUMMARY_LIMIT, note, size=lambda part: len(part.encode(errors="replace")))
+    try:
+        safe_files.append(path, shown.encode(errors="replace"))
+    except OSError as error:
+        raise failed(f"the job summary cannot be written: {error.strerror}", "check the disk") from error
+
+
+def cut(markdown: str, limit: int, note: str, *, size: Callable[[str], int] = len) -> str:
+    """Return as many whole lines as the limit allows, with open code and folded parts closed, and a note."""
+    if size(markdown) <= limit:
+        return markdown
+    kept: list[str] = []
+    closing: list[str] = []
+    room = limit - size(f"\n\n{note}")
+    for line in markdown.splitlines(keepends=True):
+        after = _open_after(line, closing)
+        left = room - size("".join(f"{each}\n\n" for each in after))
+        if size(line) > left:
+            # Without its end a line of prose is better than nothing; a shorter one is left out as a whole.
+            kept += [_first(line, left, size)] if len(line) > _LONG_LINE and after == closing else []
+            break
+        room -= size(line)
+        kept.append(line)
+        closing = after
+    text = "".join(kept)
+    ends = "".join(f"{each}\n\n" for each in reversed(closing))
+    return f"{text}{'' if text.endswith(chr(10)) else chr(10)}\n{ends}{note}"
+
+
+def _first(line: str, room: int, size: Callable[[str], int]) -> str:
+    part = line[: max(room, 0)]
+    while (over := size(part) - room) > 0:
+        part = part[: -max(1, over // 4)]
+    return part
+
+
+def _open_after(line: str, closing: list[str]) -> list[str]:
+    """Return what closes all that is open after a line: fences and folded parts, as we write them."""
+    found = re.match(r"(`{3,})(.*)", line)
+    if closing and closing[-1].startswith("```"):
+        ends = line.rstrip() == closing[-1]
+        return closing[:-1] if ends else closing
+    if found and "`" not in found[2]:
+        return [*closing, found[1]]
+    if line.startswith("<details>"):
+        return [*closing, "</details>"]
+    return closing[:-1] if line.startswith("</details>") and closing else closing
 
 
 def _line(value: str) -> str:

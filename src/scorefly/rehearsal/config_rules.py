@@ -133,6 +133,8 @@ def _image(image: object, where: str) -> None:
 
 
 def _guest(guest: Mapping[str, Any]) -> None:
+    if guest.get("gpu_kind") or guest.get("gpus"):
+        raise Refused(400, "GPU machines are not available")
     kind, cpus, memory = guest.get("cpu_kind", "shared"), guest.get("cpus", 1), guest.get("memory_mb", 256)
     if not isinstance(kind, str) or kind not in _GUESTS:
         raise Refused(422, f"invalid config.guest.cpu_kind: {kind}")

@@ -10,12 +10,23 @@ MISSING = "rehearsal.invalid/missing"
 UNHEALTHY = "rehearsal.invalid/unhealthy"
 CRASHING = "rehearsal.invalid/crashing"
 
+# Repositories that were taken down, or are known not to exist.
+GONE = ("minio/mc",)
+
 _EXIT = re.compile(r"(?:^|[\s;&|])exit (\d{1,3})$", re.ASCII)
 
 
 def is_missing(image: str) -> bool:
     """No registry has it."""
-    return image.startswith(MISSING)
+    return image.startswith(MISSING) or _repository(image) in GONE
+
+
+def _repository(image: str) -> str:
+    """The repository on Docker Hub, without tag and digest; another registry's keeps its host."""
+    name = image.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    path = head + slash + last.partition(":")[0]
+    return path.removeprefix("docker.io/").removeprefix("registry-1.docker.io/")
 
 
 def is_unhealthy(config: Mapping[str, Any]) -> bool:

@@ -74,7 +74,7 @@ def _app(world: World, variables: Variables) -> Json:
         "platformVersion": "machines",
         "network": app["network"],
         "networkId": 1,
-        "cnameTarget": f"{name}.fly.dev",
+        "cnameTarget": f"{app['id'][:7]}.{name}.fly.dev",
         "organization": _organization(app["organization"]["slug"]),
         "ipAddresses": {"nodes": [_address(each) for each in app["addresses"] if not each["shared"]]},
         "sharedIpAddress": next((each["ip"] for each in app["addresses"] if each["shared"]), None),

@@ -51,7 +51,7 @@ def handler_of(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
 def _app(app: Json) -> Json:
     keys = ("id", "internal_numeric_id", "name", "status", "organization", "network", "app_role")
     counts = {"machine_count": len(app["machines"]), "volume_count": len(app["volumes"])}
-    return {key: app[key] for key in keys} | counts | {"cname_target": f"{app['name']}.fly.dev"}
+    return {key: app[key] for key in keys} | counts | {"cname_target": f"{app['id'][:7]}.{app['name']}.fly.dev"}
 
 
 def _list_apps(call: Call) -> tuple[int, Any]:
@@ -185,6 +185,36 @@ def _delete_metadata(call: Call) -> tuple[int, Any]:
     return 204, None
 
 
+def _replace_metadata(call: Call) -> tuple[int, Any]:
+    """The whole map, for a client that knows the version it read."""
+    metadata = _new_metadata(call)
+    machine = _machine(call)
+    machine["config"]["metadata"] = {name: value for name, value in metadata.items() if value}
+    call.world.changed()
+    return 200, {}
+
+
+def _patch_metadata(call: Call) -> tuple[int, Any]:
+    """Some keys; null and empty texts remove."""
+    metadata, found = _new_metadata(call), _metadata(call)
+    for name, value in metadata.items():
+        found.pop(name, None)
+        if value:
+            found[name] = value
+    call.world.changed()
+    return 204, None
+
+
+def _new_metadata(call: Call) -> dict[str, str | None]:
+    machine, version = _machine(call), call.body.get("machine_version")
+    if version and version != machine["instance_id"]:
+        raise Refused(412, f"machine version {version} is not the current one")
+    metadata = rules.an_object(call.body, "metadata")
+    if not all(value is None or isinstance(value, str) for value in metadata.values()):
+        raise Refused(400, "metadata values must be strings")
+    return metadata
+
+
 def _regions(_call: Call) -> tuple[int, Any]:
     rows = [{"code": code, "name": name, "deprecated": False} for code, name in rules.REGIONS.items()]
     return 200, {"nearest": rules.NEAREST, "regions": rows}
@@ -244,6 +274,8 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("POST", f"{_MACHINE}/lease", _take_lease),
     ("DELETE", f"{_MACHINE}/lease", _release_lease),
     ("GET", f"{_MACHINE}/metadata", _ok(_metadata)),
+    ("PUT", f"{_MACHINE}/metadata", _replace_metadata),
+    ("PATCH", f"{_MACHINE}/metadata", _patch_metadata),
     ("POST", f"{_MACHINE}/metadata/{{key}}", _set_metadata),
     ("DELETE", f"{_MACHINE}/metadata/{{key}}", _delete_metadata),
     ("POST", "/graphql", _ok(lambda call: graphql.answer(call.world, call.body))),

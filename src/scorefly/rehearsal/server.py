@@ -81,6 +81,22 @@ class Rehearsal:
         self.world.write()
 
 
+def _is_loopback(hosts: Sequence[str]) -> bool:
+    """Decide whether a request's only Host header names this machine, with any port."""
+    pattern = r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?"
+    return len(hosts) == 1 and re.fullmatch(pattern, hosts[0].strip().lower()) is not None
+
+
+def _refuse_other_apps(authorization: str, path: str) -> None:
+    """A token `app_NAME` is a deploy token of one app: it may neither list an organization nor make apps."""
+    token = authorization.rpartition(" ")[2]
+    if not token.startswith("app_") or not path.startswith(("/v1/apps", "/v1/orgs")):
+        return
+    own = f"/v1/apps/{token.removeprefix('app_')}"
+    if path != own and not path.startswith(f"{own}/"):
+        raise Refused(403, "unauthorized")
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
@@ -109,6 +125,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         rehearsal = self.server.rehearsal
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if not _is_loopback(self.headers.get_all("Host") or []):
+            # A page in a browser may have pointed its own name at this machine.
+            self._send(421, {"error": "the rehearsal answers at 127.0.0.1, localhost and [::1] only"}, {})
+            return
         url = urlsplit(self.path)
         path = unquote(url.path)
         rehearsal.requests.append((self.command, path))
@@ -139,6 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self, path: str, query: dict[str, str], content: bytes) -> tuple[int, Any]:
         if not re.fullmatch(r"(Bearer|FlyV1) \S+", self.headers.get("Authorization", "")):
             raise Refused(401, "unauthenticated")
+        _refuse_other_apps(self.headers.get("Authorization", ""), path)
         try:
             body = json.loads(content) if content else {}
         except ValueError:

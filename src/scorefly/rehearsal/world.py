@@ -51,6 +51,8 @@ class World:
         self.lock = threading.RLock()
         self.received: dict[str, dict[str, str]] = {}
         self.organizations: set[str] = set()
+        self.new_app_answers: tuple[int, ...] = ()
+        self._hesitating: dict[str, list[int]] = {}
         self._gone: dict[str, dict[str, Json]] = {}
         self.on_change: Callable[[], None] = lambda: None
         self._changed = False
@@ -62,6 +64,9 @@ class World:
             raise Refused(403, "unauthorized")
         if name not in self.data["apps"]:
             raise Refused(404, f"Could not find App {name!r}")
+        if waiting := self._hesitating.get(name):
+            status = waiting.pop(0)
+            raise Refused(status, "unauthenticated" if status == 401 else f"Could not find App {name!r}")
         found: Json = self.data["apps"][name]
         return found
 
@@ -95,6 +100,7 @@ class World:
             "releases": [],
         }
         self.data["apps"][name] = app
+        self._hesitating[name] = list(self.new_app_answers)
         self.changed()
         return app
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from functools import wraps
 from itertools import islice
 from types import BuiltinMethodType
@@ -22,9 +20,10 @@ from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from jinja2.visitor import NodeTransformer
 
+from scorefly.resources.budget import TooLargeError, spend
+
 MAX_TEXT = 1 << 20  # characters of a string
 MAX_ITEMS = 100_000  # elements of a value, nested ones included
-MAX_STEPS = 200_000  # for one template
 MAX_BITS = 1 << 13  # of an integer
 MAX_SOURCE = 1 << 18  # characters of a template
 _STEP = 128  # characters that are handled in one step
@@ -33,38 +32,6 @@ _SLOW = frozenset({"urlize", "wordwrap", "striptags", "xmlattr", "pprint"})
 _WIDTHS = frozenset({"center", "indent", "wordwrap", "truncate", "batch", "slice", "tojson", "urlize"})
 _PRECISION = 100
 _PERCENT = re.compile(r"%(?:\([^)]*\))?[-+ #0]*(\d+|\*)?(?:\.(\d+|\*))?")
-
-
-class TooLargeError(Exception):
-    """An expression exceeds a limit, which the message names."""
-
-
-class _Budget:
-    __slots__ = ("left",)
-
-    def __init__(self) -> None:
-        self.left = MAX_STEPS
-
-
-_BUDGET: ContextVar[_Budget | None] = ContextVar("budget", default=None)
-
-
-@contextmanager
-def bounded() -> Iterator[None]:
-    """Give what is evaluated inside its own number of steps."""
-    token = _BUDGET.set(_Budget())
-    try:
-        yield
-    finally:
-        _BUDGET.reset(token)
-
-
-def _spend(steps: int) -> None:
-    budget = _BUDGET.get()
-    if budget is not None:
-        budget.left -= steps
-        if budget.left < 0:
-            raise TooLargeError(f"the expression is too slow: it takes more than {MAX_STEPS} steps")
 
 
 def _refuse_text(length: int) -> None:
@@ -115,7 +82,7 @@ def weigh(value: Any) -> int:
 
 
 def _checked(value: Any) -> Any:
-    _spend(weigh(value))
+    spend(weigh(value))
     return value
 
 
@@ -124,17 +91,17 @@ def _checked_output(value: Any) -> Any:
     steps = weigh(value)
     if not isinstance(value, str):
         _refuse_text(steps * _STEP if isinstance(value, list | tuple | dict) and steps * _STEP > 8 * MAX_TEXT else 0)
-    _spend(steps)
+    spend(steps)
     return value
 
 
 def _step(value: Any, size: int = 0) -> Any:
-    _spend(1 + size // _STEP)
+    spend(1 + size // _STEP)
     return value
 
 
 def _concatenated(values: list[Any]) -> str:
-    _spend(weigh(values))
+    spend(weigh(values))
     texts = [value if isinstance(value, str) else str(value) for value in values]
     _refuse_text(sum(map(len, texts)))
     return "".join(texts)
@@ -168,7 +135,7 @@ class _Formatter(SandboxedFormatter):
         text = str(string.Formatter.format_field(self, value, format_spec))
         self._length += len(text)
         _refuse_text(self._length)
-        _spend(1 + len(text) // _STEP)
+        spend(1 + len(text) // _STEP)
         return text
 
 
@@ -240,7 +207,7 @@ def _check_filter(name: str, value: Any, args: tuple[Any, ...], kwargs: Mapping[
         _refuse_items(max((abs(each) for each in settings if isinstance(each, int)), default=0))
     elif name == "sum" and isinstance(value, list | tuple):
         lists = any(isinstance(each, list | tuple) for each in (*value, *settings)) or "attribute" in kwargs or args
-        _spend(len(value) * weigh(value) // _STEP if lists else 0)
+        spend(len(value) * weigh(value) // _STEP if lists else 0)
 
 
 def _bounded_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -249,7 +216,7 @@ def _bounded_filter(name: str, function: Callable[..., Any]) -> Callable[..., An
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         head, values = args[:before], [_as_list(value) for value in args[before:]]
-        _spend(1 + sum(weigh(value) for value in (*values, *kwargs.values())))
+        spend(1 + sum(weigh(value) for value in (*values, *kwargs.values())))
         if values:
             _check_filter(name, values[0], tuple(values[1:]), kwargs)
         return _checked(function(*head, *values, **kwargs))
@@ -335,7 +302,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Compute a binary operation whose result is within bounds."""
-        _spend(1)
+        spend(1)
         if operator == "**" and isinstance(left, int) and isinstance(right, int):
             _refuse_bits(left.bit_length() * right if right > 0 and abs(left) > 1 else 0)
         elif operator == "*":
@@ -348,9 +315,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         """Call a function or method whose result is within bounds."""
-        _spend(1 + sum(weigh(value) for value in (*args, *kwargs.values())))
+        spend(1 + sum(weigh(value) for value in (*args, *kwargs.values())))
         if isinstance(__obj, BuiltinMethodType):
-            _spend(weigh(__obj.__self__) if isinstance(__obj.__self__, str | list | tuple | dict) else 0)
+            spend(weigh(__obj.__self__) if isinstance(__obj.__self__, str | list | tuple | dict) else 0)
             args = _check_method(__obj, args, kwargs)
         return _checked(super().call(__context, __obj, *args, **kwargs))
 

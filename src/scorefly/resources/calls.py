@@ -13,7 +13,7 @@ from scorefly.resources.protocol import has_secret_name, provisioned, question, 
 from scorefly.resources.provisioner import Outside, Provisioned, Request, Spec, Surroundings
 from scorefly.resources.template import refuse_own_secrets, syntax_problems
 from scorefly.score.document import Places
-from scorefly.values import Plain, Secret, Text, Tree, secret_texts, to_text
+from scorefly.values import Plain, Secret, Text, Tree, secret_texts, texts_to_hide, to_text
 
 Mode = Literal["provision", "deprovision", "plan"]
 
@@ -156,9 +156,9 @@ class Call:
 
     def __post_init__(self) -> None:
         self._sent = tuple(secret_texts(dict(self.texts)))
-        self.outside.hide(self._sent)
+        self.outside.hide(texts_to_hide(dict(self.texts)))
         for tree in (self.request.outputs, self.request.params, self.request.state, self.request.shared):
-            self.outside.hide(secret_texts(dict(tree)))
+            self.outside.hide(texts_to_hide(dict(tree)))
 
     @property
     def place(self) -> Place:
@@ -180,8 +180,8 @@ class Call:
         if has_secret_name(self.request, answer, self._sent):
             self.wrong = self.wrong or "its output has a name that holds a secret"
         self.given = provisioned(self.request, answer, self._sent)
-        self.outside.hide(secret_texts(dict(self.given.outputs)))
-        self.outside.hide(secret_texts(dict(self.given.shared)))
+        self.outside.hide(texts_to_hide(dict(self.given.outputs)))
+        self.outside.hide(texts_to_hide(dict(self.given.shared)))
         if self.mode != "plan":
             self.request.keep(self.given)
             self.request = replace(self.request, state=self.given.state, outputs=self.given.outputs)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import os
-import selectors
 import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from scorefly import interruption
+from scorefly.child_output import Buffer
 from scorefly.problems import InputError, Problem, wrong
+from scorefly.process import Ended, run
 from scorefly.resources.calls import Call
 from scorefly.resources.protocol import MAX_ANSWER
 from scorefly.values import Text, reveal_text
 
 MODE = "SCORE_PROVISIONER_MODE"
-GRACE = 5.0  # seconds a program gets to end by itself once it is told to: a runner that cancels waits 7.5 s
-WAKE = 0.2  # seconds
 MAX_TOLD = 1 << 16  # bytes of standard error that are shown
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
@@ -44,30 +40,28 @@ class Command:
         """Runs the program in the workspace, in a process group of its own, which is ended whole."""
         argv = [self._path(call), *(argument.replace(f"${MODE}", call.mode) for argument in self.args)]
         environ = child_environment(call.outside.environ, call.texts, call.mode)
-        try:
-            process = subprocess.Popen(
-                argv,
-                cwd=call.outside.workspace,
-                env=environ,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as error:
-            raise call.failed(f"it cannot be started: {getattr(error, 'strerror', None) or error}") from error
-        conversation = _Conversation(process, call.question)
+        answer, told = Buffer(MAX_ANSWER), Buffer(MAX_TOLD, strict=False)
         with call.output() as write:
             try:
-                with process:
-                    failure = conversation.run(call.timeout)
-            finally:
-                # The answer first: what it said may hold the secrets that it gives.
-                call.heard(bytes(conversation.answer))
-                for line in conversation.lines():
-                    write(line)
-            if failure or process.returncode:
-                raise call.failed(failure or _ending(process.returncode))
+                ended = run(
+                    argv,
+                    folder=call.outside.workspace,
+                    environ=environ,
+                    seconds=call.timeout,
+                    output=answer,
+                    errors=told,
+                    question=call.question,
+                    untrusted=True,
+                )
+            except (OSError, ValueError) as error:
+                raise call.failed(f"it cannot be started: {getattr(error, 'strerror', None) or error}") from error
+            # The answer first: what it said may hold the secrets that it gives.
+            call.heard(bytes(answer.content))
+            for line in _lines(told):
+                write(line)
+            interruption.check()
+            if ended.reason or ended.code:
+                raise call.failed(_ending(ended, call.timeout))
             call.check()
 
     def _path(self, call: Call) -> str:
@@ -86,8 +80,19 @@ class Command:
         return found
 
 
-def _ending(code: int) -> str:
-    return f"it ended with status {code}" if code > 0 else f"it ended by signal {-code}"
+def _ending(ended: Ended, timeout: float) -> str:
+    if ended.reason == "full":
+        return f"it wrote more than {MAX_ANSWER >> 20} MiB"
+    if ended.reason:
+        return f"it did not end within {timeout:.0f} s"
+    return f"it ended with status {ended.code}" if ended.code > 0 else f"it ended by signal {-ended.code}"
+
+
+def _lines(told: Buffer) -> list[str]:
+    """What it wrote on standard error. A line that was cut might show half a secret, so it is left out."""
+    text = bytes(told.content)
+    whole = text[: text.rfind(b"\n") + 1] if told.cut else text
+    return [*whole.decode("utf-8", "replace").splitlines(), *(["… and more"] if told.cut else [])]
 
 
 def program_of(uri: str) -> str:
@@ -102,101 +107,3 @@ def program_of(uri: str) -> str:
     if slash and first not in ("", ".", "..", "~"):
         raise wrong(f"{uri} is neither a program of PATH nor a path", f"write cmd://./{program}")
     return program
-
-
-@dataclass(slots=True)
-class _Conversation:
-    """Writes the question, and reads answer and messages within limits, without ever waiting on one for the other."""
-
-    process: subprocess.Popen[bytes]
-    question: bytes
-    answer: bytearray = field(default_factory=bytearray)
-    told: bytearray = field(default_factory=bytearray)
-    selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
-
-    def run(self, timeout: float) -> str:
-        """Waits until the program has ended. Returns why it was ended before that; empty when it ended by itself."""
-        deadline = time.monotonic() + timeout
-        failure = ""
-        with self.selector:
-            self._open()
-            try:
-                while not self._ended(WAKE):
-                    if len(self.answer) > MAX_ANSWER:
-                        failure = f"it wrote more than {MAX_ANSWER >> 20} MiB"
-                    elif time.monotonic() >= deadline:
-                        failure = f"it did not end within {timeout:.0f} s"
-                    if failure:
-                        self._end()
-                        break
-            except BaseException:
-                self._end()
-                raise
-            finally:
-                if self.process.poll() is None:
-                    _signal(self.process, signal.SIGKILL)
-        return failure
-
-    def lines(self) -> list[str]:
-        """What it wrote on standard error, as far as that is shown."""
-        lines = bytes(self.told[:MAX_TOLD]).decode("utf-8", "replace").splitlines()
-        return [*lines, "… and more"] if len(self.told) > MAX_TOLD else lines
-
-    def _open(self) -> None:
-        process = self.process
-        for pipe, event in (
-            (process.stdin, selectors.EVENT_WRITE),
-            (process.stdout, selectors.EVENT_READ),
-            (process.stderr, selectors.EVENT_READ),
-        ):
-            if pipe is not None:
-                os.set_blocking(pipe.fileno(), False)
-                self.selector.register(pipe, event)
-
-    def _ended(self, patience: float) -> bool:
-        """Moves what can be moved. A program that has ended is done, whoever else still holds its pipes."""
-        if not self.selector.get_map():
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(patience)
-            return self.process.returncode is not None
-        ended = self.process.poll() is not None
-        ready = self.selector.select(0 if ended else patience)
-        for key, _ in ready:
-            if key.fileobj is self.process.stdin:
-                self._write(key.fd)
-            else:
-                self._read(key, self.answer if key.fileobj is self.process.stdout else self.told)
-        return ended and not any(key.fileobj is not self.process.stdin for key, _ in ready)
-
-    def _write(self, descriptor: int) -> None:
-        written = len(self.question)
-        # One that does not read its question, for it needs none, is fine.
-        with suppress(BrokenPipeError):
-            written = os.write(descriptor, self.question[: 1 << 16])
-        self.question = self.question[written:]
-        if not self.question and self.process.stdin:
-            self.selector.unregister(self.process.stdin)
-            self.process.stdin.close()
-
-    def _read(self, key: selectors.SelectorKey, into: bytearray) -> None:
-        chunk = os.read(key.fd, 1 << 16)
-        if not chunk:
-            self.selector.unregister(key.fileobj)
-        elif into is self.answer or len(into) <= MAX_TOLD:
-            into += chunk
-
-    def _end(self) -> None:
-        """Tells the program to end, hears what it still says, and insists."""
-        _signal(self.process, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE
-        try:
-            while time.monotonic() < deadline and len(self.answer) <= MAX_ANSWER:
-                if self._ended(WAKE):
-                    break
-        finally:
-            _signal(self.process, signal.SIGKILL)
-
-
-def _signal(process: subprocess.Popen[bytes], number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)

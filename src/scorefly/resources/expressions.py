@@ -8,6 +8,7 @@ show no value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,12 +17,16 @@ from typing import Any, cast
 
 from jinja2 import StrictUndefined, TemplateError, UndefinedError, nodes
 
-from scorefly.resources.bounded_jinja import MAX_ITEMS, MAX_SOURCE, BoundedEnvironment, TooLargeError, bounded, weigh
+from scorefly.resources.bounded_jinja import MAX_ITEMS, MAX_SOURCE, BoundedEnvironment, weigh
+from scorefly.resources.budget import TooLargeError, bounded, spend
 from scorefly.values import Plain, Secret, Tree, holds_given, holds_secret, reveal
 
 Chain = tuple[str | int, ...]
 
 MAX_RESULT = 1 << 20  # characters of one leaf
+_TAG = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+_COMPILING = 20  # steps for a character of Jinja
+_REVEALED = 8  # elements of what a leaf reads that are revealed in one step
 _TOO_LARGE = "the expression is too large"
 HIDDEN = "the value is hidden because the expression reads a secret"
 
@@ -79,13 +84,14 @@ def compile_leaf(source: str) -> Leaf:
     if len(source) > MAX_SOURCE:
         raise ExpressionError(f"{_TOO_LARGE}: it has more than {MAX_SOURCE} characters")
     try:
+        spend(_COMPILING * sum(len(tag) for tag in _TAG.findall(source)))
         tree = _ENVIRONMENT.parse(source)
         if source.startswith("{{") and source.endswith("}}") and _is_one_expression(tree):
             expression = _ENVIRONMENT.compile_expression(_inner(source), undefined_to_none=False)
             return Leaf(lambda context: expression(**context), _reads(tree), **_form(tree))
         template = _ENVIRONMENT.from_string(source)
         return Leaf(lambda context: template.render(**context), _reads(tree))
-    except (RecursionError, MemoryError) as error:
+    except (RecursionError, MemoryError, TooLargeError) as error:
         raise ExpressionError(_explain(error)) from error
     except (TemplateError, SyntaxError, ValueError, OverflowError) as error:
         raise ExpressionError(_one_line(error)) from error
@@ -110,6 +116,7 @@ def evaluate(source: str, context: Mapping[str, Tree], functions: Mapping[str, C
     plain: dict[str, Any] = {name: reveal(value) for name, value in context.items() if name in wanted}
     plain.update({name: taint.watch(name, call) for name, call in functions.items() if name in wanted})
     try:
+        spend(sum(_elements(value) for value in plain.values()) // _REVEALED)
         with bounded():
             value = leaf.evaluate(plain)
             weigh(value)
@@ -159,6 +166,12 @@ class _Taint:
         if leaf.fixed_keys and isinstance(result, dict):
             return {key: Secret(value, self.given) for key, value in result.items()}
         return Secret(result, self.given)
+
+
+def _elements(tree: Any) -> int:
+    if isinstance(tree, dict):
+        return 1 + sum(map(_elements, tree.values()))
+    return 1 + sum(map(_elements, tree)) if isinstance(tree, list) else 1
 
 
 def _is_one_expression(tree: nodes.Template) -> bool:

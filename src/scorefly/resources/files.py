@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from scorefly.confined import read_file, scope_of, shown
-from scorefly.problems import InputError, Place, Problem, nearest
+from scorefly.confined import Total, exists, is_folder, is_glob, match_files, read_file, scope_of, shown
+from scorefly.problems import InputError, Place, Problem, nearest, option_place, wrong
+from scorefly.resources.budget import bounded_together
 from scorefly.resources.provisioner import Provisioner, Spec
 from scorefly.resources.static import StaticProvisioner
 from scorefly.resources.template import TemplateProvisioner
@@ -21,6 +21,7 @@ from scorefly.values import Plain, Tree
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_FILES = 500
 COMMON_KEYS: Mapping[str, type] = {
     "uri": str,
     "type": str,
@@ -83,14 +84,17 @@ def load_provisioners(
     """
     provisioners: list[Provisioner] = []
     problems: list[Problem] = []
-    for read in _expand(workspace, files, environ, outside=outside):
+    total = Total("provisioner files")
+    for read in _expand(workspace, files, environ, problems, outside=outside):
         try:
             name, content = read()
+            total.add(content, Place(shown(name)))
             provisioners.extend(_Reader(parse_any(content, name), problems).read())
         except InputError as error:
             problems.extend(error.problems)
     if check_templates:
-        problems.extend(problem for each in provisioners for problem in each.syntax_problems())
+        with bounded_together():
+            problems.extend(problem for each in provisioners for problem in each.syntax_problems())
     return LoadedProvisioners((*provisioners, *built_in_provisioners()), tuple(problems))
 
 
@@ -123,7 +127,7 @@ def is_remote(text: str) -> bool:
 
 
 def _expand(
-    workspace: Path, patterns: Sequence[str], environ: Mapping[str, str], *, outside: bool
+    workspace: Path, patterns: Sequence[str], environ: Mapping[str, str], problems: list[Problem], *, outside: bool
 ) -> Iterator[Callable[[], tuple[str, bytes]]]:
     """How to read every file once: its name to show, relative to the workspace where it is in it, and its content."""
     seen: set[str] = set()
@@ -133,13 +137,25 @@ def _expand(
 
             yield partial(read_pinned, pattern, environ)
             continue
-        # Path.glob takes no absolute pattern.
-        for name in sorted(glob(pattern, root_dir=workspace, recursive=True, include_hidden=True)):  # noqa: PTH207
-            path = Path(name)
-            relative = os.path.relpath(name, workspace) if path.is_relative_to(workspace) else name
-            if relative not in seen and not (workspace / name).is_dir():
-                seen.add(relative)
-                yield partial(_read, *scope_of(workspace, path, outside=outside), Path(relative).as_posix())
+        try:
+            place = option_place("provisioners")
+            if is_glob(pattern):
+                matches = match_files(workspace, pattern, place)
+            else:
+                matches = [pattern] if exists(workspace, pattern) else []
+        except InputError as error:
+            problems.extend(error.problems)
+            continue
+        for match in matches:
+            name = (
+                match if Path(pattern).is_absolute() else Path(os.path.relpath(workspace / match, workspace)).as_posix()
+            )
+            if name not in seen and not is_folder(Path("/"), workspace / match):
+                seen.add(name)
+                yield partial(_read, *scope_of(workspace, match, outside=outside), name)
+        if len(seen) > MAX_FILES:
+            hint = "name those that this run needs"
+            raise wrong(f"more than {MAX_FILES} provisioner files", hint, option_place("provisioners"))
 
 
 def _read(root: Path, path: Path, name: str) -> tuple[str, bytes]:

@@ -23,8 +23,9 @@ class ResourceNode:
 
     `users` are (workload, resource name) pairs, sorted. `owner` is the workload the resource belongs to: of a
     shared one, the first that hands it to another resource of its own (a `dns` to a `route`), else the first
-    that gives it params, else the first. `params` keep their placeholders, which mean what they mean in
-    `params_workload`'s file. `needs` are the uids those placeholders read.
+    that gives it params, else the first. `params` keep their placeholders, which mean what they mean in the file of
+    the workload that defines the resource: one of `definers`, in the order of their files. `needs` are the uids those
+    placeholders read.
     """
 
     uid: str
@@ -36,7 +37,7 @@ class ResourceNode:
     owner: str
     users: tuple[tuple[str, str], ...]
     params: Mapping[str, Plain]
-    params_workload: str
+    definers: tuple[str, ...]
     metadata: Mapping[str, Plain]
     place: Place
     needs: tuple[str, ...]
@@ -66,6 +67,7 @@ def build_graph(workloads: Sequence[Workload]) -> ResourceGraph:
     when they are equal.
     """
     requests: dict[str, list[_Request]] = {}
+    position = {workload.name: number for number, workload in enumerate(workloads)}
     for workload in sorted(workloads, key=lambda each: each.name):
         for name in sorted(workload.resources):
             resource = workload.resources[name]
@@ -75,7 +77,7 @@ def build_graph(workloads: Sequence[Workload]) -> ResourceGraph:
         (request.workload.name, need) for group in requests.values() for request in group for need in request.needs
     }
     problems: list[Problem] = []
-    nodes = {uid: _merge(uid, group, handed_on, problems) for uid, group in requests.items()}
+    nodes = {uid: _merge(uid, group, handed_on, position, problems) for uid, group in requests.items()}
     order, cycle = _order(nodes)
     if cycle:
         problems.append(_cycle_problem(cycle, nodes))
@@ -113,7 +115,13 @@ def _texts(tree: object) -> Iterable[str]:
             yield from _texts(value)
 
 
-def _merge(uid: str, group: list[_Request], handed_on: set[tuple[str, str]], problems: list[Problem]) -> ResourceNode:
+def _merge(
+    uid: str,
+    group: list[_Request],
+    handed_on: set[tuple[str, str]],
+    position: Mapping[str, int],
+    problems: list[Problem],
+) -> ResourceNode:
     with_params = [request for request in group if request.resource.params]
     with_metadata = [request for request in group if request.resource.metadata]
     for label, given in (("params", with_params), ("metadata", with_metadata)):
@@ -128,7 +136,7 @@ def _merge(uid: str, group: list[_Request], handed_on: set[tuple[str, str]], pro
                 )
     handing = [request for request in group if (request.workload.name, uid) in handed_on]
     owner = (handing or with_params or group)[0]
-    params = (with_params or [owner])[0]
+    defining = sorted(with_params or [owner], key=lambda request: position[request.workload.name])
     return ResourceNode(
         uid=uid,
         type=owner.resource.type,
@@ -138,8 +146,8 @@ def _merge(uid: str, group: list[_Request], handed_on: set[tuple[str, str]], pro
         shared=owner.resource.id is not None,
         owner=owner.workload.name,
         users=tuple((request.workload.name, request.resource.name) for request in group),
-        params=params.resource.params,
-        params_workload=params.workload.name,
+        params=defining[0].resource.params,
+        definers=tuple(dict.fromkeys(request.workload.name for request in defining)),
         metadata=(with_metadata or [owner])[0].resource.metadata,
         place=owner.place(),
         needs=tuple(sorted({need for request in with_params for need in request.needs})),

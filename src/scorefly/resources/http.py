@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from scorefly import __version__
+from scorefly import __version__, interruption
 from scorefly.http import exchange, is_loopback
-from scorefly.problems import InputError, OutsideError, Problem, wrong
+from scorefly.problems import InputError, OutsideError, Problem, shortened, wrong
 from scorefly.resources.calls import Call
 from scorefly.resources.protocol import MAX_ANSWER
 from scorefly.values import reveal_text
@@ -58,7 +58,7 @@ class Server:
                 patience = _patience(attempt, retry_after)
                 if attempt == ATTEMPTS or time.monotonic() + patience >= deadline:
                     raise busy
-                time.sleep(patience)
+                interruption.sleep(patience)
 
     def _ask(
         self, session: requests.Session, call: Call, headers: dict[str, str], deadline: float
@@ -136,7 +136,7 @@ def _reason(body: bytes) -> str:
     except (ValueError, RecursionError):
         return ""
     found = [data.get(key) for key in ("error", "message", "detail")] if isinstance(data, dict) else []
-    return next((" ".join(text.split())[:MAX_REASON] for text in found if isinstance(text, str)), "")
+    return next((shortened(" ".join(text.split()), MAX_REASON) for text in found if isinstance(text, str)), "")
 
 
 def _unreachable(call: Call, error: Exception) -> OutsideError:

@@ -87,7 +87,7 @@ class Surroundings:
     """What is the same for every resource of a run.
 
     In a `trial`, which only checks, a GitHub secret that is not there gets a stand-in. `own_secrets` are the names of
-    scorefly's own tokens: they are not among `secrets`.
+    scorefly's own tokens: they are not among `secrets`. `replaced` are the uids that the run may replace by empty ones.
     """
 
     environment: str
@@ -98,6 +98,7 @@ class Surroundings:
     outside: Outside
     trial: bool = False
     own_secrets: frozenset[str] = frozenset()
+    replaced: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class Peer:
 
     params: Mapping[str, Tree]
     state: Mapping[str, Tree]
+    app_stems: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,9 @@ class Request:
     `id` is the uid's part behind `#`. `random` holds the random values made for it so far, by where they are
     asked for. `outputs` are what an earlier run was given. `place` is where a Score file asks for the resource.
     `peers` are the environment's other resources of the same provisioner, by uid, as they were provisioned last.
-    `keep` saves what a call gave, before anything else happens: a call that fails or is cut short may have given it.
+    `app_stems` are the names its apps were given before, without prefix and suffix; `taken` are names of apps that
+    hold the data of another resource. `keep` saves what a call gave, before anything else happens: a call that fails
+    or is cut short may have given it.
     """
 
     uid: str
@@ -133,6 +137,8 @@ class Request:
     random: Mapping[str, Tree] = field(default_factory=dict)
     outputs: Mapping[str, Tree] = field(default_factory=dict)
     peers: Mapping[str, Peer] = field(default_factory=dict)
+    app_stems: Mapping[str, str] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
     keep: Callable[[Provisioned], None] = lambda _: None
 
 
@@ -140,8 +146,8 @@ class Request:
 class ResourceApp:
     """A Fly app that comes with a resource: `config` is fly.toml as data, with `secrets` beside its keys.
 
-    `owner` is the resource's uid; of a `shared` app, which is one for all resources of a provisioner, the first of
-    their uids.
+    `name` is `stem` within the prefix and suffix. `owner` is the resource's uid; of a `shared` app, which is one for
+    all resources of a provisioner, the first of their uids.
     """
 
     key: str
@@ -150,6 +156,7 @@ class ResourceApp:
     place: Place
     owner: str
     shared: bool = False
+    stem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

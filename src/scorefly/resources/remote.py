@@ -8,18 +8,20 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from scorefly import interruption, process
+from scorefly.child_output import Buffer
 from scorefly.http import MAX_REDIRECTS, RedirectError, check_redirect, exchange
 from scorefly.problems import failed, option_place, wrong
 from scorefly.resources.http import check_url
 from scorefly.score.document import MAX_BYTES
 
 TIMEOUT = 60.0  # seconds, for one request or one run of git
+MAX_ERRORS = 1 << 16  # bytes of what git says on standard error
 PLACE = option_place("provisioners")
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -141,18 +143,23 @@ def _git(arguments: Sequence[str], address: str, environ: Mapping[str, str]) -> 
     git = shutil.which("git", path=environ.get("PATH"))
     if git is None:
         raise failed("there is no git on PATH", "install it", PLACE)
-    try:
-        done = subprocess.run(
-            (git, *arguments),
-            env={**passed, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise failed(f"git did not get {address} within {TIMEOUT:.0f} s", "check the network", PLACE) from error
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    interruption.check()
+    output, errors = Buffer(MAX_BYTES), Buffer(MAX_ERRORS, strict=False)
+    ended = process.run(
+        (git, *arguments),
+        folder=None,
+        environ={**passed, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+        seconds=TIMEOUT,
+        output=output,
+        errors=errors,
+    )
+    if ended.reason == "stopped":
+        interruption.check()
+    if ended.reason == "full":
+        raise failed(f"{address} has more than {MAX_BYTES >> 20} MiB", "", PLACE)
+    if ended.reason:
+        raise failed(f"git did not get {address} within {TIMEOUT:.0f} s", "check the network", PLACE)
+    if ended.code:
+        said = errors.content.decode("utf-8", "replace").strip().splitlines()
         raise failed(f"git cannot get it from {address}: {said[-1] if said else 'no word why'}", "", PLACE)
-    return done.stdout
+    return bytes(output.content)

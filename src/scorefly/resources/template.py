@@ -86,7 +86,8 @@ class _Evaluation:
 
         request, parts = self.request, self.template.parts
         randoms = Randoms(request.random)
-        names = self._app_names(parts.get("apps"))
+        stems = self._app_stems(parts.get("apps"))
+        names = {key: self.surroundings.app_name(stem) for key, stem in stems.items()}
         self._surround(names, randoms)
         if reason := self._text("refuse", randoms):
             raise InputError(Problem(f"{request.uid}: {reason}", place=request.place))
@@ -108,11 +109,15 @@ class _Evaluation:
             state=state,
             shared=shared,
             random=randoms.all,
-            apps=tuple(self._app(key, names[key], config) for key, config in apps.items() if isinstance(config, dict)),
+            apps=tuple(
+                self._app(key, stems[key], names[key], config)
+                for key, config in apps.items()
+                if isinstance(config, dict)
+            ),
             problems=tuple(warnings),
         )
 
-    def _app(self, key: str, name: str, config: dict[str, Tree]) -> ResourceApp:
+    def _app(self, key: str, stem: str, name: str, config: dict[str, Tree]) -> ResourceApp:
         shared = "app" in config
         return ResourceApp(
             key=key,
@@ -121,21 +126,25 @@ class _Evaluation:
             place=self._place("apps", key),
             owner=min([self.request.uid, *self.request.peers]) if shared else self.request.uid,
             shared=shared,
+            stem=stem,
         )
 
-    def _app_names(self, apps: Plain) -> dict[str, str]:
-        """`<prefix><workload>-<resource>[-<key>]<suffix>`, or the shared id for the first two.
+    def _app_stems(self, apps: Plain) -> dict[str, str]:
+        """Compute `<workload>-<resource>[-<key>]`, or the shared id for the first two, for each app's key.
 
-        An app that says `app: NAME` is one that all resources of the provisioner share.
+        An app that says `app: NAME` is one that all resources of the provisioner share. A name once given is kept.
         """
         configs = apps if isinstance(apps, dict) else {}
         stem = self.request.id.replace(".", "-")
-        names = {}
+        request, stems = self.request, {}
         for key, config in configs.items():
             shared = config.get("app") if isinstance(config, dict) else None
             own = stem if len(configs) == 1 else f"{stem}-{key}"
-            names[key] = self.surroundings.app_name(str(shared) if shared else own)
-        return names
+            kept = [request.app_stems, *(peer.app_stems for peer in request.peers.values() if shared)]
+            stems[key] = next((each[key] for each in kept if key in each), str(shared) if shared else own)
+            if not shared and self.surroundings.app_name(stems[key]) in request.taken:
+                stems[key] = f"{own}-{request.type}"
+        return stems
 
     def _peers(self, state: Mapping[str, Tree]) -> Tree:
         """All resources of the provisioner, this one among them, by uid."""

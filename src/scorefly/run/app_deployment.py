@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,40 +16,36 @@ from scorefly.run.connection import Connection
 from scorefly.run.digest import METADATA_KEY
 from scorefly.run.generate import app_report
 from scorefly.run.keeper import Keeper
-from scorefly.run.machine_counts import app_machines, lone_standbys
+from scorefly.run.machine_counts import app_machines, is_standby, lone_standbys
+from scorefly.run.machine_move import MachineMove
 from scorefly.run.machine_repair import MachineRepair
-from scorefly.run.ownership import OWNER_KEY, owner_mark
+from scorefly.run.ownership import marks
 from scorefly.run.progress import Progress
 from scorefly.run.record import Record, facts_of, pack, unpack
 from scorefly.run.report import AppReport, Status
 from scorefly.run.secrets import remove_secrets
 from scorefly.run.settings import Settings
-from scorefly.run.situation import (
-    Listed,
-    Situation,
-    census_after,
-    known_app,
-    look,
-    missing_addresses,
-    volume_changes,
-)
+from scorefly.run.situation import Situation, VolumeChanges, census_after, known_app, look, missing_addresses
 from scorefly.run.superseding import Standing
+from scorefly.run.volumes import creation_settings, misplaced_machines, plan_volumes, volume_warnings
 from scorefly.state.document import AppState, SecretState
 
 
 @dataclass(slots=True)
 class AppDeployment:
-    """The runbook of one app. `listed` are its Machines in the organization's listing; a set `stop` ends it early."""
+    """The runbook of one app. `listed` are its Machines in a listing, which may be late; a set `stop` ends it early."""
 
     settings: Settings
     keeper: Keeper
     progress: Progress
     connection: Connection
     app: App
-    listed: Listed
+    listed: tuple[MachineView, ...]
     stop: threading.Event
     standing: Standing = field(default_factory=Standing)
     seconds: float = 0.0
+    warnings: tuple[Problem, ...] = ()
+    _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: Situation = field(default_factory=Situation)
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
@@ -75,6 +71,8 @@ class AppDeployment:
                 self._mark(self._before.machines)
                 self._remember_unchanged()
             return self._report("unchanged", self._before.machines)
+        if not self._before.repair_only:
+            self._plan_volumes()
         if self.settings.dry_run:
             return self._report(self._done)
         if not self._before.exists:
@@ -92,8 +90,8 @@ class AppDeployment:
             self.progress.step(f"{self.app.name}: updating")
             self._provide()
         self._forget_digest()
-        self._leave_containers()
-        self._remove_lone_standbys()
+        self._remove_outdated_machines()
+        self._report_leases()
         self.keeper.confirm_lock()
         with self.progress.output(f"deploy of {self.app.name}") as output:
             self.connection.deployer.deploy(
@@ -110,12 +108,12 @@ class AppDeployment:
         Machines say whose they are first, and that they are as wanted last.
         """
         app = self.app
-        machines = self.api.machines(app.name)
+        machines = self._move_to_region(self.api.machines(app.name))
         census = census_after(self.settings, app, machines, self._before)
         repair = MachineRepair(self.api, self.progress, app, self.settings.wait_timeout, self.stop)
         if not app_machines(machines):
             hint = f"look at what flyctl said, and at `fly status -a {app.name}`"
-            self.progress.problem(Problem(f"{app.name} has no Machine after its deploy", hint, severity="warning"))
+            self._warn(Problem(f"{app.name} has no Machine after its deploy", hint, severity="warning"))
         elif repair.repair(census, machines):
             machines = self.api.machines(app.name)
         self._mark(machines)
@@ -170,18 +168,24 @@ class AppDeployment:
             ip = self.api.allocate_address(self.app.name, kind, self.settings.org)
             self._record(addresses=tuple(dict.fromkeys((*self._known.addresses, ip))))
 
+    def _plan_volumes(self) -> None:
+        """Compare the volumes; what becomes of data is said before anything is changed."""
+        self._volumes = plan_volumes(self.api, self.app, self._before.machines, exists=self._before.exists)
+        for warning in volume_warnings(self.app, self._volumes):
+            self._warn(warning)
+
     def _ensure_volumes(self) -> None:
         """Makes missing volumes, one a Machine, and extends small ones. Machines go where their volumes are."""
-        if not self.app.volumes:
-            return
-        volumes = self.api.volumes(self.app.name) if self._before.exists else ()
-        region = self.app.region or next((volume.region for volume in volumes), "") or self.api.regions().nearest
-        changes = volume_changes(self.app, volumes, len(app_machines(self._before.machines)))
+        changes, app = self._volumes, self.app
+        if not app.region and (app.volumes or changes.detach):
+            self.app = replace(app, region=changes.region or self.api.regions().nearest)
         for volume, size_gb in changes.extend:
-            self.api.extend_volume(self.app.name, volume.id, size_gb)
-        for claim in changes.create:
-            self.api.create_volume(self.app.name, claim.name, region, claim.size_gb)
-        self.app = replace(self.app, region=region)
+            self.api.extend_volume(app.name, volume.id, size_gb)
+        for volume, settings in changes.update:
+            self.api.update_volume(app.name, volume.id, settings)
+        for claim, code in changes.create:
+            settings = creation_settings(app, claim)
+            self.api.create_volume(app.name, claim.name, code or self.app.region, claim.size_gb, settings)
 
     def _set_secrets(self) -> None:
         """One call for all. State knows them as ours before Fly does: an interrupted run sets them again."""
@@ -203,20 +207,54 @@ class AppDeployment:
             if METADATA_KEY in machine.metadata:
                 self.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
 
-    def _leave_containers(self) -> None:
-        """flyctl leaves a Machine the containers it has, where its configuration no longer names any."""
-        if self.app.machine:
-            return
+    def _report_leases(self) -> None:
+        """Say who keeps flyctl waiting. Machines of a finished deploy have a digest, and are not asked about."""
         for machine in self._before.machines:
-            if machine.config.get("containers"):
-                self.progress.step(f"{self.app.name}: replacing Machine {machine.id}, which has containers")
-                self.api.delete_machine(self.app.name, machine.id)
+            lease = None if METADATA_KEY in machine.metadata else self.api.lease(self.app.name, machine.id)
+            if lease is not None and (seconds := lease.expires - time.time()) > 0:
+                until = time.strftime("%H:%M:%S UTC", time.gmtime(lease.expires))
+                self.progress.step(
+                    f"{self.app.name}: waiting up to {seconds:.0f} s for the lease of Machine {machine.id}, held by "
+                    f"{lease.owner or 'an unknown client'} until {until}. An interrupted deploy leaves such a lease"
+                )
 
-    def _remove_lone_standbys(self) -> None:
-        """flyctl makes no Machine where a standby is all that is left of its process group."""
-        for machine in lone_standbys(app_machines(self._before.machines)):
-            self.progress.step(f"{self.app.name}: removing standby {machine.id}, whose Machine is gone")
+    def _remove_outdated_machines(self) -> None:
+        """Destroy Machines that flyctl would not make what they should be: it makes new ones in their place."""
+        for machine, why in self._outdated_machines():
+            self.progress.step(f"{self.app.name}: replacing Machine {machine.id}, which {why}")
             self.api.delete_machine(self.app.name, machine.id)
+
+    def _outdated_machines(self) -> Iterator[tuple[MachineView, str]]:
+        """flyctl takes no volume from a Machine, and leaves it the containers and the schedule that it has.
+
+        A standby would get a volume of its own, and where no other Machine is left, flyctl makes none.
+        """
+        detached = {volume.machine for volume in self._volumes.detach}
+        left = []
+        for machine in app_machines(self._before.machines):
+            kept = [
+                key for key in ("containers", "schedule") if machine.config.get(key) and key not in self.app.machine
+            ]
+            if machine.id in detached:
+                yield machine, "has another volume"
+            elif kept:
+                yield machine, "has a schedule" if "schedule" in kept else "has containers"
+            elif is_standby(machine) and self.app.volumes:
+                yield machine, "is a standby, and has no volume"
+            else:
+                left.append(machine)
+        for machine in lone_standbys(left):
+            yield machine, "is a standby without its Machine"
+
+    def _move_to_region(self, machines: tuple[MachineView, ...]) -> tuple[MachineView, ...]:
+        """Move Machines whose app has another region now."""
+        app, misplaced = self.app, misplaced_machines(self.app, machines)
+        if not misplaced:
+            return machines
+        regions = ", ".join(sorted({machine.region for machine in misplaced}))
+        self.progress.step(f"{app.name}: moving from {regions} to {app.region}")
+        MachineMove(self.api, self.progress, app, self.settings.wait_timeout, self.stop).move(misplaced)
+        return self.api.machines(app.name)
 
     def _remove_secrets(self) -> None:
         to_remove = self._before.secrets.to_remove
@@ -225,10 +263,11 @@ class AppDeployment:
 
     def _mark(self, machines: Sequence[MachineView]) -> None:
         """Writes on Machines whose they are, where they do not say so."""
-        mark = owner_mark(self.settings, self.app.owner)
+        desired = marks(self.settings, self.keeper.state, self.app.owner)
         for machine in app_machines(machines):
-            if machine.metadata.get(OWNER_KEY) != mark:
-                self.api.set_metadata(self.app.name, machine.id, OWNER_KEY, mark)
+            for key, value in desired.items():
+                if machine.metadata.get(key) != value:
+                    self.api.set_metadata(self.app.name, machine.id, key, value)
 
     def _remember_unchanged(self) -> None:
         """State may have missed the end of the run that deployed this."""
@@ -251,8 +290,12 @@ class AppDeployment:
         if self.settings.force or last <= now:
             return now
         hint = f"`fly scale count {last} -a {self.app.name}` makes them; deploy with force to keep {now}"
-        self.progress.problem(Problem(f"{self.app.name} has {now} Machines, and had {last}", hint, severity="warning"))
+        self._warn(Problem(f"{self.app.name} has {now} Machines, and had {last}", hint, severity="warning"))
         return last
+
+    def _warn(self, problem: Problem) -> None:
+        self.progress.problem(problem)
+        self.warnings += (problem,)
 
     def _report(self, status: Status, machines: Sequence[MachineView] = ()) -> AppReport:
         """What Fly says of the Machines, where there are any, and else what is wanted."""

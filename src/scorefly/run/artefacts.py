@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
 from scorefly import safe_files
 from scorefly.fly.app import App, Build
 from scorefly.fly.config import dump, dump_machine
-from scorefly.problems import failed
+from scorefly.problems import InputError, failed
 from scorefly.run.settings import Settings
+
+_HEADER = "scorefly wrote this for {owner}: change the Score file instead."
+_WROTE = re.compile(rf"# {re.escape(_HEADER).replace(re.escape('{owner}'), '(.+)')}\n")
 
 
 def artefact_folder(settings: Settings, app_name: str) -> Path:
     """Where an app's artefact stands, relative to the workspace."""
     return Path(settings.artefacts, settings.environment, app_name)
+
+
+def shown_folder(settings: Settings, app_name: str) -> str:
+    """Return the artefact folder to report, which is empty where the folder is removed at the end of the run."""
+    return "" if settings.scratch else artefact_folder(settings, app_name).as_posix()
 
 
 def working_folder(settings: Settings, app: App) -> Path:
@@ -26,7 +37,7 @@ def working_folder(settings: Settings, app: App) -> Path:
 
 def fly_toml(app: App) -> str:
     """The text of the app's fly.toml, the same bytes for the same app."""
-    return dump(app.config, f"scorefly wrote this for {app.owner}: change the Score file instead.")
+    return dump(app.config, _HEADER.format(owner=app.owner))
 
 
 def artefact_texts(app: App) -> dict[str, str]:
@@ -64,6 +75,23 @@ def write_artefact(settings: Settings, app: App) -> Path:
             "check the folder given by artefacts, and its permissions",
         ) from error
     return folder
+
+
+def remove_stale_artefacts(settings: Settings, wanted: Collection[str], is_gone: Callable[[str], bool]) -> None:
+    """Remove what scorefly wrote for other apps, if their owner is gone. What others put beside it stays."""
+    root, below = _below(settings, "")
+    for name in set(safe_files.list_names(root, below)) - set(wanted):
+        folder = below / name
+        with suppress(OSError, InputError):
+            match = _WROTE.match(safe_files.read(root, folder / "fly.toml").decode("utf-8", "replace"))
+            if match is None or not is_gone(match[1]):
+                continue
+            safe_files.remove_others(root, folder / "files", ())
+            safe_files.remove(root, folder / "machine.json")
+            safe_files.remove(root, folder / "fly.toml")
+            with suppress(FileNotFoundError):
+                safe_files.remove_empty(root, folder / "files")
+            safe_files.remove_empty(root, folder)
 
 
 def write_plan(settings: Settings, text: str) -> Path:

@@ -16,6 +16,7 @@ from scorefly.run.deprovisioning import deprovision_each
 from scorefly.run.destroy import Destruction
 from scorefly.run.generate import app_report, want
 from scorefly.run.keeper import Keeper
+from scorefly.run.live import app_names, list_machines
 from scorefly.run.loading import Loaded, load
 from scorefly.run.orphans import find_orphans
 from scorefly.run.ownership import not_ours
@@ -24,7 +25,7 @@ from scorefly.run.record import unpack
 from scorefly.run.report import AppReport, Finding, Report
 from scorefly.run.secrets import plan_secrets, remove_secrets
 from scorefly.run.settings import Settings
-from scorefly.run.situation import by_app
+from scorefly.run.state_guard import refuse_unknown_apps
 from scorefly.state.document import EnvironmentState
 
 LOOKS = 8  # apps looked at at a time
@@ -33,11 +34,12 @@ LOOKS = 8  # apps looked at at a time
 def cleanup(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Does the parts that are asked for. Volumes with what is in them go only when `volumes` is one of them."""
     loaded = load(settings)
-    # Only names matter here: nothing is provisioned, and no secret has to be given.
-    wanted = want(settings, loaded, Keeper(None, keeper.state), progress, trial=True)
     with connect(settings, keeper) as connection:
         api = connection.api
-        live = by_app(api.org_machines(settings.org))
+        live = list_machines(settings, api, app_names(settings, loaded, keeper.state))
+        refuse_unknown_apps(settings, loaded, keeper.state, live)
+        # Only names matter here: nothing is provisioned, and no secret has to be given.
+        wanted = want(settings, loaded, Keeper(None, keeper.state), progress, trial=True)
         tidying = Tidying(settings, keeper, progress, api, live, {app.name: app for app in wanted.apps})
         ours = tidying.ours()
         findings: list[Finding] = []
@@ -82,10 +84,10 @@ class Tidying:
         """The wanted apps that are there, without those that are not ours."""
 
         def look(app: App) -> App | None:
-            machines, known = self.live.get(app.name, ()), self.keeper.state.apps.get(app.name)
+            machines = self.live.get(app.name, ())
             if not machines and self.api.app(app.name) is None:
                 return None
-            if problem := not_ours(self.settings, self.api, app.name, machines, known):
+            if problem := not_ours(self.settings, self.api, app.name, machines, self.keeper.state):
                 self.progress.problem(replace(problem, severity="warning"))
                 return None
             return app

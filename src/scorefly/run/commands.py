@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from scorefly.problems import InputError, Problem, nearest, option_place
 from scorefly.run.keeper import Keeper
@@ -27,9 +28,11 @@ def _plan(settings: Settings, progress: Progress) -> Report:
     from scorefly.run.keeper import Keeper
     from scorefly.run.opening import read_state
     from scorefly.run.plan import plan
+    from scorefly.run.public_names import state_names
     from scorefly.state.document import secrets_in
 
     state = read_state(settings)
+    progress.publish(state_names(state))
     progress.hide(secrets_in(state))
     return plan(settings, Keeper(None, state), progress)
 
@@ -92,8 +95,26 @@ def execute(settings: Settings, progress: Progress) -> Report:
     if command is None:
         hint = nearest(settings.command, REPORTING)
         raise InputError(Problem(f"there is no command {settings.command!r}", hint, option_place("command")))
+    hide_given(settings, progress)
+    if settings.command == "preview" or not settings.in_action:
+        return command(settings, progress)
+    from scorefly.run.untrusted import guarded
+
+    with guarded(settings) as (guarded_settings, why):
+        report = command(guarded_settings, progress)
+    if not why:
+        return report
+    notice = Problem(f"simulated without secrets: {why}", severity="notice")
+    progress.problem(notice)
+    return replace(report, problems=(*report.problems, notice))
+
+
+def hide_given(settings: Settings, progress: Progress) -> None:
+    """Hide the secrets a run is given, but for what is a public name."""
+    from scorefly.run.public_names import public_names
+
+    progress.publish(public_names(settings))
     progress.hide(given_secrets(settings))
-    return command(settings, progress)
 
 
 def given_secrets(settings: Settings) -> list[str]:

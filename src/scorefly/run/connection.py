@@ -25,7 +25,8 @@ class Connection:
 
 @contextmanager
 def connect(settings: Settings, keeper: Keeper | None = None) -> Iterator[Connection]:
-    """Opens the way to Fly for one run. The rehearsal's world is kept in the workspace between runs.
+    """Opens the way to Fly for one run. The rehearsal's world is kept in the workspace between runs,
+    or in the scratch folder of an untrusted run.
 
     With `keeper`, its lock is confirmed before every request that changes something.
     """
@@ -42,11 +43,12 @@ def _connect(settings: Settings) -> Iterator[Connection]:
         from scorefly.rehearsal.server import Rehearsal
         from scorefly.rehearsal.world import WorldUnreadable
 
-        world = settings.workspace / ".scorefly" / "rehearsal" / "world.json"
+        root = settings.scratch or settings.workspace
+        world = root / ".scorefly" / "rehearsal" / "world.json"
         try:
-            server = Rehearsal(world, root=settings.workspace)
+            server = Rehearsal(world, root=root)
         except WorldUnreadable as error:
-            name = world.relative_to(settings.workspace).as_posix()
+            name = world.relative_to(root).as_posix()
             raise wrong(
                 str(error), f"remove {name}: the next rehearsal starts with an empty one", Place(name)
             ) from error

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
+from scorefly import interruption
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.app_deployment import AppDeployment
-from scorefly.run.artefacts import artefact_folder
+from scorefly.run.artefacts import shown_folder
 from scorefly.run.connection import connect
 from scorefly.run.generate import app_report, want, with_stand_in_variables, write
 from scorefly.run.keeper import Keeper
+from scorefly.run.live import app_names, list_machines
 from scorefly.run.loading import load
 from scorefly.run.order import longest_chains_first
 from scorefly.run.progress import Progress
+from scorefly.run.regions import check_regions
 from scorefly.run.report import AppReport, Report
 from scorefly.run.settings import Settings
-from scorefly.run.situation import listed_by_app
+from scorefly.run.state_guard import refuse_unknown_apps
 from scorefly.run.superseding import standing, superseded
 
-WAKE = 0.5  # seconds
 AHEAD = 8  # apps looked at and prepared at a time, beside those that are deployed
 
 
@@ -37,14 +39,16 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         progress.problem(problem)
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
-    wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
-    write(settings, wanted, keeper, progress)
     with connect(settings, keeper) as connection:
+        live = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
+        refuse_unknown_apps(settings, loaded, keeper.state, live)
+        wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
+        check_regions(loaded, wanted.apps, connection.api)
+        write(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
-        listed = listed_by_app(connection.api.organization_machines(settings.org))
         stop = threading.Event()
         jobs = [
-            AppDeployment(settings, keeper, progress, connection, app, listed(app.name), stop, found)
+            AppDeployment(settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, found)
             for app in wanted.apps
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
@@ -54,8 +58,8 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         environment=settings.environment,
         apps=tuple(outcomes),
         resources=wanted.resources,
-        problems=(*found.problems, *found.notices, *wanted.problems),
-        artefacts=artefact_folder(settings, "").as_posix(),
+        problems=(*found.problems, *found.notices, *wanted.problems, *_warnings(jobs)),
+        artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
         dry_run=settings.dry_run,
     )
@@ -90,8 +94,8 @@ class Deployment:
                 job = self.jobs[name]
                 self.running[pool.submit(job.attempt, job.prepare)] = (name, "prepare")
             while self.running:
-                # The system may hand a signal to any thread; only this one acts on it, and it has to wake for that.
-                finished, _ = wait(self.running, timeout=WAKE, return_when=FIRST_COMPLETED)
+                finished, _ = wait(self.running, timeout=interruption.WAKE, return_when=FIRST_COMPLETED)
+                interruption.check()
                 for future in finished:
                     self._ended(future, pool)
                 self._begin(pool)
@@ -139,6 +143,11 @@ class Deployment:
         problem = Problem(f"{name} was not deployed, for it needs {', '.join(broken)}", "mend that first")
         self.progress.step(f"{name}: skipped, for {', '.join(broken)} failed")
         return replace(app_report(self.settings, job.app), status="skipped", problem=problem)
+
+
+def _warnings(jobs: Sequence[AppDeployment]) -> Iterator[Problem]:
+    for job in jobs:
+        yield from job.warnings
 
 
 def _save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:

@@ -10,6 +10,7 @@ from scorefly.resources.files import LoadedProvisioners
 from scorefly.resources.provisioner import Provisioned, Provisioner, Request, WorkloadView
 from scorefly.run.connection import connect
 from scorefly.run.keeper import Keeper
+from scorefly.run.live import list_machines
 from scorefly.run.loading import provisioners_of
 from scorefly.run.order import waves
 from scorefly.run.ownership import not_ours
@@ -17,7 +18,6 @@ from scorefly.run.progress import Progress
 from scorefly.run.provisioning import surroundings_of
 from scorefly.run.report import Finding
 from scorefly.run.settings import Settings
-from scorefly.run.situation import by_app
 from scorefly.state.document import EnvironmentState, ResourceState, kept_values
 from scorefly.values import merge_patch
 
@@ -36,7 +36,16 @@ def resource_in(state: EnvironmentState, uid: str) -> ResourceState:
 def apps_of(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]:
     """The Fly apps a resource brought, those it brought in earlier runs too."""
     owned = (app.name for app in state.apps.values() if app.owner == resource.uid)
-    return tuple(sorted({*resource.apps, *owned}))
+    return tuple(sorted(name for name in {*resource.apps, *owned} if not _is_of_another(state, resource, name)))
+
+
+def _is_of_another(state: EnvironmentState, resource: ResourceState, name: str) -> bool:
+    """Decide whether an app that the resource once brought belongs to a workload or to another resource now."""
+    app = state.apps.get(name)
+    if app is None or app.owner == resource.uid:
+        return False
+    owner = state.resources.get(app.owner)
+    return bool(app.workload) or (owner is not None and owner.provisioner != resource.provisioner)
 
 
 def apps_to_destroy(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]:
@@ -152,9 +161,9 @@ def _destroy_apps(settings: Settings, keeper: Keeper, progress: Progress, names:
     if not names:
         return
     with connect(settings, keeper) as connection:
-        live = by_app(connection.api.org_machines(settings.org))
+        live = list_machines(settings, connection.api, names)
         for name in names:
-            if problem := not_ours(settings, connection.api, name, live.get(name, ()), keeper.state.apps.get(name)):
+            if problem := not_ours(settings, connection.api, name, live.get(name, ()), keeper.state):
                 progress.problem(replace(problem, severity="warning"))
             else:
                 progress.step(f"{name}: destroying")

@@ -11,12 +11,13 @@ from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.connection import Connection, connect
 from scorefly.run.deprovisioning import deprovision_each
 from scorefly.run.keeper import Keeper
+from scorefly.run.live import list_machines
 from scorefly.run.order import waves
 from scorefly.run.ownership import bears_our_mark, not_ours
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Finding, Report
-from scorefly.run.settings import Settings
-from scorefly.run.situation import by_app
+from scorefly.run.settings import Settings, is_preview
+from scorefly.run.state_guard import unknown_apps, unknown_state
 from scorefly.state.document import AppState
 
 
@@ -26,7 +27,8 @@ def destroy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     Needs no Score files. What fails stays in the state, with what it needs, so that another run goes on from there.
     """
     with connect(settings, keeper) as connection:
-        return destroy_among(by_app(connection.api.org_machines(settings.org)), settings, keeper, progress, connection)
+        live = list_machines(settings, connection.api, keeper.state.apps)
+        return destroy_among(live, settings, keeper, progress, connection)
 
 
 def destroy_among(
@@ -37,10 +39,11 @@ def destroy_among(
     connection: Connection,
 ) -> Report:
     """The same, where the organization's Machines are known by app already."""
+    unknown = _unknown(settings, keeper, progress, live)
     resources = deprovision_each(settings, keeper, progress, keeper.state.resources)
     kept = _apps_of_kept(keeper, resources)
     destruction = Destruction(settings, keeper, progress, connection.api, live)
-    apps = destruction.destroy(each for each in destruction.known_and_marked() if each.name not in kept)
+    apps = destruction.destroy(each for each in destruction.known_and_marked() if each.name not in {*kept, *unknown})
     report = Report(
         command=settings.command,
         environment=settings.environment,
@@ -52,6 +55,24 @@ def destroy_among(
     if report.exit_code == 0 and not settings.dry_run:
         keeper.forget()
     return report
+
+
+def _unknown(
+    settings: Settings, keeper: Keeper, progress: Progress, live: Mapping[str, Sequence[MachineView]]
+) -> tuple[str, ...]:
+    """Return the environment's running apps to leave alone, because its state does not know them.
+
+    Raises InputError where the state knows none of those that run. A preview is destroyed by its mark alone.
+    """
+    if settings.new_state or settings.command != "destroy" or is_preview(settings.environment):
+        return ()
+    unknown = unknown_apps(settings, keeper.state, live) if settings.repository else ()
+    if unknown and not (set(live) & keeper.state.apps.keys() - set(unknown)):
+        raise unknown_state(settings, unknown)
+    for name in unknown:
+        message = f"the app {name!r} belongs to {settings.environment}, but state does not know it, so it is left alone"
+        progress.problem(Problem(message, "set new-state to destroy it, too", severity="warning"))
+    return unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +109,13 @@ class Destruction:
     def _destroy(self, app: AppState) -> AppReport | None:
         """None for an app that is not ours: it is left alone, and forgotten."""
         report = AppReport(app=app.name, owner=app.owner, workload=app.workload, status="destroyed")
-        known = self.keeper.state.apps.get(app.name)
         try:
-            stranger = not_ours(self.settings, self.api, app.name, self.live.get(app.name, ()), known)
+            stranger = not_ours(self.settings, self.api, app.name, self.live.get(app.name, ()), self.keeper.state)
             if stranger:
                 self.progress.problem(replace(stranger, severity="warning"))
             if not self.settings.dry_run:
                 if not stranger:
+                    self.keeper.confirm_lock()
                     self.api.delete_app(app.name)
                     self.progress.step(f"{app.name}: destroyed")
                 self.keeper.record(lambda state: state.without_app(app.name))

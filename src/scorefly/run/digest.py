@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from scorefly.confined import open_file, shown
+from scorefly.confined import mode_and_link, open_file, shown, walk
 from scorefly.fly.app import App, Build
 from scorefly.problems import Place
 from scorefly.run.artefacts import fly_toml
@@ -41,18 +41,14 @@ def _tree_digest(folder: Path, settings: Settings) -> str:
     digest = hashlib.sha256()
     artefacts = settings.workspace / settings.artefacts
     root = settings.workspace if folder.is_relative_to(settings.workspace) else folder
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(
-            name for name in folders if name.lower() not in _NOT_BUILT and Path(parent, name) != artefacts
-        )
+    for parent, folders, names in walk(folder):
+        folders[:] = sorted(name for name in folders if name.lower() not in _NOT_BUILT and parent / name != artefacts)
         for name in sorted(name for name in names if name.lower() != ".git"):
-            path = Path(parent, name)
-            digest.update(
-                f"{path.relative_to(folder).as_posix()}\0{path.lstat().st_mode:o}\0".encode("utf-8", "surrogateescape")
-            )
-            if path.is_symlink():
-                digest.update(str(path.readlink()).encode("utf-8", "surrogateescape"))
-            elif path.is_file():
+            path = parent / name
+            mode, link = mode_and_link(path)
+            relative = path.relative_to(folder).as_posix()
+            digest.update(f"{relative}\0{mode:o}\0{link or ''}".encode("utf-8", "surrogateescape"))
+            if stat.S_ISREG(mode):
                 with open_file(root, path, Place(shown(path.relative_to(root)))) as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

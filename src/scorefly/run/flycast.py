@@ -7,27 +7,28 @@ publishes, so an app with public ports cannot have it: its private ports would b
 
 from __future__ import annotations
 
-from scorefly.convert.annotations import PREFIX
+from scorefly.convert.annotations import Annotations, read_annotations
+from scorefly.convert.exposure import made_public_by
 from scorefly.run.loading import Loaded
 from scorefly.score.workload import Workload
 from scorefly.state.document import EnvironmentState
-
-HTTP_PORTS = (80, 443)
 
 
 def flycast_workloads(loaded: Loaded, state: EnvironmentState) -> frozenset[str]:
     """Names of those workloads of the run. An app that had Flycast keeps it: its users may not be in this run."""
     wanted = _referred(loaded) | {app.workload for app in state.apps.values() if app.flycast}
     return frozenset(
-        workload.name
-        for workload in loaded.workloads
-        if (_said(workload) is None and workload.name in wanted and _moves_ports(workload) and not _is_public(workload))
-        or _said(workload)
+        workload.name for workload in loaded.workloads if _has_flycast(workload, referred=workload.name in wanted)
     )
 
 
-def _said(workload: Workload) -> bool | None:
-    return {"true": True, "false": False}.get(workload.annotations.get(f"{PREFIX}flycast", ""))
+def _has_flycast(workload: Workload, *, referred: bool) -> bool:
+    """The annotation decides; without one, what is referred to needs it where its ports are moved."""
+    annotations = read_annotations(workload, [])
+    said: bool | None = annotations.get("flycast")
+    if said is not None:
+        return said
+    return referred and _moves_ports(workload) and not _is_public(workload, annotations)
 
 
 def _referred(loaded: Loaded) -> set[str]:
@@ -43,12 +44,6 @@ def _moves_ports(workload: Workload) -> bool:
     return any(port.protocol == "TCP" and port.port != port.target_port for port in workload.ports.values())
 
 
-def _is_public(workload: Workload) -> bool:
-    return (
-        any(port.port in HTTP_PORTS and port.protocol == "TCP" for port in workload.ports.values())
-        or any(resource.type == "route" for resource in workload.resources.values())
-        or any(
-            "service-" in key and key.endswith(("-handlers", "-public", "-external-port"))
-            for key in workload.annotations
-        )
-    )
+def _is_public(workload: Workload, annotations: Annotations) -> bool:
+    routed = any(resource.type == "route" for resource in workload.resources.values())
+    return routed or any(made_public_by(port, annotations) for port in workload.ports.values())

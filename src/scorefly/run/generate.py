@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -17,20 +17,32 @@ from scorefly.convert.workload import convert
 from scorefly.fly.app import App
 from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding
-from scorefly.problems import InputError, Place, Problem, raise_errors, wrong
+from scorefly.fly.machine_config import size_text
+from scorefly.fly.strategy import effective_strategy
+from scorefly.problems import InputError, Place, Problem, ScoreflyError, option_place, raise_errors, wrong
 from scorefly.resources.lookup import STAND_IN
-from scorefly.run.artefacts import artefact_folder, working_folder, write_artefact
+from scorefly.run.app_names import app_name_conflicts
+from scorefly.run.artefacts import (
+    artefact_folder,
+    remove_stale_artefacts,
+    shown_folder,
+    working_folder,
+    write_artefact,
+)
+from scorefly.run.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded, load
-from scorefly.run.orphans import orphan_problems, orphaned_resources
+from scorefly.run.orphans import is_owner_gone, orphan_problems, orphaned_resources
 from scorefly.run.progress import Progress
-from scorefly.run.provisioning import Resolution, hide_derived, provision
+from scorefly.run.provisioning import Resolution, provision
+from scorefly.run.public_names import app_names
+from scorefly.run.regions import check_regions
 from scorefly.run.report import AppReport, Report, ResourceReport
 from scorefly.run.settings import Settings
-from scorefly.score.placeholders import references
+from scorefly.score.placeholders import bounded_texts, references
 from scorefly.score.workload import Workload
-from scorefly.state.document import new_environment
-from scorefly.values import holds_secret, reveal_text, to_text
+from scorefly.state.document import EnvironmentState, new_environment, secrets_in
+from scorefly.values import holds_secret, reveal_text, texts_to_hide, to_text
 
 REFERRING_TYPES = ("service", "service-port")
 
@@ -48,8 +60,10 @@ def validate(settings: Settings, progress: Progress) -> Report:
     """Checks everything that can be checked without changing anything, all problems at once."""
     loaded = load(settings, check_templates=True)
     settings, missing = with_stand_in_variables(settings, loaded)
-    keeper = Keeper(None, new_environment(settings.environment))
+    keeper = Keeper(None, _state_at_hand(settings))
+    progress.hide(secrets_in(keeper.state))
     wanted = want(settings, loaded, keeper, progress, trial=True, warnings=missing)
+    check_regions(loaded, wanted.apps)
     return Report(
         command=settings.command,
         environment=settings.environment,
@@ -58,21 +72,33 @@ def validate(settings: Settings, progress: Progress) -> Report:
     )
 
 
+def _state_at_hand(settings: Settings) -> EnvironmentState:
+    """Read the state where that needs no network and no other key: an edit that would lose data is reported then."""
+    from scorefly.run.opening import on_git, read_state
+
+    try:
+        return new_environment(settings.environment) if on_git(settings) else read_state(settings)
+    except (ScoreflyError, OSError):
+        return new_environment(settings.environment)
+
+
 def generate(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Provisions, converts and writes the artefacts."""
-    wanted = want(settings, load(settings), keeper, progress)
-    write(settings, wanted, keeper, progress)
+    loaded = load(settings)
+    wanted = want(settings, loaded, keeper, progress)
+    write(settings, loaded, wanted, keeper, progress)
     return Report(
         command=settings.command,
         environment=settings.environment,
         apps=tuple(app_report(settings, app) for app in wanted.apps),
         resources=wanted.resources,
         problems=wanted.problems,
-        artefacts=str(Path(settings.artefacts, settings.environment)),
+        artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
     )
 
 
+@bounded_texts()
 def want(
     settings: Settings,
     loaded: Loaded,
@@ -84,7 +110,9 @@ def want(
 ) -> Generated:
     """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
-    resolution = provision(settings, loaded, keeper, progress, trial=trial)
+    before = keeper.state
+    replaced = replaced_resources(settings, loaded, before)
+    resolution = provision(settings, loaded, keeper, progress, trial=trial, problems=replaced)
     problems = [*warnings, *loaded.problems, *resolution.problems]
     apps = _resource_apps(settings, loaded, resolution, problems)
     overlays = _overlays(settings, problems)
@@ -93,24 +121,50 @@ def want(
         if not _depends_on_failure(workload, loaded, resolution):
             apps += _workload_app(settings, workload, loaded, resolution, problems, overlays, trial=trial)
     problems += _name_clashes(apps, loaded)
+    orphaned = {resource.uid for resource in orphaned_resources(settings, loaded, before)}
+    problems += app_name_conflicts(apps, loaded, resolution, before, orphaned)
+    problems += changed_resources(settings, loaded, before, keeper.state, resolution.apps, apps)
+    problems += changed_workload_volumes(settings, loaded, before, apps)
+    apps, lowered = lowered_volumes(settings, before, apps)
+    problems += lowered
     problems += orphan_problems(orphaned_resources(settings, loaded, keeper.state))
     problems = list(dict.fromkeys(problems))
+    progress.publish(_public(loaded, resolution, apps))
     for app in apps:
-        hide_derived((str(secret.value) for secret in app.secrets.values()), settings, resolution.workloads, progress)
+        progress.hide(texts_to_hide(dict(app.secrets)))
     raise_errors(problems)
     for problem in problems:
         progress.problem(problem)
     return Generated(tuple(_in_order(apps)), _resource_reports(loaded, resolution), tuple(problems))
 
 
-def write(settings: Settings, wanted: Generated, keeper: Keeper, progress: Progress) -> None:
-    """Saves the state, then writes the artefacts. A dry run writes neither."""
+def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iterator[str]:
+    """Yield the names of apps, resources and hosts: a secret that equals one of them is not taken out of messages."""
+    yield from app_names(app.name for app in apps)
+    yield from (str(workload.file) for workload in loaded.workloads)
+    for uid, node in loaded.graph.nodes.items():
+        yield from (uid, node.type, node.class_, node.id, node.name)
+        host = resolution.params.get(uid, {}).get("host")
+        if node.type in ("route", "dns") and isinstance(host, str):
+            yield from (host, f"https://{host}")
+
+
+def write(settings: Settings, loaded: Loaded, wanted: Generated, keeper: Keeper, progress: Progress) -> None:
+    """Save the state, then write the artefacts and remove those of apps that are gone. A dry run does neither."""
     if settings.dry_run:
         return
     keeper.save()
+    write_artefacts(settings, wanted, progress)
+    names = {app.name for app in wanted.apps}
+    remove_stale_artefacts(settings, names, lambda owner: is_owner_gone(settings, loaded, keeper.state, owner))
+
+
+def write_artefacts(settings: Settings, wanted: Generated, progress: Progress) -> None:
+    """Write the artefacts of all apps."""
     for app in wanted.apps:
         write_artefact(settings, app)
-    progress.step(f"{_count(len(wanted.apps), 'app')} in {Path(settings.artefacts, settings.environment)}")
+    kept = "a temporary folder" if settings.scratch else Path(settings.artefacts, settings.environment)
+    progress.step(f"{_count(len(wanted.apps), 'app')} in {kept}")
 
 
 def app_report(settings: Settings, app: App) -> AppReport:
@@ -122,9 +176,9 @@ def app_report(settings: Settings, app: App) -> AppReport:
         workload=app.workload,
         url=app.url,
         image=app.image if isinstance(app.image, str) else f"built from {app.image.dockerfile}",
-        size=app.size,
+        size=size_text(app.config),
         region=app.region,
-        artefact=artefact_folder(settings, app.name).as_posix(),
+        artefact=shown_folder(settings, app.name),
         ports=app.ports,
     )
 
@@ -199,16 +253,24 @@ def _overlays(settings: Settings, problems: list[Problem], workload: str = "") -
 def _refused(settings: Settings, app: App, source: Workload | Place, overlays: Sequence[Overlay] = ()) -> list[Problem]:
     """What Fly would not take of an app as it stands, found before Fly is asked; `source` is what it was made of."""
     folder = settings.workspace / artefact_folder(settings, app.name)
+    config = app.config
+    strategy = effective_strategy(settings.strategy, has_volumes=bool(app.volumes))
+    if strategy and isinstance(deploy := config.get("deploy", {}), Mapping):
+        config = {**config, "deploy": {**deploy, "strategy": strategy}}
     names = [*(["machine.json"] if app.machine else []), *(f"files/{name}" for name in app.files)]
     beside = {os.path.relpath(folder / name, working_folder(settings, app)) for name in names}
     return [
         Problem(
             f"{Path(finding.document).name} of {app.name}: {finding.where}: {finding.message}",
             finding.hint,
-            source if isinstance(source, Place) else _blamed(source, app, finding, overlays),
+            option_place("strategy")
+            if strategy and finding.path == ("deploy", "strategy")
+            else source
+            if isinstance(source, Place)
+            else _blamed(source, app, finding, overlays),
             finding.severity,
         )
-        for finding in (*check(app.config, app.machine or None, beside), *_build_findings(settings, app))
+        for finding in (*check(config, app.machine or None, beside), *_build_findings(settings, app))
     ]
 
 

@@ -135,13 +135,10 @@ def _entry(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _write(workspace: Path, text: str) -> str:
     """Never over a file that is there; one that says the same is fine."""
-    path = workspace / PROVISIONERS
+    path = Path(PROVISIONERS)
     try:
-        if path.exists():
-            if path.read_text(encoding="utf-8") != text:
-                raise wrong("there is such a file already", "move it away first", Place(PROVISIONERS))
-            return PROVISIONERS
-        safe_files.write(workspace, Path(PROVISIONERS), text.encode())
+        if not safe_files.create(workspace, path, text.encode()) and safe_files.read(workspace, path) != text.encode():
+            raise wrong("there is such a file already", "move it away first", Place(PROVISIONERS))
     except OSError as error:
         raise failed(f"{PROVISIONERS} cannot be written: {error.strerror}") from error
     return PROVISIONERS

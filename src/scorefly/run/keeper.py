@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from scorefly import interruption
 from scorefly.state.document import EnvironmentState
 from scorefly.state.store import StateStore
 
@@ -52,9 +53,10 @@ class Keeper:
     def save(self) -> None:
         """Saves what changed since the last time; a state without a store lives in memory only.
 
-        While one thread saves others may change the state: the next one to save does so for all of them.
+        While one thread saves others may change the state: the next one to save does so for all of them. An interrupt
+        does not cut it short.
         """
-        with self._saving:
+        with interruption.finishing(), self._saving:
             state = self._state
             if self._store is not None and state != self._saved:
                 self._store.save(state)

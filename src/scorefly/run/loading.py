@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scorefly.confined import exists
+from scorefly.confined import exists, is_glob
 from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
 from scorefly.resources.files import LoadedProvisioners, is_remote, load_provisioners
 from scorefly.resources.graph import ResourceGraph, ResourceNode, build_graph
@@ -42,7 +42,7 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
             chosen[node.uid] = provisioner
             problems += _param_problems(node, provisioner)
     raise_errors(problems)
-    return Loaded(workloads, graph, chosen, tuple(problems))
+    return Loaded(tuple(sorted(workloads, key=lambda each: each.name)), graph, chosen, tuple(problems))
 
 
 def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvisioners:
@@ -57,8 +57,7 @@ def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvi
     missing = [
         Problem(f"there is no provisioner file {pattern!r}", "check the path", option_place("provisioners"))
         for pattern in settings.provisioners
-        if not (is_remote(pattern) or any(sign in pattern for sign in "*?["))
-        and not exists(settings.workspace, pattern)
+        if not (is_remote(pattern) or is_glob(pattern)) and not exists(settings.workspace, pattern)
     ]
     return LoadedProvisioners(loaded.provisioners, (*loaded.problems, *missing))
 

@@ -10,7 +10,7 @@ from typing import Any
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
 from scorefly.fly.health import wait_until_healthy
-from scorefly.fly.machines import standby_config
+from scorefly.fly.machine_config import standby_config
 from scorefly.problems import failed
 from scorefly.run.digest import METADATA_KEY
 from scorefly.run.machine_counts import Census, group_of, is_standby
@@ -44,7 +44,7 @@ class MachineRepair:
         for group in census.missing_standbys:
             model = self._model(kept, group)
             self.progress.step(f"{self.app.name}: creating a standby for Machine {model.id}")
-            config = standby_config(_plain(model.config), model.id)
+            config = standby_config(_plain(model.config), [model.id])
             self.api.create_machine(self.app.name, config, model.region, launch=False)
         return bool(crashed) or not census.complete
 
@@ -57,20 +57,8 @@ class MachineRepair:
             self._wait(machine)
 
     def _restore(self, model: MachineView) -> None:
-        """Make a Machine like another one, with a volume for each one that mounts one."""
         self.progress.step(f"{self.app.name}: creating a Machine like {model.id}, because one is missing")
-        config = _plain(model.config)
-        if mounts := config.get("mounts"):
-            config["mounts"] = [self._mount(mount, model) for mount in mounts]
-        self._wait(self.api.create_machine(self.app.name, config, model.region))
-
-    def _mount(self, mount: Mapping[str, Any], model: MachineView) -> dict[str, Any]:
-        name = str(mount.get("name", ""))
-        volumes = [each for each in self.api.volumes(self.app.name) if each.name == name]
-        free = [each for each in volumes if not each.machine and each.region == model.region]
-        size = max((each.size_gb for each in volumes), default=1)
-        volume = free[0] if free else self.api.create_volume(self.app.name, name, model.region, size)
-        return {"volume": volume.id, "path": mount.get("path"), "name": name}
+        self._wait(self.api.create_machine(self.app.name, _plain(model.config), model.region))
 
     def _wait(self, machine: MachineView) -> None:
         with self.progress.output(f"Machine {machine.id} of {self.app.name}") as output:
@@ -87,6 +75,9 @@ class MachineRepair:
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration for another Machine, which is not said to be as desired before it is."""
+    """A configuration for another Machine, which is not said to be as desired before it is.
+
+    Where Machines are to have a volume, each has one from the first deploy on: none is made like another.
+    """
     metadata = {key: value for key, value in (config.get("metadata") or {}).items() if key != METADATA_KEY}
-    return {**{key: value for key, value in config.items() if key != "standbys"}, "metadata": metadata}
+    return {**{key: value for key, value in config.items() if key not in ("standbys", "mounts")}, "metadata": metadata}

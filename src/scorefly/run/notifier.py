@@ -88,7 +88,9 @@ class Notifier:
             environment=self.environment,
             outcome=outcome,
             commit=self.commit,
-            apps=tuple(AppRow(app.app, app.status, app.url, app.seconds) for app in apps),
+            apps=tuple(
+                AppRow(app.app, app.status, "" if outcome == "rehearsed" else app.url, app.seconds) for app in apps
+            ),
             notes=self.notes,
             problems=tuple(self.progress.redact(str(problem)) for problem in problems),
             seconds=time.monotonic() - self._started,

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from scorefly import safe_files
+from scorefly import interruption, safe_files
 from scorefly.problems import InputError, Problem, option_place
 from scorefly.run.keeper import Keeper
 from scorefly.run.progress import Progress
+from scorefly.run.public_names import state_names
 from scorefly.run.settings import Settings
 from scorefly.state.document import EnvironmentState, new_environment, secrets_in
 from scorefly.state.encryption import Keys, parse_keys
@@ -32,6 +33,7 @@ def open_state(settings: Settings, progress: Progress) -> Iterator[Keeper]:
     with open_store(settings) as store, ExitStack() as held:
         take_lock(store, held, settings.lock_timeout, progress.step)
         state = store.load() or new_environment(state_name(settings))
+        progress.publish(state_names(state))
         progress.hide(secrets_in(state))
         yield Keeper(store, state)
 
@@ -71,7 +73,7 @@ def take_lock(
     tell: Callable[[str], None],
     *,
     now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = interruption.sleep,
 ) -> None:
     """Puts the lock into `held`, waiting `timeout` seconds for another run. Raises HeldError when they are over."""
     end, told = now() + timeout, ""
@@ -103,11 +105,21 @@ def state_name(settings: Settings) -> str:
     return f"rehearsal of {settings.environment}" if settings.rehearse else settings.environment
 
 
+def state_place(settings: Settings) -> str:
+    """Return where the environment's state is kept, for messages: a ref or a path."""
+    if on_git(settings):
+        from scorefly.state.git import state_ref
+
+        return state_ref(settings.environment)
+    path = _path(settings)
+    return str(path.relative_to(settings.workspace) if path.is_relative_to(settings.workspace) else path)
+
+
 def _path(settings: Settings) -> Path:
     folder = settings.workspace / ".scorefly" / ("rehearsal" if settings.rehearse else "state")
     if settings.state.startswith("file:"):
         path = settings.workspace / Path(settings.state.removeprefix("file:")).expanduser()
-        return path / f"{settings.environment}.state" if path.is_dir() else path
+        return path / f"{settings.environment}.state" if safe_files.is_folder(settings.workspace, path) else path
     return folder / f"{settings.environment}.state"
 
 
@@ -138,5 +150,6 @@ def _no_key(settings: Settings) -> InputError:
 
 def stored_environments(settings: Settings, prefix: str) -> tuple[str, ...]:
     """The environments whose names begin with `prefix` and whose state is in a folder of this workspace."""
-    folder = _path(settings).parent
-    return tuple(sorted(path.stem for path in folder.glob(f"{prefix}*.state")))
+    root, folder = safe_files.locate(settings.workspace, _path(settings).parent, is_folder=True)
+    names = (name for name in safe_files.list_names(root, folder) if name.startswith(prefix))
+    return tuple(name.removesuffix(".state") for name in names if name.endswith(".state"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from scorefly.confined import is_file, scope_of
 from scorefly.problems import Problem
 from scorefly.resources.graph import ResourceNode
 from scorefly.run.loading import Loaded
@@ -22,7 +23,7 @@ def not_looked_at(settings: Settings, loaded: Loaded, state: EnvironmentState) -
     return frozenset(
         name
         for name, file in state.workloads.items()
-        if name not in here and file not in here.values() and (settings.workspace / file).is_file()
+        if name not in here and file not in here.values() and is_file(*scope_of(settings.workspace, file, outside=True))
     )
 
 
@@ -30,6 +31,16 @@ def users_of(node: ResourceNode, known: ResourceState | None, elsewhere: Collect
     """The workloads that use a resource: those of this run, and of those `elsewhere` the ones that did before."""
     others = [name for name in known.workloads if name in elsewhere] if known else []
     return tuple(sorted({*node.workloads, *others}))
+
+
+def is_owner_gone(settings: Settings, loaded: Loaded, state: EnvironmentState, owner: str) -> bool:
+    """Report whether a workload or resource that asked for an app does so no longer, as far as this run can tell."""
+    elsewhere = not_looked_at(settings, loaded, state)
+    resource = state.resources.get(owner)
+    if owner in elsewhere or (resource and elsewhere.intersection(resource.workloads)):
+        return False
+    known = {workload.name for workload in loaded.workloads} | state.workloads.keys() | state.resources.keys()
+    return not settings.score_files or owner in known
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,11 @@ def _of_nobody(loaded: Loaded, state: EnvironmentState, known_about: set[str]) -
         for uid, resource in sorted(state.resources.items())
         if uid not in loaded.graph.nodes and known_about.issuperset(resource.workloads)
     )
+
+
+def gone_workloads(settings: Settings, loaded: Loaded, state: EnvironmentState) -> frozenset[str]:
+    """List the workloads that are in no Score file any longer."""
+    return _gone(settings, loaded, state)
 
 
 def orphan_problems(found: Sequence[ResourceState]) -> list[Problem]:

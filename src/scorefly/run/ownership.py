@@ -5,20 +5,37 @@ An app is ours when its Machines say so, or when it is the very app that state s
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.problems import Problem
 from scorefly.run.settings import Settings
-from scorefly.state.document import AppState
+from scorefly.state.document import AppState, EnvironmentState
 
 OWNER_KEY = "scorefly_owner"
+STATE_KEY = "scorefly_state"
 _NO_REPOSITORY = "-"
 
 
 def owner_mark(settings: Settings, owner: str) -> str:
     """What a Machine says of who made it: `<repository> <environment> <workload or resource uid>`."""
     return f"{_environment_mark(settings)} {owner}"
+
+
+def state_mark(state: EnvironmentState) -> str:
+    """Return a fingerprint of the state that made a Machine's app; it tells states apart and nothing else."""
+    return hashlib.sha256(f"scorefly-state {state.seed}".encode()).hexdigest()[:12]
+
+
+def marks(settings: Settings, state: EnvironmentState, owner: str) -> dict[str, str]:
+    """Return what a Machine's metadata says of whose it is."""
+    return {OWNER_KEY: owner_mark(settings, owner), STATE_KEY: state_mark(state)}
+
+
+def marked_owners(machines: Iterable[MachineView]) -> set[str]:
+    """Return the workloads or resource uids that Machines say they belong to."""
+    return {machine.metadata.get(OWNER_KEY, "").partition(" ")[2].partition(" ")[2] for machine in machines} - {""}
 
 
 def bears_our_mark(settings: Settings, machines: Iterable[MachineView]) -> bool:
@@ -37,13 +54,17 @@ def marked_environments(settings: Settings, machines: Iterable[MachineView]) -> 
 
 
 def not_ours(
-    settings: Settings, api: FlyApi, name: str, machines: Sequence[MachineView], known: AppState | None
+    settings: Settings, api: FlyApi, name: str, machines: Sequence[MachineView], state: EnvironmentState
 ) -> Problem | None:
-    """Why an app that exists must be left alone, or None when it is ours. `known` is what state has of it.
+    """Why an app that exists must be left alone, or None when it is ours.
 
-    The app that was being made when a run was killed is ours while nothing is in it.
+    The app that was being made when a run was killed is ours while nothing is in it. Without a repository the mark is
+    not enough, because another project without one has the same: then what is of this very state counts.
     """
-    if bears_our_mark(settings, machines):
+    known = state.apps.get(name)
+    marked = bears_our_mark(settings, machines)
+    sure = settings.repository or settings.new_state or _was_deployed_without_id(known)
+    if marked and (sure or all(machine.metadata.get(STATE_KEY) == state_mark(state) for machine in machines)):
         return None
     found = api.app(name)
     if found is None:
@@ -51,15 +72,24 @@ def not_ours(
     if known is not None and (known.id == found.id if known.id else not machines):
         return None
     others = sorted({_made_by(machine) for machine in machines} - {""})
-    if others:
+    if marked:
+        who = "may be another project's, because neither has a git remote, and state does not know its id"
+    elif others:
         repository, _, environment = others[0].partition(" ")
         who = f"belongs to environment {environment!r}{'' if repository == _NO_REPOSITORY else f' of {repository}'}"
     else:
         who = "was not made by scorefly for this environment"
     return Problem(
         f"the app {name!r} {who}, so it is left alone",
-        "choose another app-prefix or app-suffix, or destroy that app if nobody needs it",
+        "add a git remote called origin, and choose another app-prefix or app-suffix"
+        if marked
+        else "choose another app-prefix or app-suffix, or destroy that app if nobody needs it",
     )
+
+
+def _was_deployed_without_id(known: AppState | None) -> bool:
+    """Earlier versions kept no ids of the apps they deployed."""
+    return known is not None and not known.id and bool(known.digest)
 
 
 def _environment_mark(settings: Settings) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorefly import safe_files
+from scorefly.confined import exists, read_file, shown
 from scorefly.problems import InputError, Place, failed, wrong
 from scorefly.resources.files import is_remote, parse_provisioners
 from scorefly.resources.remote import Remote, parse_remote, pin
@@ -26,17 +27,30 @@ class Added:
     replaced: bool
 
 
-def add_provisioners(uri: str, project_file: Path, environ: Mapping[str, str]) -> Added:
+def add_provisioners(uri: str, workspace: Path, config: str, environ: Mapping[str, str]) -> Added:
     """Fetches, checks and pins. Raises InputError with the line to write where it cannot be written safely."""
     remote, content = pin(uri, environ)
     parse_provisioners(content, remote.name)
     try:
-        before = project_file.read_text(encoding="utf-8") if project_file.exists() else ""
-        after, replaced = _with_pin(before, remote, project_file.name)
-        safe_files.write(*safe_files.locate(Path.cwd(), project_file), after.encode())
+        root, path = safe_files.locate(workspace, config)
+        before = _text(root, path)
+        after, replaced = _with_pin(before, remote, config)
+        safe_files.write(root, path, after.encode())
     except OSError as error:
-        raise failed(f"{project_file.name} cannot be written: {error.strerror}", "check its permissions") from error
+        hint = "check its permissions, and the disk"
+        raise failed(f"{config} cannot be written: {error.strerror}", hint, Place(config)) from error
     return Added(str(remote), content.decode("utf-8", "replace"), replaced)
+
+
+def _text(root: Path, path: Path) -> str:
+    """Return the project file's text; empty where there is none."""
+    if not exists(root, path):
+        return ""
+    place = Place(shown(path))
+    try:
+        return read_file(root, path, place).decode()
+    except UnicodeDecodeError as error:
+        raise wrong("the file is not UTF-8", "store it as UTF-8", place) from error
 
 
 def _with_pin(text: str, remote: Remote, name: str) -> tuple[str, bool]:

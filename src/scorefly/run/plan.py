@@ -8,15 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from scorefly.fly.api import FlyApi
+from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import OutsideError, Problem
-from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, write_plan
+from scorefly.run.artefacts import artefact_texts, file_digests, shown_folder, write_plan
 from scorefly.run.connection import connect
-from scorefly.run.generate import Generated, app_report, want, write
+from scorefly.run.data_risks import PREFIX
+from scorefly.run.generate import Generated, app_report, want, with_stand_in_variables, write_artefacts
 from scorefly.run.keeper import Keeper
+from scorefly.run.live import app_names, list_machines
 from scorefly.run.loading import Loaded, load
 from scorefly.run.machine_counts import Census, app_machines
+from scorefly.run.opening import read_state
 from scorefly.run.order import waves
 from scorefly.run.orphans import find_orphans
 from scorefly.run.planned import (
@@ -31,11 +34,15 @@ from scorefly.run.planned import (
 )
 from scorefly.run.progress import Progress
 from scorefly.run.record import Drift, Record, drift, unpack
-from scorefly.run.report import AppReport, Report, Status
+from scorefly.run.regions import check_regions
+from scorefly.run.report import AppReport, Report, Status, redacted
 from scorefly.run.settings import Settings
-from scorefly.run.situation import Listed, Situation, listed_by_app, look, missing_addresses, volume_changes
+from scorefly.run.situation import Situation, VolumeChanges, look, missing_addresses
+from scorefly.run.state_guard import refuse_unknown_apps, unknown_apps
+from scorefly.run.volumes import misplaced_machines, plan_volumes, volume_warnings
 from scorefly.state.document import EnvironmentState
 
+MATRIX_LIMIT = 256  # jobs of one matrix that GitHub takes
 LOOKS = 8  # apps looked at at a time
 
 _STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "keep": "unchanged"}
@@ -44,37 +51,65 @@ _STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "
 def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Generates, and compares app by app. `keeper` never saves."""
     known = keeper.state
-    loaded = load(settings)
-    wanted = want(settings, loaded, keeper, progress)
-    write(settings, wanted, keeper, progress)
+    loaded, missing = load(settings), list[Problem]()
+    if settings.untrusted:
+        settings, missing = with_stand_in_variables(settings, loaded)
     with connect(settings) as connection:
-        looked = _look_at_all(settings, keeper.state, connection.api, wanted.apps, progress)
+        live = list_machines(settings, connection.api, app_names(settings, loaded, known))
+        if unknown_apps(settings, known, live):
+            # Without the lock a deploy may have made them since the state was read.
+            refuse_unknown_apps(settings, loaded, read_state(settings), live)
+        wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
+        check_regions(loaded, wanted.apps, connection.api)
+        problems = _write_artefacts(settings, wanted, progress)
+        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress)
     planned = _plan(settings, loaded, wanted, known, looked)
-    path = write_plan(settings, json.dumps(plan_json(planned), ensure_ascii=False, indent=2) + "\n")
+    path = ""
+    try:
+        text = json.dumps(plan_json(redacted(planned, progress.redact)), ensure_ascii=False, indent=2)
+        path = write_plan(settings, f"{text}\n").as_posix()
+    except OutsideError as error:
+        problems += error.problems
+    problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
+    for problem in problems:
+        progress.problem(problem)
     return Report(
         command=settings.command,
         environment=settings.environment,
         apps=tuple(_report(settings, app, looked[app.name]) for app in wanted.apps),
         resources=wanted.resources,
-        problems=wanted.problems,
-        artefacts=artefact_folder(settings, "").as_posix(),
+        problems=(*wanted.problems, *problems),
+        artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
         dry_run=True,
         plan=planned,
-        plan_path=path.as_posix(),
+        plan_path="" if settings.scratch else path,
     )
 
 
+def _write_artefacts(settings: Settings, wanted: Generated, progress: Progress) -> list[Problem]:
+    """Write the artefacts to look at. A plan is made without them too, where the workspace cannot be written."""
+    try:
+        if not settings.dry_run:
+            write_artefacts(settings, wanted, progress)
+    except OutsideError as error:
+        return list(error.problems)
+    return []
+
+
 def _look_at_all(
-    settings: Settings, state: EnvironmentState, api: FlyApi, apps: Sequence[App], progress: Progress
+    settings: Settings,
+    state: EnvironmentState,
+    api: FlyApi,
+    live: Mapping[str, Sequence[MachineView]],
+    apps: Sequence[App],
+    progress: Progress,
 ) -> dict[str, PlannedApp | Problem]:
     """Each app as it would be deployed, or why it could not be."""
-    # A plan compares configurations, which the listing does not have: each app's own Machines are asked for.
-    listed = listed_by_app(api.organization_machines(settings.org), trusted=False)
 
     def one(app: App) -> PlannedApp | Problem:
         try:
-            return _Comparison(settings, state, api, app, listed(app.name)).planned()
+            return _Comparison(settings, state, api, app, live.get(app.name, ())).planned()
         except OutsideError as error:
             progress.problem(error.problems[0])
             return error.problems[0]
@@ -91,11 +126,12 @@ class _Comparison:
     state: EnvironmentState
     api: FlyApi
     app: App
-    listed: Listed
+    listed: Sequence[MachineView]
 
     def planned(self) -> PlannedApp:
         app, settings = self.app, self.settings
-        situation = look(settings, self.state, self.api, app, self.listed)
+        # A plan compares configurations, which a listing does not have: the app's own Machines are asked for.
+        situation = look(settings, self.state, self.api, app, self.listed, trusted=False)
         known = self.state.apps.get(app.name)
         record = unpack(known.record) if known and situation.exists else None
         diffs = _diffs(record, app)
@@ -109,7 +145,7 @@ class _Comparison:
             reasons=self._reasons(situation, record, diffs) if action == "change" else (),
             needs=app.needs,
             image=report.image,
-            size=app.size,
+            size=report.size,
             region=app.region,
             url=app.url,
             artefact=report.artefact,
@@ -118,9 +154,15 @@ class _Comparison:
             diffs=diffs,
             drift=(*drift(record, situation.machines), *self._drift(situation)) if situation.machines else (),
         )
-        if action == "keep":
+        if action == "keep" or situation.repair_only:
             return shown
-        return replace(shown, volumes=self._volumes(situation), addresses=self._addresses(situation))
+        changes = plan_volumes(self.api, app, situation.machines, exists=situation.exists)
+        return replace(
+            shown,
+            volumes=_planned_volumes(changes),
+            addresses=self._addresses(situation),
+            data_risks=tuple(str(each) for each in volume_warnings(app, changes)),
+        )
 
     def _reasons(self, situation: Situation, record: Record | None, diffs: tuple[FileDiff, ...]) -> tuple[str, ...]:
         reasons = [each.file for each in diffs]
@@ -130,6 +172,8 @@ class _Comparison:
         )
         reasons += ["secrets"] if situation.secrets.to_set else []
         reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
+        if moved := misplaced_machines(self.app, situation.machines):
+            reasons.append(f"moves from {', '.join(sorted({each.region for each in moved}))} to {self.app.region}")
         if not situation.machines:
             reasons.append("no Machine runs")
         elif not situation.census.complete:
@@ -164,17 +208,6 @@ class _Comparison:
             if not set(claims) <= set(names):
                 yield Drift("volumes", claims, tuple(names))
 
-    def _volumes(self, situation: Situation) -> tuple[PlannedVolume, ...]:
-        app = self.app
-        if not app.volumes:
-            return ()
-        volumes = self.api.volumes(app.name) if situation.exists else ()
-        region = app.region or next((volume.region for volume in volumes), "")
-        changes = volume_changes(app, volumes, len(situation.machines))
-        extended = [PlannedVolume("extend", each.name, size_gb, each.region) for each, size_gb in changes.extend]
-        created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim in changes.create]
-        return (*extended, *created)
-
     def _addresses(self, situation: Situation) -> tuple[str, ...]:
         if not self.app.addresses:
             return ()
@@ -191,6 +224,14 @@ def _shortcomings(census: Census) -> Iterator[str]:
     ):
         if count:
             yield f"{count} {'Machine' if count == 1 else 'Machines'} {what}"
+
+
+def _planned_volumes(changes: VolumeChanges) -> tuple[PlannedVolume, ...]:
+    extended = [PlannedVolume("extend", each.name, size_gb, each.region) for each, size_gb in changes.extend]
+    updated = [PlannedVolume("update", each.name, each.size_gb, each.region) for each, _ in changes.update]
+    created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim, region in changes.create]
+    detached = [PlannedVolume("detach", each.name, each.size_gb, each.region) for each in changes.detach]
+    return (*extended, *updated, *created, *detached)
 
 
 def _diffs(record: Record | None, app: App) -> tuple[FileDiff, ...]:
@@ -241,11 +282,20 @@ def _plan(
         waves=tuple(kept),
         matrix=_matrix(settings, loaded, wanted, to_do),
         problems=tuple(str(each) for each in looked.values() if isinstance(each, Problem)),
+        risks=tuple(str(each) for each in wanted.problems if each.message.startswith(PREFIX)),
     )
 
 
 def _has_work(looked: PlannedApp | Problem) -> bool:
     return isinstance(looked, PlannedApp) and looked.action != "keep"
+
+
+def _too_large_for_a_matrix(planned: Plan) -> list[Problem]:
+    if len(planned.matrix) <= MATRIX_LIMIT:
+        return []
+    message = f"the matrix has {len(planned.matrix)} jobs, and GitHub runs {MATRIX_LIMIT} at most"
+    hint = "deploy them in one job without a matrix, or plan some of them at a time with score-files"
+    return [Problem(message, hint, severity="warning")]
 
 
 def _matrix(settings: Settings, loaded: Loaded, wanted: Generated, to_do: Sequence[str]) -> tuple[MatrixJob, ...]:

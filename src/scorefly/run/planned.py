@@ -14,9 +14,12 @@ Action = Literal["create", "change", "keep", "remove"]
 
 @dataclass(frozen=True, slots=True)
 class PlannedVolume:
-    """A volume to make or to extend; an empty region is the one nearest to the run."""
+    """A volume to make or change; an empty region is the one nearest to the run.
 
-    action: Literal["create", "extend"]
+    `update` changes its snapshots; `detach` leaves it without a Machine.
+    """
+
+    action: Literal["create", "extend", "update", "detach"]
     name: str
     size_gb: int
     region: str
@@ -34,6 +37,7 @@ class FileDiff:
 class PlannedApp:
     """One app. `reasons` say why it changes, `drift` what others changed about its Machines since the last deploy.
 
+    `data_risks` name data that the app would no longer see, and volumes that stay as they are.
     `wave` counts from 0: apps of a wave need only apps of earlier ones. It is None where nothing is to be deployed.
     """
 
@@ -55,6 +59,7 @@ class PlannedApp:
     addresses: tuple[str, ...] = ()
     diffs: tuple[FileDiff, ...] = ()
     drift: tuple[Drift, ...] = ()
+    data_risks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,10 @@ class MatrixJob:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`waves` are the apps to deploy, in order; `problems` say what a deploy would fail with."""
+    """`waves` are the apps to deploy, in order; `problems` say what a deploy would fail with.
+
+    `risks` say which data the deploy would leave behind, or run with another engine.
+    """
 
     environment: str
     org: str
@@ -89,6 +97,7 @@ class Plan:
     waves: tuple[tuple[str, ...], ...]
     matrix: tuple[MatrixJob, ...]
     problems: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
 
 
 def matrix_json(plan: Plan) -> dict[str, Any]:
@@ -118,6 +127,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "waves": [list(wave) for wave in plan.waves],
         "matrix": matrix_json(plan),
         "problems": list(plan.problems),
+        "risks": list(plan.risks),
     }
 
 

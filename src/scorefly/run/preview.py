@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from scorefly.github.api import GitHubApi, PullView
 from scorefly.github.event import Event, read_event
 from scorefly.github.preview_comment import Outcome
-from scorefly.github.workspace import checked_out
-from scorefly.problems import Problem, ScoreflyError, wrong
-from scorefly.resources.files import is_remote
+from scorefly.problems import InputError, Problem, ScoreflyError, wrong
 from scorefly.run.deploy import deploy
 from scorefly.run.destroy import destroy
 from scorefly.run.github_connection import connect_github
@@ -19,35 +17,45 @@ from scorefly.run.notifier import Notifier
 from scorefly.run.opening import open_state
 from scorefly.run.preview_rules import Circumstances, Decision, decide
 from scorefly.run.progress import Progress
+from scorefly.run.pull_checkout import base_checked_out, head_checked_out
 from scorefly.run.report import Report
 from scorefly.run.settings import Settings
+from scorefly.run.untrusted import without_secrets
 
 
 def preview(settings: Settings, progress: Progress) -> Report:
     """Does what the event asks for, where whoever asks may: docs/preview.md has the table."""
     event = read_event(settings.environ)
-    settings = preview_settings(settings)
     if not event.request:
         return _nothing(settings, event.why, progress)
     with ExitStack() as stack:
         api = stack.enter_context(connect_github(settings)) if settings.github_token or event.pull is None else None
         pull = _as_it_is_now(event, api)
-        if pull.fork and not settings.allow_forks:
-            settings = _without_project_file(settings)
+        vouched = settings.allow_forks or not pull.fork
+        if event.request == "destroy":
+            vouched = vouched or base_checked_out(settings, event)
+        if not vouched:
+            settings = settings.inputs_only or settings
+        settings = preview_settings(settings)
         circumstances = Circumstances(
             may_write=bool(event.asked and api and api.may_write(event.sender)),
             can_deploy=bool(settings.fly_api_token or settings.rehearse),
             allow_forks=settings.allow_forks,
         )
-        decision = _with_its_code(settings, event, pull, decide(event, pull, circumstances))
+        decision, commit = _with_its_code(settings, event, pull, decide(event, pull, circumstances))
         if decision.deed == "nothing":
             return _nothing(settings, decision.why, progress)
-        if not decision.trusted:
-            settings = _without_project_file(settings)
         # A comment's commit is the base branch's, and that of a pull request is a merge nobody made.
-        settings = replace(settings, trigger=replace(settings.trigger, commit=pull.head_sha))
+        settings = replace(settings, trigger=replace(settings.trigger, commit=commit))
         notifier = _notifier(settings, api, pull, decision, progress) if api and not settings.dry_run else None
-        return PreviewRun(settings, progress, notifier, decision).run()
+
+        def decide_again() -> Decision:
+            now = api and api.pull(event.number)
+            if now and event.action == "closed" and now.open and not pull.open:
+                return Decision("nothing", "the pull request is open again")
+            return decide(event, now, circumstances) if now else decision
+
+        return PreviewRun(settings, progress, notifier, decision, vouched, decide_again).run()
 
 
 def preview_settings(settings: Settings) -> Settings:
@@ -65,29 +73,26 @@ def preview_environment(environ: Mapping[str, str]) -> str:
     return f"pr-{read_event(environ).number}"
 
 
-def from_fork(environ: Mapping[str, str]) -> bool:
-    """Return whether the event itself says that its pull request comes from a fork. A comment's event does not."""
-    pull = read_event(environ).pull
-    return bool(pull and pull.fork)
-
-
-def _without_project_file(settings: Settings) -> Settings:
-    """Use inputs and defaults alone: the checkout, with its `scorefly.yaml`, may be a stranger's."""
-    return preview_settings(settings.inputs_only) if settings.inputs_only else settings
-
-
 @dataclass(frozen=True, slots=True)
 class PreviewRun:
-    """One preview on its way, and the pull request that is told of it."""
+    """One preview on its way, and the pull request that is told of it.
+
+    `vouched` says that the checkout is not a stranger's. `decide_again` asks GitHub once more, because the pull request
+    may have changed while the run waited for the lock.
+    """
 
     settings: Settings
     progress: Progress
     notifier: Notifier | None
     decision: Decision
+    vouched: bool
+    decide_again: Callable[[], Decision]
 
     def run(self) -> Report:
         """Deploys or destroys, and tells how that went, however it went."""
         try:
+            if self.settings.unreadable:
+                raise self.settings.unreadable
             report = self._destroy() if self.decision.deed == "destroy" else self._deploy()
         except ScoreflyError as error:
             if self.notifier:
@@ -99,11 +104,14 @@ class PreviewRun:
 
     def _deploy(self) -> Report:
         settings, rehearsed = self.settings, self.decision.deed == "rehearse"
-        if rehearsed:
-            settings = _without_secrets(settings)
-        elif self.notifier:
-            self.notifier.begun("Rehearsed preview" if settings.rehearse else "Preview")
-        with open_state(settings, self.progress) as keeper:
+        with ExitStack() as stack:
+            if rehearsed:
+                settings = stack.enter_context(without_secrets(settings, fork=not self.vouched))
+            keeper = stack.enter_context(open_state(settings, self.progress))
+            if report := self._changed_meanwhile():
+                return report
+            if self.notifier and not rehearsed:
+                self.notifier.begun("Rehearsed preview" if settings.rehearse else "Preview")
             report = deploy(settings, keeper, self.progress)
         if self.notifier:
             outcome: Outcome = "failed" if report.exit_code else "rehearsed" if rehearsed else "ready"
@@ -112,14 +120,20 @@ class PreviewRun:
 
     def _destroy(self) -> Report:
         settings = replace(self.settings, command="destroy")
-        if not self.decision.trusted:
+        if not self.vouched:
             # What the workspace says of provisioning may be the fork's.
             settings = replace(settings, provisioners=())
         with open_state(settings, self.progress) as keeper:
+            if report := self._changed_meanwhile():
+                return report
             report = destroy(settings, keeper, self.progress)
         if self.notifier:
             self.notifier.destroyed(report)
         return report
+
+    def _changed_meanwhile(self) -> Report | None:
+        again = self.decide_again()
+        return None if again.deed == self.decision.deed else _nothing(self.settings, again.why, self.progress)
 
 
 def _as_it_is_now(event: Event, api: GitHubApi | None) -> PullView:
@@ -131,36 +145,17 @@ def _as_it_is_now(event: Event, api: GitHubApi | None) -> PullView:
     return pull
 
 
-def _with_its_code(settings: Settings, event: Event, pull: PullView, decision: Decision) -> Decision:
-    """Refuses to take the base branch for the pull request: most events check that out unless told otherwise."""
-    at = checked_out(settings.workspace)
-    base = settings.environ.get("GITHUB_SHA", "")
-    right = event.name == "pull_request" or not at or at != base or at == pull.head_sha
-    if right or decision.deed in ("destroy", "nothing"):
-        return decision
-    if decision.deed == "rehearse":
-        return Decision("nothing", f"{decision.why}, and that code is not checked out here")
-    hint = f"give actions/checkout `ref: refs/pull/{event.number}/head`"
-    raise wrong(f"what is checked out is not the pull request's code: {event.name} comes with the base branch", hint)
-
-
-def _without_secrets(settings: Settings) -> Settings:
-    """For code that nobody vouches for: a rehearsal with nothing secret in reach, which writes to the workspace."""
-    return replace(
-        settings,
-        rehearse=True,
-        untrusted=True,
-        state="file",
-        artefacts=".scorefly/out",
-        secrets={},
-        variables={},
-        provisioners=tuple(each for each in settings.provisioners if not is_remote(each)),
-        build_secrets={},
-        fly_api_token="",
-        github_token="",
-        state_key="",
-        environ={},
-    )
+def _with_its_code(settings: Settings, event: Event, pull: PullView, decision: Decision) -> tuple[Decision, str]:
+    """Return the decision and the commit to deploy: the head, which has to be checked out. Raises InputError."""
+    if decision.deed in ("destroy", "nothing"):
+        return decision, pull.head_sha
+    head = head_checked_out(settings, event, pull)
+    if not isinstance(head, Problem):
+        return decision, head or pull.head_sha
+    if decision.trusted:
+        raise InputError(head)
+    why = f"{decision.why}, and that code is not checked out here: {head.hint} to have it simulated"
+    return Decision("nothing", why, trusted=False), ""
 
 
 def _notifier(settings: Settings, api: GitHubApi, pull: PullView, decision: Decision, progress: Progress) -> Notifier:
@@ -173,7 +168,7 @@ def _notifier(settings: Settings, api: GitHubApi, pull: PullView, decision: Deci
         progress=progress,
         number=pull.number,
         environment=settings.environment,
-        commit=pull.head_sha,
+        commit=settings.trigger.commit,
         log_url=f"{environ.get('GITHUB_SERVER_URL') or 'https://github.com'}/{run}",
         comment=settings.comment,
         fork=pull.fork,

@@ -13,6 +13,9 @@ Deed = Literal["deploy", "rehearse", "destroy", "nothing"]
 DEPENDABOT = "dependabot[bot]"  # GitHub gives its pull requests no secrets, though they come from no fork
 
 
+FORK_SECRETS = "its code comes from a fork, which gets no secrets"
+
+
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """What the event does not say. `can_deploy` is a Fly API token, or a rehearsal that needs none."""
@@ -50,11 +53,15 @@ def decide(event: Event, pull: PullView, circumstances: Circumstances) -> Decisi
     if event.rerun and event.pull and event.pull.head_sha != pull.head_sha:
         return Decision("nothing", f"the pull request has moved on to {pull.head_sha[:7]}: re-run what that started")
     if pull.fork and not circumstances.allow_forks:
-        return Decision("rehearse", "its code comes from a fork, which gets no secrets", trusted=False)
+        return Decision("rehearse", FORK_SECRETS, trusted=False)
     if not circumstances.can_deploy and (pull.fork or event.sender == DEPENDABOT):
-        whose = "a fork" if pull.fork else "Dependabot"
-        return Decision("rehearse", f"GitHub gives a pull request of {whose} no secrets", trusted=False)
+        return Decision("rehearse", missing_secrets(fork=pull.fork), trusted=False)
     return Decision("deploy")
+
+
+def missing_secrets(*, fork: bool) -> str:
+    """Say why a pull request of a fork or of Dependabot cannot be deployed."""
+    return f"GitHub gives a pull request of {'a fork' if fork else 'Dependabot'} no secrets"
 
 
 def _destroy(event: Event, pull: PullView, circumstances: Circumstances) -> Decision:
@@ -62,4 +69,4 @@ def _destroy(event: Event, pull: PullView, circumstances: Circumstances) -> Deci
         return Decision("nothing", "the pull request is open again")
     if not circumstances.can_deploy and (pull.fork or event.sender == DEPENDABOT):
         return Decision("nothing", "it had no secrets to be deployed with, so there is nothing to destroy")
-    return Decision("destroy", trusted=circumstances.allow_forks or not pull.fork)
+    return Decision("destroy")

@@ -24,6 +24,10 @@ class Progress(Protocol):
         """Secret texts: masked before anything that could hold them is shown."""
         ...
 
+    def publish(self, names: Iterable[str]) -> None:
+        """Public names: neither masked nor taken out of what is shown, whatever secret they equal or hold."""
+        ...
+
     def output(self, title: str) -> AbstractContextManager[Callable[[str], None]]:
         """Where another program's output goes, line by line, under a title; an exception inside says that it failed."""
         ...

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from scorefly import interruption
 from scorefly.problems import InputError, Problem
+from scorefly.resources.budget import bounded_together
 from scorefly.resources.graph import ResourceNode
 from scorefly.resources.lookup import output_lookup
 from scorefly.resources.provisioner import (
@@ -24,11 +26,12 @@ from scorefly.run.keeper import Keeper
 from scorefly.run.loading import Loaded
 from scorefly.run.orphans import not_looked_at, users_of
 from scorefly.run.progress import Progress
+from scorefly.run.public_names import workload_names
 from scorefly.run.settings import Settings
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
 from scorefly.score.workload import Workload
 from scorefly.state.document import NOT_KEPT, EnvironmentState, ResourceState, guid, kept_values
-from scorefly.values import Tree, merge_patch, secret_texts, worth_hiding
+from scorefly.values import Tree, merge_patch, texts_to_hide
 
 
 @dataclass(slots=True)
@@ -61,12 +64,19 @@ class Resolution:
 
 
 def provision(
-    settings: Settings, loaded: Loaded, keeper: Keeper, progress: Progress, *, trial: bool = False
+    settings: Settings,
+    loaded: Loaded,
+    keeper: Keeper,
+    progress: Progress,
+    *,
+    trial: bool = False,
+    problems: Sequence[Problem] = (),
 ) -> Resolution:
     """Provisions all resources in dependency order.
 
     What the user wrote wrongly is gathered in the problems; what depends on it is left out, and nothing outside is
-    called any more. A `trial` is for checking: GitHub secrets that are not there get a stand-in.
+    called any more. A `trial` is for checking: GitHub secrets that are not there get a stand-in. `problems` are those
+    that were found before.
     """
     elsewhere = not_looked_at(settings, loaded, keeper.state)
     files = {workload.name: str(workload.file) for workload in loaded.workloads}
@@ -74,9 +84,13 @@ def provision(
     views = workload_views(settings, loaded, keeper.state)
     surroundings = surroundings_of(settings, views, progress, calls=_calls(settings, trial), trial=trial)
     workloads = {workload.name: workload for workload in loaded.workloads}
-    run = _Provisioning(loaded, workloads, elsewhere, keeper, progress, surroundings, Resolution(views))
-    for node in _order(loaded, keeper.state):
-        run.provision(node)
+    run = _Provisioning(
+        loaded, workloads, elsewhere, keeper, progress, surroundings, Resolution(views, problems=list(problems))
+    )
+    with bounded_together():
+        for node in _order(loaded, keeper.state):
+            interruption.check()
+            run.provision(node)
     return run.resolution
 
 
@@ -119,7 +133,8 @@ class _Provisioning:
             return
         if resolution.failed and provisioner.reaches_out(self.surroundings.outside):
             return
-        workload = self.workloads[node.params_workload]
+        definer = _definer(node, self.keeper.state, self.elsewhere)
+        workload = self.workloads.get(definer) or self.workloads[node.definers[0]]
         try:
             params = _params(node, workload, resolution.lookup(workload, self.loaded))
             resolution.problems += _changed_hands(node, provisioner, self.keeper.state)
@@ -151,10 +166,10 @@ class _Provisioning:
             progress.step(f"{node.uid}: asking {provisioner.spec.uri}")
         given = provisioner.provision(request, self.surroundings)
         _check(node, provisioner, given)
-        self.surroundings.outside.hide(secret_texts(dict(given.outputs)))
+        self.surroundings.outside.hide(texts_to_hide(dict(given.outputs)))
         if not given.provisional:
             if not reaches_out:
-                self.surroundings.outside.hide(secret_texts(dict(given.state)))
+                self.surroundings.outside.hide(texts_to_hide(dict(given.state)))
             keeper.change(remember(given))
         return given
 
@@ -216,6 +231,7 @@ def surroundings_of(
     from scorefly.fly.names import resource_app_name
     from scorefly.resources.own_tokens import own_secrets
 
+    progress.publish(workload_names(workloads))
     own = own_secrets(
         settings.secrets,
         fly_api_token=settings.fly_api_token,
@@ -233,29 +249,28 @@ def surroundings_of(
             rehearsal=settings.rehearse,
             workspace=settings.workspace,
             environ=settings.environ,
-            hide=lambda texts: hide_derived(texts, settings, workloads, progress),
+            hide=progress.hide,
             output=progress.output,
         ),
         trial=trial,
         own_secrets=own,
+        replaced=frozenset(settings.replace),
     )
 
 
-def hide_derived(
-    texts: Iterable[str], settings: Settings, workloads: Mapping[str, WorkloadView], progress: Progress
-) -> None:
-    """Hide what was made of secrets, but for what is easy to guess or a public name of this environment."""
-    public = {settings.environment, settings.org, settings.region, settings.repository}
-    for view in workloads.values():
-        public |= {view.name, view.app, f"{view.app}.fly.dev", f"{view.app}.internal", f"{view.app}.flycast"}
-    progress.hide(text for text in texts if worth_hiding(text) and text not in public)
+def _definer(node: ResourceNode, state: EnvironmentState, elsewhere: Collection[str]) -> str:
+    """The workload that first defined a resource, for as long as it uses it; at first the first one of the run."""
+    known = state.resources.get(node.uid)
+    if known and known.defined_by and known.defined_by in (*node.definers, *elsewhere):
+        return known.defined_by
+    return node.definers[0]
 
 
 def _params(node: ResourceNode, workload: Workload, lookup: Lookup) -> dict[str, Tree]:
     try:
         tree = substitute_tree(dict(node.params), lookup)
     except UnknownReference as error:
-        name = next(name for owner, name in node.users if owner == node.params_workload)
+        name = next(name for owner, name in node.users if owner == workload.name)
         place = workload.place("resources", name, "params")
         raise InputError(Problem(f"{node.uid}: {error.message}", error.hint, place)) from error
     return tree if isinstance(tree, dict) else {}
@@ -276,6 +291,9 @@ def _request(
         owner, params = known.owner, params or known.params
         _refuse_incomplete(known, node)
         metadata = metadata or dict(known.metadata)  # type: ignore[arg-type]  # it was plain data when it was kept
+    if known and known.defined_by in elsewhere and known.params:
+        _refuse_incomplete(known, node)
+        params = known.params
     return Request(
         uid=node.uid,
         guid=known.guid if known else guid(state.seed, node.uid),
@@ -292,6 +310,8 @@ def _request(
         random=known.random if known else {},
         outputs=kept_values(known.outputs) if known else {},
         peers=_peers(node, state, provisioner, in_this_run) if provisioner.spec.reads_peers else {},
+        app_stems=known.app_stems if known and node.uid not in surroundings.replaced else {},
+        taken=frozenset(app.name for app in state.apps.values() if app.owner in surroundings.replaced - {node.uid}),
     )
 
 
@@ -310,7 +330,7 @@ def _peers(
             if uid not in in_this_run:
                 _refuse_incomplete(resource, node)
             continue
-        peers[uid] = Peer(resource.params, resource.state)
+        peers[uid] = Peer(resource.params, resource.state, resource.app_stems)
     return peers
 
 
@@ -359,6 +379,8 @@ def _remembering(
             outputs=dict(given.outputs),
             random=dict(given.random),
             apps=tuple(app.name for app in given.apps),
+            app_stems={app.key: app.stem for app in given.apps if app.stem},
+            defined_by=_definer(node, state, elsewhere),
         )
         return replace(state.with_resource(remembered), shared=merge_patch(state.shared, given.shared))
 

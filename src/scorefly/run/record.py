@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scorefly.fly.api import MachineView
-from scorefly.fly.machines import STANDBY_VARIABLE
+from scorefly.fly.machine_config import STANDBY_VARIABLE
 from scorefly.run.machine_counts import app_machines
 
 Facts = Mapping[str, tuple[str, ...]]

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from scorefly.fly.api import MachineView
 from scorefly.fly.app import Port
+from scorefly.fly.machine_config import guest_text
 from scorefly.problems import Problem
 
 if TYPE_CHECKING:
     from scorefly.run.planned import Plan
 
+T = TypeVar("T")
 Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destroyed", "generated"]
 
 
 @dataclass(frozen=True, slots=True)
 class AppReport:
-    """One app's outcome. `seconds` is wall time; `problem` says why it failed or was skipped."""
+    """One app's outcome. `seconds` is wall time; `problem` says why it failed or was skipped.
+
+    Only an app that is ours and runs has a `url`: under another's name there may be anything.
+    """
 
     app: str
     owner: str
@@ -34,6 +39,11 @@ class AppReport:
     secrets_removed: tuple[str, ...] = ()
     seconds: float = 0.0
     problem: Problem | None = None
+
+    def __post_init__(self) -> None:
+        """Takes the address from an app that failed, was skipped or is gone."""
+        if self.status in ("failed", "skipped", "destroyed"):
+            object.__setattr__(self, "url", "")
 
     def with_machines(self, machines: Sequence[MachineView]) -> AppReport:
         """The report with image, size and region of the Machines that Fly shows."""
@@ -110,23 +120,24 @@ class Report:
 
 
 def redacted_report(report: Report, redact: Callable[[str], str]) -> Report:
-    """Return the report with its free texts redacted; to be called before they are escaped for any format."""
-    apps = (
-        replace(app, problem=app.problem and app.problem.redacted(redact), image=redact(app.image))
-        for app in report.apps
-    )
-    return replace(
-        report,
-        apps=tuple(apps),
-        problems=tuple(problem.redacted(redact) for problem in report.problems),
-        findings=tuple(replace(each, why=redact(each.why)) for each in report.findings),
-        superseded=redact(report.superseded),
-    )
+    """Return the report with its texts redacted; to be called before they are escaped for any format."""
+    return redacted(report, redact)
 
 
-def guest_text(guest: Mapping[str, Any]) -> str:
-    """A Machine's CPUs and memory, as sizes are written everywhere; empty where nothing is known."""
-    kind, cpus, memory = guest.get("cpu_kind"), guest.get("cpus"), guest.get("memory_mb")
-    if not (kind and cpus and memory):
-        return ""
-    return f"{'shared-cpu' if kind == 'shared' else kind}-{cpus}x, {memory} MB"
+# Words of our own, that others are chosen by.
+_OUR_WORDS = {"command", "status", "action", "outcome", "severity", "how"}
+
+
+def redacted(value: T, redact: Callable[[str], str]) -> T:
+    """Return frozen data with every text in it redacted."""
+    made: Any = value
+    if isinstance(value, str):
+        made = redact(value)
+    elif isinstance(value, tuple):
+        made = tuple(redacted(each, redact) for each in value)
+    elif is_dataclass(value) and not isinstance(value, type):
+        texts = {each.name: getattr(value, each.name) for each in fields(value) if each.name not in _OUR_WORDS}
+        changed = {name: redacted(each, redact) for name, each in texts.items()}
+        changed = {name: each for name, each in changed.items() if each != texts[name]}
+        made = replace(value, **changed) if changed else value
+    return cast("T", made)

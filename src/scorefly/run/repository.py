@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 
-from scorefly.git.history import head, origin
-from scorefly.git.process import Git
+from scorefly.git.history import origin
 from scorefly.git.remote import Address, address_of
-from scorefly.problems import InputError, option_place, wrong
+from scorefly.problems import option_place, wrong
+from scorefly.run.checkout import checked_out, checkout
 from scorefly.run.settings import Settings
 from scorefly.state.git_lock import Holder
 
@@ -27,23 +27,15 @@ def address(settings: Settings) -> Address:
 
 def commit(settings: Settings) -> str:
     """The commit this run is of; empty outside of a repository, and where there is no git."""
-    try:
-        found = settings.trigger.commit or head(checkout(settings))
-    except InputError:
-        return ""
+    found = settings.trigger.commit or checked_out(settings)
     return found if _COMMIT.fullmatch(found) else ""
 
 
 def holder(settings: Settings) -> Holder:
     """Who the lock says is at work."""
     if settings.trigger.actor:
-        return Holder(settings.trigger.actor, settings.trigger.link)
+        return Holder(settings.trigger.actor, settings.trigger.link, settings.trigger.run)
     return Holder(f"{_user()} (process {os.getpid()} on {os.uname().nodename})")
-
-
-def checkout(settings: Settings) -> Git:
-    """git in the workspace."""
-    return Git(settings.workspace, settings.environ)
 
 
 def _user() -> str:

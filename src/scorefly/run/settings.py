@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorefly.github.context import Trigger
-from scorefly.problems import Place
+from scorefly.problems import InputError, Place
 
 PROVISIONERS = (".scorefly/*.provisioners.yaml",)
 
@@ -28,15 +29,22 @@ class Override:
     place: Place
 
 
+def is_preview(environment: str) -> bool:
+    """Decide whether an environment has the name of a pull request's preview."""
+    return re.fullmatch(r"pr-[1-9][0-9]*", environment, re.ASCII) is not None
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
     """The contract's inputs. Times are seconds. An empty text means not given; `ha` None means Fly's default.
 
     `workspace` is absolute; all other paths are relative to it. `repository` is GitHub's `owner/name`, empty where
     there is none. `environ` is the process's environment, for child processes to be given parts of. It holds secrets
-    and so has no repr. Code that is `untrusted` is only rehearsed: it gets no secrets, and stand-ins take their place.
+    and so has no repr. A run with a `scratch` folder is about untrusted code: it is simulated, with stand-ins for
+    secrets, calls nothing outside, and keeps what it writes in that folder, which is removed at its end.
     `previews` is what `cleanup` takes for any preview: where these run may be said apart. `inputs_only` is what
-    `preview` uses when the checkout is untrusted: the same settings without the project file.
+    `preview` uses when the checkout is untrusted: the same settings without the project file. `unreadable` says what
+    is wrong with that file, where it may not count.
     """
 
     command: str
@@ -57,6 +65,7 @@ class Settings:
     provisioners: tuple[str, ...] = PROVISIONERS
     state: str = "file"
     state_key: str = ""
+    new_state: bool = False
     lock_timeout: float = 300.0
     fly_api_token: str = ""
     github_token: str = ""
@@ -77,15 +86,22 @@ class Settings:
     allow_forks: bool = False
     unsupported: str = "error"
     force: bool = False
+    replace: tuple[str, ...] = ()
     dry_run: bool = False
     rehearse: bool = False
-    untrusted: bool = False
+    scratch: Path | None = None
     fly_base_url: str = "https://api.machines.dev"
     repository: str = ""
     trigger: Trigger = field(default_factory=Trigger)
     environ: Mapping[str, str] = field(default_factory=dict)
     previews: Settings | None = None
     inputs_only: Settings | None = None
+    unreadable: InputError | None = None
+
+    @property
+    def untrusted(self) -> bool:
+        """Whether the run is about code that gets no secrets and calls nothing outside."""
+        return self.scratch is not None
 
     def app_name(self, stem: str) -> str:
         """The Fly app name around a workload's name."""

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from scorefly.fly.api import AddressView, FlyApi, MachineView, OrganizationMachines, VolumeView
+from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
-from scorefly.problems import OutsideError
+from scorefly.problems import OutsideError, failed
 from scorefly.run.digest import METADATA_KEY, app_digest
-from scorefly.run.machine_counts import (
-    Census,
-    app_machines,
-    count_by_group,
-    listed_as_complete,
-    lone_standbys,
-    take_census,
-)
-from scorefly.run.ownership import OWNER_KEY, not_ours, owner_mark
+from scorefly.run.machine_counts import Census, app_machines, count_by_group, listed_as_complete, take_census
+from scorefly.run.ownership import OWNER_KEY, STATE_KEY, marks, not_ours
 from scorefly.run.secrets import SecretPlan, plan_secrets
 from scorefly.run.settings import Settings
 from scorefly.state.document import AppState, EnvironmentState, fingerprint
@@ -43,44 +37,53 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """An app's Machines in the listing of the organization, which may be late.
+class VolumeChanges:
+    """Volumes to make, one for every Machine that lacks it, and volumes to extend with the GB they are to have.
 
-    `trusted` says whether it may be believed where it agrees with state.
+    `create` has each claim with its region. `detach` are volumes that Machines have and the app no longer claims:
+    their Machines have to be replaced. `update` are volumes with other settings for snapshots. `shrink` are volumes
+    that are larger than they are claimed to be, with the GB of the claim. `region` is where new Machines go; it may
+    be unknown, and is empty then.
     """
 
-    machines: tuple[MachineView, ...] = ()
-    trusted: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeChanges:
-    """Volumes to make, one for every Machine that lacks it, and volumes to extend with the GB they are to have."""
-
-    create: tuple[VolumeClaim, ...] = ()
+    create: tuple[tuple[VolumeClaim, str], ...] = ()
     extend: tuple[tuple[VolumeView, int], ...] = ()
+    detach: tuple[VolumeView, ...] = ()
+    update: tuple[tuple[VolumeView, Mapping[str, int | bool]], ...] = ()
+    shrink: tuple[tuple[VolumeView, int], ...] = ()
+    region: str = ""
 
 
-def look(settings: Settings, state: EnvironmentState, api: FlyApi, app: App, listed: Listed) -> Situation:
-    """Looks at one app. The listing is believed where it says the same as state; else the app's own Machines are asked.
+def look(
+    settings: Settings,
+    state: EnvironmentState,
+    api: FlyApi,
+    app: App,
+    listed: Sequence[MachineView],
+    *,
+    trusted: bool = True,
+) -> Situation:
+    """Looks at one app. `listed` are its own Machines in a listing, which may be late.
 
-    Raises OutsideError when an app of that name is not ours.
+    A `trusted` listing is believed where it says the same as state; else the app's own Machines are asked for. Raises
+    OutsideError when an app of that name is not ours.
     """
     known = known_app(state, app)
     prints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
     digest = app_digest(settings, app, prints)
+    finished = {METADATA_KEY: digest, **marks(settings, state, app.owner)}
     believed = (
-        listed.trusted
+        trusted
         and not settings.force
         and known.digest == digest
-        and bool(listed.machines)
-        and all(_is_settled(settings, app, machine, digest) for machine in listed.machines)
-        and listed_as_complete(app, settings.ha, listed.machines)
+        and bool(listed)
+        and all(finished.items() <= machine.metadata.items() for machine in listed)
+        and listed_as_complete(app, settings.ha, listed)
     )
-    machines = listed.machines if believed else _own_machines(api, app, listed.machines)
+    machines = listed if believed else _own_machines(settings, api, app.name, listed)
     exists = machines is not None
     machines = machines or ()
-    if exists and (problem := not_ours(settings, api, app.name, machines, state.apps.get(app.name))):
+    if exists and (problem := not_ours(settings, api, app.name, machines, state)):
         raise OutsideError(problem)
     secrets = plan_secrets(
         prints,
@@ -91,7 +94,11 @@ def look(settings: Settings, state: EnvironmentState, api: FlyApi, app: App, lis
     )
     census = Census() if believed else _census(settings, app, machines)
     ours = [each for each in app_machines(machines) if each not in census.surplus]
-    current = bool(ours) and all(machine.metadata.get(METADATA_KEY) == digest for machine in ours)
+    current = bool(ours) and all(
+        machine.metadata.get(METADATA_KEY) == digest
+        and machine.metadata.get(STATE_KEY) in (None, finished[STATE_KEY])  # new-state leaves them another's
+        for machine in ours
+    )
     current = current and not settings.force and not secrets.to_set
     return Situation(
         exists=exists,
@@ -100,21 +107,18 @@ def look(settings: Settings, state: EnvironmentState, api: FlyApi, app: App, lis
         digest=digest,
         secrets=secrets,
         as_wanted=current and census.complete,
-        repair_only=current and not census.complete and not lone_standbys(ours),
+        repair_only=current and not census.complete and set(census.missing) <= count_by_group(ours).keys(),
         census=census,
     )
 
 
-def _own_machines(api: FlyApi, app: App, listed: Sequence[MachineView]) -> tuple[MachineView, ...] | None:
+def _own_machines(
+    settings: Settings, api: FlyApi, name: str, listed: Sequence[MachineView]
+) -> Sequence[MachineView] | None:
     """The app's Machines as the app itself has them, or None where there is no such app."""
-    if not listed and api.app(app.name) is None:
+    if not listed and not _exists(settings, api, name):
         return None
-    return api.find_machines(app.name)
-
-
-def _is_settled(settings: Settings, app: App, machine: MachineView, digest: str) -> bool:
-    mark = owner_mark(settings, app.owner)
-    return machine.metadata.get(METADATA_KEY) == digest and machine.metadata.get(OWNER_KEY) == mark
+    return api.find_machines(name)
 
 
 def _is_known(machine: MachineView) -> bool:
@@ -158,29 +162,40 @@ def missing_addresses(app: App, present: Sequence[AddressView]) -> tuple[str, ..
     return tuple(kind for kind in app.addresses if kind not in kinds)
 
 
-def volume_changes(app: App, volumes: Sequence[VolumeView], machines: int) -> VolumeChanges:
-    """What the app's claims need, for as many Machines as it has, one at least."""
-    create: list[VolumeClaim] = []
+def volume_changes(app: App, volumes: Sequence[VolumeView], machines: Sequence[MachineView]) -> VolumeChanges:
+    """Compare the app's claims with its volumes: one for each Machine in the Machine's region, one at least."""
+    claimed = {claim.name for claim in app.volumes}
+    regions = [machine.region for machine in machines]
+    regions += [volume.region for volume in volumes if volume.name in claimed]
+    region = app.region or next(iter(regions), "")
+    create: list[tuple[VolumeClaim, str]] = []
     extend: list[tuple[VolumeView, int]] = []
+    update: list[tuple[VolumeView, Mapping[str, int | bool]]] = []
+    shrink: list[tuple[VolumeView, int]] = []
     for claim in app.volumes:
         present = [volume for volume in volumes if volume.name == claim.name]
         extend += [(volume, claim.size_gb) for volume in present if volume.size_gb < claim.size_gb]
-        create += [claim] * (max(1, machines) - len(present))
-    return VolumeChanges(tuple(create), tuple(extend))
+        shrink += [(volume, claim.size_gb) for volume in present if volume.size_gb > claim.size_gb and not claim.grows]
+        for volume in present:
+            changes = {key: value for key, value in claim.snapshots.items() if volume.snapshots.get(key) != value}
+            update += [(volume, changes)] if changes else []
+        here = Counter(machine.region for machine in machines) or Counter([region])
+        there = Counter(volume.region for volume in present)
+        create += [(claim, code) for code in sorted(here) for _ in range(here[code] - there[code])]
+    detach = tuple(volume for volume in volumes if volume.machine and volume.name not in claimed)
+    return VolumeChanges(tuple(create), tuple(extend), detach, tuple(update), tuple(shrink), region)
 
 
-def listed_by_app(found: OrganizationMachines, *, trusted: bool = True) -> Callable[[str], Listed]:
-    """A lookup of an app's Machines in a listing, which is never trusted where regions are missing from it."""
-    machines, trusted = by_app(found.machines), trusted and not found.missing_regions
-    return lambda app: Listed(tuple(machines.get(app, ())), trusted)
-
-
-def by_app(machines: Sequence[MachineView]) -> dict[str, list[MachineView]]:
-    """The Machines of an organization by their app."""
-    found: dict[str, list[MachineView]] = {}
-    for machine in machines:
-        found.setdefault(machine.app, []).append(machine)
-    return found
+def _exists(settings: Settings, api: FlyApi, name: str) -> bool:
+    """Decide whether there is an app of that name. Raises OutsideError when it is in another organization."""
+    view = api.app(name)
+    if view is None:
+        return False
+    # A personal organization has two slugs, so a different one is not enough.
+    if view.organization not in ("", settings.org) and name not in api.org_apps(settings.org):
+        message = f"the app {name!r} is in organization {view.organization}, not in {settings.org}"
+        raise failed(message, f"set org: {view.organization}, or choose another app-prefix or app-suffix")
+    return True
 
 
 def _live_secrets(settings: Settings, api: FlyApi, app: App, known: AppState) -> dict[str, str]:

@@ -7,25 +7,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 
 from scorefly.fly.api import MachineView
 from scorefly.github import deployments
 from scorefly.github.api import GitHubApi
+from scorefly.github.comment import keep_comment
+from scorefly.github.preview_comment import MARKER, AppRow, PreviewPage, render
 from scorefly.problems import OutsideError, Problem, ScoreflyError
 from scorefly.run.connection import Connection, connect
 from scorefly.run.destroy import destroy_among
 from scorefly.run.github_connection import connect_github
+from scorefly.run.live import list_machines
 from scorefly.run.opening import open_state, stored_environments
 from scorefly.run.ownership import marked_environments
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Finding, Report
 from scorefly.run.settings import Settings
-from scorefly.run.situation import by_app
 
 PREFIX = "pr-"
 # GitHub takes 80 new things a minute, and a workflow's token 1000 requests an hour: the next run does the rest.
 MOST_RETIRED = 60
+MOST_TOLD = 30  # closed pull requests, of whose comments each takes two requests
+AGAIN = "To deploy it again, comment /preview or push."
 _MOST_LISTED = 500
 _DAY = 86400
 
@@ -42,9 +46,9 @@ class StalePreview:
 def clean_previews(settings: Settings, progress: Progress, *, now: datetime | None = None) -> Report:
     """Destroys the stale previews of this repository, several at a time; one that fails keeps none from going."""
     with connect(settings) as connection, connect_github(settings) as github:
-        machines = connection.api.org_machines(settings.org)
+        live = list_machines(settings, connection.api, ())
         open_numbers = set(github.open_pulls())
-        marked = marked_environments(settings, machines)
+        marked = marked_environments(settings, chain.from_iterable(live.values()))
         stored = {*stored_environments(settings, PREFIX), *_on_refs(settings, github)}
         environments = sorted({name for name in (*marked, *stored) if _number(name)}, key=_number)
         stale = [
@@ -53,13 +57,15 @@ def clean_previews(settings: Settings, progress: Progress, *, now: datetime | No
             if (each := _stale(settings, name, marked.get(name, ()), open_numbers, now or datetime.now(UTC)))
         ]
         progress.step(f"{len(environments)} previews, {len(stale)} stale")
-        live = by_app(machines)
         with ThreadPoolExecutor(settings.max_parallel, thread_name_prefix="previews") as pool:
             done = list(pool.map(lambda each: _destroy(settings, each, live, connection, github, progress), stale))
         report = _together(settings, environments, stale, done)
         gone = [each.name for each in report.findings if each.outcome == "removed"]
         open_numbers |= {_number(each.environment) for each, result in zip(stale, done, strict=True) if result is None}
         refused = [] if settings.dry_run else _retire(github, gone, open_numbers, progress)
+        if settings.comment and not settings.dry_run:
+            removed = [(each, done[place]) for place, each in enumerate(stale) if each.environment in gone]
+            refused += _tell_pull_requests(settings, github, removed, progress)
     return replace(report, problems=(*report.problems, *refused))
 
 
@@ -142,6 +148,39 @@ def _together(
         rehearsed=settings.rehearse,
         dry_run=settings.dry_run,
     )
+
+
+def _tell_pull_requests(
+    settings: Settings,
+    github: GitHubApi,
+    removed: Sequence[tuple[StalePreview, Report | ScoreflyError | None]],
+    progress: Progress,
+) -> list[Problem]:
+    """Writes to the comments of previews that are gone that they are: their links lead nowhere, or to a stranger.
+
+    Those of open pull requests come first. Where there is no comment, none is made.
+    """
+    idle = [each for each in removed if each[0].idle]
+    closed = [each for each in removed if not each[0].idle]
+    try:
+        for stale, report in [*idle, *closed[:MOST_TOLD]]:
+            rows = report.apps if isinstance(report, Report) else ()
+            page = PreviewPage(
+                environment=stale.environment,
+                outcome="destroyed",
+                commit="",
+                apps=tuple(AppRow(app.app, app.status) for app in rows),
+                notes=(f"{stale.why}. {AGAIN}" if stale.idle else stale.why,),
+                log_url=settings.trigger.link,
+            )
+            keep_comment(github, _number(stale.environment), MARKER, progress.redact(render(page)), create=False)
+    except OutsideError as error:
+        found = error.problems[0]
+        message = f"the comments on previews that are gone cannot be written: {found.message}"
+        problem = Problem(message, found.hint, severity="warning")
+        progress.problem(problem)
+        return [problem]
+    return []
 
 
 def _retire(github: GitHubApi, gone: Sequence[str], open_numbers: set[int], progress: Progress) -> list[Problem]:

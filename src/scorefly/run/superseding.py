@@ -85,7 +85,8 @@ def _later(settings: Settings, own: str, others: Collection[str]) -> dict[str, b
     """The checkout may know; the server does, and a rehearsal must not ask it."""
     from scorefly.git.history import later_on_server, later_than
     from scorefly.git.remote import GitRemote
-    from scorefly.run.repository import address, checkout
+    from scorefly.run.checkout import checkout
+    from scorefly.run.repository import address
 
     found: dict[str, bool | None] = dict.fromkeys(others)
     try:

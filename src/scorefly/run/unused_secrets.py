@@ -7,26 +7,29 @@ from dataclasses import replace
 from scorefly.run.connection import connect
 from scorefly.run.generate import app_report, want
 from scorefly.run.keeper import Keeper
+from scorefly.run.live import app_names, list_machines
 from scorefly.run.loading import load
 from scorefly.run.ownership import not_ours
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Report
 from scorefly.run.secrets import plan_secrets, remove_secrets
 from scorefly.run.settings import Settings
-from scorefly.run.situation import by_app
+from scorefly.run.state_guard import refuse_unknown_apps
 
 
 def remove_unused_secrets(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Looks at every app of the Score files that are given, and removes by `unused-secrets` and `keep-secrets`."""
-    wanted = want(settings, load(settings), keeper, progress)
+    loaded = load(settings)
     reports: list[AppReport] = []
     with connect(settings, keeper) as connection:
-        machines_of = by_app(connection.api.org_machines(settings.org))
+        machines_of = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
+        refuse_unknown_apps(settings, loaded, keeper.state, machines_of)
+        wanted = want(settings, loaded, keeper, progress)
         for app in wanted.apps:
             machines, known = machines_of.get(app.name, ()), keeper.state.apps.get(app.name)
             if not machines and connection.api.app(app.name) is None:
                 continue
-            if problem := not_ours(settings, connection.api, app.name, machines, known):
+            if problem := not_ours(settings, connection.api, app.name, machines, keeper.state):
                 progress.problem(problem)
                 reports.append(replace(app_report(settings, app), status="failed", problem=problem))
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from scorefly.confined import read_file, scope_of, shown
+from scorefly.confined import Total, read_file, scope_of, shown
 from scorefly.problems import InputError, Place, Problem, nearest, option_place
 from scorefly.score.document import Document, parse
 from scorefly.score.model import read_workload
@@ -34,8 +34,11 @@ def load_workloads(
     at = option_place("overrides-file")
     override = _read(workspace, overrides_file, problems, at, outside=outside) if overrides_file else None
     workloads: dict[str, Workload] = {}
+    total = Total("Score files")
     for file in files:
-        document = _read(workspace, Path(file), problems, outside=outside)
+        document = _read(workspace, Path(file), problems, outside=outside, total=total)
+        if total.left < 0:
+            break
         if document is None:
             continue
         own = (for_workloads or {}).get(_name(document))
@@ -49,7 +52,7 @@ def load_workloads(
             continue
         workloads[workload.name] = workload
         problems.extend(_placeholder_problems(workload))
-    return tuple(workloads[name] for name in sorted(workloads)), tuple(problems)
+    return tuple(workloads.values()), tuple(problems)
 
 
 def _name(document: Document) -> str:
@@ -59,11 +62,19 @@ def _name(document: Document) -> str:
 
 
 def _read(
-    workspace: Path, file: Path, problems: list[Problem], place: Place | None = None, *, outside: bool = False
+    workspace: Path,
+    file: Path,
+    problems: list[Problem],
+    place: Place | None = None,
+    *,
+    outside: bool = False,
+    total: Total | None = None,
 ) -> Document | None:
     name = file.as_posix()
+    at = place or Place(shown(name))
     try:
-        return parse(read_file(*scope_of(workspace, file, outside=outside), place or Place(shown(name))), name)
+        content = read_file(*scope_of(workspace, file, outside=outside), at)
+        return parse(total.add(content, at) if total else content, name)
     except InputError as error:
         problems.extend(error.problems)
     return None

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeAlias
 
 from scorefly.problems import nearest
@@ -18,6 +20,8 @@ Lookup: TypeAlias = Callable[[Reference], Tree]
 
 _PLACEHOLDER = re.compile(r"\$(?:(\$?)\{([^}]*)\}|\$)")
 _DOLLARS = re.compile(r"\$\$(?:(?!)()())?")  # the same groups, which never match
+MAX_TEXT = 4 << 20  # characters that placeholders may add to one text
+MAX_ALL_TEXT = 256 << 20  # and to all texts of a run, mounted files included
 ROOTS = ("metadata", "resources")
 
 
@@ -28,6 +32,30 @@ class UnknownReference(Exception):  # noqa: N818 - a lookup's answer, not a prog
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+_LEFT: ContextVar[list[int] | None] = ContextVar("left", default=None)
+
+
+@contextmanager
+def bounded_texts() -> Iterator[None]:
+    """Give all texts that placeholders make inside one limit to share."""
+    token = _LEFT.set([MAX_ALL_TEXT])
+    try:
+        yield
+    finally:
+        _LEFT.reset(token)
+
+
+def count_text(length: int) -> None:
+    """Count what a placeholder or a mounted file adds. Raises UnknownReference beyond the limit of all together."""
+    left = _LEFT.get()
+    if left is not None:
+        left[0] -= length
+        if left[0] < 0:
+            raise UnknownReference(
+                f"placeholders and files make more than {MAX_ALL_TEXT >> 20} MiB together", "make them smaller"
+            )
 
 
 def split(inner: str) -> Reference:
@@ -62,14 +90,20 @@ def substitute(text: str, lookup: Lookup) -> Text:
     if "$" not in text:
         return text
     parts: list[Text] = []
-    end = 0
+    end = size = 0
     for match in _matches(text):
         parts.append(text[end : match.start()])
         end = match.end()
         if match[2] is None or match[1]:
             parts.append(match[0][1:])
-        else:
-            parts.append(to_text(_look_up(split(match[2]), match[0], lookup)))
+            continue
+        value = to_text(_look_up(split(match[2]), match[0], lookup))
+        length = len(value if isinstance(value, str) else str(value.value))
+        size += length
+        if size > MAX_TEXT:
+            raise UnknownReference(f"the placeholders make a text of more than {MAX_TEXT} characters")
+        count_text(length)
+        parts.append(value)
     return join((*parts, text[end:]))
 
 

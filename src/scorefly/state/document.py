@@ -7,14 +7,14 @@ import hmac
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from scorefly.problems import InputError, Problem
 from scorefly.values import Secret, Tree, from_json, holds_given, holds_secret, secret_texts, to_json, without_given
 
-VERSION = 3
+VERSION = 4
 NOT_KEPT = Secret(None)  # a value that was made from a secret the run was given: every run is given it anew
 _GIVEN_ONLY = ("template://scorefly/secret", "template://scorefly/environment")
 
@@ -24,6 +24,8 @@ class ResourceState:
     """One provisioned resource. `random` holds its random values by where its template asks for them.
 
     `owner` is the workload it belongs to. `needs` are the uids its params read: they are deprovisioned after it.
+    `app_stems` are the names of its apps, without prefix and suffix, by their key in the template: an app keeps its
+    name. `defined_by` is the workload whose Score file its params were read from.
     """
 
     uid: str
@@ -41,6 +43,8 @@ class ResourceState:
     random: Mapping[str, Tree] = field(default_factory=dict)
     apps: tuple[str, ...] = ()
     owner: str = ""
+    app_stems: Mapping[str, str] = field(default_factory=dict)
+    defined_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class AppState:
     `flycast` says that others connect to its service ports, through Fly's proxy. `commit` is the one it was deployed
     from last; empty where nobody knows. `id` is Fly's, empty while the app is being made. `needs` are apps it uses.
     `addresses` are the IPs it was given. `record` is what was last deployed, packed: see `run/record.py`.
+    `uses` and `used_secrets` are the uids and the names of secrets that the last good deploy used.
     """
 
     name: str
@@ -73,6 +78,8 @@ class AppState:
     needs: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     record: str = ""
+    uses: tuple[str, ...] = ()
+    used_secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +153,45 @@ def dump(state: EnvironmentState) -> bytes:
     return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
-def load(content: bytes) -> EnvironmentState:
-    """The state in its JSON. Raises InputError when it is of a newer version, or is no state."""
+def dump_changes(before: EnvironmentState, after: EnvironmentState) -> bytes | None:
+    """The JSON of what differs between two states of one document; None where more than entries do.
+
+    An entry is there whole, or null when it was removed. Entries that are the same object are not compared, so that the
+    cost follows what changed.
+    """
+    constant = [name for name in EnvironmentState.__slots__ if name not in (*_ENTRIES, "shared")]
+    if any(getattr(before, name) != getattr(after, name) for name in constant):
+        return None
+    changes: dict[str, Any] = {}
+    if before.shared != after.shared:
+        changes["shared"] = to_json(without_given(after.shared))
+    for part, to_entry in _ENTRIES.items():
+        old, new = getattr(before, part), getattr(after, part)
+        changed = {name: to_entry(entry) for name, entry in new.items() if old.get(name) != entry}
+        changes[part] = changed | {name: None for name in old if name not in new}
+    return json.dumps(changes, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _apply(data: dict[str, Any], changes: dict[str, Any]) -> None:
+    if "shared" in changes:
+        data["shared"] = changes["shared"]
+    for part in _ENTRIES:
+        for name, entry in changes[part].items():
+            if entry is None:
+                data[part].pop(name, None)
+            else:
+                data[part][name] = entry
+
+
+def load(content: bytes, changes: Iterable[bytes] = ()) -> EnvironmentState:
+    """The state in its JSON, with changes that were made since.
+
+    Raises InputError when it is of a newer version, or is no state.
+    """
     try:
         data = json.loads(content)
+        for change in changes:
+            _apply(data, json.loads(change))
         version = data["version"]
         if isinstance(version, int) and version > VERSION:
             raise InputError(
@@ -189,8 +231,16 @@ def _to_version_3(data: dict[str, Any]) -> None:
         resource.update({"owner": ""} | resource)
 
 
+def _to_version_4(data: dict[str, Any]) -> None:
+    """Resources keep the names of their apps and who defined them, apps what their last deploy used."""
+    for app in data["apps"].values():
+        app.update({"uses": [], "used_secrets": sorted(app["secrets"])} | app)
+    for resource in data["resources"].values():
+        resource.update({"app_stems": {}, "defined_by": resource["owner"]} | resource)
+
+
 # Each brings a document of its version to the next one.
-_MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], None]] = {1: _to_version_2, 2: _to_version_3}
+_MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], None]] = {1: _to_version_2, 2: _to_version_3, 3: _to_version_4}
 
 _TREES = ("metadata", "params", "state", "outputs", "random")
 
@@ -215,6 +265,9 @@ def _resource(data: dict[str, Any]) -> ResourceState:
     return ResourceState(**{**data, **trees, **lists})
 
 
+_ENTRIES: Mapping[str, Callable[[Any], Any]] = {"resources": _resource_json, "apps": asdict, "workloads": str}
+
+
 def kept_values(tree: Mapping[str, Tree]) -> dict[str, Tree]:
     """Leave out the values that state does not keep."""
     return {name: value for name, value in tree.items() if value != NOT_KEPT}
@@ -223,7 +276,7 @@ def kept_values(tree: Mapping[str, Tree]) -> dict[str, Tree]:
 def _app(data: dict[str, Any]) -> AppState:
     known = {name: SecretState(**each) for name, each in data["secrets"].items()}
     ports = {name: (int(port), int(target)) for name, (port, target) in data["ports"].items()}
-    lists = {name: tuple(data[name]) for name in ("needs", "addresses")}
+    lists = {name: tuple(data[name]) for name in ("needs", "addresses", "uses", "used_secrets")}
     return AppState(**{**data, **lists, "secrets": known, "ports": ports})
 
 

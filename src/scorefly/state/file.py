@@ -1,4 +1,8 @@
-"""State in a file: encrypted, mode 0600, replaced whole, one run at a time."""
+"""State in a file: encrypted, mode 0600, one run at a time.
+
+The file is replaced whole. While a run holds the lock, what it changes goes to a journal beside the file, and into the
+file at the end.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from time import gmtime, strftime
 
 from scorefly import safe_files
 from scorefly.problems import InputError, OutsideError, Place, Problem, wrong
-from scorefly.state.document import EnvironmentState, dump, load
+from scorefly.state.document import EnvironmentState, dump, dump_changes, load
 from scorefly.state.encryption import Keys, new_key, parse_keys
+from scorefly.state.journal import Journal
 from scorefly.state.store import HeldError
 
 
@@ -25,6 +31,9 @@ class FileStore:
         self.environment = environment
         self._keys = keys
         self._given_keys = keys is not None
+        self._journal = Journal(self._root, self.path.with_name(f"{path.name}.journal").relative_to(self._root))
+        self._saved: EnvironmentState | None = None
+        self._locked = False
 
     @property
     def place(self) -> str:
@@ -44,7 +53,14 @@ class FileStore:
             return None
         except OSError as error:
             raise self._failed("read", error) from error
-        state = load(self._own_keys().decrypt(content))
+        keys = self._own_keys()
+        try:
+            state = load(keys.decrypt(content), self._journal.read(keys, content))
+        except OSError as error:
+            raise self._failed("read", error) from error
+        except InputError as error:
+            at = Place(str(self.path))
+            raise InputError(*(replace(each, place=each.place or at) for each in error.problems)) from error
         if state.environment != self.environment:
             raise InputError(
                 Problem(
@@ -56,21 +72,39 @@ class FileStore:
         return state
 
     def save(self, state: EnvironmentState) -> None:
-        """Encrypts and replaces. A failure in the middle leaves the old file as it was.
+        """Encrypt and replace the file, or add what changed to its journal while the lock is held.
 
-        What is there already stays untouched, unless another key than the first encrypted it.
+        A failure in the middle leaves the old state as it was. A file that has this content already stays untouched,
+        unless another key than the first encrypted it.
         """
-        keys, content = self._own_keys(), dump(state)
         try:
-            if not self._holds(keys, content):
-                self._write(self.path, keys.encrypt(content))
+            if self._saved is not None and self._journal.is_open and not self._journal.is_full:
+                changes = dump_changes(self._saved, state)
+                if changes is not None:
+                    self._journal.append(self._own_keys().first, changes)
+                    self._saved = state
+                    return
+            self._replace(state)
         except OSError as error:
             raise self._failed("written", error) from error
 
+    def _replace(self, state: EnvironmentState) -> None:
+        keys, content = self._own_keys(), dump(state)
+        if not self._holds(keys, content):
+            self._write(self.path, keys.encrypt(content))
+        if self._locked:
+            self._journal.begin(self._read(self.path))
+            self._saved = state
+        else:
+            self._journal.remove()
+
     def delete(self) -> None:
-        """Takes the file away, and the key that was made for it."""
+        """Takes the file away, and the key that was made for it. A file beside it of another use is left alone."""
+        own = () if self._given_keys else (self.key_path,)
         try:
-            for path in (self.path, self.key_path):
+            self._journal.remove()
+            self._saved = None
+            for path in (self.path, *own):
                 safe_files.remove(self._root, path.relative_to(self._root))
         except OSError as error:
             raise self._failed("removed", error) from error
@@ -91,9 +125,9 @@ class FileStore:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds `<path>.lock`; the system lets go of it when the process ends, however that happens.
+        """Holds `<path>.scorefly-lock`; the system lets go of it when the process ends, however that happens.
 
-        A run that saved nothing leaves nothing behind, neither the lock nor a folder.
+        No other tool uses that name. A run that saved nothing leaves nothing behind, neither the lock nor a folder.
         """
         path = self._lock_path
         made: tuple[Path, ...] = ()
@@ -108,8 +142,15 @@ class FileStore:
                 os.write(descriptor, str(os.getpid()).encode())
             except OSError as error:
                 raise self._failed("locked", error) from error
+            self._locked = True
             yield
         finally:
+            self._locked = False
+            if self._saved is not None and not self._journal.is_empty:
+                # Where this fails the journal still has it all.
+                with suppress(OSError):
+                    self._replace(self._saved)
+            self._saved = None
             with suppress(OSError):
                 safe_files.remove(self._root, path.relative_to(self._root))
                 for folder in made:
@@ -141,7 +182,7 @@ class FileStore:
 
     @property
     def _lock_path(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.lock")
+        return self.path.with_name(f"{self.path.name}.scorefly-lock")
 
     def _hold(self, path: Path) -> int:
         """An open lock file that is ours, and is still the one that stands at the path."""
@@ -162,9 +203,8 @@ class FileStore:
             except OSError:
                 os.close(descriptor)
                 raise
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), path.stat()):
-                    return descriptor
+            if safe_files.is_same_file(descriptor, self._root, path.relative_to(self._root)):
+                return descriptor
             os.close(descriptor)
 
     def _holds(self, keys: Keys, content: bytes) -> bool:

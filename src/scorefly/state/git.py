@@ -14,6 +14,7 @@ from scorefly.state.git_lock import GitLock, Holder
 from scorefly.state.merge import merge
 
 _ATTEMPTS = 5
+LOCKS = "refs/scorefly-locks"
 
 
 def state_ref(environment: str) -> str:
@@ -23,7 +24,7 @@ def state_ref(environment: str) -> str:
 
 def lock_ref(environment: str) -> str:
     """Where its lock is: elsewhere, for a ref that ends in `.lock` is none, and one below another neither."""
-    return f"refs/scorefly-locks/{_component(environment)}"
+    return f"{LOCKS}/{_component(environment)}"
 
 
 def recovery_ref(environment: str, commit: str) -> str:

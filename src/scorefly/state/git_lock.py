@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 
+from scorefly import interruption
 from scorefly.git.remote import GitRemote, Version
 from scorefly.problems import OutsideError, Place, Problem
 from scorefly.state.store import HeldError
@@ -21,10 +22,11 @@ _SKEW = 20.0  # seconds the clocks of two machines may differ
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who works: a name, and a link to what they do (may be empty)."""
+    """Who works: a name, and a link to what they do (may be empty). `run` identifies a job on its runner."""
 
     name: str
     link: str = ""
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Entry:
     link: str
     since: float
     expires: float
+    run: str = ""
 
     def __str__(self) -> str:
         since = time.strftime(", since %Y-%m-%d %H:%M:%S UTC", time.gmtime(self.since)) if self.since else ""
@@ -83,7 +86,7 @@ class GitLock:
     def take(self) -> None:
         """Takes it, from nobody or from a run whose time is over. Raises HeldError."""
         now, found = self._now(), ""
-        self._entry = Entry(self._holder.name, self._holder.link, now, now + LIFE)
+        self._entry = Entry(self._holder.name, self._holder.link, now, now + LIFE, self._holder.run)
         while True:
             # Known as ours before it is there: an interrupt in the middle must not leave it behind.
             self._commit = self._write(self._entry)
@@ -123,7 +126,7 @@ class GitLock:
     def release(self) -> None:
         """Gives it back; where the server cannot be told, it expires."""
         if self._commit and not self.lost:
-            with suppress(OutsideError):
+            with interruption.finishing(), suppress(OutsideError):
                 self._remote.swap(self._ref, self._commit, "")
         self._commit = ""
 
@@ -143,10 +146,16 @@ class GitLock:
                 Problem(f"the lock of {self._environment} changed hands just now", "look again", self._place)
             )
 
+    def release_leftover(self) -> bool:
+        """Release a lock that an earlier step of this job's run left when it was killed. Returns whether it did."""
+        held = self._remote.read(self._ref)
+        own = held is not None and self._holder.run and _parse(held).run == self._holder.run
+        return held is not None and bool(own) and self._remote.swap(self._ref, held.id, "")
+
     def _keep(self, done: threading.Event) -> None:
         while not done.wait(self._refresh_every) and not self.lost:
             # A server that fails is asked again in time; when it does not come back, saving will say so.
-            with suppress(OutsideError):
+            with interruption.finishing(), suppress(OutsideError):
                 self.refresh()
 
     def _write(self, entry: Entry) -> str:
@@ -174,6 +183,6 @@ def _parse(version: Version) -> Entry:
         since, expires = float(data["since"]), float(data["expires"])
         if not (0 <= since < _LATEST and 0 <= expires < _LATEST):
             return unknown
-        return Entry(str(data["name"]), str(data["link"]), since, expires)
+        return Entry(str(data["name"]), str(data["link"]), since, expires, str(data.get("run", "")))
     except (ValueError, KeyError, TypeError, RecursionError):
         return unknown

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from scorefly.fly.check.finding import Finding, Path, dotted
 from scorefly.fly.check.services import SERVICE_RULES, all_services, groups_of
 from scorefly.fly.check.shape import Section
-from scorefly.fly.sizes import GPUS, guest_problem, presets
+from scorefly.fly.sizes import GPUS, NO_GPUS, guest_problem, preset_names, presets
 from scorefly.problems import nearest
 
 MAX_STATICS = 10
@@ -97,20 +97,19 @@ def guest(vm: Section) -> Iterator[Finding]:
     """What is wrong with one Machine's CPUs and memory, however they are given."""
     if any(vm.has(key) and vm.values.get(key) is None for key in ("size", "memory", "cpu_kind", "cpus", "memory_mb")):
         return
-    name = vm.get("size") or ("performance-8x" if vm.get("gpu_kind") else "shared-cpu-1x")
+    name = vm.get("size") or "shared-cpu-1x"
+    if key := next((key for key in ("gpu_kind", "gpus") if vm.get(key)), "size" if name in GPUS else ""):
+        yield Finding(vm.at(key), f"asks for a GPU, and {NO_GPUS}", f"use one of {', '.join(preset_names())}")
+        return
     preset = presets().get(name)
     if preset is None:
-        yield Finding(vm.at("size"), f"there is no size {name!r}", nearest(name, presets()))
+        yield Finding(vm.at("size"), f"there is no size {name!r}", nearest(name, preset_names()))
         return
     memory = vm.get("memory_mb") or vm.get("memory") or preset.memory_mb
     problem = guest_problem(vm.get("cpu_kind", preset.cpu_kind), vm.get("cpus") or preset.cpus, memory)
     if problem:
         key = next((key for key in ("memory_mb", "memory", "cpus", "cpu_kind") if vm.get(key)), "size")
         yield Finding(vm.at(key), problem, "change the memory, or the CPUs")
-    elif vm.get("gpus") and not vm.get("gpu_kind") and name not in GPUS:
-        yield Finding(
-            vm.at("gpus"), "says how many, and nothing says which", f"gpu_kind is one of {', '.join(GPUS.values())}"
-        )
 
 
 def one_for_each_group(config: Section) -> Iterator[Finding]:
