@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from flyctl_programs import STAND_IN
 from provisioning_server import ProvisioningServer, Reply, provisioning_server
 from workspaces import Workspace
 
@@ -160,7 +162,7 @@ def test_it_does_reach_fly(poisoned: Workspace) -> None:
 def test_the_arguments_and_environment_of_flyctl_hold_no_secret_but_its_token(
     poisoned: Workspace, tmp_path: Path
 ) -> None:
-    """flyctl is a stand-in that writes down how it was called; the API is the rehearsal."""
+    """flyctl is the stand-in, which writes down how it was called; the API is the rehearsal."""
     from scorefly.rehearsal.server import Rehearsal
 
     log = tmp_path / "calls"
@@ -171,8 +173,8 @@ def test_the_arguments_and_environment_of_flyctl_hold_no_secret_but_its_token(
         "#!/usr/bin/env python3\n"
         "import json, os, sys\n"
         f"open({str(log)!r}, 'a').write(json.dumps([sys.argv, dict(os.environ)]) + '\\n')\n"
-        "if sys.argv[1] == 'version': print(json.dumps({'Version': '0.4.87'}))\n"
-        f"else: print('::error::{CANARY}')\n"
+        f"if sys.argv[1] != 'version': print('::error::{CANARY}', flush=True)\n"
+        f"os.execv({sys.executable!r}, [{sys.executable!r}, {str(STAND_IN)!r}, *sys.argv[1:]])\n"
     )
     stand_in.chmod(0o755)
     import os
@@ -182,7 +184,7 @@ def test_the_arguments_and_environment_of_flyctl_hold_no_secret_but_its_token(
             "deploy",
             SCOREFLY_SECRETS=json.dumps({"CANARY": CANARY}),
             FLY_API_TOKEN="fo1_token",
-            FLY_FLAPS_BASE_URL=fly.url,
+            **dict.fromkeys(("FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL"), fly.url),
             GITHUB_TOKEN="ghs_token",
             PATH=f"{folder}:{os.environ['PATH']}",
         )

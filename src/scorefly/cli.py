@@ -674,8 +674,27 @@ def rehearsal() -> None:
 @click.option("--world", type=click.Path(dir_okay=False, path_type=Path), help="Keep its world in this file.")
 @click.option("--latency", default="0ms", show_default=True, metavar="TIME", help="What a call takes, such as 100ms.")
 @click.option("--fail", "failures", multiple=True, metavar="METHOD:PATH:STATUS[:TIMES]", help="Answer with a failure.")
+@click.option(
+    "--lag",
+    default="0ms",
+    show_default=True,
+    metavar="TIME",
+    help="How late the listing of an organization's Machines is.",
+)
+@click.option(
+    "--error-region", "error_regions", multiple=True, metavar="REGION", help="Leave this region out of that listing."
+)
 @click.pass_obj
-def rehearsal_serve(face: Face, /, port: int, world: Path | None, latency: str, failures: tuple[str, ...]) -> None:
+def rehearsal_serve(
+    face: Face,
+    /,
+    port: int,
+    world: Path | None,
+    latency: str,
+    failures: tuple[str, ...],
+    lag: str,
+    error_regions: tuple[str, ...],
+) -> None:
     """Serve the rehearsal until interrupted, for flyctl or your own tools.
 
     \b
@@ -685,7 +704,15 @@ def rehearsal_serve(face: Face, /, port: int, world: Path | None, latency: str, 
     from scorefly.faces.serving import parse_fault, parse_latency, serve
 
     face.progress.clear()
-    serve(port, world, parse_latency(latency), [parse_fault(each) for each in failures], sys.stdout)
+    serve(
+        port,
+        world,
+        sys.stdout,
+        latency=parse_latency(latency),
+        faults=[parse_fault(each) for each in failures],
+        lag=parse_latency(lag, "lag"),
+        error_regions=error_regions,
+    )
 
 
 def main() -> NoReturn:

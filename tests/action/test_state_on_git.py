@@ -80,7 +80,8 @@ class GitHub:
 
     def runs(self, app: str) -> list[str]:
         """The images that an app's Machines run."""
-        return [each["config"]["image"] for each in self.fly.world.data["apps"][app]["machines"].values()]
+        machines = self.fly.world.data["apps"][app]["machines"].values()
+        return [each["config"]["image"] for each in machines if each["state"] == "started"]
 
     @property
     def deployed(self) -> list[list[str]]:

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from flyctl_programs import environment
 from workspaces import Workspace
 
 
@@ -146,17 +147,8 @@ def test_after_a_failure_the_next_run_goes_on(shop: Workspace) -> None:
     """Against an API that refuses one deletion: the rest goes, the state keeps what stayed."""
     from scorefly.rehearsal.server import Fault, Rehearsal
 
-    folder = shop.path / "bin"
-    folder.mkdir()
-    flyctl = folder / "flyctl"
-    flyctl.write_text('#!/bin/sh\necho \'{"Version": "0.4.87"}\'\n')
-    flyctl.chmod(0o755)
     with Rehearsal(None) as fly:
-        real = {
-            "FLY_API_TOKEN": "fo1_token",
-            "FLY_FLAPS_BASE_URL": fly.url,
-            "PATH": f"{folder}:{os.environ['PATH']}",
-        }
+        real = environment(shop.path, fly)
         assert shop.run("deploy", **real).code == 0
         fly.faults.append(Fault("DELETE", "/v1/apps/web-cache", 403, times=1))
         failed = shop.run("destroy", "--yes", **real)

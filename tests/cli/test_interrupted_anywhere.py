@@ -62,7 +62,7 @@ def test_a_deploy_of_many_apps_ends_under_a_hail_of_signals(workspace: Workspace
 
 def test_waiting_for_a_lock_is_interrupted(workspace: Workspace) -> None:
     workspace.workload("web", "resources: {cache: {type: redis}}\n")
-    lock = workspace.write(".scorefly/state/local.state.lock", "1")
+    lock = workspace.write(".scorefly/state/local.state.scorefly-lock", "1")
     with lock.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         process = start(workspace, "generate", "--lock-timeout", "10m")

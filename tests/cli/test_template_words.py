@@ -106,7 +106,7 @@ def test_a_warning_with_a_secret_in_it_is_an_error_that_does_not_show_it(workspa
         ("{memory: 3gb}", "shared-cpu-2x, 3072 MB"),
         ("{memory: 300}", "shared-cpu-1x, 512 MB"),
         ("{size: shared-cpu-4x}", "shared-cpu-4x, 1024 MB"),
-        ("{size: shared-cpu-1x, memory: 512mb}", "shared-cpu-1x"),
+        ("{size: shared-cpu-1x, memory: 512mb}", "shared-cpu-1x, 512 MB"),
     ],
 )
 def test_memory_alone_is_the_smallest_machine_that_has_it(workspace: Workspace, vm: str, shown: str) -> None:
@@ -114,4 +114,4 @@ def test_memory_alone_is_the_smallest_machine_that_has_it(workspace: Workspace, 
     asks(workspace, "aa", "one")
     result = workspace.run("deploy", "--rehearse")
     assert result.code == 0, result.err
-    assert re.search(rf"^lists +created +{shown}( +[\d.]+)?$", result.out, re.MULTILINE)
+    assert re.search(rf"^lists +created +{shown} +ams( +[\d.]+)?$", result.out, re.MULTILINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scorefly.fly.api import FlyApi
-from scorefly.problems import InputError, OutsideError
+from scorefly.problems import InputError, OutsideError, Problem
 from scorefly.rehearsal.server import Fault, Rehearsal
 
 
@@ -79,9 +79,9 @@ def test_listings_of_an_organization_are_followed_page_by_page() -> None:
         api.create_app("web", "personal")
         made = {api.create_machine("web", {"image": "x"}, "").id for _ in range(101)}
         fly.requests.clear()
-        assert {each.id for each in api.org_machines("personal")} == made
+        assert {each.id for each in api.org_machines("personal").machines} == made
         assert len(fly.requests) == 2
-        assert api.org_machines("other") == ()
+        assert api.org_machines("other").machines == ()
 
 
 def test_volumes_of_an_organization_come_from_all_pages_but_not_those_that_are_leaving() -> None:
@@ -126,3 +126,15 @@ def test_nobody_there_is_a_problem_and_no_traceback() -> None:
 def test_a_token_is_wanted() -> None:
     with pytest.raises(InputError, match="there is no Fly API token"):
         FlyApi("")
+
+
+def test_request_that_changes_something_is_not_sent_without_the_lock() -> None:
+    def refuse() -> None:
+        raise OutsideError(Problem("another run took the lock"))
+
+    with Rehearsal(None) as fly, FlyApi("x", base_url=fly.url) as api:
+        api.create_app("web", "personal")
+        api.before_change = refuse
+        with pytest.raises(OutsideError, match="took the lock"):
+            api.delete_app("web")
+        assert api.app("web") is not None

@@ -45,8 +45,8 @@ service:
 resources:
   disk: {type: volume}
 """
-# What flyctl knows of itself and of its releases, and ids that are random.
-_OWN = ("fly_flyctl_version", "fly_release_id", "fly_release_version", "scorefly_owner")
+# What flyctl knows of itself and of its releases, and what differs with the environment and its state.
+_OWN = ("fly_flyctl_version", "fly_release_id", "fly_release_version", "scorefly_owner", "scorefly_state")
 
 
 def plain(config: dict[str, Any]) -> dict[str, Any]:
@@ -81,3 +81,32 @@ def test_every_field_is_what_flyctl_makes_of_it(workspace: Workspace, tmp_path: 
         (released, _) = (each for each in fly.world.gone("web").values() if each["config"].get("auto_destroy"))
     assert plain(rehearsed["config"]) == plain(real["config"])
     assert released["config"]["init"]["cmd"] == ["bin/migrate", "--all"]
+
+
+@pytest.mark.skipif(not FLYCTL, reason="SCOREFLY_TEST_FLYCTL names no flyctl")
+def test_standby_is_what_flyctl_makes_of_it(workspace: Workspace, tmp_path: Path) -> None:
+    """Once when it is created, and once when it is updated."""
+    found: list[list[dict[str, Any]]] = []
+    for variables in ("{A: b}", "{A: c}"):
+        workspace.workload("web", f"    variables: {variables}\n")
+        assert workspace.run("deploy", "--rehearse", "--region", "ams").code == 0
+        found.append([standby(workspace.world)])
+    with Rehearsal(None) as fly:
+        for variables, rehearsed in zip(("{A: b}", "{A: c}"), found, strict=True):
+            workspace.workload("web", f"    variables: {variables}\n")
+            given = environment(tmp_path, fly)
+            result = workspace.run("deploy", "--region", "ams", "--environment", "real", **given)
+            assert result.code == 0, result.err
+            rehearsed.append(standby(fly.world.data))
+    for one, other in found:
+        assert one == other
+
+
+def standby(world: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration of the one standby, with its Machine's id replaced."""
+    machines = world["apps"]["web"]["machines"].values()
+    (config,) = (each["config"] for each in machines if each["config"].get("standbys"))
+    (of,) = config["standbys"]
+    assert of in world["apps"]["web"]["machines"]
+    found = plain(config)
+    return {**found, "standbys": ["M"], "env": {key: value.replace(of, "M") for key, value in found["env"].items()}}

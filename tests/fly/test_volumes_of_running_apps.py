@@ -35,8 +35,8 @@ def test_removed_and_renamed_volumes_replace_the_machine_and_are_named(workspace
     assert [mount["name"] for mount in machine["config"]["mounts"]] == ["other"]
     workspace.workload("web")
     assert workspace.run("deploy", "--rehearse").code == 0
-    (machine,) = app_of(workspace)["machines"].values()
-    assert not machine["config"].get("mounts")
+    assert not any(each["config"].get("mounts") for each in app_of(workspace)["machines"].values())
+    assert sorted(each["state"] for each in app_of(workspace)["machines"].values()) == ["started", "stopped"]
     assert len(app_of(workspace)["volumes"]) == 2
     assert "1 unchanged" in workspace.run("deploy", "--rehearse").out
 
@@ -66,6 +66,19 @@ def test_volume_changes_pass_through_flyctl(
         (machine,) = fly.world.data["apps"]["web"]["machines"].values()
     mounted = [mount["name"] for mount in machine["config"].get("mounts") or ()]
     assert mounted == desired
+
+
+def test_standby_of_a_worker_that_gets_a_volume_goes(workspace: Workspace, tmp_path: Path) -> None:
+    with Rehearsal(None) as fly:
+        given = environment(tmp_path, fly)
+        for body in ("", DATA):
+            workspace.workload("web", body)
+            result = workspace.run("deploy", "--region", "ams", **given)
+            assert result.code == 0, result.err
+        app = fly.world.data["apps"]["web"]
+        assert [each["state"] for each in app["machines"].values()] == ["started"]
+        assert len(app["volumes"]) == 1
+        assert "1 unchanged" in workspace.run("deploy", "--region", "ams", **given).out
 
 
 def test_volumes_cannot_shrink_and_plan_and_deploy_say_so(workspace: Workspace) -> None:

@@ -6,12 +6,15 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flyctl_programs import environment
 from github_events import pull_request, variables
 from github_server import Fault, GitHub
+from scorefly.rehearsal.server import Rehearsal
 from workspaces import ActionResult, Workspace
 
 
@@ -102,6 +105,26 @@ def test_a_pull_request_that_is_reopened_during_the_cleanup_keeps_its_preview(
     github.on_request = reopen
     assert clean(previews, github).outputs["destroyed"] == "[]"
     assert "web-pr-2" in apps(previews)
+
+
+def test_regions_missing_from_the_listing_make_no_preview_idle(
+    workspace: Workspace, github: GitHub, tmp_path: Path
+) -> None:
+    """Its newest Machine is in the region that is missing."""
+    workspace.workload("web", "service: {ports: {http: {port: 80}}}\n")
+    github.open_pull(3)
+    with Rehearsal(None) as fly:
+        given = {**environment(tmp_path, fly), "GITHUB_REPOSITORY": github.repository}
+        options = ("--environment", "pr-3", "--app-suffix", "-pr-3", "--region", "ams")
+        assert workspace.run("deploy", *options, **given).code == 0
+        aged("web-pr-3", 15)(fly.world.data["apps"])
+        new = next(iter(fly.world.data["apps"]["web-pr-3"]["machines"].values()))
+        new.update(region="cdg", updated_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        fly.listing.missing = ("cdg",)
+        inputs = {"command": "cleanup", "cleanup": "previews", "preview-ttl": "14d", "state": "file"}
+        result = workspace.action(inputs, **variables(github, "schedule", {}, tmp_path), **environment(tmp_path, fly))
+        assert (result.code, result.outputs["destroyed"]) == (0, "[]"), result.out
+        assert list(fly.world.data["apps"]) == ["web-pr-3"]
 
 
 def test_an_idle_preview_goes_only_when_a_time_is_given(previews: Workspace, github: GitHub) -> None:

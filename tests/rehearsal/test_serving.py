@@ -44,7 +44,9 @@ def test_it_is_slow_and_fails_as_it_is_told() -> None:
         assert time.monotonic() - started >= 0.18
 
 
-@pytest.mark.parametrize("option", [("--latency", "soon"), ("--fail", "GET:nowhere:503"), ("--fail", "GET:/:200")])
+@pytest.mark.parametrize(
+    "option", [("--latency", "soon"), ("--lag", "late"), ("--fail", "GET:nowhere:503"), ("--fail", "GET:/:200")]
+)
 def test_what_it_cannot_do_is_a_problem(option: tuple[str, str]) -> None:
     command = [sys.executable, "-m", "scorefly", "rehearsal", "serve", *option]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
@@ -57,3 +59,25 @@ def test_it_can_be_asked_too_often() -> None:
         answers = [requests.get(f"{url}/v1/platform/regions", headers=headers, timeout=10) for _ in range(2)]
     assert [each.status_code for each in answers] == [429, 200]
     assert answers[0].json()["error"] == "rate limit exceeded"
+
+
+def test_listing_is_late_and_lacks_regions_on_request() -> None:
+    headers = {"Authorization": "Bearer x"}
+    app = {"name": "web", "org_slug": "personal"}
+    machine = {"config": {"image": "nginx:1"}, "region": "ams"}
+
+    def listing(url: str) -> tuple[int, list[str]]:
+        found = requests.get(f"{url}/v1/orgs/personal/machines", headers=headers, timeout=10).json()
+        return len(found["machines"]), found["error_regions"]
+
+    for options, expected in (
+        ((), (1, [])),
+        (("--lag", "600s"), (0, [])),
+        (("--error-region", "ams"), (0, ["ams"])),
+        (("--error-region", "cdg"), (1, ["cdg"])),
+    ):
+        with serving(*options) as url:
+            requests.post(f"{url}/v1/apps", json=app, headers=headers, timeout=10)
+            requests.post(f"{url}/v1/apps/web/machines", json=machine, headers=headers, timeout=10)
+            own = requests.get(f"{url}/v1/apps/web/machines", headers=headers, timeout=10).json()
+            assert (len(own), listing(url)) == (1, expected)

@@ -69,7 +69,7 @@ def test_links_below_absolute_artefacts_are_not_followed(tmp_path: Path, workspa
     assert sorted(outside.rglob("*")) == [outside / "keep", outside / "web", outside / "web/files"]
 
 
-@pytest.mark.parametrize("ending", ["", ".key", ".lock"])
+@pytest.mark.parametrize("ending", ["", ".key", ".scorefly-lock"])
 def test_links_beside_a_state_file_are_not_followed(tmp_path: Path, workspace: Workspace, ending: str) -> None:
     (tmp_path / "keep").write_text("theirs")
     (workspace.path / f"state{ending}").symlink_to(tmp_path / "keep")

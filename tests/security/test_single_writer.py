@@ -53,9 +53,11 @@ ALLOWED = {
     "resources/files.py": dict.fromkeys(("glob", "read_bytes"), "files of the package"),
     "run/init.py": {"read_bytes": "a file of the package"},
     "resources/command.py": {"is_file": "a program that may be anywhere"},
-    "git/history.py": {"resolve": "a remote that is a path"},
+    "git/history.py": {"resolve": "a remote that is a path", "exists": "whether the workspace is a checkout"},
     "convert/files.py": {"resolve": "the workspace itself"},
-    "process.py": dict.fromkeys(("glob", "read_text"), "the system's list of our child processes"),
+    "isolation.py": dict.fromkeys(("glob", "read_text"), "the system's list of our child processes"),
+    "github/command_files.py": {"*": "the runner's own files, which it names; links are not followed"},
+    "run/untrusted.py": dict.fromkeys(("TemporaryDirectory", "resolve"), "a temporary folder"),
     "cli.py": {"resolve": "the working folder itself"},
     "action.py": {"resolve": "the workspace itself"},
 }

@@ -38,11 +38,11 @@ def test_placeholders_cannot_make_endless_texts(workspace: Workspace) -> None:
 
 
 def test_many_score_files_are_refused(workspace: Workspace) -> None:
-    for number in range(1001):
+    for number in range(10_001):
         (workspace.path / f"w{number}.score.yaml").write_text("")
     result = workspace.run("validate")
     assert result.code == 2
-    assert "there are 1001 Score files, and 1000 are allowed" in result.err
+    assert "there are 10001 Score files, and 10000 are allowed" in result.err
 
 
 def test_score_files_are_bounded_together(workspace: Workspace) -> None:

@@ -67,6 +67,30 @@ def test_run_whose_state_does_not_know_the_running_apps_is_refused(
     assert shop.tree() == files
 
 
+@pytest.mark.parametrize("command", [("deploy",), ("plan",), ("destroy", "--yes"), ("cleanup", "--cleanup", "secrets")])
+def test_regions_missing_from_the_listing_hide_no_running_app(
+    shop: Workspace, fly: Rehearsal, command: tuple[str, ...]
+) -> None:
+    miss_all_regions(fly)
+    result = shop.run(*command, *PRODUCTION)
+    assert result.code == 2
+    assert "(apps web, web-cache)" in result.err
+
+
+def test_preview_whose_regions_are_missing_from_the_listing_is_destroyed(shop: Workspace, fly: Rehearsal) -> None:
+    options = ("--environment", "pr-7", "--app-suffix", "-pr-7")
+    assert shop.run("deploy", *options, "--state", "file:preview.state").code == 0
+    miss_all_regions(fly)
+    result = shop.run("destroy", *options, "--yes")
+    assert (result.code, result.out.splitlines()[-1]) == (0, "pr-7: 2 destroyed"), result.err
+    assert sorted(fly.world.data["apps"]) == ["web", "web-cache"]
+
+
+def miss_all_regions(fly: Rehearsal) -> None:
+    apps = fly.world.data["apps"].values()
+    fly.listing.missing = tuple({machine["region"] for app in apps for machine in app["machines"].values()})
+
+
 def test_command_provisioner_is_not_called_for_an_unknown_environment(shop: Workspace) -> None:
     entry = "- {uri: 'cmd://sh#x', type: x, args: ['-c', 'echo {} | tee called'], plan: true}\n"
     shop.write(".scorefly/x.provisioners.yaml", entry)

@@ -15,7 +15,7 @@ import pytest
 
 from git_servers import Bare, bare_repository, git
 from scorefly.git.remote import Address, GitRemote
-from scorefly.problems import InputError, OutsideError
+from scorefly.problems import InputError, OutsideError, Problem
 from scorefly.run.opening import take_lock
 from scorefly.state.document import AppState, ResourceState, load, new_environment
 from scorefly.state.encryption import Keys, new_key
@@ -374,3 +374,40 @@ def test_a_server_that_goes_away_takes_nothing_from_a_run_but_its_lock(opened: O
     with opened("first").lock():
         bare.hook("pre-receive", "exit 1")
     assert LOCK in bare.refs
+
+
+def test_run_that_was_stopped_for_too_long_is_refused_every_change(opened: Open, clock: Clock) -> None:
+    first = opened("first")
+    with first.lock():
+        first.confirm_lock()
+        clock.time += 2 * LIFE
+        with opened("second").lock(), pytest.raises(OutsideError, match="another run took the lock"):
+            first.confirm_lock()
+
+
+def test_lock_that_nearly_expired_is_refreshed_before_a_change(opened: Open, clock: Clock) -> None:
+    first = opened("first")
+    with first.lock():
+        clock.time += LIFE - 1
+        first.confirm_lock()
+        clock.time += LIFE - 1
+        with pytest.raises(HeldError, match="first"), opened("second").lock():
+            pass
+
+
+def test_lock_that_still_holds_outlives_a_server_that_does_not_answer(
+    opened: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bool:
+        raise OutsideError(Problem("the server does not answer"))
+
+    first = opened("first")
+    with first.lock():
+        with monkeypatch.context() as patch:
+            patch.setattr(first._remote, "swap", refuse)
+            clock.time += LIFE - 1
+            first.confirm_lock()
+            clock.time += 2
+            with pytest.raises(OutsideError, match="does not answer"):
+                first.confirm_lock()
+        first.confirm_lock()

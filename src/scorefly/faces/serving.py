@@ -14,11 +14,11 @@ from scorefly.rehearsal.server import Fault, Rehearsal
 from scorefly.rehearsal.world import WorldUnreadable
 
 
-def parse_latency(text: str) -> float:
+def parse_latency(text: str, option: str = "latency") -> float:
     """Seconds of `100ms` or `1.5s`. Raises InputError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", text, re.ASCII)
     if match is None:
-        raise wrong(f"latency is {text!r}", "give a time such as 100ms or 2s", option_place("latency"))
+        raise wrong(f"{option} is {text!r}", "give a time such as 100ms or 2s", option_place(option))
     return float(match[1]) / (1000 if match[2] == "ms" else 1)
 
 
@@ -31,14 +31,23 @@ def parse_fault(text: str) -> Fault:
     return Fault(match[1], match[2], int(match[3]), int(match[4] or 1))
 
 
-def serve(port: int, world: Path | None, latency: float, faults: Sequence[Fault], out: TextIO) -> None:
+def serve(
+    port: int,
+    world: Path | None,
+    out: TextIO,
+    *,
+    latency: float,
+    faults: Sequence[Fault],
+    lag: float,
+    error_regions: Sequence[str],
+) -> None:
     """Serves until the process is told to end, and says how to point flyctl at it."""
     ends = {signal.SIGINT, signal.SIGTERM}
     # Blocked before the server's threads start, which inherit it: only the wait below gets them.
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     interruption.check()
     try:
-        fly = Rehearsal(world, latency=latency, faults=faults, port=port)
+        fly = Rehearsal(world, latency=latency, faults=faults, port=port, lag=lag, error_regions=error_regions)
     except OSError as error:
         reason = f"port {port} cannot be had: {error.strerror}"
         raise wrong(reason, "choose another one", option_place("port")) from error

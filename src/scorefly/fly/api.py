@@ -132,12 +132,23 @@ class Regions:
     codes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class OrganizationMachines:
+    """A listing of all Machines of an organization. It may be late, and lacks those of `missing_regions`."""
+
+    machines: tuple[MachineView, ...]
+    missing_regions: tuple[str, ...] = ()
+
+
 class ForbiddenError(OutsideError):
     """The token may not do what was asked."""
 
 
 class FlyApi:
-    """A client for one run; safe to use from several threads."""
+    """A client for one run; safe to use from several threads.
+
+    `before_change` is called before every request that may change something; what it raises stops the request.
+    """
 
     def __init__(
         self,
@@ -153,6 +164,7 @@ class FlyApi:
         self._token = token
         self._base = base_url.rstrip("/") + "/v1"
         self._sleep = sleep
+        self.before_change: Callable[[], None] = lambda: None
         self._session = _session(token, connections)
 
     def __enter__(self) -> Self:
@@ -175,13 +187,13 @@ class FlyApi:
 
         return self._read("GET", f"/apps/{name}", _app_or_none, accept=(404, 403), refused=refused)
 
-    def org_has_app(self, organization: str, name: str) -> bool:
-        """Decide whether an app is in an organization, whatever Fly calls that one elsewhere."""
+    def org_apps(self, organization: str) -> frozenset[str]:
+        """The names of all apps of an organization, whatever Fly calls that one elsewhere."""
 
-        def names(data: Any) -> set[str]:
-            return {text(each, "name", "") for each in objects(mapping(data).get("apps") or [], "apps")}
+        def names(data: Any) -> frozenset[str]:
+            return frozenset(text(each, "name", "") for each in objects(mapping(data).get("apps") or [], "apps"))
 
-        return name in self._read("GET", "/apps", names, params={"org_slug": organization})
+        return self._read("GET", "/apps", names, params={"org_slug": organization})
 
     def create_app(self, name: str, organization: str) -> AppView:
         """Makes the app. A name that is taken is refused, unless a lost answer hid that we just made it."""
@@ -222,12 +234,14 @@ class FlyApi:
 
     def delete_app(self, name: str) -> None:
         """Destroys the app with all it has; one that is gone is fine."""
-        self._call("DELETE", f"/apps/{name}", accept=(404,))
+        self._delete(f"/apps/{name}")
 
-    def org_machines(self, organization: str) -> tuple[MachineView, ...]:
-        """All Machines of the organization, whichever app they belong to."""
-        found = self._pages(f"/orgs/{organization}/machines", "machines")
-        return tuple(_machine(each, text(each, "app_name", "")) for each in found)
+    def org_machines(self, organization: str) -> OrganizationMachines:
+        """All Machines of the organization, whichever app they belong to, and the regions that did not answer."""
+        missing: set[str] = set()
+        found = self._pages(f"/orgs/{organization}/machines", "machines", missing)
+        machines = tuple(_machine(each, text(each, "app_name", "")) for each in found)
+        return OrganizationMachines(machines, tuple(sorted(missing)))
 
     def org_volumes(self, organization: str) -> tuple[VolumeView, ...]:
         """All volumes of the organization by id, without those on their way out."""
@@ -235,9 +249,13 @@ class FlyApi:
         volumes = (_volume(each, text(each, "app_name", "")) for each in found if each.get("state") not in _LEAVING)
         return tuple(sorted(volumes, key=lambda volume: volume.id))
 
-    def _pages(self, path: str, key: str) -> list[Mapping[str, Any]]:
+    def _pages(self, path: str, key: str, missing: set[str] | None = None) -> list[Mapping[str, Any]]:
+        """All pages of a listing. Regions that did not answer are added to `missing`."""
+
         def read(data: Any) -> tuple[list[Mapping[str, Any]], str]:
             page = mapping(data)
+            if missing is not None:
+                missing.update(map(str, page.get("error_regions") or ()))
             return objects(page.get(key) or [], key), text(page, "next_cursor", "")
 
         cursor, cursors, found = "", {""}, list[Mapping[str, Any]]()
@@ -254,11 +272,16 @@ class FlyApi:
 
     def machines(self, app: str) -> tuple[MachineView, ...]:
         """The app's Machines by id."""
-        return self._read(
-            "GET",
-            f"/apps/{app}/machines",
-            lambda data: tuple(sorted((_machine(each, app) for each in objects(data)), key=lambda machine: machine.id)),
-        )
+        return self._read("GET", f"/apps/{app}/machines", lambda data: _machines(data, app))
+
+    def find_machines(self, app: str) -> tuple[MachineView, ...] | None:
+        """The same, or None where there is no such app."""
+        path = f"/apps/{app}/machines"
+
+        def read(data: Any) -> tuple[MachineView, ...] | None:
+            return _machines(data, app)
+
+        return self._read("GET", path, read, accept=(404,), refused=lambda _status: None)
 
     def machine(self, app: str, machine: str) -> MachineView:
         """One Machine, with its checks and events."""
@@ -269,17 +292,17 @@ class FlyApi:
         return self._read("GET", f"/apps/{app}/machines/{machine}/lease", _lease_or_none, accept=(404,))
 
     def create_machine(self, app: str, config: Mapping[str, Any], region: str, *, launch: bool = True) -> MachineView:
-        """Makes a Machine, and starts it with `launch`.
+        """Makes a Machine, and starts it unless `launch` is false.
 
         Never repeated: an answer that was lost may hide a Machine that is there.
         """
         where = {"region": region} if region else {}
-        body = {"config": config, **where, **({} if launch else {"skip_launch": True})}
+        body = {"config": config, **where, **_skip_launch(launch)}
         return self._read("POST", f"/apps/{app}/machines", lambda data: _machine(data, app), json=body)
 
-    def update_machine(self, app: str, machine: str, config: Mapping[str, Any]) -> MachineView:
-        """Replaces a Machine's configuration, which restarts it."""
-        body = {"config": config}
+    def update_machine(self, app: str, machine: str, config: Mapping[str, Any], *, launch: bool = True) -> MachineView:
+        """Replaces a Machine's configuration, which restarts it unless `launch` is false."""
+        body = {"config": config, **_skip_launch(launch)}
         path = f"/apps/{app}/machines/{machine}"
         return self._read("POST", path, lambda data: _machine(data, app), json=body, repeat=True)
 
@@ -289,7 +312,7 @@ class FlyApi:
 
     def delete_machine(self, app: str, machine: str) -> None:
         """Destroys a Machine, running or not."""
-        self._call("DELETE", f"/apps/{app}/machines/{machine}", params={"force": "true"}, accept=(404,))
+        self._delete(f"/apps/{app}/machines/{machine}", params={"force": "true"})
 
     def wait_machine(self, app: str, machine: str, state: str, seconds: int) -> bool:
         """Waits until the Machine is in a state; False when it is not by then. Fly waits 60 s at most."""
@@ -303,7 +326,8 @@ class FlyApi:
 
     def delete_metadata(self, app: str, machine: str, key: str) -> None:
         """Removes one metadata key; one that is gone is fine."""
-        self._call("DELETE", f"/apps/{app}/machines/{machine}/metadata/{key}", accept=(404,))
+        path = f"/apps/{app}/machines/{machine}/metadata"
+        self._delete(f"{path}/{key}", listing=path, listed=lambda data: key in mapping(data))
 
     def secrets(self, app: str) -> tuple[SecretView, ...]:
         """The names and digests of the app's secrets."""
@@ -344,7 +368,7 @@ class FlyApi:
 
     def delete_volume(self, app: str, volume: str) -> None:
         """Destroys a volume with its data; one that is gone is fine."""
-        self._call("DELETE", f"/apps/{app}/volumes/{volume}", accept=(404,))
+        self._delete(f"/apps/{app}/volumes/{volume}")
 
     def addresses(self, app: str) -> tuple[AddressView, ...]:
         """The app's IP addresses."""
@@ -358,11 +382,34 @@ class FlyApi:
 
     def release_address(self, app: str, ip: str) -> None:
         """Takes an address away; one that is gone is fine."""
-        self._call("DELETE", f"/apps/{app}/ip_assignments/{ip}", accept=(404,))
+        path = f"/apps/{app}/ip_assignments"
+        self._delete(f"{path}/{ip}", listing=path, listed=lambda data: any(each.ip == ip for each in _addresses(data)))
 
     def regions(self) -> Regions:
         """Where Fly is."""
         return self._read("GET", "/platform/regions", _regions)
+
+    def _delete(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        listing: str = "",
+        listed: Callable[[Any], bool] | None = None,
+    ) -> None:
+        """Removes something. A 404 is believed once a GET agrees: the one of `path`, or of a listing.
+
+        Raises OutsideError when Fly shows what it says it does not have.
+        """
+        for _ in range(2):
+            if self._call("DELETE", path, params=params or {}, accept=(404,)).status_code != 404:
+                return
+            there = self._read(
+                "GET", listing or path, listed or _is_there, accept=(403, 404), refused=lambda _status: False
+            )
+            if not there:
+                return
+        raise OutsideError(Problem(f"Fly does not delete {path}: it answers 404, and shows it", _STATUS_HINT))
 
     def _read(
         self,
@@ -411,6 +458,8 @@ class FlyApi:
         url = self._base + quote(path)
         for attempt in range(1, ATTEMPTS + 1):
             last = attempt == ATTEMPTS
+            if method != "GET":
+                self.before_change()
             try:
                 answer = api_exchange(
                     self._session, method, url, seconds=CALL_TIMEOUT, connect=CONNECT_TIMEOUT, **kwargs
@@ -455,6 +504,15 @@ _HINTS = {
 }
 
 _STATUS_HINT = "try again later; https://status.flyio.net shows known problems"
+
+
+def _skip_launch(launch: bool) -> dict[str, bool]:
+    return {} if launch else {"skip_launch": True}
+
+
+def _is_there(data: Any) -> bool:
+    """Report whether something that Fly shows is more than a memory: it remembers Machines and volumes for a while."""
+    return mapping(data).get("state") not in _LEAVING
 
 
 def _is_name_taken(answer: Answer) -> bool:
@@ -531,6 +589,10 @@ def _app(data: Any) -> AppView:
 
 def _app_or_none(data: Any) -> AppView | None:
     return _app(data)
+
+
+def _machines(data: Any, app: str) -> tuple[MachineView, ...]:
+    return tuple(sorted((_machine(each, app) for each in objects(data)), key=lambda machine: machine.id))
 
 
 def _lease_or_none(data: Any) -> LeaseView | None:

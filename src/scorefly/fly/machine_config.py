@@ -9,16 +9,17 @@ import os
 import re
 import shlex
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from scorefly.confined import read_file
-from scorefly.fly.sizes import megabytes, preset_named
+from scorefly.fly.sizes import megabytes, preset_named, presets
 from scorefly.problems import Place, failed
 
 PROCESS_GROUP = "app"
 RELEASE_GROUP = "fly_app_release_command"
+STANDBY_VARIABLE = "FLY_STANDBY_FOR"
 MAX_FILE_BYTES = 8 << 20  # placeholders may have made a mounted file of 1 MiB larger
 
 # What fly.toml has no words for: flyctl leaves it as a Machine has it, unless machine.json says otherwise.
@@ -115,13 +116,23 @@ def guest(toml: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def size_text(toml: Mapping[str, Any]) -> str:
-    """Return the size that `[[vm]]` describes, for people; what is not a preset is told by its CPUs."""
-    vm = (tables(toml, "vm") or [{}])[0]
-    size = guest(toml)
-    preset = preset_named(vm.get("size") or "shared-cpu-1x")
-    same = preset and (preset.cpu_kind, preset.cpus) == (size["cpu_kind"], size["cpus"])
-    name = preset.preset if preset and same else f"{size['cpus']} {size['cpu_kind']} CPUs"
-    return f"{name}, {size['memory_mb']} MB"
+    """Return the size that `[[vm]]` describes, for people."""
+    return guest_text(guest(toml))
+
+
+def guest_text(guest: Mapping[str, Any]) -> str:
+    """Return the size of a Machine, for people; what is no preset is told by its CPUs. Empty where it is not known."""
+    kind, cpus, memory = guest.get("cpu_kind"), guest.get("cpus"), guest.get("memory_mb")
+    if not (kind and cpus and memory):
+        return ""
+    name = next((each.preset for each in presets().values() if (each.cpu_kind, each.cpus) == (kind, cpus)), "")
+    return f"{name or f'{cpus} {kind} CPUs'}, {memory} MB"
+
+
+def standby_config(config: Mapping[str, Any], machines: Sequence[str]) -> dict[str, Any]:
+    """Return the configuration of a Machine that Fly starts when the host of one of these fails."""
+    env = {**(config.get("env") or {}), STANDBY_VARIABLE: ",".join(machines)}
+    return {**config, "env": env, "standbys": list(machines)}
 
 
 def tables(toml: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

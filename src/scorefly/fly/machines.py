@@ -1,12 +1,14 @@
-"""A plain rolling deploy over the REST API: what rehearsals use, where there is no flyctl to wrap."""
+"""A plain rolling deploy over the REST API: what rehearsals use, where there is no flyctl to wrap.
+
+As flyctl it leaves stopped Machines stopped, and makes no Machine where there is one.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import threading
-import time
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,12 @@ from typing import Any
 from scorefly.confined import is_file, read_file
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
-from scorefly.fly.machine_config import MAX_FILE_BYTES, machine_config, release_config
+from scorefly.fly.health import POLL, wait_until_healthy
+from scorefly.fly.machine_config import MAX_FILE_BYTES, machine_config, release_config, standby_config
 from scorefly.fly.mounts import attach_volumes, check_mounts
-from scorefly.problems import OutsideError, Place, failed
+from scorefly.problems import Place, failed
+
+_LAUNCHED = ("started", "starting", "failed")  # states of Machines that an update starts again
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class MachinesDeployer:
     api: FlyApi
     wait_timeout: float = 300.0
     ha: bool | None = None
-    poll: float = 0.2
+    poll: float = POLL
 
     def check(self) -> None:
         """It needs nothing but the API."""
@@ -48,19 +53,43 @@ class MachinesDeployer:
         for machine in machines:
             config = machine_config(toml, app.machine, image, artefact, folder, machine.config)
             mounted = attach_volumes(config, machine.config, volumes, machine.region, taken)
+            launch = machine.state in _LAUNCHED
             if mounted is None:
                 on_line(f"updating Machine {machine.id}")
-                self._settle(self.api.update_machine(app.name, machine.id, config), on_line, stop)
-                continue
-            on_line(f"replacing Machine {machine.id}, which gets volume {mounted}")
-            self.api.delete_machine(app.name, machine.id)
-            self._settle(self.api.create_machine(app.name, config, machine.region), on_line, stop)
-        for _ in range(self._count(toml) - len(machines)):
-            config = machine_config(toml, app.machine, image, artefact, folder)
-            attach_volumes(config, {}, volumes, app.region, taken)
-            machine = self.api.create_machine(app.name, config, app.region)
-            on_line(f"created Machine {machine.id} in {machine.region}")
-            self._settle(machine, on_line, stop)
+                new = self.api.update_machine(app.name, machine.id, config, launch=launch)
+            else:
+                on_line(f"replacing Machine {machine.id}, which gets volume {mounted}")
+                self.api.delete_machine(app.name, machine.id)
+                new = self.api.create_machine(app.name, config, machine.region, launch=launch)
+            if launch:
+                self._settle(new, on_line, stop)
+        if machines:
+            return
+        config = machine_config(toml, app.machine, image, artefact, folder)
+        attach_volumes(config, {}, volumes, app.region, taken)
+        self._create(app, toml, config, on_line, stop)
+
+    def _create(
+        self,
+        app: App,
+        toml: Mapping[str, Any],
+        config: Mapping[str, Any],
+        on_line: Callable[[str], None],
+        stop: threading.Event,
+    ) -> None:
+        """As flyctl: a first Machine, and unless it has a volume or `ha` is false a spare or a standby beside it."""
+        machine = self.api.create_machine(app.name, config, app.region)
+        on_line(f"created Machine {machine.id} in {machine.region}")
+        self._settle(machine, on_line, stop)
+        if self.ha is False or toml.get("mounts"):
+            return
+        if toml.get("http_service") or toml.get("services"):
+            spare = self.api.create_machine(app.name, config, app.region)
+            on_line(f"created Machine {spare.id} in {spare.region}")
+            self._settle(spare, on_line, stop)
+        else:
+            standby = self.api.create_machine(app.name, standby_config(config, [machine.id]), app.region, launch=False)
+            on_line(f"created standby Machine {standby.id} in {standby.region}")
 
     def _run_release_command(self, app: App, config: Mapping[str, Any] | None, on_line: Callable[[str], None]) -> None:
         """Run the release command to its end in a temporary Machine."""
@@ -76,46 +105,8 @@ class MachinesDeployer:
                 f"look at its log with `fly logs -a {app.name}`",
             )
 
-    def launch(self, app: str, config: Mapping[str, Any], region: str, stop: threading.Event) -> MachineView:
-        """Create a Machine and wait until it is healthy. Raises OutsideError."""
-        machine = self.api.create_machine(app, config, region)
-        self._settle(machine, lambda _line: None, stop)
-        return machine
-
-    def _count(self, toml: Mapping[str, Any]) -> int:
-        """As flyctl: a spare Machine for what is public and has no volume, unless `ha` says otherwise."""
-        serves = bool(toml.get("http_service") or toml.get("services"))
-        return 2 if self.ha is not False and serves and not toml.get("mounts") else 1
-
     def _settle(self, machine: MachineView, on_line: Callable[[str], None], stop: threading.Event) -> None:
-        deadline = time.monotonic() + self.wait_timeout
-        if not self.api.wait_machine(machine.app, machine.id, "started", int(self.wait_timeout)):
-            self._refuse_crash(self.api.machine(machine.app, machine.id))
-            raise failed(f"Machine {machine.id} of {machine.app} did not start in {self.wait_timeout:.0f} s")
-        while True:
-            now = self.api.machine(machine.app, machine.id)
-            self._refuse_crash(now)
-            waiting = [check for check in now.checks if check.status != "passing"]
-            if not waiting:
-                on_line(f"Machine {machine.id} is healthy")
-                return
-            if time.monotonic() >= deadline or stop.wait(self.poll):
-                raise self._unhealthy(now, [f"{check.name} is {check.status}: {check.output}" for check in waiting])
-
-    def _unhealthy(self, machine: MachineView, checks: Sequence[str]) -> OutsideError:
-        late = f"Machine {machine.id} of {machine.app} was not healthy within {self.wait_timeout:.0f} s"
-        return failed(
-            f"{late}: {'; '.join(checks)}",
-            "look at its log with `fly logs`, or give it more time with wait-timeout",
-        )
-
-    @staticmethod
-    def _refuse_crash(machine: MachineView) -> None:
-        if machine.crashed and machine.events[0].get("type") == "exit":
-            raise failed(
-                f"{machine.app} keeps crashing: its Machine {machine.id} exits with {machine.crashed}",
-                "look at its log with `fly logs`",
-            )
+        wait_until_healthy(self.api, machine, self.wait_timeout, on_line=on_line, stop=stop, poll=self.poll)
 
     @staticmethod
     def _image(app: App, artefact: Path, folder: Path) -> str:

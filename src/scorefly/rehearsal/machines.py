@@ -84,19 +84,16 @@ def listed(world: World, app_name: str, query: Mapping[str, str]) -> list[Json]:
     found = list(world.app(app_name)["machines"].values())
     if query.get("include_deleted") == "true":
         found += world.gone(app_name).values()
-    return [shown(each) for each in found if _matches(each, query)]
+    return [shown(each) for each in found if matches(each, query)]
 
 
-def of_organization(world: World, organization: str, query: Mapping[str, str]) -> list[Json]:
-    """The Machines of all its apps that the filters let through, those changed longest ago first."""
-    found = [
-        summary(app["name"], machine)
-        for app in world.data["apps"].values()
-        if app["organization"]["slug"] == organization
-        for machine in app["machines"].values()
-        if _matches(machine, query)
-    ]
-    return sorted(found, key=lambda each: (each["updated_at"], each["id"]))
+def by_organization(world: World) -> dict[str, list[Json]]:
+    """The Machines of all apps as a listing shows them, by organization."""
+    found: dict[str, list[Json]] = {}
+    for app in world.data["apps"].values():
+        machines = [summary(app["name"], machine) for machine in app["machines"].values()]
+        found.setdefault(app["organization"]["slug"], []).extend(machines)
+    return found
 
 
 def delete(world: World, app_name: str, machine_id: str, nonce: str, *, force: bool) -> None:
@@ -135,7 +132,8 @@ def processes(machine: Mapping[str, Any]) -> list[Json]:
     return [{"pid": 1, "command": "rehearsed", "listen_sockets": sockets}]
 
 
-def _matches(machine: Mapping[str, Any], query: Mapping[str, str]) -> bool:
+def matches(machine: Mapping[str, Any], query: Mapping[str, str]) -> bool:
+    """Report whether a query's filters let a Machine through."""
     metadata = machine["config"].get("metadata") or {}
     wanted = {key.removeprefix("metadata."): value for key, value in query.items() if key.startswith("metadata.")}
     return (

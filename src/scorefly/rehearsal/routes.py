@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scorefly.rehearsal import graphql, leases, life, machines, rules, uiex
+from scorefly.rehearsal.listing import OrganizationListing
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
 
@@ -23,6 +24,7 @@ class Call:
     query: dict[str, str]
     body: Json
     nonce: str
+    listing: OrganizationListing
 
     @property
     def app(self) -> str:
@@ -83,7 +85,8 @@ def _release_address(call: Call) -> tuple[int, Any]:
 
 
 def _org_machines(call: Call) -> tuple[int, Any]:
-    return 200, _page(call, "machines", machines.of_organization(call.world, call.app, call.query))
+    found = [each for each in call.listing.machines(call.app) if machines.matches(each, call.query)]
+    return 200, {**_page(call, "machines", found), "error_regions": list(call.listing.missing)}
 
 
 def _org_volumes(call: Call) -> tuple[int, Any]:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from scorefly.rehearsal import machines
+from scorefly.rehearsal.listing import OrganizationListing
 from scorefly.rehearsal.routes import Call, handler_of
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import World
@@ -34,7 +36,8 @@ class Fault:
 class Rehearsal:
     """A server for the length of a `with`. Its world lives at `world`, or in memory when that is None.
 
-    Below `root`, by default the folder of `world`, no symbolic link is followed.
+    Below `root`, by default the folder of `world`, no symbolic link is followed. The listing of an organization's
+    Machines shows them as they were `lag` seconds ago, without those in `error_regions`.
     """
 
     def __init__(
@@ -45,8 +48,12 @@ class Rehearsal:
         latency: float = 0.0,
         faults: Sequence[Fault] = (),
         port: int = 0,
+        lag: float = 0.0,
+        error_regions: Sequence[str] = (),
     ) -> None:
         self.world = World(world, root)
+        self.listing = OrganizationListing(lambda: machines.by_organization(self.world), lag, error_regions)
+        self.world.on_change = self.listing.changed
         self.latency = latency
         self.faults = list(faults)
         self.requests: list[tuple[str, str]] = []
@@ -162,7 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
         handler, arguments = handler_of(self.command, path)
         nonce = self.headers.get("fly-machine-lease-nonce", "")
         with self.server.rehearsal.world.lock:
-            return handler(Call(self.server.rehearsal.world, arguments, query, body, nonce))
+            rehearsal = self.server.rehearsal
+            return handler(Call(rehearsal.world, arguments, query, body, nonce, rehearsal.listing))
 
     def _send(self, status: int, data: Any, headers: dict[str, str]) -> None:
         content = b"" if status == 204 else json.dumps(data).encode()

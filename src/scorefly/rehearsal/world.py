@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from itertools import count
@@ -54,6 +54,7 @@ class World:
         self.new_app_answers: tuple[int, ...] = ()
         self._hesitating: dict[str, list[int]] = {}
         self._gone: dict[str, dict[str, Json]] = {}
+        self.on_change: Callable[[], None] = lambda: None
         self._changed = False
         self.data: Json = self._read()
 
@@ -235,6 +236,7 @@ class World:
     def changed(self) -> None:
         """Something is to be written at the end."""
         self._changed = True
+        self.on_change()
 
     def write(self) -> None:
         """Replaces the file, when there is one and something changed."""

@@ -4,41 +4,43 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
-from scorefly.fly.machines import MachinesDeployer
-from scorefly.problems import Problem, ScoreflyError, failed
+from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.run.connection import Connection
 from scorefly.run.digest import METADATA_KEY
 from scorefly.run.generate import app_report
 from scorefly.run.keeper import Keeper
-from scorefly.run.ownership import OWNER_KEY, STATE_KEY, owner_mark, state_mark
+from scorefly.run.machine_counts import app_machines, is_standby, lone_standbys
+from scorefly.run.machine_move import MachineMove
+from scorefly.run.machine_repair import MachineRepair
+from scorefly.run.ownership import marks
 from scorefly.run.progress import Progress
-from scorefly.run.record import Record, facts_of, pack
+from scorefly.run.record import Record, facts_of, pack, unpack
 from scorefly.run.report import AppReport, Status
 from scorefly.run.secrets import remove_secrets
 from scorefly.run.settings import Settings
-from scorefly.run.situation import Situation, VolumeChanges, known_app, look, missing_addresses
+from scorefly.run.situation import Situation, VolumeChanges, census_after, known_app, look, missing_addresses
 from scorefly.run.superseding import Standing
-from scorefly.run.volumes import MachineMove, creation_settings, misplaced_machines, plan_volumes, volume_warnings
+from scorefly.run.volumes import creation_settings, misplaced_machines, plan_volumes, volume_warnings
 from scorefly.state.document import AppState, SecretState
 
 
 @dataclass(slots=True)
 class AppDeployment:
-    """The runbook of one app. `machines` are its Machines as they were before; a set `stop` ends it early."""
+    """The runbook of one app. `listed` are its Machines in a listing, which may be late; a set `stop` ends it early."""
 
     settings: Settings
     keeper: Keeper
     progress: Progress
     connection: Connection
     app: App
-    machines: tuple[MachineView, ...]
+    listed: tuple[MachineView, ...]
     stop: threading.Event
     standing: Standing = field(default_factory=Standing)
     seconds: float = 0.0
@@ -61,19 +63,21 @@ class AppDeployment:
     def not_deployed(self, status: Status, problem: Problem) -> AppReport:
         """Report an app that was not deployed: it has a URL only where its earlier Machines run, which are ours."""
         report = replace(app_report(self.settings, self.app), status=status, problem=problem)
-        return report if self._before.exists and self.machines else replace(report, url="")
+        return report if self._before.exists and self._before.machines else replace(report, url="")
 
     def prepare(self) -> AppReport | None:
         """Looks whether anything is to do. A new app gets all but its Machines at once: nobody uses it yet."""
         if self.app.name in self.standing.ahead:
             return replace(app_report(self.settings, self.app), status="unchanged")
-        self._before = look(self.settings, self.keeper.state, self.api, self.app, self.machines)
+        self._before = look(self.settings, self.keeper.state, self.api, self.app, self.listed)
         if self._before.as_wanted:
             self._remove_secrets()
             if not self.settings.dry_run:
-                self.keeper.change(lambda state: state.with_app(replace(known_app(state, self.app), **self._wanted)))
-            return self._report("unchanged")
-        self._plan_volumes()
+                self._mark(self._before.machines)
+                self._remember_unchanged()
+            return self._report("unchanged", self._before.machines)
+        if not self._before.repair_only:
+            self._plan_volumes()
         if self.settings.dry_run:
             return self._report(self._done)
         if not self._before.exists:
@@ -84,12 +88,16 @@ class AppDeployment:
 
     def bring(self) -> None:
         """Replaces the Machines, once everything that the app needs is there."""
+        if self._before.repair_only:
+            self.progress.step(f"{self.app.name}: repairing")
+            return
         if self._before.exists:
             self.progress.step(f"{self.app.name}: updating")
             self._provide()
         self._forget_digest()
         self._remove_outdated_machines()
         self._report_leases()
+        self.keeper.confirm_lock()
         with self.progress.output(f"deploy of {self.app.name}") as output:
             self.connection.deployer.deploy(
                 self.app,
@@ -106,18 +114,20 @@ class AppDeployment:
         """
         app = self.app
         machines = self._move_to_region(self.api.machines(app.name))
-        self._start_the_fallen(machines)
-        marks = {OWNER_KEY: owner_mark(self.settings, app.owner), STATE_KEY: state_mark(self.keeper.state)}
-        for machine in machines:
-            for key, value in marks.items():
-                if machine.metadata.get(key) != value:
-                    self.api.set_metadata(app.name, machine.id, key, value)
-            self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
-        self.machines = machines
-        record = Record(artefact_texts(app), file_digests(app), facts_of(machines))
-        self._record(**self._wanted, record=pack(record))
+        census = census_after(self.settings, app, machines, self._before)
+        repair = MachineRepair(self.api, self.progress, app, self.settings.wait_timeout, self.stop)
+        if not app_machines(machines):
+            hint = f"look at what flyctl said, and at `fly status -a {app.name}`"
+            self._warn(Problem(f"{app.name} has no Machine after its deploy", hint, severity="warning"))
+        elif repair.repair(census, machines):
+            machines = self.api.machines(app.name)
+        self._mark(machines)
+        for machine in app_machines(machines):
+            if machine.metadata.get(METADATA_KEY) != self._before.digest:
+                self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
+        self._record(**self._wanted, record=self._record_of(machines))
         self._remove_secrets()
-        return self._report(self._done)
+        return self._report(self._done, machines)
 
     @property
     def api(self) -> FlyApi:
@@ -149,7 +159,7 @@ class AppDeployment:
     def _provide(self) -> None:
         """What Machines find when they start: addresses, volumes and secrets."""
         found = None if self._known.id else self.api.app(self.app.name)
-        self._record(id=found.id if found else self._known.id)
+        self._record(id=found.id if found else self._known.id, digest="")
         self._ensure_addresses()
         self._ensure_volumes()
         self._set_secrets()
@@ -165,10 +175,9 @@ class AppDeployment:
 
     def _plan_volumes(self) -> None:
         """Compare the volumes; what becomes of data is said before anything is changed."""
-        self._volumes = plan_volumes(self.api, self.app, self.machines, exists=self._before.exists)
-        self.warnings = volume_warnings(self.app, self._volumes)
-        for warning in self.warnings:
-            self.progress.problem(warning)
+        self._volumes = plan_volumes(self.api, self.app, self._before.machines, exists=self._before.exists)
+        for warning in volume_warnings(self.app, self._volumes):
+            self._warn(warning)
 
     def _ensure_volumes(self) -> None:
         """Makes missing volumes, one a Machine, and extends small ones. Machines go where their volumes are."""
@@ -195,14 +204,17 @@ class AppDeployment:
         self._record(secrets={**self._known.secrets, **now})
 
     def _forget_digest(self) -> None:
-        """A deploy that fails half-way must not leave Machines that claim to run what they no longer do."""
-        for machine in self.machines:
+        """A deploy that fails half-way must not leave Machines that claim to run what they no longer do.
+
+        State has forgotten it already: it is believed where the listing of the organization, which may be late, agrees.
+        """
+        for machine in self._before.machines:
             if METADATA_KEY in machine.metadata:
                 self.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
 
     def _report_leases(self) -> None:
         """Say who keeps flyctl waiting. Machines of a finished deploy have a digest, and are not asked about."""
-        for machine in self.machines:
+        for machine in self._before.machines:
             lease = None if METADATA_KEY in machine.metadata else self.api.lease(self.app.name, machine.id)
             if lease is not None and (seconds := lease.expires - time.time()) > 0:
                 until = time.strftime("%H:%M:%S UTC", time.gmtime(lease.expires))
@@ -211,55 +223,88 @@ class AppDeployment:
                     f"{lease.owner or 'an unknown client'} until {until}. An interrupted deploy leaves such a lease"
                 )
 
-    def _start_the_fallen(self, machines: tuple[MachineView, ...]) -> None:
-        """Starts Machines that crashed before this deploy: flyctl replaces what is stopped, and leaves it so."""
-        fallen = [machine for machine in machines if machine.state == "stopped" and machine.crashed]
-        for machine in fallen:
-            self.progress.step(f"{self.app.name}: starting Machine {machine.id}, which had crashed")
-            self.api.start_machine(self.app.name, machine.id)
-        for machine in fallen:
-            if not self.api.wait_machine(self.app.name, machine.id, "started", int(self.settings.wait_timeout)):
-                hint = f"look at its log with `fly logs -a {self.app.name}`"
-                raise failed(f"Machine {machine.id} of {self.app.name} does not start", hint)
-
     def _remove_outdated_machines(self) -> None:
-        """Destroy Machines that flyctl would not make what they should be: it makes new ones in their place.
+        """Destroy Machines that flyctl would not make what they should be: it makes new ones in their place."""
+        for machine, why in self._outdated_machines():
+            self.progress.step(f"{self.app.name}: replacing Machine {machine.id}, which {why}")
+            self.api.delete_machine(self.app.name, machine.id)
 
-        It takes no volume from a Machine, and leaves it the containers and the schedule that it has.
+    def _outdated_machines(self) -> Iterator[tuple[MachineView, str]]:
+        """flyctl takes no volume from a Machine, and leaves it the containers and the schedule that it has.
+
+        A standby would get a volume of its own, and where no other Machine is left, flyctl makes none.
         """
-        if not self.machines:
-            return
         detached = {volume.machine for volume in self._volumes.detach}
-        outdated = {each.id: "has another volume" for each in self.machines if each.id in detached}
-        if not {"containers", "schedule"} <= self.app.machine.keys():
-            for machine in self.api.machines(self.app.name):
-                for key in ("containers", "schedule"):
-                    if machine.config.get(key) and key not in self.app.machine:
-                        outdated[machine.id] = f"has {'a schedule' if key == 'schedule' else key}"
-        for machine_id, why in outdated.items():
-            self.progress.step(f"{self.app.name}: replacing Machine {machine_id}, which {why}")
-            self.api.delete_machine(self.app.name, machine_id)
+        left = []
+        for machine in app_machines(self._before.machines):
+            kept = [
+                key for key in ("containers", "schedule") if machine.config.get(key) and key not in self.app.machine
+            ]
+            if machine.id in detached:
+                yield machine, "has another volume"
+            elif kept:
+                yield machine, "has a schedule" if "schedule" in kept else "has containers"
+            elif is_standby(machine) and self.app.volumes:
+                yield machine, "is a standby, and has no volume"
+            else:
+                left.append(machine)
+        for machine in lone_standbys(left):
+            yield machine, "is a standby without its Machine"
 
     def _move_to_region(self, machines: tuple[MachineView, ...]) -> tuple[MachineView, ...]:
-        """Move Machines whose app has another region now: flyctl updates Machines where they are."""
-        misplaced = misplaced_machines(self.app, machines)
+        """Move Machines whose app has another region now."""
+        app, misplaced = self.app, misplaced_machines(self.app, machines)
         if not misplaced:
             return machines
         regions = ", ".join(sorted({machine.region for machine in misplaced}))
-        self.progress.step(f"{self.app.name}: moving from {regions} to {self.app.region}")
-        launch = MachinesDeployer(self.api, wait_timeout=self.settings.wait_timeout).launch
-        MachineMove(self.api, launch, self.stop).move(self.app, misplaced)
-        return self.api.machines(self.app.name)
+        self.progress.step(f"{app.name}: moving from {regions} to {app.region}")
+        MachineMove(self.api, self.progress, app, self.settings.wait_timeout, self.stop).move(misplaced)
+        return self.api.machines(app.name)
 
     def _remove_secrets(self) -> None:
         to_remove = self._before.secrets.to_remove
         if to_remove and not self.settings.dry_run:
             remove_secrets(self.api, self.keeper, self.app.name, to_remove)
 
-    def _report(self, status: Status) -> AppReport:
+    def _mark(self, machines: Sequence[MachineView]) -> None:
+        """Writes on Machines whose they are, where they do not say so."""
+        desired = marks(self.settings, self.keeper.state, self.app.owner)
+        for machine in app_machines(machines):
+            for key, value in desired.items():
+                if machine.metadata.get(key) != value:
+                    self.api.set_metadata(self.app.name, machine.id, key, value)
+
+    def _remember_unchanged(self) -> None:
+        """State may have missed the end of the run that deployed this."""
+        changes, machines = self._wanted, self._before.machines
+        if self._known.digest != self._before.digest:
+            changes["record"] = self._record_of(machines)
+        else:
+            self._warn_of_shortage(machines)
+        self.keeper.change(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
+
+    def _record_of(self, machines: Sequence[MachineView]) -> str:
+        app, count = self.app, self._warn_of_shortage(machines)
+        secrets = tuple(sorted(app.secrets))
+        return pack(Record(artefact_texts(app), file_digests(app), facts_of(machines), secrets, count))
+
+    def _warn_of_shortage(self, machines: Sequence[MachineView]) -> int:
+        """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""
+        record = unpack(self._known.record)
+        now, last = len(app_machines(machines)), record.machines if record else 0
+        if self.settings.force or last <= now:
+            return now
+        hint = f"`fly scale count {last} -a {self.app.name}` makes them; deploy with force to keep {now}"
+        self._warn(Problem(f"{self.app.name} has {now} Machines, and had {last}", hint, severity="warning"))
+        return last
+
+    def _warn(self, problem: Problem) -> None:
+        self.progress.problem(problem)
+        self.warnings += (problem,)
+
+    def _report(self, status: Status, machines: Sequence[MachineView] = ()) -> AppReport:
+        """What Fly says of the Machines, where there are any, and else what is wanted."""
         secrets = self._before.secrets
-        report = app_report(self.settings, self.app)
-        region = ", ".join(sorted({machine.region for machine in self.machines})) or self.app.region
-        return replace(
-            report, status=status, region=region, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove
-        )
+        report = replace(app_report(self.settings, self.app), status=status)
+        report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove)
+        return report.with_machines(app_machines(machines))

@@ -16,6 +16,7 @@ from scorefly.run.deprovisioning import deprovision_each
 from scorefly.run.destroy import Destruction
 from scorefly.run.generate import app_report, want
 from scorefly.run.keeper import Keeper
+from scorefly.run.live import app_names, list_machines
 from scorefly.run.loading import Loaded, load
 from scorefly.run.orphans import find_orphans
 from scorefly.run.ownership import not_ours
@@ -24,7 +25,6 @@ from scorefly.run.record import unpack
 from scorefly.run.report import AppReport, Finding, Report
 from scorefly.run.secrets import plan_secrets, remove_secrets
 from scorefly.run.settings import Settings
-from scorefly.run.situation import by_app
 from scorefly.run.state_guard import refuse_unknown_apps
 from scorefly.state.document import EnvironmentState
 
@@ -34,9 +34,9 @@ LOOKS = 8  # apps looked at at a time
 def cleanup(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Does the parts that are asked for. Volumes with what is in them go only when `volumes` is one of them."""
     loaded = load(settings)
-    with connect(settings) as connection:
+    with connect(settings, keeper) as connection:
         api = connection.api
-        live = by_app(api.org_machines(settings.org))
+        live = list_machines(settings, api, app_names(settings, loaded, keeper.state))
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         # Only names matter here: nothing is provisioned, and no secret has to be given.
         wanted = want(settings, loaded, Keeper(None, keeper.state), progress, trial=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from scorefly.fly.api import FlyApi
 from scorefly.fly.deployer import Deployer
 from scorefly.problems import Place, option_place, wrong
+from scorefly.run.keeper import Keeper
 from scorefly.run.settings import Settings
 
 REHEARSAL_TOKEN = "rehearsal"  # noqa: S105 - what the rehearsal takes for a token
@@ -23,9 +24,20 @@ class Connection:
 
 
 @contextmanager
-def connect(settings: Settings) -> Iterator[Connection]:
+def connect(settings: Settings, keeper: Keeper | None = None) -> Iterator[Connection]:
     """Opens the way to Fly for one run. The rehearsal's world is kept in the workspace between runs,
-    or in the scratch folder of an untrusted run."""
+    or in the scratch folder of an untrusted run.
+
+    With `keeper`, its lock is confirmed before every request that changes something.
+    """
+    with _connect(settings) as connection:
+        if keeper is not None:
+            connection.api.before_change = keeper.confirm_lock
+        yield connection
+
+
+@contextmanager
+def _connect(settings: Settings) -> Iterator[Connection]:
     if settings.rehearse:
         from scorefly.fly.machines import MachinesDeployer
         from scorefly.rehearsal.server import Rehearsal

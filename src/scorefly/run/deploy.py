@@ -14,7 +14,7 @@ from scorefly.run.artefacts import shown_folder
 from scorefly.run.connection import connect
 from scorefly.run.generate import want, with_stand_in_variables, write
 from scorefly.run.keeper import Keeper
-from scorefly.run.live import list_machines
+from scorefly.run.live import app_names, list_machines
 from scorefly.run.loading import load
 from scorefly.run.order import longest_chains_first
 from scorefly.run.progress import Progress
@@ -39,9 +39,8 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         progress.problem(problem)
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
-    with connect(settings) as connection:
-        names = {settings.app_name(workload.name) for workload in loaded.workloads}
-        live = list_machines(settings, connection.api, sorted({*names, *keeper.state.apps}))
+    with connect(settings, keeper) as connection:
+        live = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(loaded, wanted.apps, connection.api)

@@ -10,6 +10,7 @@ from scorefly.resources.files import LoadedProvisioners
 from scorefly.resources.provisioner import Provisioned, Provisioner, Request, WorkloadView
 from scorefly.run.connection import connect
 from scorefly.run.keeper import Keeper
+from scorefly.run.live import list_machines
 from scorefly.run.loading import provisioners_of
 from scorefly.run.order import waves
 from scorefly.run.ownership import not_ours
@@ -17,7 +18,6 @@ from scorefly.run.progress import Progress
 from scorefly.run.provisioning import surroundings_of
 from scorefly.run.report import Finding
 from scorefly.run.settings import Settings
-from scorefly.run.situation import by_app
 from scorefly.state.document import EnvironmentState, ResourceState, kept_values
 from scorefly.values import merge_patch
 
@@ -160,8 +160,8 @@ def _take_away(
 def _destroy_apps(settings: Settings, keeper: Keeper, progress: Progress, names: Collection[str]) -> None:
     if not names:
         return
-    with connect(settings) as connection:
-        live = by_app(connection.api.org_machines(settings.org))
+    with connect(settings, keeper) as connection:
+        live = list_machines(settings, connection.api, names)
         for name in names:
             if problem := not_ours(settings, connection.api, name, live.get(name, ()), keeper.state):
                 progress.problem(replace(problem, severity="warning"))

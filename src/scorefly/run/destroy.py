@@ -11,13 +11,13 @@ from scorefly.problems import Problem, ScoreflyError, nearest, option_place, wro
 from scorefly.run.connection import Connection, connect
 from scorefly.run.deprovisioning import deprovision_each
 from scorefly.run.keeper import Keeper
+from scorefly.run.live import list_machines
 from scorefly.run.opening import known_environments
 from scorefly.run.order import waves
 from scorefly.run.ownership import bears_our_mark, marked_environments, not_ours
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Finding, Report
 from scorefly.run.settings import Settings, is_preview
-from scorefly.run.situation import by_app
 from scorefly.run.state_guard import unknown_apps, unknown_state
 from scorefly.state.document import AppState
 
@@ -27,8 +27,9 @@ def destroy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
 
     Needs no Score files. What fails stays in the state, with what it needs, so that another run goes on from there.
     """
-    with connect(settings) as connection:
-        return destroy_among(by_app(connection.api.org_machines(settings.org)), settings, keeper, progress, connection)
+    with connect(settings, keeper) as connection:
+        live = list_machines(settings, connection.api, keeper.state.apps)
+        return destroy_among(live, settings, keeper, progress, connection)
 
 
 def destroy_among(
@@ -137,6 +138,7 @@ class Destruction:
                 self.progress.problem(replace(stranger, severity="warning"))
             if not self.settings.dry_run:
                 if not stranger:
+                    self.keeper.confirm_lock()
                     self.api.delete_app(app.name)
                     self.progress.step(f"{app.name}: destroyed")
                 self.keeper.record(lambda state: state.without_app(app.name))

@@ -17,10 +17,11 @@ from scorefly.confined import read_file, scope_of, shown
 from scorefly.problems import OutsideError, Place, Problem, failed, wrong
 from scorefly.run.connection import connect
 from scorefly.run.keeper import Keeper
-from scorefly.run.ownership import OWNER_KEY, STATE_KEY, other_environment, owner_mark, state_mark
+from scorefly.run.machine_counts import app_machines
+from scorefly.run.ownership import marks, other_environment
 from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
-from scorefly.run.situation import by_app, find_app
+from scorefly.run.situation import find_app
 from scorefly.score.document import parse
 from scorefly.state.document import AppState, EnvironmentState, ResourceState
 from scorefly.values import Tree, conceal
@@ -90,10 +91,9 @@ def _take_over(settings: Settings, names: Sequence[str], keeper: Keeper, progres
     An app that Machines say is another environment's is left alone, with a warning, and so is one elsewhere.
     """
     taken_over = []
-    with connect(settings) as connection:
-        live = by_app(connection.api.org_machines(settings.org))
+    with connect(settings, keeper) as connection:
         for name in names:
-            app, machines = keeper.state.apps[name], live.get(name, ())
+            app = keeper.state.apps[name]
             try:
                 found = find_app(settings, connection.api, name)
             except OutsideError as error:
@@ -101,14 +101,14 @@ def _take_over(settings: Settings, names: Sequence[str], keeper: Keeper, progres
                 continue
             if found is None or app.id == found.id:
                 continue
+            machines = connection.api.find_machines(name) or ()
             if other := other_environment(settings, machines):
                 message = f"the app {name!r} belongs to {other}, so it is not taken over"
                 progress.problem(Problem(message, "choose another app-prefix or app-suffix", severity="warning"))
                 continue
             keeper.record(partial(EnvironmentState.with_app, app=replace(app, id=found.id)))
-            marks = {OWNER_KEY: owner_mark(settings, app.owner), STATE_KEY: state_mark(keeper.state)}
-            for machine in machines:
-                for key, value in marks.items():
+            for machine in app_machines(machines):
+                for key, value in marks(settings, keeper.state, app.owner).items():
                     connection.api.set_metadata(name, machine.id, key, value)
             taken_over.append(name)
     return tuple(taken_over)

@@ -38,6 +38,11 @@ class Keeper:
         self.change(change)
         self.save()
 
+    def confirm_lock(self) -> None:
+        """Raises OutsideError when another run has taken the lock: this one must not change anything any more."""
+        if self._store is not None:
+            self._store.confirm_lock()
+
     def forget(self) -> None:
         """Deletes the state where it is kept: nothing is left that it could speak of."""
         with self._lock:

@@ -28,6 +28,11 @@ def state_mark(state: EnvironmentState) -> str:
     return hashlib.sha256(f"scorefly-state {state.seed}".encode()).hexdigest()[:12]
 
 
+def marks(settings: Settings, state: EnvironmentState, owner: str) -> dict[str, str]:
+    """Return what a Machine's metadata says of whose it is."""
+    return {OWNER_KEY: owner_mark(settings, owner), STATE_KEY: state_mark(state)}
+
+
 def marked_owners(machines: Iterable[MachineView]) -> set[str]:
     """Return the workloads or resource uids that Machines say they belong to."""
     return {machine.metadata.get(OWNER_KEY, "").partition(" ")[2].partition(" ")[2] for machine in machines} - {""}

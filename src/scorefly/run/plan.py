@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -16,8 +16,9 @@ from scorefly.run.connection import connect
 from scorefly.run.data_risks import PREFIX
 from scorefly.run.generate import Generated, app_report, want, with_stand_in_variables, write_artefacts
 from scorefly.run.keeper import Keeper
-from scorefly.run.live import list_machines
+from scorefly.run.live import app_names, list_machines
 from scorefly.run.loading import Loaded, load
+from scorefly.run.machine_counts import Census, app_machines
 from scorefly.run.opening import read_state
 from scorefly.run.order import waves
 from scorefly.run.orphans import find_orphans
@@ -32,7 +33,7 @@ from scorefly.run.planned import (
     plan_json,
 )
 from scorefly.run.progress import Progress
-from scorefly.run.record import Record, drift, unpack
+from scorefly.run.record import Drift, Record, drift, unpack
 from scorefly.run.regions import check_regions
 from scorefly.run.report import AppReport, Report, Status, redacted
 from scorefly.run.settings import Settings
@@ -54,8 +55,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
     with connect(settings) as connection:
-        names = {settings.app_name(workload.name) for workload in loaded.workloads}
-        live = list_machines(settings, connection.api, sorted({*names, *known.apps}))
+        live = list_machines(settings, connection.api, app_names(settings, loaded, known))
         if unknown_apps(settings, known, live):
             # Without the lock a deploy may have made them since the state was read.
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
@@ -126,11 +126,12 @@ class _Comparison:
     state: EnvironmentState
     api: FlyApi
     app: App
-    machines: Sequence[MachineView]
+    listed: Sequence[MachineView]
 
     def planned(self) -> PlannedApp:
         app, settings = self.app, self.settings
-        situation = look(settings, self.state, self.api, app, self.machines)
+        # A plan compares configurations, which a listing does not have: the app's own Machines are asked for.
+        situation = look(settings, self.state, self.api, app, self.listed, trusted=False)
         known = self.state.apps.get(app.name)
         record = unpack(known.record) if known and situation.exists else None
         diffs = _diffs(record, app)
@@ -151,11 +152,11 @@ class _Comparison:
             secrets_set=situation.secrets.to_set,
             secrets_removed=situation.secrets.to_remove,
             diffs=diffs,
-            drift=drift(record, self.api.machines(app.name)) if self.machines else (),
+            drift=(*drift(record, situation.machines), *self._drift(situation)) if situation.machines else (),
         )
-        if action == "keep":
+        if action == "keep" or situation.repair_only:
             return shown
-        changes = plan_volumes(self.api, app, self.machines, exists=situation.exists)
+        changes = plan_volumes(self.api, app, situation.machines, exists=situation.exists)
         return replace(
             shown,
             volumes=_planned_volumes(changes),
@@ -170,10 +171,13 @@ class _Comparison:
             f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)
         )
         reasons += ["secrets"] if situation.secrets.to_set else []
-        if moved := misplaced_machines(self.app, self.machines):
+        reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
+        if moved := misplaced_machines(self.app, situation.machines):
             reasons.append(f"moves from {', '.join(sorted({each.region for each in moved}))} to {self.app.region}")
-        if not self.machines:
+        if not situation.machines:
             reasons.append("no Machine runs")
+        elif not situation.census.complete:
+            reasons += _shortcomings(situation.census)
         elif not reasons and self.settings.force:
             reasons.append("force")
         elif not reasons and isinstance(self.app.image, Build):
@@ -182,10 +186,44 @@ class _Comparison:
             reasons.append("its Machines are not those of the last good deploy")
         return tuple(reasons)
 
+    def _secrets_gone(self, record: Record | None) -> list[str]:
+        """The secrets that the last deploy used and this one does not."""
+        known = self.state.apps.get(self.app.name)
+        before = record.secrets if record and record.secrets is not None else known.secrets if known else ()
+        return sorted(set(before) - set(self.app.secrets))
+
+    def _drift(self, situation: Situation) -> Iterator[Drift]:
+        """What is no longer there of what a deploy gave the app, beside its Machines' configuration."""
+        app, down = self.app, situation.census.stopped
+        if down:
+            count = len(app_machines(situation.machines))
+            yield Drift("running", (f"{count} of {count}",), (f"{count - len(down)} of {count}",))
+        if app.addresses:
+            present = self.api.addresses(app.name)
+            if missing_addresses(app, present):
+                yield Drift("addresses", app.addresses, tuple(each.kind for each in present))
+        if app.volumes:
+            names = [each.name for each in self.api.volumes(app.name)]
+            claims = tuple(claim.name for claim in app.volumes)
+            if not set(claims) <= set(names):
+                yield Drift("volumes", claims, tuple(names))
+
     def _addresses(self, situation: Situation) -> tuple[str, ...]:
         if not self.app.addresses:
             return ()
         return missing_addresses(self.app, self.api.addresses(self.app.name) if situation.exists else ())
+
+
+def _shortcomings(census: Census) -> Iterator[str]:
+    """Why an app's Machines are not as desired, though all of them have the desired configuration."""
+    for count, what in (
+        (len(census.missing), "missing"),
+        (len(census.missing_standbys), "missing as standby"),
+        (len(census.stopped), "not running"),
+        (len(census.surplus), "left over from another run"),
+    ):
+        if count:
+            yield f"{count} {'Machine' if count == 1 else 'Machines'} {what}"
 
 
 def _planned_volumes(changes: VolumeChanges) -> tuple[PlannedVolume, ...]:

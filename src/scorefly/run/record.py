@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scorefly.fly.api import MachineView
+from scorefly.fly.machine_config import STANDBY_VARIABLE
+from scorefly.run.machine_counts import app_machines
 
 Facts = Mapping[str, tuple[str, ...]]
 
@@ -21,12 +23,15 @@ class Record:
     """`texts` are the artefact's own files by name, `files` the digests of those it mounts.
 
     `facts` describe the Machines as they were after the deploy: what flyctl makes of a fly.toml is flyctl's business,
-    so a Machine is compared with what it was, not with what we think it should be.
+    so a Machine is compared with what it was, not with what we think it should be. `secrets` are the names of those it
+    used (None: not known), `machines` is how many there should be: a shortage does not lower it.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     facts: Facts = field(default_factory=dict)
+    secrets: tuple[str, ...] | None = None
+    machines: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Drift:
 def pack(record: Record) -> str:
     """As text for the state document: compressed, for a machine.json can be long."""
     data = {"texts": dict(record.texts), "files": dict(record.files), "facts": dict(record.facts)}
+    data |= {"secrets": record.secrets, "machines": record.machines}
     text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return b64encode(zlib.compress(text.encode(), 9)).decode()
 
@@ -50,7 +56,11 @@ def unpack(packed: str) -> Record | None:
     if not packed:
         return None
     data = json.loads(zlib.decompress(b64decode(packed)))
-    return Record(data["texts"], data["files"], {key: tuple(each) for key, each in data["facts"].items()})
+    facts = {key: tuple(each) for key, each in data["facts"].items()}
+    secrets = data.get("secrets")
+    return Record(
+        data["texts"], data["files"], facts, None if secrets is None else tuple(secrets), data.get("machines", 0)
+    )
 
 
 def facts_of(machines: Sequence[MachineView]) -> Facts:
@@ -69,13 +79,16 @@ def drift(record: Record | None, machines: Sequence[MachineView]) -> tuple[Drift
     if record is None or not record.facts:
         return ()
     now = facts_of(machines)
-    found = []
+    found = list[Drift]()
     for what in sorted({*record.facts, *now}):
         before, after = record.facts.get(what, ()), now.get(what, ())
         if before != after:
             gone = tuple(_shown(text) for text in before if text not in after)
             come = tuple(_shown(text) for text in after if text not in before)
             found.append(Drift(what, gone, come))
+    count = len(app_machines(machines))
+    if count < record.machines and not any(each.what == "regions" for each in found):
+        found.append(Drift("machines", (str(record.machines),), (str(count),)))
     return tuple(found)
 
 
@@ -114,7 +127,7 @@ _DIGEST = "\0"
 
 
 def _digests(env: Mapping[str, Any], prefix: str) -> list[str]:
-    return [f"{prefix}{name}{_digest(str(value))}" for name, value in env.items()]
+    return [f"{prefix}{name}{_digest(str(value))}" for name, value in env.items() if name != STANDBY_VARIABLE]
 
 
 def _digest(text: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
+from scorefly.fly.api import MachineView
 from scorefly.fly.app import Port
+from scorefly.fly.machine_config import guest_text
 from scorefly.problems import Problem
 
 if TYPE_CHECKING:
@@ -37,6 +39,20 @@ class AppReport:
     secrets_removed: tuple[str, ...] = ()
     seconds: float = 0.0
     problem: Problem | None = None
+
+    def with_machines(self, machines: Sequence[MachineView]) -> AppReport:
+        """The report with image, size and region of the Machines that Fly shows."""
+        if not machines:
+            return self
+        images, regions, sizes = (
+            ", ".join(sorted({text for text in texts if text}))
+            for texts in (
+                (each.image for each in machines),
+                (each.region for each in machines),
+                (guest_text(each.config.get("guest") or {}) for each in machines),
+            )
+        )
+        return replace(self, image=images or self.image, region=regions or self.region, size=sizes or self.size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from scorefly.fly.api import AddressView, AppView, FlyApi, MachineView, VolumeVi
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.problems import OutsideError, failed
 from scorefly.run.digest import METADATA_KEY, app_digest
-from scorefly.run.ownership import STATE_KEY, not_ours, state_mark
+from scorefly.run.machine_counts import Census, app_machines, count_by_group, listed_as_complete, take_census
+from scorefly.run.ownership import OWNER_KEY, STATE_KEY, marks, not_ours
 from scorefly.run.secrets import SecretPlan, plan_secrets
 from scorefly.run.settings import Settings
 from scorefly.state.document import AppState, EnvironmentState, fingerprint
@@ -20,7 +21,9 @@ from scorefly.state.document import AppState, EnvironmentState, fingerprint
 class Situation:
     """`prints` are the fingerprints of the wanted secrets, `digest` that of all that is wanted.
 
-    `as_wanted` says that there is nothing to deploy; secrets may be there to be removed.
+    `as_wanted` says that there is nothing to deploy; secrets may be there to be removed. `repair_only` says that every
+    Machine has what is wanted, and only their number or their state is not. `machines` are those of the listing where
+    it was enough, else the app's own with their configurations.
     """
 
     exists: bool = False
@@ -29,6 +32,8 @@ class Situation:
     digest: str = ""
     secrets: SecretPlan = field(default_factory=lambda: SecretPlan((), ()))
     as_wanted: bool = False
+    repair_only: bool = False
+    census: Census = field(default_factory=Census)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +55,36 @@ class VolumeChanges:
 
 
 def look(
-    settings: Settings, state: EnvironmentState, api: FlyApi, app: App, machines: Sequence[MachineView]
+    settings: Settings,
+    state: EnvironmentState,
+    api: FlyApi,
+    app: App,
+    listed: Sequence[MachineView],
+    *,
+    trusted: bool = True,
 ) -> Situation:
-    """Looks at one app. `machines` are its own, from the listing of the organization.
+    """Looks at one app. `listed` are its own Machines in a listing, which may be late.
 
-    Raises OutsideError when an app of that name is not ours.
+    A `trusted` listing is believed where it says the same as state; else the app's own Machines are asked for. Raises
+    OutsideError when an app of that name is not ours.
     """
     known = known_app(state, app)
-    exists = bool(machines) or find_app(settings, api, app.name) is not None
-    if exists and (problem := not_ours(settings, api, app.name, machines, state)):
-        raise OutsideError(problem)
     prints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
     digest = app_digest(settings, app, prints)
+    finished = {METADATA_KEY: digest, **marks(settings, state, app.owner)}
+    believed = (
+        trusted
+        and not settings.force
+        and known.digest == digest
+        and bool(listed)
+        and all(finished.items() <= machine.metadata.items() for machine in listed)
+        and listed_as_complete(app, settings.ha, listed)
+    )
+    machines = listed if believed else _own_machines(settings, api, app.name, listed)
+    exists = machines is not None
+    machines = machines or ()
+    if exists and (problem := not_ours(settings, api, app.name, machines, state)):
+        raise OutsideError(problem)
     secrets = plan_secrets(
         prints,
         known.secrets,
@@ -69,13 +92,51 @@ def look(
         unused=settings.unused_secrets,
         keep=settings.keep_secrets,
     )
-    runs = bool(machines) and all(
+    census = Census() if believed else _census(settings, app, machines)
+    ours = [each for each in app_machines(machines) if each not in census.surplus]
+    current = bool(ours) and all(
         machine.metadata.get(METADATA_KEY) == digest
-        and machine.metadata.get(STATE_KEY) in (None, state_mark(state))  # new-state leaves them another's
-        for machine in machines
+        and machine.metadata.get(STATE_KEY) in (None, finished[STATE_KEY])  # new-state leaves them another's
+        for machine in ours
     )
-    as_wanted = runs and not settings.force and not secrets.to_set
-    return Situation(exists, tuple(machines), prints, digest, secrets, as_wanted)
+    current = current and not settings.force and not secrets.to_set
+    return Situation(
+        exists=exists,
+        machines=tuple(machines),
+        prints=prints,
+        digest=digest,
+        secrets=secrets,
+        as_wanted=current and census.complete,
+        repair_only=current and not census.complete and set(census.missing) <= count_by_group(ours).keys(),
+        census=census,
+    )
+
+
+def _own_machines(
+    settings: Settings, api: FlyApi, name: str, listed: Sequence[MachineView]
+) -> Sequence[MachineView] | None:
+    """The app's Machines as the app itself has them, or None where there is no such app."""
+    if not listed and find_app(settings, api, name) is None:
+        return None
+    return api.find_machines(name)
+
+
+def _is_known(machine: MachineView) -> bool:
+    """Whether a run finished with the Machine, or at least marked it."""
+    return OWNER_KEY in machine.metadata or METADATA_KEY in machine.metadata
+
+
+def census_after(settings: Settings, app: App, machines: Sequence[MachineView], before: Situation) -> Census:
+    """The census after a deploy. Where it replaced Machines, what it made beyond those that are needed is surplus."""
+    if before.repair_only:
+        return _census(settings, app, machines)
+    left = {each.id for each in before.census.surplus}
+    counted = count_by_group([each for each in app_machines(before.machines) if each.id not in left])
+    return take_census(app, settings.ha, app_machines(machines), _is_known, counted)
+
+
+def _census(settings: Settings, app: App, machines: Sequence[MachineView]) -> Census:
+    return take_census(app, settings.ha, app_machines(machines), _is_known)
 
 
 def known_app(state: EnvironmentState, app: App) -> AppState:
@@ -125,19 +186,11 @@ def volume_changes(app: App, volumes: Sequence[VolumeView], machines: Sequence[M
     return VolumeChanges(tuple(create), tuple(extend), detach, tuple(update), tuple(shrink), region)
 
 
-def by_app(machines: Sequence[MachineView]) -> dict[str, list[MachineView]]:
-    """The Machines of an organization by their app."""
-    found: dict[str, list[MachineView]] = {}
-    for machine in machines:
-        found.setdefault(machine.app, []).append(machine)
-    return found
-
-
 def find_app(settings: Settings, api: FlyApi, name: str) -> AppView | None:
     """Return the app of that name, or None. Raises OutsideError when it is in another organization."""
     view = api.app(name)
     # A personal organization has two slugs, so a different one is not enough.
-    if view and view.organization not in ("", settings.org) and not api.org_has_app(settings.org, name):
+    if view and view.organization not in ("", settings.org) and name not in api.org_apps(settings.org):
         message = f"the app {name!r} is in organization {view.organization}, not in {settings.org}"
         raise failed(message, f"set org: {view.organization}, or choose another app-prefix or app-suffix")
     return view

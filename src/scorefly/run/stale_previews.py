@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 
 from scorefly.fly.api import MachineView
 from scorefly.github import deployments
@@ -18,12 +18,12 @@ from scorefly.problems import OutsideError, Problem, ScoreflyError
 from scorefly.run.connection import Connection, connect
 from scorefly.run.destroy import destroy_among
 from scorefly.run.github_connection import connect_github
+from scorefly.run.live import list_machines
 from scorefly.run.opening import open_state, stored_environments
 from scorefly.run.ownership import marked_environments
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Finding, Report
 from scorefly.run.settings import Settings
-from scorefly.run.situation import by_app
 
 PREFIX = "pr-"
 # GitHub takes 80 new things a minute, and a workflow's token 1000 requests an hour: the next run does the rest.
@@ -46,9 +46,9 @@ class StalePreview:
 def clean_previews(settings: Settings, progress: Progress, *, now: datetime | None = None) -> Report:
     """Destroys the stale previews of this repository, several at a time; one that fails keeps none from going."""
     with connect(settings) as connection, connect_github(settings) as github:
-        machines = connection.api.org_machines(settings.org)
+        live = list_machines(settings, connection.api, ())
         open_numbers = set(github.open_pulls())
-        marked = marked_environments(settings, machines)
+        marked = marked_environments(settings, chain.from_iterable(live.values()))
         stored = {*stored_environments(settings, PREFIX), *_on_refs(settings, github)}
         environments = sorted({name for name in (*marked, *stored) if _number(name)}, key=_number)
         stale = [
@@ -57,7 +57,6 @@ def clean_previews(settings: Settings, progress: Progress, *, now: datetime | No
             if (each := _stale(settings, name, marked.get(name, ()), open_numbers, now or datetime.now(UTC)))
         ]
         progress.step(f"{len(environments)} previews, {len(stale)} stale")
-        live = by_app(machines)
         with ThreadPoolExecutor(settings.max_parallel, thread_name_prefix="previews") as pool:
             done = list(pool.map(lambda each: _destroy(settings, each, live, connection, github, progress), stale))
         report = _together(settings, environments, stale, done)

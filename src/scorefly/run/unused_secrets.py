@@ -7,13 +7,13 @@ from dataclasses import replace
 from scorefly.run.connection import connect
 from scorefly.run.generate import app_report, want
 from scorefly.run.keeper import Keeper
+from scorefly.run.live import app_names, list_machines
 from scorefly.run.loading import load
 from scorefly.run.ownership import not_ours
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Report
 from scorefly.run.secrets import plan_secrets, remove_secrets
 from scorefly.run.settings import Settings
-from scorefly.run.situation import by_app
 from scorefly.run.state_guard import refuse_unknown_apps
 
 
@@ -21,8 +21,8 @@ def remove_unused_secrets(settings: Settings, keeper: Keeper, progress: Progress
     """Looks at every app of the Score files that are given, and removes by `unused-secrets` and `keep-secrets`."""
     loaded = load(settings)
     reports: list[AppReport] = []
-    with connect(settings) as connection:
-        machines_of = by_app(connection.api.org_machines(settings.org))
+    with connect(settings, keeper) as connection:
+        machines_of = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
         refuse_unknown_apps(settings, loaded, keeper.state, machines_of)
         wanted = want(settings, loaded, keeper, progress)
         for app in wanted.apps:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from threading import Event
+from collections.abc import Sequence
 from typing import Any
 
 from scorefly.fly.api import FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.fly.machine_config import guest
 from scorefly.problems import Problem, failed
+from scorefly.run.machine_counts import app_machines, is_standby
 from scorefly.run.situation import VolumeChanges, volume_changes
 
 
 def plan_volumes(api: FlyApi, app: App, machines: Sequence[MachineView], *, exists: bool) -> VolumeChanges:
-    """Compute what a deploy does with the app's volumes. Raises OutsideError where Fly cannot do what is desired."""
+    """Compute what a deploy does with the app's volumes. Raises OutsideError where Fly cannot do what is desired.
+
+    Standbys get none: they would start with one that is empty.
+    """
     if not exists:
         return volume_changes(app, (), ())
     volumes = api.volumes(app.name)
+    machines = [machine for machine in app_machines(machines) if not is_standby(machine)]
     if problem := _region_problem(app, machines, volumes):
         raise failed(problem.message, problem.hint)
     return volume_changes(app, volumes, machines)
@@ -61,36 +64,9 @@ def creation_settings(app: App, claim: VolumeClaim) -> dict[str, Any]:
 
 def misplaced_machines(app: App, machines: Sequence[MachineView]) -> tuple[MachineView, ...]:
     """Return the Machines to be moved to the app's region: all of them, where none is there."""
-    if not app.region or app.volumes or any(machine.region == app.region for machine in machines):
+    if not app.region or app.volumes or any(machine.region == app.region for machine in app_machines(machines)):
         return ()
-    return tuple(machines)
-
-
-@dataclass(frozen=True, slots=True)
-class MachineMove:
-    """Moves Machines without a volume to another region: each is created there first, then the old one destroyed.
-
-    `launch` creates a Machine and waits until it is healthy.
-    """
-
-    api: FlyApi
-    launch: Callable[[str, dict[str, Any], str, Event], MachineView]
-    stop: Event
-
-    def move(self, app: App, machines: Sequence[MachineView]) -> None:
-        """Move the Machines of an app; standbys follow the Machines that they stand by for."""
-        moved: dict[str, str] = {}
-        for machine in sorted(machines, key=lambda each: bool(each.config.get("standbys"))):
-            config = dict(machine.config)
-            if standbys := config.get("standbys"):
-                names = [moved.get(each, each) for each in standbys]
-                config |= {"standbys": names, "env": {**config.get("env", {}), "FLY_STANDBY_FOR": ",".join(names)}}
-                new = self.api.create_machine(app.name, config, app.region, launch=False)
-            else:
-                new = self.launch(app.name, config, app.region, self.stop)
-            moved[machine.id] = new.id
-        for machine in machines:
-            self.api.delete_machine(app.name, machine.id)
+    return app_machines(machines)
 
 
 def _region_problem(app: App, machines: Sequence[MachineView], volumes: Sequence[VolumeView]) -> Problem | None:

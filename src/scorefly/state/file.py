@@ -169,6 +169,9 @@ class FileStore:
                     safe_files.remove_empty(self._root, folder)
             os.close(descriptor)
 
+    def confirm_lock(self) -> None:
+        """Nothing to do: the system keeps the lock for as long as this process lives."""
+
     def holder(self) -> str:
         """The process that has the lock; empty when none has."""
         try:

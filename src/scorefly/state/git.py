@@ -121,6 +121,15 @@ class GitStore:
         """Holds the environment's lock ref. Raises HeldError."""
         return self._lock.hold()
 
+    def confirm_lock(self) -> None:
+        """Raises OutsideError when another run took the lock, which happens once it has expired."""
+        if not self._lock.confirm():
+            raise failed(
+                "another run took the lock: this one was stopped for too long, and changes nothing more",
+                "run it again when the other one has ended",
+                self._at,
+            )
+
     def holder(self) -> str:
         """Who has the lock, for people; empty when nobody has."""
         return self._lock.holder()

@@ -15,6 +15,7 @@ from scorefly.problems import OutsideError, Place, Problem
 from scorefly.state.store import HeldError
 
 LIFE = 180.0  # seconds a lock is good for: as long as others wait for a run that was killed
+_MARGIN = LIFE / 3  # seconds before its end when a lock is refreshed before anything is changed
 _LATEST = 253_402_300_800.0  # the year 10000
 _SKEW = 20.0  # seconds the clocks of two machines may differ
 
@@ -64,6 +65,7 @@ class GitLock:
         self._refresh_every = refresh_every
         self._commit = ""
         self._entry: Entry | None = None
+        self._refreshing = threading.Lock()
         self.lost = False
 
     @contextmanager
@@ -98,14 +100,28 @@ class GitLock:
 
     def refresh(self) -> None:
         """Makes it good for its whole life again; `lost` when somebody else has it."""
-        if self._entry is None or self.lost:
-            return
-        fresh = replace(self._entry, expires=self._now() + LIFE)
-        commit = self._write(fresh)
-        if self._remote.swap(self._ref, self._commit, commit):
-            self._commit = commit
-        else:
-            self.lost = True
+        with self._refreshing:
+            if self._entry is None or self.lost:
+                return
+            fresh = replace(self._entry, expires=self._now() + LIFE)
+            commit = self._write(fresh)
+            if self._remote.swap(self._ref, self._commit, commit):
+                self._commit, self._entry = commit, fresh
+            else:
+                self.lost = True
+
+    def confirm(self) -> bool:
+        """Whether it is still ours. The server is asked only when others may take it, or soon will.
+
+        Raises OutsideError when the server does not answer, and the lock may be another run's by now.
+        """
+        if self._entry is not None and self._now() > self._entry.expires - _MARGIN:
+            try:
+                self.refresh()
+            except OutsideError:
+                if self._now() > self._entry.expires:
+                    raise
+        return not self.lost
 
     def release(self) -> None:
         """Gives it back; where the server cannot be told, it expires."""

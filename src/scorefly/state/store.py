@@ -45,6 +45,10 @@ class StateStore(Protocol):
         """Keeps other runs of the environment out. Raises HeldError when one is under way."""
         ...
 
+    def confirm_lock(self) -> None:
+        """Raises OutsideError when another run has the lock by now."""
+        ...
+
     def holder(self) -> str:
         """Who has the lock, for people; empty when nobody has."""
         ...

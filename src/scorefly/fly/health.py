@@ -1,0 +1,56 @@
+"""Waits for a Machine to start and for its health checks to pass."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from scorefly.fly.api import FlyApi, MachineView
+from scorefly.problems import OutsideError, failed
+
+POLL = 0.2  # seconds
+
+
+def wait_until_healthy(
+    api: FlyApi,
+    machine: MachineView,
+    timeout: float,
+    *,
+    on_line: Callable[[str], None],
+    stop: threading.Event,
+    poll: float = POLL,
+) -> None:
+    """Wait `timeout` seconds at most. Raises OutsideError when the Machine crashes, or is not healthy by then."""
+    deadline = time.monotonic() + timeout
+    if not api.wait_machine(machine.app, machine.id, "started", int(timeout)):
+        _refuse_crash(api.machine(machine.app, machine.id))
+        raise failed(
+            f"Machine {machine.id} of {machine.app} did not start in {timeout:.0f} s",
+            f"look at its log with `fly logs -a {machine.app}`",
+        )
+    while True:
+        now = api.machine(machine.app, machine.id)
+        _refuse_crash(now)
+        waiting = [check for check in now.checks if check.status != "passing"]
+        if not waiting:
+            on_line(f"Machine {machine.id} is healthy")
+            return
+        if time.monotonic() >= deadline or stop.wait(poll):
+            raise _unhealthy(now, timeout, [f"{check.name} is {check.status}: {check.output}" for check in waiting])
+
+
+def _unhealthy(machine: MachineView, timeout: float, checks: Sequence[str]) -> OutsideError:
+    late = f"Machine {machine.id} of {machine.app} was not healthy within {timeout:.0f} s"
+    return failed(
+        f"{late}: {'; '.join(checks)}",
+        "look at its log with `fly logs`, or give it more time with wait-timeout",
+    )
+
+
+def _refuse_crash(machine: MachineView) -> None:
+    if machine.crashed and machine.events[0].get("type") == "exit":
+        raise failed(
+            f"{machine.app} keeps crashing: its Machine {machine.id} exits with {machine.crashed}",
+            "look at its log with `fly logs`",
+        )

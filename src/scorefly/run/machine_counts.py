@@ -1,0 +1,185 @@
+"""How many Machines an app needs, which of them must run, and which are left over from another run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scorefly.fly.api import MachineView
+from scorefly.fly.app import App
+
+DEFAULT_GROUP = "app"
+_GROUP_KEY = "fly_process_group"
+_PLATFORM_GROUPS = "fly_app_"  # release commands, consoles and test Machines, which come and go
+_DOWN = ("created", "stopped", "suspended", "failed")
+_LIFE_EVENTS = ("exit", "start", "launch", "restart")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSize:
+    """The Machines of one process group: those that serve or work, and stopped ones that replace them."""
+
+    machines: int
+    standbys: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.machines + self.standbys
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """An app's Machines compared with what it needs.
+
+    `missing` and `missing_standbys` name a process group once for each Machine it lacks, `stopped` are those that must
+    run and do not, and `surplus` those that neither a finished run nor anybody else accounts for.
+    """
+
+    missing: tuple[str, ...] = ()
+    missing_standbys: tuple[str, ...] = ()
+    stopped: tuple[MachineView, ...] = ()
+    surplus: tuple[MachineView, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is to be done."""
+        return not (self.missing or self.missing_standbys or self.stopped or self.surplus)
+
+
+def desired_groups(app: App, ha: bool | None) -> dict[str, GroupSize]:
+    """What flyctl makes on a first deploy, by process group; empty for Machines that remove themselves.
+
+    One Machine; a second one where the group has services, else a standby, unless it has a volume or `ha` is false.
+    """
+    if app.machine.get("auto_destroy"):
+        return {}
+    found = {}
+    for group in _group_names(app):
+        single = ha is False or bool(_parts_of(app, "mounts", group))
+        serves = bool(_services(app, group))
+        found[group] = GroupSize(2 if serves and not single else 1, 0 if serves or single else 1)
+    return found
+
+
+def group_of(machine: MachineView) -> str:
+    """The Machine's process group."""
+    return machine.metadata.get(_GROUP_KEY, "") or DEFAULT_GROUP
+
+
+def app_machines(machines: Sequence[MachineView]) -> tuple[MachineView, ...]:
+    """The Machines that flyctl deploys to: not those of a release command or console, or made beside it."""
+    return tuple(
+        each
+        for each in machines
+        if each.metadata.get("fly_platform_version") and not group_of(each).startswith(_PLATFORM_GROUPS)
+    )
+
+
+def is_standby(machine: MachineView) -> bool:
+    """Whether Fly starts the Machine in place of another one."""
+    return bool(machine.config.get("standbys"))
+
+
+def listed_as_complete(app: App, ha: bool | None, machines: Sequence[MachineView]) -> bool:
+    """Whether a listing without configurations shows enough Machines, and enough of them running."""
+    for group, size in desired_groups(app, ha).items():
+        present = [each for each in machines if group_of(each) == group]
+        running = [each for each in present if each.state not in _DOWN]
+        if len(present) < size.total or (_must_run(app, group) and len(running) < len(present) - size.standbys):
+            return False
+    return True
+
+
+def take_census(
+    app: App,
+    ha: bool | None,
+    machines: Sequence[MachineView],
+    is_settled: Callable[[MachineView], bool],
+    before: Mapping[str, int] | None = None,
+) -> Census:
+    """Compare Machines, with their configurations, with what the app needs.
+
+    `is_settled` says whether a run finished with a Machine. With `before`, the number of Machines of each group before
+    this deploy, everything beyond that and beyond what is needed is surplus; without it only what no run finished with.
+    """
+    missing: list[str] = []
+    missing_standbys: list[str] = []
+    stopped: list[MachineView] = []
+    surplus: list[MachineView] = []
+    for group, size in desired_groups(app, ha).items():
+        present = [each for each in machines if group_of(each) == group]
+        mains = [each for each in present if not is_standby(each)]
+        standbys = len(present) - len(mains)
+        if before is not None:
+            over = len(mains) - max(size.machines, before.get(group, 0))
+        else:
+            settled = sum(map(is_settled, mains))
+            over = len(mains) - max(size.machines, settled) if settled else 0
+        # sorted is stable: what was made last, as far as ids tell, goes first among equals.
+        by_worth = sorted(mains, key=lambda each: (is_settled(each), each.state not in _DOWN))
+        left = by_worth[: max(0, over)]
+        surplus += left
+        kept = [each for each in mains if each not in left]
+        missing += [group] * (size.machines - len(kept))
+        missing_standbys += [group] * (size.standbys - standbys)
+        stopped += [each for each in kept if each.state in _DOWN and not _may_be_down(each)]
+    return Census(tuple(missing), tuple(missing_standbys), tuple(stopped), tuple(surplus))
+
+
+def lone_standbys(machines: Sequence[MachineView]) -> tuple[MachineView, ...]:
+    """Standbys in whose process group there is no other Machine: flyctl makes none there while they exist."""
+    staffed = count_by_group(machines)
+    return tuple(each for each in machines if is_standby(each) and group_of(each) not in staffed)
+
+
+def count_by_group(machines: Sequence[MachineView]) -> dict[str, int]:
+    """The number of Machines in each process group, without standbys."""
+    found: dict[str, int] = {}
+    for machine in machines:
+        if not is_standby(machine):
+            found[group_of(machine)] = found.get(group_of(machine), 0) + 1
+    return found
+
+
+def _may_be_down(machine: MachineView) -> bool:
+    """Whether something else starts the Machine when that is due, or it has done its work."""
+    config = machine.config
+    served = any(each.get("ports") and each.get("autostart") is not False for each in config.get("services") or ())
+    return served or bool(config.get("schedule")) or _is_finished(machine)
+
+
+def _is_finished(machine: MachineView) -> bool:
+    """Whether it ended with success where that is not a reason to start it again."""
+    restart = (machine.config.get("restart") or {}).get("policy")
+    event = next((each for each in machine.events if each.get("type") in _LIFE_EVENTS), {})
+    ended = (event.get("request") or {}).get("exit_event") if event.get("type") == "exit" else None
+    if not ended or restart not in ("no", "on-failure"):
+        return False
+    return not ended.get("exit_code") and not ended.get("requested_stop")
+
+
+def _must_run(app: App, group: str) -> bool:
+    served = any(
+        (key == "http_service" or part.get("ports")) and part.get("auto_start_machines") is not False
+        for key, part in _services(app, group)
+    )
+    return not (served or app.machine.get("schedule"))
+
+
+def _group_names(app: App) -> list[str]:
+    return sorted(app.config.get("processes") or {}) or [DEFAULT_GROUP]
+
+
+def _services(app: App, group: str) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(key, part) for key in ("http_service", "services") for part in _parts_of(app, key, group)]
+
+
+def _parts_of(app: App, key: str, group: str) -> list[Mapping[str, Any]]:
+    """The parts of fly.toml under a key that are about a process group; those that name none are about the default."""
+    found = app.config.get(key) or []
+    names = _group_names(app)
+    default = DEFAULT_GROUP if DEFAULT_GROUP in names else names[0]
+    parts = [found] if isinstance(found, Mapping) else found
+    return [part for part in parts if group in (part.get("processes") or [default])]
