@@ -86,6 +86,8 @@ def _run(command: str, context: Context, environ: Mapping[str, str], progress: A
         [*early_secrets(inputs, environ), *secrets_in_project_file(inputs, environ, context.workspace)]
     )
     settings = gather(command, inputs, environ, context.workspace.resolve(), in_action=True)
+    for notice in settings.notices:
+        progress.problem(notice)
     files = CommandFiles(environ)
     try:
         report = execute(settings, progress)

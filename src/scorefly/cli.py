@@ -67,6 +67,8 @@ class Face:
         )
         settings = gather(command, given, self.environ, workspace, in_action=False)
         hide_given(settings, self.progress)
+        for notice in settings.notices:
+            self.progress.problem(notice)
         return settings
 
     def show(self, report: Report) -> None:
@@ -616,6 +618,24 @@ def state_rotate_key(face: Face, /, **values: Any) -> None:
     face.write(f"{place} is encrypted with the first key now: the others are not needed for it any longer")
 
 
+@state.command("rebind", cls=Command)
+@options("state rebind", score_files=False)
+@click.pass_obj
+def state_rebind(face: Face, /, **values: Any) -> None:
+    """Bind the state to this repository, after it was renamed or moved.
+
+    \b
+    Example:
+      scorefly state rebind --state git --environment production
+    """
+    from scorefly.run.statekeeping import rebind
+
+    settings = face.settings("state rebind", values)
+    place = rebind(settings, face.progress)
+    face.progress.clear()
+    face.write(f"{place} belongs to {settings.repository or 'no repository'} now")
+
+
 @state.command("import", cls=Command)
 @options("state import", score_files=False)
 @click.argument("path", default=".score-flyio/state.yaml", metavar="[FILE]")
@@ -632,9 +652,11 @@ def state_import(face: Face, /, path: str, **values: Any) -> None:
 
     settings = face.settings("state import", values)
     with open_state(settings, face.progress) as keeper:
-        found = import_score_flyio(settings, path, keeper)
+        found = import_score_flyio(settings, path, keeper, face.progress)
     face.progress.clear()
     face.write(f"{settings.environment} knows {len(found.resources)} resources and {len(found.apps)} apps more")
+    if found.taken_over:
+        face.write(f"taken over on Fly: {', '.join(found.taken_over)}")
     if found.provisioners:
         face.write(f"their provisioners are in {found.provisioners}")
     if found.app_prefix:

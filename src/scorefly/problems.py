@@ -91,6 +91,21 @@ def raise_errors(problems: Iterable[Problem]) -> None:
     return
 
 
+def one_edit_apart(one: str, other: str) -> bool:
+    """Decide whether two names differ by one letter too many, too few, different or swapped.
+
+    Short names and those that only have different numbers are often meant to be near each other.
+    """
+    if one == other or min(len(one), len(other)) < 4:
+        return False
+    for _ in range(2):  # without the equal beginnings, and read backwards without the equal ends
+        equal = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
+        equal = min(len(one), len(other)) if equal is None else equal
+        one, other = one[equal:][::-1], other[equal:][::-1]
+    near = max(len(one), len(other)) == 1 or (len(one) == len(other) == 2 and one == other[::-1])
+    return near and not (one + other).isdigit()
+
+
 def shortened(text: str, length: int) -> str:
     """Return a text of at most `length` characters. The mark at its end tells a redactor that a secret may be cut."""
     return text if len(text) <= length else text[: length - 1] + SHORTENED

@@ -51,6 +51,24 @@ def test_an_app_made_by_hand_is_left_alone(taken: Workspace, command: str) -> No
     assert taken.world["apps"]["web"] == before
 
 
+def test_app_of_somebody_else_gets_no_url(taken: Workspace) -> None:
+    taken.workload("web", "service: {ports: {http: {port: 80}}}\n")
+    result = taken.action({"rehearse": "true", "environment": "local"})
+    assert result.code == 1
+    assert json.loads(result.outputs["failed"]) == ["web"]
+    assert (result.outputs["url"], result.outputs["urls"]) == ("", "{}")
+    assert "web.fly.dev" not in result.outputs["apps"] + result.summary
+
+
+def test_failed_update_keeps_the_url_of_what_runs(workspace: Workspace) -> None:
+    ports = "service: {ports: {http: {port: 80}}}\n"
+    workspace.workload("web", ports)
+    workspace.run("deploy", "--rehearse")
+    workspace.workload("web", ports, image="rehearsal.invalid/crashing:1")
+    result = workspace.action({"rehearse": "true", "environment": "local"})
+    assert (result.code, result.outputs["url"]) == (1, "https://web.fly.dev")
+
+
 def test_machines_say_who_made_them(workspace: Workspace) -> None:
     workspace.workload("web", "resources: {cache: {type: redis}}\n")
     workspace.run("deploy", "--rehearse", GITHUB_REPOSITORY="Acme/Shop")
@@ -121,3 +139,15 @@ def test_an_app_whose_first_deploy_failed_is_ours(workspace: Workspace) -> None:
     workspace.run("deploy", "--rehearse")
     workspace.workload("web")
     assert workspace.run("deploy", "--rehearse").code == 0
+
+
+def test_project_without_a_remote_leaves_the_apps_of_another_one(workspace: Workspace) -> None:
+    workspace.workload("web", "resources: {db: {type: redis}}\n")
+    assert workspace.run("deploy", "--rehearse").code == 0
+    before = workspace.world
+    (workspace.path / ".scorefly/rehearsal/local.state").unlink()
+    result = workspace.run("deploy", "--rehearse")
+    assert result.code == 2
+    assert "local already runs on Fly (apps web, web-db)" in result.err
+    assert "nothing to do" in workspace.run("destroy", "--rehearse", "--yes").out
+    assert workspace.world["apps"] == before["apps"]

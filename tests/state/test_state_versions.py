@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from scorefly.state.document import VERSION, AppState, EnvironmentState, ResourceState, SecretState, dump, load
+from scorefly.state.document import (
+    VERSION,
+    AppState,
+    EnvironmentState,
+    Repository,
+    ResourceState,
+    SecretState,
+    dump,
+    load,
+)
 from scorefly.values import Secret
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -57,9 +66,11 @@ NEWEST = EnvironmentState(
     shared={"zone": "eu"},
     apps={"web": WEB},
     workloads={"web": "web/score.yaml"},
+    repository=Repository("acme/shop", "123456"),
 )
 THIRD = replace(
     NEWEST,
+    repository=Repository(),
     apps={"web": replace(WEB, uses=())},
     resources={CACHE.uid: replace(CACHE, app_stems={})},
 )

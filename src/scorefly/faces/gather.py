@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scorefly.confined import is_inside, shown
+from scorefly.faces.environments import environment_problems
 from scorefly.faces.options import BY_NAME, OPTIONS, Option
 from scorefly.faces.parse import parse
 from scorefly.faces.project_file import ProjectFile, read_project_file
@@ -50,7 +51,7 @@ def gather(
         inputs_only = _settings(command, given, environ, workspace, in_action=True, project_file=False)
         if not inputs_only.allow_forks and (inputs_only.rehearse or command == "plan"):
             return inputs_only
-    settings = _settings(command, given, environ, workspace, in_action=in_action)
+    settings = _settings(command, given, environ, workspace, in_action=in_action, checks_environment=True)
     if command == "cleanup":
         previews = _settings(command, {**given, "environment": "pr-0"}, environ, workspace, in_action=in_action)
         return replace(settings, previews=previews)
@@ -65,9 +66,12 @@ def _settings(
     *,
     in_action: bool,
     project_file: bool = True,
+    checks_environment: bool = False,
 ) -> Settings:
     sources = _Sources(given, environ, workspace, in_action, project_file)
     values, places = sources.all()
+    found = _environment_problems(command, sources, values) if checks_environment else []
+    sources.problems += [each for each in found if each.severity == "error"]
     _check_texts(values, places, sources.problems)
     _check_deploy_args(values, places, sources.problems)
     if sources.problems:
@@ -83,7 +87,19 @@ def _settings(
     values["overrides"] = sources.file.overrides(sources.environment)
     values["repository"] = repository(environ, workspace)
     values["trigger"] = read_trigger(environ)
+    values["environment_given"] = sources.environment_given
+    values["notices"] = tuple(each for each in found if each.severity != "error")
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
+
+
+def _environment_problems(command: str, sources: _Sources, values: Mapping[str, Any]) -> list[Problem]:
+    return environment_problems(
+        command,
+        sources.file,
+        sources.environment,
+        given=sources.environment_given,
+        rehearse=bool(values.get("rehearse")),
+    )
 
 
 def _relative(path: str, workspace: Path, named: str) -> str:
@@ -126,6 +142,12 @@ class _Sources:
         self.environment = ""
         found = self._find(BY_NAME["environment"])
         self.environment = str(found[0]).strip() if found else ""
+        option = BY_NAME["environment"]
+        self.environment_given = (
+            option.name in given
+            or any(environ.get(variable) for variable in option.all_variables)
+            or self.file.option(option.name, "") is not None
+        )
 
     def all(self) -> tuple[dict[str, Any], dict[str, Place]]:
         """Typed values by their field in Settings, and where each came from; those nobody gave are left out."""

@@ -66,9 +66,9 @@ LOADING = (
     "cleanup",
     "destroy",
 )
-STATE = ("state show", "state unlock", "state rotate-key", "state import", "resources move")
+STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move")
 CONVERTING = ("generate", "plan", "deploy", "preview", "export-secrets", "remove-unused-secrets", "validate")
-FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION)
+FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION, "state import")
 DEPLOYING = ("deploy", "preview")
 STATEFUL = (
     *CONVERTING,
@@ -181,7 +181,10 @@ OPTIONS: tuple[Option, ...] = (
         "duration",
         "How long to wait for another run of the environment, such as 90s or 5m.",
         "5m",
-        commands=(*CONVERTING, "state rotate-key", "state import", "resources move", "cleanup", "destroy"),
+        commands=(
+            *CONVERTING,
+            *("state rotate-key", "state rebind", "state import", "resources move", "cleanup", "destroy"),
+        ),
     ),
     Option("fly-api-token", "text", "Fly API token.", variables=("FLY_API_TOKEN",), private=True, commands=FLY),
     Option(

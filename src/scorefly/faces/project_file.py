@@ -45,6 +45,17 @@ class ProjectFile:
                 }
         return {}
 
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """The names and patterns below `environments`, without those that are for previews only."""
+        return tuple(
+            name for name in _below(self.data, (ENVIRONMENTS,)) if not fnmatchcase("pr-1", name) or name == "*"
+        )
+
+    def has_environment(self, environment: str) -> bool:
+        """Decide whether an entry fits an environment."""
+        return bool(self._environment(environment))
+
     def _environment(self, environment: str) -> tuple[Keys, ...]:
         """Where the options of an environment stand: under its name, else under the first pattern that fits."""
         names = list(_below(self.data, (ENVIRONMENTS,)))

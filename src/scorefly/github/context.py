@@ -27,6 +27,7 @@ class Trigger:
 
     server: str = "https://github.com"
     repository: str = ""
+    repository_id: str = ""
     commit: str = ""
     actor: str = ""
     link: str = ""
@@ -43,6 +44,7 @@ def read_trigger(environ: Mapping[str, str]) -> Trigger:
     return Trigger(
         server=server,
         repository=repository,
+        repository_id=environ.get("GITHUB_REPOSITORY_ID", ""),
         commit=environ.get("GITHUB_SHA", ""),
         actor=environ.get("GITHUB_ACTOR", ""),
         link=f"{server}/{repository}/actions/runs/{run}" if repository and run else "",

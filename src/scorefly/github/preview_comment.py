@@ -65,11 +65,15 @@ def _facts(page: PreviewPage) -> str:
 def _apps(apps: Sequence[AppRow]) -> str:
     if not apps:
         return ""
-    rows = [
-        (text(app.app), text(app.status), link(app.url, app.url) if app.url else "private", _seconds(app.seconds))
-        for app in apps
-    ]
+    rows = [(text(app.app), text(app.status), _address(app), _seconds(app.seconds)) for app in apps]
     return table(("App", "Status", "Link", "Seconds"), rows)
+
+
+def _address(app: AppRow) -> str:
+    """Return a link, or why there is none: an app that was not deployed is not known to be private."""
+    if app.url:
+        return link(app.url, app.url)
+    return "" if app.status in ("failed", "skipped") else "private"
 
 
 def _seconds(seconds: float) -> str:

@@ -127,8 +127,8 @@ class CallProvisioner:
         return Provisioned(
             outputs={**stand_ins, **known},
             provisional=True,
-            # A check does not know what the next answer adds to those that state knows.
-            open_outputs=not stand_ins and (not known or outside.calls == "never"),
+            # An earlier answer, or what was imported, may lack outputs that the next one has.
+            open_outputs=not stand_ins and (not known or outside.calls in ("never", "plan")),
             problems=problems,
         )
 

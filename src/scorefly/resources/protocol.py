@@ -16,6 +16,7 @@ from scorefly.resources.provisioner import Provisioned, Request
 from scorefly.values import Secret, Tree, conceal, holds_secret, reveal, reveal_text, secret_texts, to_text
 
 MAX_ANSWER = 1 << 20  # bytes
+MAX_DEPTH = 100
 LEAST = 4  # characters: a shorter secret stands in many a text by chance
 
 _KEYS = ("state", "values", "secrets", "shared")
@@ -68,7 +69,15 @@ def read_answer(content: bytes) -> tuple[Answer | None, str]:
         return None, "its output is no JSON object"
     wrong = [f"{key} in its output is no object" for key in _KEYS if not isinstance(data.get(key, {}), dict | None)]
     wrong += [f"its output has an unknown key: {nearest(key, _KEYS)}" for key in data if key not in _KEYS]
-    return Answer(**{key: data[key] for key in _KEYS if isinstance(data.get(key), dict)}), "; ".join(wrong)
+    parts = {key: data[key] for key in _KEYS if isinstance(data.get(key), dict)}
+    # What is too deep to be kept is left out, so that the rest is not lost with it.
+    kept = {key: {name: tree for name, tree in part.items() if not _is_deep(tree)} for key, part in parts.items()}
+    wrong += [
+        f"{key} in its output is nested deeper than {MAX_DEPTH} levels"
+        for key in parts
+        if len(kept[key]) < len(parts[key])
+    ]
+    return Answer(**kept), "; ".join(wrong)
 
 
 def provisioned(request: Request, answer: Answer, sent: Iterable[str]) -> Provisioned:
@@ -121,6 +130,18 @@ def _conceal_echo(tree: Tree, secrets: Collection[str]) -> Tree:
         return [_conceal_echo(value, secrets) for value in tree]
     text = reveal_text(to_text(tree))
     return Secret(reveal(tree)) if _is_echo(text, secrets) else tree
+
+
+def _is_deep(tree: Tree) -> bool:
+    level = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [
+            below
+            for each in level
+            if isinstance(each, dict | list)
+            for below in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
 
 
 def _is_echo(text: str, secrets: Collection[str]) -> bool:

@@ -56,9 +56,14 @@ class AppDeployment:
         except ScoreflyError as error:
             for problem in error.problems:
                 self.progress.problem(problem)
-            report = replace(app_report(self.settings, self.app), status="failed", problem=error.problems[0])
+            report = self.not_deployed("failed", error.problems[0])
         self.seconds += time.monotonic() - started
         return report and replace(report, seconds=round(self.seconds, 1))
+
+    def not_deployed(self, status: Status, problem: Problem) -> AppReport:
+        """Report an app that was not deployed: it has a URL only where its earlier Machines run, which are ours."""
+        report = replace(app_report(self.settings, self.app), status=status, problem=problem)
+        return report if self._before.exists and self._before.machines else replace(report, url="")
 
     def prepare(self) -> AppReport | None:
         """Looks whether anything is to do. A new app gets all but its Machines at once: nobody uses it yet."""

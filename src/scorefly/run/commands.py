@@ -31,7 +31,7 @@ def _plan(settings: Settings, progress: Progress) -> Report:
     from scorefly.run.public_names import state_names
     from scorefly.state.document import secrets_in
 
-    state = read_state(settings)
+    state = read_state(settings, progress)
     progress.publish(state_names(state))
     progress.hide(secrets_in(state))
     return plan(settings, Keeper(None, state), progress)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from scorefly import interruption
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.app_deployment import AppDeployment
 from scorefly.run.artefacts import shown_folder
 from scorefly.run.connection import connect
-from scorefly.run.generate import app_report, want, with_stand_in_variables, write
+from scorefly.run.generate import want, with_stand_in_variables, write
 from scorefly.run.keeper import Keeper
 from scorefly.run.live import app_names, list_machines
 from scorefly.run.loading import load
@@ -142,7 +142,7 @@ class Deployment:
         name = job.app.name
         problem = Problem(f"{name} was not deployed, for it needs {', '.join(broken)}", "mend that first")
         self.progress.step(f"{name}: skipped, for {', '.join(broken)} failed")
-        return replace(app_report(self.settings, job.app), status="skipped", problem=problem)
+        return job.not_deployed("skipped", problem)
 
 
 def _warnings(jobs: Sequence[AppDeployment]) -> Iterator[Problem]:

@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from scorefly.fly.api import FlyApi, MachineView
-from scorefly.problems import Problem, ScoreflyError
+from scorefly.problems import Problem, ScoreflyError, nearest, option_place, wrong
 from scorefly.run.connection import Connection, connect
 from scorefly.run.deprovisioning import deprovision_each
 from scorefly.run.keeper import Keeper
 from scorefly.run.live import list_machines
+from scorefly.run.opening import known_environments
 from scorefly.run.order import waves
-from scorefly.run.ownership import bears_our_mark, not_ours
+from scorefly.run.ownership import bears_our_mark, marked_environments, not_ours
 from scorefly.run.progress import Progress
 from scorefly.run.report import AppReport, Finding, Report
 from scorefly.run.settings import Settings, is_preview
@@ -40,6 +41,8 @@ def destroy_among(
 ) -> Report:
     """The same, where the organization's Machines are known by app already."""
     unknown = _unknown(settings, keeper, progress, live)
+    if settings.command == "destroy":
+        _refuse_nothing(settings, keeper, live)
     resources = deprovision_each(settings, keeper, progress, keeper.state.resources)
     kept = _apps_of_kept(keeper, resources)
     destruction = Destruction(settings, keeper, progress, connection.api, live)
@@ -55,6 +58,26 @@ def destroy_among(
     if report.exit_code == 0 and not settings.dry_run:
         keeper.forget()
     return report
+
+
+def _refuse_nothing(settings: Settings, keeper: Keeper, live: Mapping[str, Sequence[MachineView]]) -> None:
+    """Raise InputError where the environment that was named has neither state nor apps: it may be misspelt.
+
+    A preview may be destroyed twice, by two events, and so may the default environment.
+    """
+    state = keeper.state
+    if not settings.environment_given or is_preview(settings.environment):
+        return
+    if state.apps or state.resources or state.workloads or state.shared:
+        return
+    marked = marked_environments(settings, (machine for machines in live.values() for machine in machines))
+    if settings.environment not in marked:
+        names = sorted({*known_environments(settings), *marked})
+        raise wrong(
+            f"environment {settings.environment!r} has no state and no apps",
+            nearest(settings.environment, names),
+            option_place("environment"),
+        )
 
 
 def _unknown(

@@ -6,16 +6,22 @@ is taken for secret.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scorefly import safe_files
 from scorefly.confined import read_file, scope_of, shown
-from scorefly.problems import Place, failed, wrong
+from scorefly.problems import OutsideError, Place, Problem, failed, wrong
+from scorefly.run.connection import connect
 from scorefly.run.keeper import Keeper
+from scorefly.run.live import list_machines
+from scorefly.run.ownership import OWNER_KEY, STATE_KEY, other_environment, owner_mark, state_mark
+from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
+from scorefly.run.situation import find_app
 from scorefly.score.document import parse
 from scorefly.state.document import AppState, EnvironmentState, ResourceState
 from scorefly.values import Tree, conceal
@@ -26,35 +32,87 @@ PROVISIONERS = ".scorefly/score-flyio.provisioners.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came over: uids of resources, names of apps with their prefix, and the provisioner file that was made."""
+    """What came over: uids of resources, names of apps with their prefix, and the provisioner file that was made.
+
+    `taken_over` are the apps that were found on Fly and are this environment's now.
+    """
 
     resources: tuple[str, ...]
     apps: tuple[str, ...]
     app_prefix: str
     provisioners: str
+    taken_over: tuple[str, ...]
 
 
-def import_score_flyio(settings: Settings, path: str, keeper: Keeper) -> Imported:
-    """Adds what the file knows to the environment's state. Raises InputError: no such file, or known already."""
+def import_score_flyio(settings: Settings, path: str, keeper: Keeper, progress: Progress) -> Imported:
+    """Adds what the file knows to the environment's state, and takes its apps over where there is a token.
+
+    Raises InputError: no such file, or known already. A second import takes over apps that the first one could not.
+    """
     data = _read(settings.workspace, path)
     prefix = str(data.get("app_prefix") or "")
     resources = [_resource(uid, each, Place(path)) for uid, each in _mapping(data, "resources", path).items()]
     workloads = _mapping(data, "workloads", path)
     apps = [_app(name, prefix, each) for name, each in workloads.items()]
-    _refuse_known(keeper.state, resources, path)
+    connected = bool(settings.fly_api_token or settings.rehearse)
+    if not (connected and _is_imported(keeper.state, resources, apps)):
+        _refuse_known(keeper.state, resources, path)
     text = _provisioner_file(data.get("provisioners") or [], path)
     written = _write(settings.workspace, text) if text else ""
     shared = _concealed(_mapping(data, "shared_state", path))
 
     def changed(state: EnvironmentState) -> EnvironmentState:
         for resource in resources:
-            state = state.with_resource(resource)
+            state = state.with_resource(state.resources.get(resource.uid, resource))
         for app in apps:
             state = state.with_app(state.apps.get(app.name, app))
         return replace(state, shared={**shared, **state.shared})
 
     keeper.record(changed)
-    return Imported(tuple(each.uid for each in resources), tuple(app.name for app in apps), prefix, written)
+    names = tuple(app.name for app in apps)
+    taken_over: tuple[str, ...] = ()
+    if names and connected:
+        taken_over = _take_over(settings, names, keeper, progress)
+    elif names:
+        hint = "set fly-api-token and import again: until then, deploy refuses apps that run"
+        progress.problem(Problem("the apps were not looked up on Fly: there is no token", hint, severity="warning"))
+    return Imported(tuple(each.uid for each in resources), names, prefix, written, taken_over)
+
+
+def _is_imported(state: EnvironmentState, resources: list[ResourceState], apps: list[AppState]) -> bool:
+    """Decide whether all is known from an earlier import, and some apps were not taken over then."""
+    known = all(each.uid in state.resources for each in resources) and all(each.name in state.apps for each in apps)
+    return known and any(not state.apps[app.name].id for app in apps)
+
+
+def _take_over(settings: Settings, names: Sequence[str], keeper: Keeper, progress: Progress) -> tuple[str, ...]:
+    """Mark the Machines of apps as this environment's and keep the apps' ids, so that deploy accepts them.
+
+    An app that Machines say is another environment's is left alone, with a warning, and so is one elsewhere.
+    """
+    taken_over = []
+    with connect(settings) as connection:
+        live = list_machines(settings, connection.api, names)
+        for name in names:
+            app, machines = keeper.state.apps[name], live.get(name, ())
+            try:
+                found = find_app(settings, connection.api, name)
+            except OutsideError as error:
+                progress.problem(replace(error.problems[0], severity="warning"))
+                continue
+            if found is None or app.id == found.id:
+                continue
+            if other := other_environment(settings, machines):
+                message = f"the app {name!r} belongs to {other}, so it is not taken over"
+                progress.problem(Problem(message, "choose another app-prefix or app-suffix", severity="warning"))
+                continue
+            keeper.record(partial(EnvironmentState.with_app, app=replace(app, id=found.id)))
+            marks = {OWNER_KEY: owner_mark(settings, app.owner), STATE_KEY: state_mark(keeper.state)}
+            for machine in machines:
+                for key, value in marks.items():
+                    connection.api.set_metadata(name, machine.id, key, value)
+            taken_over.append(name)
+    return tuple(taken_over)
 
 
 def _read(workspace: Path, path: str) -> dict[str, Any]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from scorefly import interruption, safe_files
-from scorefly.problems import InputError, Problem, option_place
+from scorefly.problems import InputError, Problem, ScoreflyError, one_edit_apart, option_place
 from scorefly.run.keeper import Keeper
 from scorefly.run.progress import Progress
 from scorefly.run.public_names import state_names
-from scorefly.run.settings import Settings
-from scorefly.state.document import EnvironmentState, new_environment, secrets_in
+from scorefly.run.settings import Settings, is_preview
+from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, new_environment, secrets_in
 from scorefly.state.encryption import Keys, parse_keys
-from scorefly.state.file import FileStore
+from scorefly.state.file import FileStore, environments_in
 from scorefly.state.store import HeldError, StateStore
 
 _POLL = (0.5, 8.0)  # seconds: from, to
@@ -28,32 +29,39 @@ def open_state(settings: Settings, progress: Progress) -> Iterator[Keeper]:
     A dry run only reads it: no lock is taken, and changes stay in memory.
     """
     if settings.dry_run:
-        yield Keeper(None, read_state(settings))
+        yield Keeper(None, read_state(settings, progress))
         return
     with open_store(settings) as store, ExitStack() as held:
         take_lock(store, held, settings.lock_timeout, progress.step)
-        state = store.load() or new_environment(state_name(settings))
+        state = store.load() or _new_state(settings, store, progress)
         progress.publish(state_names(state))
         progress.hide(secrets_in(state))
         yield Keeper(store, state)
 
 
-def read_state(settings: Settings) -> EnvironmentState:
+def read_state(settings: Settings, progress: Progress | None = None) -> EnvironmentState:
     """The environment's state to look at, without the lock: it is replaced as a whole, so it is always one."""
     with open_store(settings) as store:
-        return store.load() or new_environment(state_name(settings))
+        return store.load() or _new_state(settings, store, progress)
+
+
+def known_environments(settings: Settings) -> tuple[str, ...]:
+    """Return the other environments whose state is kept at the same place; none where they cannot be listed."""
+    with open_store(settings, reads=False) as store:
+        return _listed(store)
 
 
 @contextmanager
-def open_store(settings: Settings, *, reads: bool = True) -> Iterator[StateStore]:
+def open_store(settings: Settings, *, reads: bool = True, rebinds: bool = False) -> Iterator[StateStore]:
     """Where the state is kept. In a rehearsal that is a file, for it needs no token and no network.
 
-    Who does not read it needs no key.
+    Who does not read it needs no key. Who `rebinds` it takes the state of any repository.
     """
+    repository = UNKNOWN if rebinds else repository_of(settings)
     keys = _keys(settings) if reads else Keys(())
     if not on_git(settings):
         root, below = safe_files.locate(settings.workspace, _path(settings))
-        yield FileStore(root / below, state_name(settings), keys, root)
+        yield FileStore(root / below, state_name(settings), keys, root, repository)
         return
     # What only state on git needs is imported here: no other run pays for it.
     from scorefly.git.remote import GitRemote
@@ -63,7 +71,7 @@ def open_store(settings: Settings, *, reads: bool = True) -> Iterator[StateStore
     if keys is None:
         raise _no_key(settings)
     with GitRemote(address(settings), settings.environ) as remote:
-        yield git_store(remote, state_name(settings), keys, holder(settings))
+        yield git_store(remote, state_name(settings), keys, holder(settings), repository)
 
 
 def take_lock(
@@ -98,6 +106,28 @@ def take_lock(
 def on_git(settings: Settings) -> bool:
     """Whether state is kept on a git ref."""
     return settings.state == "git" and not settings.rehearse
+
+
+def _new_state(settings: Settings, store: StateStore, progress: Progress | None) -> EnvironmentState:
+    """Return an empty state; where another environment has nearly the same name, warn that it may have been meant."""
+    others = () if progress is None or is_preview(settings.environment) else _listed(store)
+    close = next((name for name in others if one_edit_apart(name, settings.environment)), "")
+    if progress is not None and close:
+        message = f"environment {settings.environment!r} has no state yet, and {close!r} has one"
+        progress.problem(Problem(message, f"did you mean {close!r}?", option_place("environment"), "warning"))
+    return replace(new_environment(state_name(settings)), repository=repository_of(settings))
+
+
+def _listed(store: StateStore) -> tuple[str, ...]:
+    try:
+        return store.environments()
+    except ScoreflyError:
+        return ()
+
+
+def repository_of(settings: Settings) -> Repository:
+    """Return the repository that the environment's state belongs to; a rehearsal's belongs to none."""
+    return UNKNOWN if settings.rehearse else Repository(settings.repository, settings.trigger.repository_id)
 
 
 def state_name(settings: Settings) -> str:
@@ -151,5 +181,4 @@ def _no_key(settings: Settings) -> InputError:
 def stored_environments(settings: Settings, prefix: str) -> tuple[str, ...]:
     """The environments whose names begin with `prefix` and whose state is in a folder of this workspace."""
     root, folder = safe_files.locate(settings.workspace, _path(settings).parent, is_folder=True)
-    names = (name for name in safe_files.list_names(root, folder) if name.startswith(prefix))
-    return tuple(name.removesuffix(".state") for name in names if name.endswith(".state"))
+    return tuple(name for name in environments_in(root, folder) if name.startswith(prefix))

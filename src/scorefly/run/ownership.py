@@ -53,6 +53,15 @@ def marked_environments(settings: Settings, machines: Iterable[MachineView]) -> 
     return found
 
 
+def other_environment(settings: Settings, machines: Iterable[MachineView]) -> str:
+    """Return which other environment made an app, in words; empty when its Machines name none."""
+    others = sorted({_made_by(machine) for machine in machines} - {"", _environment_mark(settings)})
+    if not others:
+        return ""
+    repository, _, environment = others[0].partition(" ")
+    return f"environment {environment!r}{'' if repository == _NO_REPOSITORY else f' of {repository}'}"
+
+
 def not_ours(
     settings: Settings, api: FlyApi, name: str, machines: Sequence[MachineView], state: EnvironmentState
 ) -> Problem | None:
@@ -71,12 +80,10 @@ def not_ours(
         return None
     if known is not None and (known.id == found.id if known.id else not machines):
         return None
-    others = sorted({_made_by(machine) for machine in machines} - {""})
     if marked:
         who = "may be another project's, because neither has a git remote, and state does not know its id"
-    elif others:
-        repository, _, environment = others[0].partition(" ")
-        who = f"belongs to environment {environment!r}{'' if repository == _NO_REPOSITORY else f' of {repository}'}"
+    elif other := other_environment(settings, machines):
+        who = f"belongs to {other}"
     else:
         who = "was not made by scorefly for this environment"
     return Problem(

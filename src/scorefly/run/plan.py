@@ -325,7 +325,7 @@ def _matrix(settings: Settings, loaded: Loaded, wanted: Generated, to_do: Sequen
 def _report(settings: Settings, app: App, looked: PlannedApp | Problem) -> AppReport:
     report = app_report(settings, app)
     if isinstance(looked, Problem):
-        return replace(report, status="failed", problem=looked)
+        return replace(report, status="failed", problem=looked, url="")
     return replace(
         report,
         status=_STATUS[looked.action],

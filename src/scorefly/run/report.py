@@ -40,11 +40,6 @@ class AppReport:
     seconds: float = 0.0
     problem: Problem | None = None
 
-    def __post_init__(self) -> None:
-        """Takes the address from an app that failed, was skipped or is gone."""
-        if self.status in ("failed", "skipped", "destroyed"):
-            object.__setattr__(self, "url", "")
-
     def with_machines(self, machines: Sequence[MachineView]) -> AppReport:
         """The report with image, size and region of the Machines that Fly shows."""
         if not machines:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorefly.github.context import Trigger
-from scorefly.problems import InputError, Place
+from scorefly.problems import InputError, Place, Problem
 
 PROVISIONERS = (".scorefly/*.provisioners.yaml",)
 
@@ -44,7 +44,8 @@ class Settings:
     secrets, calls nothing outside, and keeps what it writes in that folder, which is removed at its end.
     `previews` is what `cleanup` takes for any preview: where these run may be said apart. `inputs_only` is what
     `preview` uses when the checkout is untrusted: the same settings without the project file. `unreadable` says what
-    is wrong with that file, where it may not count.
+    is wrong with that file, where it may not count. `environment_given` tells a name that was given from a default.
+    `notices` are to be shown before the run.
     """
 
     command: str
@@ -52,6 +53,7 @@ class Settings:
     in_action: bool = False
     score_files: tuple[str, ...] = ()
     environment: str = "local"
+    environment_given: bool = False
     org: str = "personal"
     region: str = ""
     app_prefix: str = ""
@@ -96,6 +98,7 @@ class Settings:
     environ: Mapping[str, str] = field(default_factory=dict)
     previews: Settings | None = None
     inputs_only: Settings | None = None
+    notices: tuple[Problem, ...] = ()
     unreadable: InputError | None = None
 
     @property

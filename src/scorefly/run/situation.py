@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
+from scorefly.fly.api import AddressView, AppView, FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.problems import OutsideError, failed
 from scorefly.run.digest import METADATA_KEY, app_digest
@@ -116,7 +116,7 @@ def _own_machines(
     settings: Settings, api: FlyApi, name: str, listed: Sequence[MachineView]
 ) -> Sequence[MachineView] | None:
     """The app's Machines as the app itself has them, or None where there is no such app."""
-    if not listed and not _exists(settings, api, name):
+    if not listed and find_app(settings, api, name) is None:
         return None
     return api.find_machines(name)
 
@@ -186,16 +186,14 @@ def volume_changes(app: App, volumes: Sequence[VolumeView], machines: Sequence[M
     return VolumeChanges(tuple(create), tuple(extend), detach, tuple(update), tuple(shrink), region)
 
 
-def _exists(settings: Settings, api: FlyApi, name: str) -> bool:
-    """Decide whether there is an app of that name. Raises OutsideError when it is in another organization."""
+def find_app(settings: Settings, api: FlyApi, name: str) -> AppView | None:
+    """Return the app of that name, or None. Raises OutsideError when it is in another organization."""
     view = api.app(name)
-    if view is None:
-        return False
     # A personal organization has two slugs, so a different one is not enough.
-    if view.organization not in ("", settings.org) and name not in api.org_apps(settings.org):
+    if view and view.organization not in ("", settings.org) and name not in api.org_apps(settings.org):
         message = f"the app {name!r} is in organization {view.organization}, not in {settings.org}"
         raise failed(message, f"set org: {view.organization}, or choose another app-prefix or app-suffix")
-    return True
+    return view
 
 
 def _live_secrets(settings: Settings, api: FlyApi, app: App, known: AppState) -> dict[str, str]:

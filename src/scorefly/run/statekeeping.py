@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from scorefly.problems import wrong
-from scorefly.run.opening import open_store, take_lock
+from scorefly.run.opening import open_store, repository_of, take_lock
 from scorefly.run.progress import Progress
 from scorefly.run.settings import Settings
 from scorefly.state.document import VERSION, AppState, EnvironmentState, ResourceState
@@ -39,6 +40,17 @@ def rotate_key(settings: Settings, progress: Progress) -> str:
         return store.place
 
 
+def rebind(settings: Settings, progress: Progress) -> str:
+    """Bind the state to this repository, whichever it belonged to. Returns where it is kept.
+
+    Raises InputError when there is none.
+    """
+    with open_store(settings, rebinds=True) as store, ExitStack() as held:
+        take_lock(store, held, settings.lock_timeout, progress.step)
+        store.save(replace(_existing(store, settings), repository=repository_of(settings)))
+        return store.place
+
+
 def _existing(store: StateStore, settings: Settings) -> EnvironmentState:
     state = store.load()
     if state is None:
@@ -49,6 +61,7 @@ def _existing(store: StateStore, settings: Settings) -> EnvironmentState:
 def _shown(state: EnvironmentState) -> dict[str, Any]:
     return {
         "version": VERSION,
+        "repository": state.repository.name or "unknown",
         "apps": {name: _app(app) for name, app in sorted(state.apps.items())},
         "resources": {uid: _resource(resource) for uid, resource in sorted(state.resources.items())},
         "shared": redact(dict(state.shared)),

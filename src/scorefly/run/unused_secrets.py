@@ -31,7 +31,7 @@ def remove_unused_secrets(settings: Settings, keeper: Keeper, progress: Progress
                 continue
             if problem := not_ours(settings, connection.api, app.name, machines, keeper.state):
                 progress.problem(problem)
-                reports.append(replace(app_report(settings, app), status="failed", problem=problem))
+                reports.append(replace(app_report(settings, app), status="failed", problem=problem, url=""))
                 continue
             live = {secret.name: secret.digest for secret in connection.api.secrets(app.name)}
             plan = plan_secrets(

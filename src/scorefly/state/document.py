@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from scorefly.problems import InputError, Problem
+from scorefly.problems import InputError, Place, Problem, wrong
 from scorefly.values import Secret, Tree, from_json, holds_given, holds_secret, secret_texts, to_json, without_given
 
 VERSION = 4
@@ -83,10 +83,31 @@ class AppState:
 
 
 @dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository on GitHub: `owner/name` in lower case, and GitHub's id of it; empty where they are unknown."""
+
+    name: str = ""
+    id: str = ""
+
+    def may_be(self, other: Repository) -> bool:
+        """Decide whether another one can be the same: an id outlives a new name."""
+        if self.id and other.id:
+            return self.id == other.id
+        return self.name == other.name or not (self.name and other.name)
+
+    def known_with(self, other: Repository) -> Repository:
+        """Return what is known of the same repository now; what is not known now stays."""
+        return Repository(self.name or other.name, self.id or other.id)
+
+
+UNKNOWN = Repository()
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentState:
     """All of it. `seed` is random, made once: fingerprints and guids of another environment are others.
 
-    `workloads` says in which Score file each workload was last seen.
+    `workloads` says in which Score file each workload was last seen. `repository` is the one it belongs to.
     """
 
     environment: str
@@ -95,6 +116,7 @@ class EnvironmentState:
     shared: Mapping[str, Tree] = field(default_factory=dict)
     apps: Mapping[str, AppState] = field(default_factory=dict)
     workloads: Mapping[str, str] = field(default_factory=dict)
+    repository: Repository = UNKNOWN
 
     def with_resource(self, resource: ResourceState) -> EnvironmentState:
         """The state with this resource as it is now."""
@@ -126,6 +148,24 @@ def new_environment(name: str) -> EnvironmentState:
     return EnvironmentState(name, os.urandom(16).hex())
 
 
+def bound(state: EnvironmentState, environment: str, repository: Repository, place: Place) -> EnvironmentState:
+    """Return the state with the repository it belongs to from now on.
+
+    Raises InputError when it is another environment's or another repository's. One that is bound to no repository yet
+    is accepted.
+    """
+    if state.environment != environment:
+        hint = "put the right one back (docs/state.md), and give each environment a state of its own"
+        raise wrong(f"this is the state of {state.environment!r}, not of {environment!r}", hint, place)
+    if not repository.may_be(state.repository):
+        raise wrong(
+            f"this is the state of repository {state.repository.name}, not of {repository.name}",
+            "use this repository's own; if it was renamed or moved: scorefly state rebind",
+            place,
+        )
+    return replace(state, repository=repository.known_with(state.repository))
+
+
 def fingerprint(seed: str, name: str, value: str) -> str:
     """What stands for a secret's value: the same for the same value, and useless to anybody without the seed."""
     return hmac.new(bytes.fromhex(seed), f"{name}\0{value}".encode(), hashlib.sha256).hexdigest()
@@ -144,6 +184,7 @@ def dump(state: EnvironmentState) -> bytes:
     data = {
         "version": VERSION,
         "environment": state.environment,
+        "repository": asdict(state.repository),
         "seed": state.seed,
         "shared": to_json(without_given(state.shared)),
         "resources": {uid: _resource_json(each) for uid, each in state.resources.items()},
@@ -205,6 +246,7 @@ def load(content: bytes, changes: Iterable[bytes] = ()) -> EnvironmentState:
         return EnvironmentState(
             environment=data["environment"],
             seed=data["seed"],
+            repository=Repository(str(data["repository"]["name"]), str(data["repository"]["id"])),
             shared=_tree(data["shared"]),
             resources={uid: _resource(each) for uid, each in data["resources"].items()},
             apps={name: _app(each) for name, each in data["apps"].items()},
@@ -232,7 +274,8 @@ def _to_version_3(data: dict[str, Any]) -> None:
 
 
 def _to_version_4(data: dict[str, Any]) -> None:
-    """Resources keep the names of their apps and who defined them, apps what their last deploy used."""
+    """A state knows its repository, resources their apps' names and who defined them, apps what they used last."""
+    data.setdefault("repository", {"name": "", "id": ""})
     for app in data["apps"].values():
         app.update({"uses": [], "used_secrets": sorted(app["secrets"])} | app)
     for resource in data["resources"].values():

@@ -16,17 +16,32 @@ from time import gmtime, strftime
 
 from scorefly import safe_files
 from scorefly.problems import InputError, OutsideError, Place, Problem, wrong
-from scorefly.state.document import EnvironmentState, dump, dump_changes, load
+from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, bound, dump, dump_changes, load
 from scorefly.state.encryption import Keys, new_key, parse_keys
 from scorefly.state.journal import Journal
 from scorefly.state.store import HeldError
+
+SUFFIX = ".state"
+
+
+def environments_in(root: Path, folder: Path) -> tuple[str, ...]:
+    """Return the environments whose state is in files of a folder, by name."""
+    return tuple(name.removesuffix(SUFFIX) for name in safe_files.list_names(root, folder) if name.endswith(SUFFIX))
 
 
 class FileStore:
     """One environment's state at `path`. Without keys it makes one of its own beside it, at `<path>.key`."""
 
-    def __init__(self, path: Path, environment: str, keys: Keys | None = None, root: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        environment: str,
+        keys: Keys | None = None,
+        root: Path | None = None,
+        repository: Repository = UNKNOWN,
+    ) -> None:
         self.path = path
+        self._repository = repository
         self._root = root or path.parent
         self.environment = environment
         self._keys = keys
@@ -45,8 +60,13 @@ class FileStore:
         """Where the store's own key stands."""
         return self.path.with_name(f"{self.path.name}.key")
 
+    def environments(self) -> tuple[str, ...]:
+        """The environments whose state is in files of the same folder."""
+        folder = self.path.parent.relative_to(self._root)
+        return tuple(name for name in environments_in(self._root, folder) if f"{name}{SUFFIX}" != self.path.name)
+
     def load(self) -> EnvironmentState | None:
-        """The state, or None. Raises InputError: wrong key, damaged, another environment's."""
+        """The state, or None. Raises InputError: wrong key, damaged, another environment's or repository's."""
         try:
             content = self._read(self.path)
         except FileNotFoundError:
@@ -61,15 +81,7 @@ class FileStore:
         except InputError as error:
             at = Place(str(self.path))
             raise InputError(*(replace(each, place=each.place or at) for each in error.problems)) from error
-        if state.environment != self.environment:
-            raise InputError(
-                Problem(
-                    f"this is the state of {state.environment!r}, not of {self.environment!r}",
-                    "give each environment a file of its own",
-                    Place(str(self.path)),
-                )
-            )
-        return state
+        return bound(state, self.environment, self._repository, Place(str(self.path)))
 
     def save(self, state: EnvironmentState) -> None:
         """Encrypt and replace the file, or add what changed to its journal while the lock is held.

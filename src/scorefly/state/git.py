@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 from contextlib import AbstractContextManager
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from scorefly.git.remote import GitRemote
-from scorefly.problems import InputError, OutsideError, Place, Problem, failed, wrong
-from scorefly.state.document import EnvironmentState, dump, load
+from scorefly.problems import InputError, OutsideError, Place, Problem, failed
+from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, bound, dump, load
 from scorefly.state.encryption import Keys
 from scorefly.state.git_lock import GitLock, Holder
 from scorefly.state.merge import merge
 
 _ATTEMPTS = 5
+_REFS = "refs/scorefly/"
 LOCKS = "refs/scorefly-locks"
 
 
 def state_ref(environment: str) -> str:
     """Where an environment's state is."""
-    return f"refs/scorefly/{_component(environment)}"
+    return f"{_REFS}{_component(environment)}"
 
 
 def lock_ref(environment: str) -> str:
@@ -44,8 +45,11 @@ class GitStore:
     to save merges its changes into the document, keeps aside what does not fit, and stops.
     """
 
-    def __init__(self, remote: GitRemote, environment: str, keys: Keys, lock: GitLock) -> None:
+    def __init__(
+        self, remote: GitRemote, environment: str, keys: Keys, lock: GitLock, repository: Repository = UNKNOWN
+    ) -> None:
         self.environment = environment
+        self._repository = repository
         self.ref = state_ref(environment)
         self._remote = remote
         self._keys = keys
@@ -62,12 +66,17 @@ class GitStore:
         """The ref and its repository."""
         return f"{self.ref} of {self._remote.address.url}"
 
+    def environments(self) -> tuple[str, ...]:
+        """The environments whose state is on refs of the same repository. Raises OutsideError."""
+        refs = self._remote.refs(f"{_REFS}*")
+        return tuple(sorted(unquote(ref.removeprefix(_REFS)) for ref in refs if ref != self.ref))
+
     def load(self) -> EnvironmentState | None:
-        """The state, or None. Raises InputError: wrong key, damaged, another environment's."""
+        """The state, or None. Raises InputError: wrong key, damaged, another environment's or repository's."""
         self._look()
         self._ours = self._there
         self._parent = self._tip
-        return self._there
+        return self._bound(self._there) if self._there else None
 
     def save(self, state: EnvironmentState) -> None:
         """Encrypts and replaces what `load` gave. Raises OutsideError, whatever happens with both runs' work kept."""
@@ -147,11 +156,12 @@ class GitStore:
             state = load(self._keys.decrypt(content))
         except InputError as error:
             raise InputError(*(_placed(problem, self._at) for problem in error.problems)) from error
-        if state.environment != self.environment:
-            hint = "put the right one back: docs/state.md tells how"
-            raise wrong(f"this is the state of {state.environment!r}, not of {self.environment!r}", hint, self._at)
+        self._bound(state)
         self._outdated_key = not self._keys.first_encrypted(content)
         return state
+
+    def _bound(self, state: EnvironmentState) -> EnvironmentState:
+        return bound(state, self.environment, self._repository, self._at)
 
     def _look_at_theirs(self, ours: EnvironmentState) -> None:
         try:
@@ -173,6 +183,8 @@ def _placed(problem: Problem, place: Place) -> Problem:
     return Problem(problem.message, problem.hint, problem.place or place)
 
 
-def git_store(remote: GitRemote, environment: str, keys: Keys, holder: Holder) -> GitStore:
+def git_store(
+    remote: GitRemote, environment: str, keys: Keys, holder: Holder, repository: Repository = UNKNOWN
+) -> GitStore:
     """The state of an environment on a repository's refs."""
-    return GitStore(remote, environment, keys, GitLock(remote, lock_ref(environment), environment, holder))
+    return GitStore(remote, environment, keys, GitLock(remote, lock_ref(environment), environment, holder), repository)

@@ -27,7 +27,12 @@ def merge(
         return _merge_part(was, getattr(ours, part), getattr(theirs, part), conflicts)
 
     merged = replace(
-        theirs, resources=both("resources"), apps=both("apps"), shared=both("shared"), workloads=both("workloads")
+        theirs,
+        repository=ours.repository.known_with(theirs.repository),
+        resources=both("resources"),
+        apps=both("apps"),
+        shared=both("shared"),
+        workloads=both("workloads"),
     )
     return merged, tuple(sorted(conflicts))
 

@@ -21,6 +21,10 @@ class StateStore(Protocol):
         """Where that is, for people."""
         ...
 
+    def environments(self) -> tuple[str, ...]:
+        """The environments whose state is kept beside this one, by name."""
+        ...
+
     def load(self) -> EnvironmentState | None:
         """The state, or None when there is none yet."""
         ...
