@@ -127,7 +127,7 @@ class CallProvisioner:
         return Provisioned(
             outputs={**stand_ins, **known},
             provisional=True,
-            # A check does not know what the next answer adds to those that state knows.
+            # An earlier answer, or what was imported, may lack outputs that the next one has.
             open_outputs=not stand_ins and (not known or outside.calls in ("never", "plan")),
             problems=problems,
         )
