@@ -13,13 +13,14 @@ from scorefly.fly.app import App
 from scorefly.fly.machines import MachinesDeployer
 from scorefly.problems import Problem, ScoreflyError, failed
 from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
+from scorefly.run.build_context import changed_files, summarised
 from scorefly.run.connection import Connection
 from scorefly.run.digest import METADATA_KEY
 from scorefly.run.generate import app_report
 from scorefly.run.keeper import Keeper
 from scorefly.run.ownership import OWNER_KEY, STATE_KEY, owner_mark, state_mark
 from scorefly.run.progress import Progress
-from scorefly.run.record import Record, facts_of, pack
+from scorefly.run.record import Record, facts_of, pack, unpack
 from scorefly.run.report import AppReport, Status
 from scorefly.run.secrets import remove_secrets
 from scorefly.run.settings import Settings
@@ -80,7 +81,9 @@ class AppDeployment:
     def bring(self) -> None:
         """Replaces the Machines, once everything that the app needs is there."""
         if self._before.exists:
-            self.progress.step(f"{self.app.name}: updating")
+            record = unpack(self._known.record)
+            changed = changed_files(record.built, self._before.built) if record else ""
+            self.progress.step(f"{self.app.name}: updating{f', because {changed} changed' if changed else ''}")
             self._provide()
         self._forget_digest()
         self._remove_outdated_machines()
@@ -109,7 +112,7 @@ class AppDeployment:
                     self.api.set_metadata(app.name, machine.id, key, value)
             self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
         self.machines = machines
-        record = Record(artefact_texts(app), file_digests(app), facts_of(machines))
+        record = Record(artefact_texts(app), file_digests(app), facts_of(machines), summarised(self._before.built))
         self._record(**self._wanted, record=pack(record))
         self._remove_secrets()
         return self._report(self._done)

@@ -20,6 +20,8 @@ Facts = Mapping[str, tuple[str, ...]]
 class Record:
     """`texts` are the artefact's own files by name, `files` the digests of those it mounts.
 
+    `built` summarises the files that its image was built from: see `run/build_context.py`.
+
     `facts` describe the Machines as they were after the deploy: what flyctl makes of a fly.toml is flyctl's business,
     so a Machine is compared with what it was, not with what we think it should be.
     """
@@ -27,6 +29,7 @@ class Record:
     texts: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     facts: Facts = field(default_factory=dict)
+    built: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Drift:
 def pack(record: Record) -> str:
     """As text for the state document: compressed, for a machine.json can be long."""
     data = {"texts": dict(record.texts), "files": dict(record.files), "facts": dict(record.facts)}
+    if record.built:
+        data["built"] = dict(record.built)
     text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return b64encode(zlib.compress(text.encode(), 9)).decode()
 
@@ -50,7 +55,8 @@ def unpack(packed: str) -> Record | None:
     if not packed:
         return None
     data = json.loads(zlib.decompress(b64decode(packed)))
-    return Record(data["texts"], data["files"], {key: tuple(each) for key, each in data["facts"].items()})
+    facts = {key: tuple(each) for key, each in data["facts"].items()}
+    return Record(data["texts"], data["files"], facts, data.get("built", {}))
 
 
 def facts_of(machines: Sequence[MachineView]) -> Facts:

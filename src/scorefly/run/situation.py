@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.problems import OutsideError, failed
+from scorefly.run.build_context import built_files
 from scorefly.run.digest import METADATA_KEY, app_digest
 from scorefly.run.ownership import STATE_KEY, not_ours, state_mark
 from scorefly.run.secrets import SecretPlan, plan_secrets
@@ -20,6 +21,8 @@ from scorefly.state.document import AppState, EnvironmentState, fingerprint
 class Situation:
     """`prints` are the fingerprints of the wanted secrets, `digest` that of all that is wanted.
 
+    `built` are the files that the image is built from: see `run/build_context.py`.
+
     `as_wanted` says that there is nothing to deploy; secrets may be there to be removed.
     """
 
@@ -29,6 +32,7 @@ class Situation:
     digest: str = ""
     secrets: SecretPlan = field(default_factory=lambda: SecretPlan((), ()))
     as_wanted: bool = False
+    built: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ def look(
     if exists and (problem := not_ours(settings, api, app.name, machines, state)):
         raise OutsideError(problem)
     prints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
-    digest = app_digest(settings, app, prints)
+    built = built_files(settings, app)
+    digest = app_digest(settings, app, prints, built)
     secrets = plan_secrets(
         prints,
         known.secrets,
@@ -75,7 +80,7 @@ def look(
         for machine in machines
     )
     as_wanted = runs and not settings.force and not secrets.to_set
-    return Situation(exists, tuple(machines), prints, digest, secrets, as_wanted)
+    return Situation(exists, tuple(machines), prints, digest, secrets, as_wanted, built)
 
 
 def known_app(state: EnvironmentState, app: App) -> AppState:
