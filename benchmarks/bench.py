@@ -19,6 +19,7 @@ SCHEMA = Path(__file__).parents[1] / "src/scorefly/score/score-v1b1.schema.json"
 
 # Workloads in one run, runs, and what they may take.
 SIZES = ((1, 10, "200 ms"), (500, 3, ""), (1000, 3, "2500 ms, 150 MiB"), (2000, 3, "grows linearly"))
+IGNORED = 24_000
 
 SCORE = """\
 apiVersion: score.dev/v1b1
@@ -91,6 +92,20 @@ def row(name: str, cost: Cost, target: str) -> None:
     print(f"{name:<34} {cost.cpu * 1000:8.0f} ms {cost.wall * 1000:8.0f} ms {cost.memory:7.0f} MiB   {target}")
 
 
+def ignored_files(scorefly: list[str], folder: Path) -> None:
+    """Prints what a plan of one Dockerfile app takes, without and with a folder of ignored files."""
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    (folder / ".dockerignore").write_text("node_modules\n")
+    (folder / "score.yaml").write_text(SCORE.format(number=0).replace("registry.example/team/service:0", "."))
+    row("plan, built from a Dockerfile", median([*scorefly, "plan", "--rehearse"], folder, 3), "")
+    for number in range(IGNORED):
+        path = folder / "node_modules" / str(number % 100) / str(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("module\n")
+    row(f"  beside {IGNORED} ignored files", median([*scorefly, "plan", "--rehearse"], folder, 3), "the same")
+
+
 def main() -> None:
     """Prints the table."""
     scorefly = [str(Path(sys.executable).with_name("scorefly"))]
@@ -104,6 +119,7 @@ def main() -> None:
                 (folder / f"w{number}.score.yaml").write_text(SCORE.format(number=number))
             row(f"generate, {count} workloads", median([*scorefly, "generate"], folder, times), target)
             row("  its floor", median([sys.executable, "-c", FLOOR, str(SCHEMA)], folder, times), "")
+        ignored_files(scorefly, folder / "built")
 
 
 if __name__ == "__main__":

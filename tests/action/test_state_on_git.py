@@ -23,6 +23,7 @@ from scorefly.state.encryption import new_key
 from workspaces import HEARING, REPOSITORY, ActionResult, Result, Workspace, read_outputs
 
 REF, LOCK = "refs/scorefly/production", "refs/scorefly-locks/production"
+SCORE = "apiVersion: score.dev/v1b1\nmetadata: {{name: web}}\ncontainers: {{main: {{image: {image}}}}}\n"
 REDIS = "resources: {cache: {type: redis, id: cache}}\n"
 
 
@@ -58,8 +59,20 @@ class GitHub:
         }
 
     def deploy(self, job: Workspace, commit: str = "", **inputs: str) -> ActionResult:
+        """Deploy with `commit` checked out."""
+        if commit:
+            self.check_out(job, commit)
+        return self.deploy_as_it_is(job, commit, **inputs)
+
+    def deploy_as_it_is(self, job: Workspace, started_by: str, **inputs: str) -> ActionResult:
+        """Deploy what is checked out, in a run that GitHub says was started by another commit."""
         given = {"fly-api-token": "fo1_token", "github-token": self.server.token, "state-key": self.key, **inputs}
-        return job.action(given, **self.variables(commit))
+        return job.action(given, **self.variables(started_by))
+
+    def check_out(self, job: Workspace, commit: str, folder: str = ".") -> None:
+        """Move the checkout to a commit, as actions/checkout does with `ref`."""
+        git(job.path / folder, "fetch", "--quiet", "--depth=1", self.bare.path.as_uri(), commit)
+        git(job.path / folder, "checkout", "--quiet", "--force", commit)
 
     def cli(self, *arguments: str) -> Result:
         """The command line on a laptop with a clone."""
@@ -203,11 +216,52 @@ def test_commits_of_another_branch_supersede_nobody(github: GitHub) -> None:
 def test_a_commit_nobody_knows_any_longer_stops_nobody_and_is_said(github: GitHub) -> None:
     job = github.job()
     job.workload("web", image="web:1")
-    github.deploy(job, "1" * 40)
+    git(job.path, "commit", "--quiet", "--allow-empty", "-m", "never pushed")
+    lost = git(job.path, "rev-parse", "HEAD")
+    github.deploy_as_it_is(job, "")
+    job = github.job()
     job.workload("web", image="web:2")
     result = github.deploy(job, github.bare.commit("on")[0])
     assert result.outputs["deployed"] == '["web"]'
-    assert "nobody can tell whether 1111111, which runs now, came before or after" in result.out
+    assert f"nobody can tell whether {lost[:7]}, which runs now, came before or after" in result.out
+
+
+# What started the run may be older or newer than what it checked out: workflow_run, schedule, workflow_dispatch with
+# another `ref`, pull_request_target.
+@pytest.mark.parametrize("depth", ["--depth=1", "--no-local"])
+def test_older_checkout_is_superseded_though_a_newer_commit_started_the_run(github: GitHub, depth: str) -> None:
+    older, newer = github.bare.commit("older", "newer")
+    job = github.job(depth)
+    job.workload("web", image="web:newer")
+    assert github.deploy(job, newer).code == 0
+    github.check_out(job, older)
+    job.workload("web", image="web:older")
+    result = github.deploy_as_it_is(job, newer)
+    assert f"superseded, for {older[:7]} is older than {newer[:7]}" in result.out
+    assert github.deployed == [["web", "web:newer"]]
+
+
+def test_newer_checkout_is_deployed_though_an_older_commit_started_the_run(github: GitHub) -> None:
+    older, newer = github.bare.commit("older", "newer")
+    job = github.job()
+    for image in ("web:newer", "web:newer-again"):
+        github.check_out(job, newer)
+        job.workload("web", image=image)
+        assert github.deploy_as_it_is(job, older).outputs["deployed"] == '["web"]'
+    assert f"commit: {newer}" in github.cli("state", "show").out
+
+
+def test_commit_of_a_checkout_below_the_workspace_counts(github: GitHub) -> None:
+    older, newer = github.bare.commit("older", "newer")
+    (github.root / "runner").mkdir()
+    job = Workspace(github.root / "runner")
+    git(job.path, "clone", "--quiet", "--depth=1", github.bare.path.as_uri(), "shop")
+    for commit in (newer, older):
+        github.check_out(job, commit, "shop")
+        job.write("shop/score.yaml", SCORE.format(image=f"web:{commit[:7]}"))
+        result = github.deploy_as_it_is(job, newer)
+    assert f"superseded, for {older[:7]} is older than {newer[:7]}" in result.out
+    assert github.deployed == [["web", f"web:{newer[:7]}"]]
 
 
 def test_an_app_that_a_newer_commit_left_unchanged_is_of_that_commit_all_the_same(github: GitHub) -> None:

@@ -277,7 +277,7 @@ def test_each_reason_to_deploy_is_told(workspace: Workspace) -> None:
     assert reasons() == []
     assert reasons("--force") == ["force"]
     workspace.write("page", "two\n")
-    assert reasons() == ["what the image is built from, or its build arguments"]
+    assert reasons() == ["built from page"]
     workspace.write("page", "one\n")
     workspace.workload("web")
     deployed(workspace)

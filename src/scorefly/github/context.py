@@ -22,7 +22,8 @@ class Context:
 class Trigger:
     """What started a workflow's run. Outside of GitHub all but the server is empty; `link` leads to the run.
 
-    `run` identifies the attempt of the job on its runner: the jobs of a matrix have one name.
+    `run` identifies the attempt of the job on its runner: the jobs of a matrix have one name. `commit` is `GITHUB_SHA`,
+    which need not be what is checked out, or in a preview, where `is_pull_head` is set, the pull request's head.
     """
 
     server: str = "https://github.com"
@@ -32,6 +33,7 @@ class Trigger:
     actor: str = ""
     link: str = ""
     run: str = ""
+    is_pull_head: bool = False
 
 
 _RUN = ("GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "RUNNER_NAME")

@@ -12,6 +12,7 @@ from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
+from scorefly.run.build_context import changed_files, summarised
 from scorefly.run.connection import Connection
 from scorefly.run.digest import METADATA_KEY
 from scorefly.run.generate import app_report
@@ -92,7 +93,9 @@ class AppDeployment:
             self.progress.step(f"{self.app.name}: repairing")
             return
         if self._before.exists:
-            self.progress.step(f"{self.app.name}: updating")
+            record = unpack(self._known.record)
+            changed = changed_files(record.built, self._before.built) if record else ""
+            self.progress.step(f"{self.app.name}: updating{f', because {changed} changed' if changed else ''}")
             self._provide()
         self._forget_digest()
         self._remove_outdated_machines()
@@ -286,7 +289,8 @@ class AppDeployment:
     def _record_of(self, machines: Sequence[MachineView]) -> str:
         app, count = self.app, self._warn_of_shortage(machines)
         secrets = tuple(sorted(app.secrets))
-        return pack(Record(artefact_texts(app), file_digests(app), facts_of(machines), secrets, count))
+        built = summarised(self._before.built)
+        return pack(Record(artefact_texts(app), file_digests(app), facts_of(machines), secrets, count, built))
 
     def _warn_of_shortage(self, machines: Sequence[MachineView]) -> int:
         """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""

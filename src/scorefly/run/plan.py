@@ -12,6 +12,7 @@ from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import OutsideError, Problem
 from scorefly.run.artefacts import artefact_texts, file_digests, shown_folder, write_plan
+from scorefly.run.build_context import changed_files
 from scorefly.run.connection import connect
 from scorefly.run.data_risks import PREFIX
 from scorefly.run.generate import Generated, app_report, want, with_stand_in_variables, write_artefacts
@@ -170,6 +171,8 @@ class _Comparison:
         reasons += sorted(
             f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)
         )
+        if changed := changed_files(record.built, situation.built) if record else "":
+            reasons.append(f"built from {changed}")
         reasons += ["secrets"] if situation.secrets.to_set else []
         reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
         if moved := misplaced_machines(self.app, situation.machines):

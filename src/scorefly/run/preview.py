@@ -46,7 +46,7 @@ def preview(settings: Settings, progress: Progress) -> Report:
         if decision.deed == "nothing":
             return _nothing(settings, decision.why, progress)
         # A comment's commit is the base branch's, and that of a pull request is a merge nobody made.
-        settings = replace(settings, trigger=replace(settings.trigger, commit=commit))
+        settings = replace(settings, trigger=replace(settings.trigger, commit=commit, is_pull_head=True))
         notifier = _notifier(settings, api, pull, decision, progress) if api and not settings.dry_run else None
 
         def decide_again() -> Decision:

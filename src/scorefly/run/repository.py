@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 from scorefly.git.history import origin
 from scorefly.git.remote import Address, address_of
 from scorefly.problems import option_place, wrong
-from scorefly.run.checkout import checked_out, checkout
+from scorefly.run.checkout import checkout, commit_of
 from scorefly.run.settings import Settings
 from scorefly.state.git_lock import Holder
 
@@ -25,10 +26,15 @@ def address(settings: Settings) -> Address:
     return address_of(url, trigger.server, settings.github_token)
 
 
-def commit(settings: Settings) -> str:
-    """The commit this run is of; empty outside of a repository, and where there is no git."""
-    found = settings.trigger.commit or checked_out(settings)
-    return found if _COMMIT.fullmatch(found) else ""
+def commit(settings: Settings, folder: Path) -> str:
+    """Return the commit checked out at `folder`, else the one that started the run; empty where both are unknown.
+
+    `GITHUB_SHA` is another one for workflow_run, for pull_request_target, and where actions/checkout was given a `ref`.
+    In a preview it is the pull request's head, because GitHub's merge of it is no ancestor of the next one.
+    """
+    trigger = settings.trigger
+    deployed = trigger.commit if trigger.is_pull_head else commit_of(settings, folder) or trigger.commit
+    return deployed if _COMMIT.fullmatch(deployed) else ""
 
 
 def holder(settings: Settings) -> Holder:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from scorefly.fly.api import AddressView, AppView, FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.problems import OutsideError, failed
+from scorefly.run.build_context import built_files
 from scorefly.run.digest import METADATA_KEY, app_digest
 from scorefly.run.machine_counts import Census, app_machines, count_by_group, listed_as_complete, take_census
 from scorefly.run.ownership import OWNER_KEY, STATE_KEY, marks, not_ours
@@ -20,6 +21,8 @@ from scorefly.state.document import AppState, EnvironmentState, fingerprint
 @dataclass(frozen=True, slots=True)
 class Situation:
     """`prints` are the fingerprints of the wanted secrets, `digest` that of all that is wanted.
+
+    `built` are the files that the image is built from: see `run/build_context.py`.
 
     `as_wanted` says that there is nothing to deploy; secrets may be there to be removed. `repair_only` says that every
     Machine has what is wanted, and only their number or their state is not. `machines` are those of the listing where
@@ -34,6 +37,7 @@ class Situation:
     as_wanted: bool = False
     repair_only: bool = False
     census: Census = field(default_factory=Census)
+    built: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,8 @@ def look(
     """
     known = known_app(state, app)
     prints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
-    digest = app_digest(settings, app, prints)
+    built = built_files(settings, app)
+    digest = app_digest(settings, app, prints, built)
     finished = {METADATA_KEY: digest, **marks(settings, state, app.owner)}
     believed = (
         trusted
@@ -109,6 +114,7 @@ def look(
         as_wanted=current and census.complete,
         repair_only=current and not census.complete and set(census.missing) <= count_by_group(ours).keys(),
         census=census,
+        built=built,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.run.loading import Loaded
@@ -40,9 +41,11 @@ def standing(settings: Settings, loaded: Loaded, state: EnvironmentState) -> Sta
     A file on one's own disk knows no queue of runs: there, what is asked for is deployed. An app counts by itself,
     for runs of one repository may deploy some of its workloads each.
     """
+    from scorefly.run.checkout import source_folder
     from scorefly.run.repository import commit
 
-    own = commit(settings)
+    folder = source_folder(settings, [Path(workload.file) for workload in loaded.workloads])
+    own = commit(settings, folder)
     deployed = {
         name: app.commit
         for name in _names(settings, loaded, state)
@@ -50,7 +53,7 @@ def standing(settings: Settings, loaded: Loaded, state: EnvironmentState) -> Sta
     }
     if not own or not deployed or settings.force or not (on_git(settings) or settings.trigger.commit):
         return Standing(own)
-    later = _later(settings, own, set(deployed.values()))
+    later = _later(settings, folder, own, set(deployed.values()))
     unknown = sorted(each for each, is_later in later.items() if is_later is None)
     ahead = {name: each for name, each in deployed.items() if later[each]}
     return Standing(own, ahead, tuple(_unknown(own, each) for each in unknown))
@@ -81,16 +84,16 @@ def _names(settings: Settings, loaded: Loaded, state: EnvironmentState) -> list[
     return [*(settings.app_name(workload.name) for workload in loaded.workloads), *brought]
 
 
-def _later(settings: Settings, own: str, others: Collection[str]) -> dict[str, bool | None]:
+def _later(settings: Settings, folder: Path, own: str, others: Collection[str]) -> dict[str, bool | None]:
     """The checkout may know; the server does, and a rehearsal must not ask it."""
     from scorefly.git.history import later_on_server, later_than
+    from scorefly.git.process import Git
     from scorefly.git.remote import GitRemote
-    from scorefly.run.checkout import checkout
     from scorefly.run.repository import address
 
     found: dict[str, bool | None] = dict.fromkeys(others)
     try:
-        found |= later_than(checkout(settings), own, others)
+        found |= later_than(Git(folder, settings.environ), own, others)
         unknown = [each for each, later in found.items() if later is None]
         if unknown and not settings.rehearse:
             with GitRemote(address(settings), settings.environ) as remote:
