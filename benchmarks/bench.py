@@ -18,7 +18,9 @@ from pathlib import Path
 SCHEMA = Path(__file__).parents[1] / "src/scorefly/score/score-v1b1.schema.json"
 
 # Workloads in one run, runs, and what they may take.
-SIZES = ((1, 10, "200 ms"), (500, 3, ""), (1000, 3, "2500 ms, 150 MiB"), (2000, 3, "grows linearly"))
+SIZES = ((1, 10, "200 ms"), (500, 3, ""), (1000, 3, "2000 ms, 60 MiB"), (2000, 3, "at most 2.2 times 1000"))
+# Workloads of a first rehearsed deploy, and what it and a deploy with nothing to do may take.
+DEPLOYS = ((1000, "60 s, 150 MiB", "5 s"), (2000, "at most 2.2 times 1000", ""))
 
 SCORE = """\
 apiVersion: score.dev/v1b1
@@ -91,8 +93,20 @@ def row(name: str, cost: Cost, target: str) -> None:
     print(f"{name:<34} {cost.cpu * 1000:8.0f} ms {cost.wall * 1000:8.0f} ms {cost.memory:7.0f} MiB   {target}")
 
 
+def deploys(scorefly: str, counts: tuple[tuple[int, str, str], ...]) -> None:
+    """Prints what deploys to the rehearsal take: the first one, and the next, which has nothing to do."""
+    for count, first, again in counts:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for number in range(count):
+                (folder / f"w{number}.score.yaml").write_text(SCORE.format(number=number))
+            command = [scorefly, "deploy", "--rehearse"]
+            row(f"first deploy, {count} workloads", run(command, folder), first)
+            row(f"deploy again, {count} workloads", run(command, folder), again)
+
+
 def main() -> None:
-    """Prints the table."""
+    """Prints the table; with `--short` without the deploy of most workloads."""
     scorefly = [str(Path(sys.executable).with_name("scorefly"))]
     print(f"{'':<34} {'CPU':>11} {'wall':>11} {'memory':>11}   target")
     with tempfile.TemporaryDirectory() as name:
@@ -104,6 +118,7 @@ def main() -> None:
                 (folder / f"w{number}.score.yaml").write_text(SCORE.format(number=number))
             row(f"generate, {count} workloads", median([*scorefly, "generate"], folder, times), target)
             row("  its floor", median([sys.executable, "-c", FLOOR, str(SCHEMA)], folder, times), "")
+    deploys(scorefly[0], DEPLOYS[:1] if "--short" in sys.argv else DEPLOYS)
 
 
 if __name__ == "__main__":
