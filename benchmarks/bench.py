@@ -18,8 +18,10 @@ from pathlib import Path
 SCHEMA = Path(__file__).parents[1] / "src/scorefly/score/score-v1b1.schema.json"
 
 # Workloads in one run, runs, and what they may take.
-SIZES = ((1, 10, "200 ms"), (500, 3, ""), (1000, 3, "2500 ms, 150 MiB"), (2000, 3, "grows linearly"))
+SIZES = ((1, 10, "200 ms"), (500, 3, ""), (1000, 3, "2000 ms, 60 MiB"), (2000, 3, "at most 2.2 times 1000"))
 IGNORED = 24_000
+# Workloads of a first rehearsed deploy, and what it and a deploy with nothing to do may take.
+DEPLOYS = ((1000, "60 s, 150 MiB", "5 s"), (2000, "at most 2.2 times 1000", ""))
 
 SCORE = """\
 apiVersion: score.dev/v1b1
@@ -106,8 +108,20 @@ def ignored_files(scorefly: list[str], folder: Path) -> None:
     row(f"  beside {IGNORED} ignored files", median([*scorefly, "plan", "--rehearse"], folder, 3), "the same")
 
 
+def deploys(scorefly: str, counts: tuple[tuple[int, str, str], ...]) -> None:
+    """Prints what deploys to the rehearsal take: the first one, and the next, which has nothing to do."""
+    for count, first, again in counts:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for number in range(count):
+                (folder / f"w{number}.score.yaml").write_text(SCORE.format(number=number))
+            command = [scorefly, "deploy", "--rehearse"]
+            row(f"first deploy, {count} workloads", run(command, folder), first)
+            row(f"deploy again, {count} workloads", run(command, folder), again)
+
+
 def main() -> None:
-    """Prints the table."""
+    """Prints the table; with `--short` without the deploy of most workloads."""
     scorefly = [str(Path(sys.executable).with_name("scorefly"))]
     print(f"{'':<34} {'CPU':>11} {'wall':>11} {'memory':>11}   target")
     with tempfile.TemporaryDirectory() as name:
@@ -120,6 +134,7 @@ def main() -> None:
             row(f"generate, {count} workloads", median([*scorefly, "generate"], folder, times), target)
             row("  its floor", median([sys.executable, "-c", FLOOR, str(SCHEMA)], folder, times), "")
         ignored_files(scorefly, folder / "built")
+    deploys(scorefly[0], DEPLOYS[:1] if "--short" in sys.argv else DEPLOYS)
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ def exchange(
         except BaseException as error:  # noqa: BLE001 - raised again where the answer is waited for
             results.put(error)
 
-    threading.Thread(target=work, daemon=True, name="http").start()
+    _in_another_thread(work)
     result: Answer | BaseException | None = None
     while result is None:
         left = min(deadline - time.monotonic(), interruption.remaining(interruption.REQUESTS))
@@ -160,6 +160,25 @@ def exchange(
     if isinstance(result, BaseException):
         raise result
     return result
+
+
+_idle: list[SimpleQueue[Callable[[], None]]] = []
+
+
+def _in_another_thread(work: Callable[[], None]) -> None:
+    """Do a request in a thread that waits for one, or in a new one: most are shorter than the start of a thread."""
+    try:
+        inbox = _idle.pop()
+    except IndexError:
+        inbox = SimpleQueue()
+        threading.Thread(target=_do_requests, args=(inbox,), daemon=True, name="http").start()
+    inbox.put(work)
+
+
+def _do_requests(inbox: SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        inbox.get()()
+        _idle.append(inbox)
 
 
 def _whole(answer: requests.Response, deadline: float, max_bytes: int) -> Answer:

@@ -7,8 +7,11 @@ Shared CPUs take 256 to 2048 MB each in steps of 256, performance CPUs 2048 to 8
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,12 @@ def preset_named(name: str) -> Size | None:
     return presets().get(name)
 
 
-def presets() -> dict[str, Size]:
+@cache
+def presets() -> Mapping[str, Size]:
     """All presets by name."""
     plain = [_preset(kind, count) for kind in KINDS for count in kind.cpus]
-    return {size.preset: size for size in plain} | {name: Size(name, "performance", 8, 32768, 32768) for name in GPUS}
+    gpus = {name: Size(name, "performance", 8, 32768, 32768) for name in GPUS}
+    return MappingProxyType({size.preset: size for size in plain} | gpus)
 
 
 def guest_problem(cpu_kind: str, cpus: int, memory_mb: int) -> str | None:

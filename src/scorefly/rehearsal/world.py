@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from itertools import count
@@ -56,6 +56,7 @@ class World:
         self._gone: dict[str, dict[str, Json]] = {}
         self.on_change: Callable[[], None] = lambda: None
         self._changed = False
+        self._free: dict[str, Iterator[str]] = {}  # by kind, the addresses that no app has
         self.data: Json = self._read()
 
     def app(self, name: str) -> Json:
@@ -108,6 +109,7 @@ class World:
         """Takes the app away with everything in it."""
         self.app(name)
         del self.data["apps"][name]
+        self._free.clear()
         self._gone.pop(name, None)
         self.received.pop(name, None)
         self.changed()
@@ -208,13 +210,14 @@ class World:
         if kind == "shared_v4" and (shared := next((each for each in app["addresses"] if each["shared"]), None)):
             return dict(shared)
         address = {
-            "ip": _SHARED if kind == "shared_v4" else self._unused(kind),
+            "ip": "",
             "region": rules.region(body["region"]) if body.get("region") not in (None, "", "global") else "global",
             "service_name": body.get("service_name") or "",
             "shared": kind == "shared_v4",
             "network": body.get("network") or app["network"],
             "created_at": now(),
         }
+        address["ip"] = _SHARED if kind == "shared_v4" else self._unused(kind)
         app["addresses"].append(address)
         self.changed()
         return address
@@ -226,12 +229,15 @@ class World:
         if len(kept) == len(app["addresses"]):
             raise Refused(404, f"the app has no address {ip}")
         app["addresses"] = kept
+        self._free.clear()
         self.changed()
 
     def _unused(self, kind: str) -> str:
         """The first address of its kind that no app has."""
-        used = {each["ip"] for app in self.data["apps"].values() for each in app["addresses"]}
-        return next(ip for ip in (str(_FIRST[kind] + offset) for offset in count()) if ip not in used)
+        if kind not in self._free:
+            used = {each["ip"] for app in self.data["apps"].values() for each in app["addresses"]}
+            self._free[kind] = (ip for ip in (str(_FIRST[kind] + offset) for offset in count()) if ip not in used)
+        return next(self._free[kind])
 
     def changed(self) -> None:
         """Something is to be written at the end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from scorefly.fly.app import App
 from scorefly.problems import Problem
@@ -25,9 +25,10 @@ def app_name_conflicts(
     resources of a provisioner belongs to each of them. `orphaned` are the resources that no Score file uses any longer.
     """
     problems = []
+    brought_before = _index((name, uid) for uid, resource in state.resources.items() for name in resource.apps)
+    users = _users(loaded, resolution, state)
     for app in apps:
-        current = {uid for uid, brought in resolution.apps.items() if any(each.name == app.name for each in brought)}
-        others = _owners(state, app) - {app.owner} - current - _sharing(app, loaded, resolution, state)
+        others = _owners(state, app, brought_before.get(app.name, set())) - {app.owner} - users.get(app.name, set())
         # What takes the place of a resource with data is refused as that.
         others -= {
             uid for uid in others.intersection(orphaned) if takes_the_place_of(loaded, app.owner, state.resources[uid])
@@ -47,7 +48,14 @@ def app_name_conflicts(
     return problems
 
 
-def _owners(state: EnvironmentState, app: App) -> set[str]:
+def _index(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for key, value in pairs:
+        found.setdefault(key, set()).add(value)
+    return found
+
+
+def _owners(state: EnvironmentState, app: App, resources: set[str]) -> set[str]:
     """Return the workload or the resources' uids that state gives an app's name to.
 
     An app that was deployed is the workload's, also where a resource that is left over brought it once.
@@ -55,15 +63,19 @@ def _owners(state: EnvironmentState, app: App) -> set[str]:
     known = state.apps.get(app.name)
     if known and known.workload:
         return set() if app.workload else {known.owner}
-    uids = {uid for uid, resource in state.resources.items() if app.name in resource.apps}
-    return uids | ({known.owner} if known and known.owner else set())
+    return resources | ({known.owner} if known and known.owner else set())
 
 
-def _sharing(app: App, loaded: Loaded, resolution: Resolution, state: EnvironmentState) -> set[str]:
-    """Return the resources of the provisioners that bring this app for all of their resources."""
-    uris = {
-        loaded.provisioners[uid].spec.uri
+def _users(loaded: Loaded, resolution: Resolution, state: EnvironmentState) -> dict[str, set[str]]:
+    """Return the resources that bring each app now, and those of provisioners that share one app among them all."""
+    by_provisioner = _index((resource.provisioner, uid) for uid, resource in state.resources.items())
+    users = _index((each.name, uid) for uid, brought in resolution.apps.items() for each in brought)
+    shared = {
+        (each.name, loaded.provisioners[uid].spec.uri)
         for uid, brought in resolution.apps.items()
-        if any(each.name == app.name and each.shared for each in brought)
+        for each in brought
+        if each.shared
     }
-    return {uid for uid, resource in state.resources.items() if resource.provisioner in uris}
+    for name, uri in shared:
+        users[name] |= by_provisioner.get(uri, set())
+    return users

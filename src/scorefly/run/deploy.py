@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 
 from scorefly import interruption
 from scorefly.problems import Problem, ScoreflyError
@@ -25,6 +26,7 @@ from scorefly.run.state_guard import refuse_unknown_apps
 from scorefly.run.superseding import standing, superseded
 
 AHEAD = 8  # apps looked at and prepared at a time, beside those that are deployed
+_BROKEN = ("failed", "skipped")
 
 
 def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
@@ -82,6 +84,9 @@ class Deployment:
     waiting: list[str] = field(init=False)
     prepared: set[str] = field(default_factory=set)
     running: dict[Future[AppReport | None], tuple[str, str]] = field(default_factory=dict)
+    brought: int = 0  # how many are being brought now
+    is_broken: bool = False  # whether an app failed or was skipped
+    finished: SimpleQueue[Future[AppReport | None]] = field(default_factory=SimpleQueue)
 
     def __post_init__(self) -> None:
         self.waiting = longest_chains_first({name: job.app.needs for name, job in self.jobs.items()})
@@ -92,38 +97,50 @@ class Deployment:
         try:
             for name in self.waiting:
                 job = self.jobs[name]
-                self.running[pool.submit(job.attempt, job.prepare)] = (name, "prepare")
+                self._start(pool, name, "prepare", job.prepare)
             while self.running:
-                finished, _ = wait(self.running, timeout=interruption.WAKE, return_when=FIRST_COMPLETED)
+                try:
+                    future = self.finished.get(timeout=interruption.WAKE)
+                except Empty:
+                    interruption.check()
+                    continue
                 interruption.check()
-                for future in finished:
-                    self._ended(future, pool)
+                self._ended(future, pool)
                 self._begin(pool)
         finally:
             self.stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
         return [self.done[name] for name in self.jobs]
 
+    def _start(self, pool: ThreadPoolExecutor, name: str, step: str, work: Callable[[], AppReport | None]) -> None:
+        future = pool.submit(self.jobs[name].attempt, work)
+        self.running[future] = (name, step)
+        future.add_done_callback(self.finished.put)
+
     def _ended(self, future: Future[AppReport | None], pool: ThreadPoolExecutor) -> None:
         name, step = self.running.pop(future)
+        self.brought -= step == "bring"
         report = future.result()
         if report is not None:
             self.done[name] = report
+            self.is_broken |= report.status in _BROKEN
             self.waiting = [each for each in self.waiting if each != name]
             self.progress.step(f"{name}: {report.status}")
         elif step == "prepare":
             self.prepared.add(name)
         else:
             self.there.add(name)
-            self.running[pool.submit(self.jobs[name].attempt, self.jobs[name].settle)] = (name, "settle")
+            self._start(pool, name, "settle", self.jobs[name].settle)
 
     def _begin(self, pool: ThreadPoolExecutor) -> None:
         """Starts what can be started, and keeps room for what others wait for and is nearly prepared.
 
         What needs an app that failed is skipped, and so is what needs that.
         """
-        room = self.settings.max_parallel - sum(step == "bring" for _, step in self.running.values())
+        room = self.settings.max_parallel - self.brought
         for name in tuple(self.waiting):
+            if room <= 0 and not self.is_broken:
+                return
             job = self.jobs[name]
             broken = [need for need in job.app.needs if self._is_broken(need)]
             if broken and name in self.prepared:
@@ -133,10 +150,11 @@ class Deployment:
                 room -= 1
                 if name in self.prepared:
                     self.waiting.remove(name)
-                    self.running[pool.submit(job.attempt, job.bring)] = (name, "bring")
+                    self.brought += 1
+                    self._start(pool, name, "bring", job.bring)
 
     def _is_broken(self, name: str) -> bool:
-        return name not in self.there and name in self.done and self.done[name].status in ("failed", "skipped")
+        return name not in self.there and name in self.done and self.done[name].status in _BROKEN
 
     def _skipped(self, job: AppDeployment, broken: Sequence[str]) -> AppReport:
         name = job.app.name

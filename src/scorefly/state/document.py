@@ -208,7 +208,11 @@ def dump_changes(before: EnvironmentState, after: EnvironmentState) -> bytes | N
         changes["shared"] = to_json(without_given(after.shared))
     for part, to_entry in _ENTRIES.items():
         old, new = getattr(before, part), getattr(after, part)
-        changed = {name: to_entry(entry) for name, entry in new.items() if old.get(name) != entry}
+        changed = {
+            name: to_entry(entry)
+            for name, entry in new.items()
+            if (before_it := old.get(name)) is not entry and before_it != entry
+        }
         changes[part] = changed | {name: None for name in old if name not in new}
     return json.dumps(changes, ensure_ascii=False, separators=(",", ":")).encode()
 
