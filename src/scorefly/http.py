@@ -133,21 +133,18 @@ def exchange(
     """
     import requests
 
-    results: SimpleQueue[Answer | BaseException] = SimpleQueue()
+    results: _Results = SimpleQueue()
     deadline = time.monotonic() + seconds
     interruption.check()
 
-    def work() -> None:
-        try:
-            timeout = (min(connect, seconds), seconds)
-            with session.request(
-                method, url, timeout=timeout, allow_redirects=False, stream=True, auth=no_netrc, **options
-            ) as answer:
-                results.put(_whole(answer, deadline, max_bytes))
-        except BaseException as error:  # noqa: BLE001 - raised again where the answer is waited for
-            results.put(error)
+    def work() -> Answer:
+        timeout = (min(connect, seconds), seconds)
+        with session.request(
+            method, url, timeout=timeout, allow_redirects=False, stream=True, auth=no_netrc, **options
+        ) as answer:
+            return _whole(answer, deadline, max_bytes)
 
-    _in_another_thread(work)
+    _in_another_thread(work, results)
     result: Answer | BaseException | None = None
     while result is None:
         left = min(deadline - time.monotonic(), interruption.remaining(interruption.REQUESTS))
@@ -162,23 +159,36 @@ def exchange(
     return result
 
 
-_idle: list[SimpleQueue[Callable[[], None]]] = []
+_Results = SimpleQueue[Answer | BaseException]
+_Inbox = SimpleQueue[tuple[Callable[[], Answer], _Results]]
+_idle: list[_Inbox] = []
 
 
-def _in_another_thread(work: Callable[[], None]) -> None:
+def _in_another_thread(work: Callable[[], Answer], results: _Results) -> None:
     """Do a request in a thread that waits for one, or in a new one: most are shorter than the start of a thread."""
     try:
         inbox = _idle.pop()
     except IndexError:
         inbox = SimpleQueue()
         threading.Thread(target=_do_requests, args=(inbox,), daemon=True, name="http").start()
-    inbox.put(work)
+    inbox.put((work, results))
 
 
-def _do_requests(inbox: SimpleQueue[Callable[[], None]]) -> None:
+def _do_requests(inbox: _Inbox) -> None:
     while True:
-        inbox.get()()
+        _do_request(inbox, *inbox.get())
+
+
+def _do_request(inbox: _Inbox, work: Callable[[], Answer], results: _Results) -> None:
+    """Do one request: whoever has its result finds this thread idle, and nothing of the request stays here."""
+    try:
+        answer = work()
+    except BaseException as error:  # noqa: BLE001 - raised again where the answer is waited for
         _idle.append(inbox)
+        results.put(error)
+    else:
+        _idle.append(inbox)
+        results.put(answer)
 
 
 def _whole(answer: requests.Response, deadline: float, max_bytes: int) -> Answer:

@@ -287,6 +287,7 @@ def _request(
 ) -> Request:
     """A shared resource stays what the workload it belongs to makes of it, in runs that are not about that one too."""
     known, owner, metadata = state.resources.get(node.uid), node.owner, node.metadata
+    replaced = surroundings.replaced - {node.uid}
     if known and known.owner in elsewhere and known.owner in surroundings.workloads:
         owner, params = known.owner, params or known.params
         _refuse_incomplete(known, node)
@@ -311,7 +312,7 @@ def _request(
         outputs=kept_values(known.outputs) if known else {},
         peers=_peers(node, state, provisioner, in_this_run) if provisioner.spec.reads_peers else {},
         app_stems=known.app_stems if known and node.uid not in surroundings.replaced else {},
-        taken=frozenset(app.name for app in state.apps.values() if app.owner in surroundings.replaced - {node.uid}),
+        taken=frozenset(app.name for app in state.apps.values() if app.owner in replaced) if replaced else frozenset(),
     )
 
 
