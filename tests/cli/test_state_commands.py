@@ -55,7 +55,7 @@ def test_show_tells_everything_but_secrets(kept: Workspace) -> None:
     assert (queue["provisioner"], queue["workloads"]) == ("static://test/queue", ["web"])
     assert queue["outputs"] == {"host": "q.example", "token": "***"}
     redis = shown["resources"]["redis.default#web.cache"]
-    assert (redis["state"], redis["apps"]) == ({"password": "***", "version": "7.4.1"}, ["web-cache"])
+    assert (redis["state"], redis["apps"]) == ({"password": "***", "version": "7.4.11"}, ["web-cache"])
     assert [text for text in (SECRET, password(kept), KEY) if text in result.out + result.err] == []
 
 

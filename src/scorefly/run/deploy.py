@@ -17,6 +17,7 @@ from scorefly.run.generate import want, with_stand_in_variables, write
 from scorefly.run.keeper import Keeper
 from scorefly.run.live import app_names, list_machines
 from scorefly.run.loading import load
+from scorefly.run.mutable_tags import mutable_tag_notices
 from scorefly.run.order import longest_chains_first
 from scorefly.run.progress import Progress
 from scorefly.run.regions import check_regions
@@ -55,12 +56,16 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
     _save_the_rest(keeper, outcomes)
+    unchanged = {each.app for each in outcomes if each.status == "unchanged"} - set(found.ahead)
+    tags = mutable_tag_notices(app for app in wanted.apps if app.name in unchanged)
+    for problem in tags:
+        progress.problem(problem)
     return Report(
         command=settings.command,
         environment=settings.environment,
         apps=tuple(outcomes),
         resources=wanted.resources,
-        problems=(*found.problems, *found.notices, *wanted.problems, *_warnings(jobs)),
+        problems=(*found.problems, *found.notices, *wanted.problems, *_warnings(jobs), *tags),
         artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
         dry_run=settings.dry_run,

@@ -20,6 +20,7 @@ from scorefly.run.keeper import Keeper
 from scorefly.run.live import app_names, list_machines
 from scorefly.run.loading import Loaded, load
 from scorefly.run.machine_counts import Census, app_machines
+from scorefly.run.mutable_tags import mutable_tag_notices
 from scorefly.run.opening import read_state
 from scorefly.run.order import waves
 from scorefly.run.orphans import find_orphans
@@ -72,6 +73,8 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     except OutsideError as error:
         problems += error.problems
     problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
+    kept = {each.app for each in planned.apps if each.action == "keep"}
+    problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept)
     for problem in problems:
         progress.problem(problem)
     return Report(
