@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import threading
 import time
 import tomllib
@@ -72,8 +73,8 @@ class MachinesDeployer:
             raise failed(f"the release command of {app.name} did not end in {self.wait_timeout:.0f} s")
         if status := self.api.machine(app.name, machine.id).crashed:
             raise failed(
-                f"release command failed: it ended with exit status {status}, and nothing was replaced",
-                f"look at its log with `fly logs -a {app.name}`",
+                f"release command failed{_command(config)}: it ended with exit status {status}",
+                f"nothing was replaced; {_logs(app.name)}",
             )
 
     def launch(self, app: str, config: Mapping[str, Any], region: str, stop: threading.Event) -> MachineView:
@@ -106,7 +107,7 @@ class MachinesDeployer:
         late = f"Machine {machine.id} of {machine.app} was not healthy within {self.wait_timeout:.0f} s"
         return failed(
             f"{late}: {'; '.join(checks)}",
-            "look at its log with `fly logs`, or give it more time with wait-timeout",
+            f"{_logs(machine.app)}, or give it more time with wait-timeout",
         )
 
     @staticmethod
@@ -114,7 +115,7 @@ class MachinesDeployer:
         if machine.crashed and machine.events[0].get("type") == "exit":
             raise failed(
                 f"{machine.app} keeps crashing: its Machine {machine.id} exits with {machine.crashed}",
-                "look at its log with `fly logs`",
+                _logs(machine.app),
             )
 
     @staticmethod
@@ -130,3 +131,12 @@ class MachinesDeployer:
 
 def _fly_toml(artefact: Path) -> bytes:
     return read_file(artefact, "fly.toml", Place("fly.toml"), limit=MAX_FILE_BYTES)
+
+
+def _logs(app: str) -> str:
+    return f"run `fly logs -a {app}`, or see https://fly.io/apps/{app}/monitoring"
+
+
+def _command(config: Mapping[str, Any]) -> str:
+    words = config.get("init", {}).get("cmd") or ()
+    return f" (`{shlex.join(map(str, words))}`)" if words else ""

@@ -49,7 +49,12 @@ def marked_environments(settings: Settings, machines: Iterable[MachineView]) -> 
 
 
 def not_ours(
-    settings: Settings, api: FlyApi, name: str, machines: Sequence[MachineView], state: EnvironmentState
+    settings: Settings,
+    api: FlyApi,
+    name: str,
+    machines: Sequence[MachineView],
+    state: EnvironmentState,
+    owner: str = "WORKLOAD",
 ) -> Problem | None:
     """Why an app that exists must be left alone, or None when it is ours.
 
@@ -74,12 +79,14 @@ def not_ours(
         who = f"belongs to environment {environment!r}{'' if repository == _NO_REPOSITORY else f' of {repository}'}"
     else:
         who = "was not made by scorefly for this environment"
-    return Problem(
-        f"the app {name!r} {who}, so it is left alone",
-        "add a git remote called origin, and choose another app-prefix or app-suffix"
-        if marked
-        else "choose another app-prefix or app-suffix, or destroy that app if nobody needs it",
-    )
+    hint = "choose another app-prefix or app-suffix, or destroy that app if nobody needs it"
+    if marked:
+        hint = "add a git remote called origin, and choose another app-prefix or app-suffix"
+    elif not others and machines:
+        mark = f"{OWNER_KEY}='{owner_mark(settings, owner)}'"
+        hint += f"; to adopt it, run `fly machine update ID -a {name} --metadata {mark}` for each of its Machines"
+        hint += ", and deploy once with new-state"
+    return Problem(f"the app {name!r} {who}, so it is left alone", hint)
 
 
 def _was_deployed_without_id(known: AppState | None) -> bool:

@@ -58,7 +58,7 @@ def look(
     """
     known = known_app(state, app)
     exists = bool(machines) or _exists(settings, api, app.name)
-    if exists and (problem := not_ours(settings, api, app.name, machines, state)):
+    if exists and (problem := not_ours(settings, api, app.name, machines, state, app.owner)):
         raise OutsideError(problem)
     prints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
     digest = app_digest(settings, app, prints)
