@@ -1,7 +1,7 @@
 """GitHub's REST API as a stand-in on loopback: it refuses what GitHub refuses, and counts what it is asked.
 
 Bodies are checked against the request schemas of GitHub's published OpenAPI description, and a property that
-is not in them is refused too. `permissions` are those of the token: a workflow's never has `administration`.
+is not in them is refused too. Where the description is installed, every request and answer is compared with it. `permissions` are those of the token: a workflow's never has `administration`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jsonschema import Draft202012Validator
+
+from github_description import Exchange, problems
 
 Json = dict[str, Any]
 Answer = tuple[int, Any, dict[str, str]]
@@ -56,9 +58,13 @@ _STATUS = {
 
 
 class Refused(Exception):  # noqa: N818 - an answer of the API
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, headers: dict[str, str] | None = None, errors: list[Json] | None = None
+    ) -> None:
         super().__init__(message)
-        self.status, self.message, self.headers = status, message, headers or {}
+        self.status, self.headers = status, headers or {}
+        about = "https://docs.github.com/rest"
+        self.body = {"message": message, "documentation_url": about, **({"errors": errors} if errors else {})}
 
 
 @dataclass
@@ -85,6 +91,7 @@ class GitHub:
     permissions: dict[str, str] = field(default_factory=lambda: dict(WORKFLOW_TOKEN))
     author: str = "github-actions[bot]"  # whose token it is; one that ends with [bot] is an app's
     writers: set[str] = field(default_factory=lambda: {"owner"})
+    readers: set[str] = field(default_factory=lambda: {"stranger", "dependabot[bot]"})
     faults: list[Fault] = field(default_factory=list)
     prefix: str = ""  # before every path, as on GitHub Enterprise Server
     page: int = 0  # a smaller page than was asked for
@@ -96,6 +103,7 @@ class GitHub:
     environments: set[str] = field(default_factory=set)
     refs: set[str] = field(default_factory=set)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
     on_request: Callable[[int], None] | None = None  # told of each request by its number, before the answer
     lock: threading.Lock = field(default_factory=threading.Lock)
     _ids: int = 0
@@ -111,6 +119,7 @@ class GitHub:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        assert problems(self.exchanges) == []
 
     @property
     def url(self) -> str:
@@ -142,7 +151,7 @@ class GitHub:
         association = "COLLABORATOR" if author in self.writers else "NONE"
         made: Json = {
             "id": self.new_id(),
-            "issue": number,
+            "issue_url": f"https://api.github.com/repos/{self.repository}/issues/{number}",
             "body": body,
             "user": _user(author),
             "author_association": association,
@@ -151,7 +160,7 @@ class GitHub:
         return made
 
     def bodies(self, number: int) -> list[str]:
-        return [each["body"] for each in self.comments.values() if each["issue"] == number]
+        return [each["body"] for each in self.comments.values() if _issue(each) == number]
 
     def states(self, environment: str) -> list[str]:
         """The newest state of each deployment of an environment, oldest deployment first."""
@@ -160,6 +169,10 @@ class GitHub:
             for number, each in self.deployments.items()
             if each["environment"] == environment
         ]
+
+
+def _issue(comment: Json) -> int:
+    return int(comment["issue_url"].rpartition("/")[2])
 
 
 def _user(login: str) -> Json:
@@ -204,7 +217,10 @@ class _Handler(BaseHTTPRequestHandler):
                 query = dict(parse_qsl(url.query))
                 status, data, headers = fault.answer() if fault else self._handle(url.path, query, content)
             except Refused as refused:
-                status, data, headers = refused.status, {"message": refused.message}, refused.headers
+                status, data, headers = refused.status, refused.body, refused.headers
+            body = json.loads(content) if content and status != 400 else None
+            answer = None if fault or status == 204 else data
+            github.exchanges.append(Exchange(self.command, url.path, dict(parse_qsl(url.query)), body, status, answer))
         self._send(status, data, headers)
 
     do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base class looks for these names
@@ -289,7 +305,7 @@ def _body(schema: Json | None, content: bytes) -> Json:
     full = {"type": "object", "additionalProperties": False, **schema}
     errors = [error.message for error in Draft202012Validator(full).iter_errors(body)]
     if errors:
-        raise Refused(422, f"Invalid request. {'; '.join(errors)}")
+        raise Refused(422, f"Invalid request.\n\n{'; '.join(errors)}")
     assert isinstance(body, dict)
     return body
 
@@ -302,18 +318,21 @@ def _find(items: dict[int, Json], number: str) -> Json:
 
 def _list_pulls(call: Call) -> tuple[int, Any]:
     state = call.query.get("state", "open")
-    return 200, [each for each in call.github.pulls.values() if state in ("all", each["state"])]
+    listed = [each for each in call.github.pulls.values() if state in ("all", each["state"])]
+    return 200, [{name: value for name, value in each.items() if name != "merged"} for each in listed]
 
 
 def _permission(call: Call) -> tuple[int, Any]:
     login = call.arguments[0]
+    if login not in call.github.writers | call.github.readers:
+        raise Refused(404, f"{login} is not a user")
     level = "write" if login in call.github.writers else "read"
     return 200, {"permission": level, "role_name": level, "user": _user(login)}
 
 
 def _list_comments(call: Call) -> tuple[int, Any]:
     _find(call.github.pulls, call.arguments[0])
-    return 200, [each for each in call.github.comments.values() if each["issue"] == int(call.arguments[0])]
+    return 200, [each for each in call.github.comments.values() if _issue(each) == int(call.arguments[0])]
 
 
 def _create_comment(call: Call) -> tuple[int, Any]:
@@ -337,10 +356,14 @@ def _create_deployment(call: Call) -> tuple[int, Any]:
     github, body = call.github, call.body
     if body["ref"] not in {each["head"]["sha"] for each in github.pulls.values()}:
         raise Refused(422, f"No ref found for: {body['ref']}")
-    if body.get("auto_merge", True) or body.get("required_contexts") != []:
+    if body.get("auto_merge", True):
+        return 202, {"message": "Auto-merged main into topic on deployment."}
+    if body.get("required_contexts") != []:
         raise Refused(409, "Conflict: Commit status checks failed for the ref.")
     number = github.new_id()
-    made = {"id": number, "sha": body["ref"], "environment": body.get("environment", "production"), **body}
+    asked = ("ref", "task", "environment", "description", "transient_environment", "production_environment", "payload")
+    made = {"id": number, "sha": body["ref"], "environment": "production"}
+    made |= {name: body[name] for name in asked if name in body}
     github.deployments[number], github.statuses[number] = made, []
     github.environments.add(made["environment"])
     return 201, made
@@ -352,7 +375,11 @@ def _list_statuses(call: Call) -> tuple[int, Any]:
 
 def _create_status(call: Call) -> tuple[int, Any]:
     deployment = _find(call.github.deployments, call.arguments[0])
-    status = {"id": call.github.new_id(), **call.body}
+    if not call.body.get("environment_url", "https://").startswith("https://"):
+        field_error = {"resource": "DeploymentStatus", "code": "custom", "field": "environment_url"}
+        raise Refused(422, "Validation Failed", errors=[{**field_error, "message": "environment_url must be https"}])
+    kept = {name: value for name, value in call.body.items() if name != "auto_inactive"}
+    status = {"id": call.github.new_id(), **kept}
     call.github.statuses[deployment["id"]].append(status)
     return 201, status
 

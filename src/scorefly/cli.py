@@ -15,6 +15,7 @@ from scorefly.faces.gather import gather
 from scorefly.faces.lines import one_line
 from scorefly.faces.options import OPTIONS, Kind, Option
 from scorefly.faces.terminal import TerminalProgress, report_text, table
+from scorefly.faces.usage import usage_problem
 from scorefly.isolation import take_environment
 from scorefly.problems import Problem, ScoreflyError, failed, option_place, wrong
 from scorefly.run.report import Report, redacted_report
@@ -736,7 +737,7 @@ def _run(face: Face) -> int:
         click.echo(error.format_message())
         return 2
     except click.ClickException as error:
-        face.fail(_usage_problem(error))
+        face.fail(usage_problem(error))
         return 2
     except click.Abort:
         face.fail(Problem("interrupted", again, severity="warning"))
@@ -753,12 +754,3 @@ def _run(face: Face) -> int:
         face.fail(Problem(f"scorefly has a fault: {type(error).__name__}: {error}", "--debug shows where"))
         return 1
     return 0
-
-
-def _usage_problem(error: click.ClickException) -> Problem:
-    """A wrong option, said as every other problem is; help is one word away."""
-    name = next((part.split("=")[0] for part in sys.argv[1:] if part.startswith("--")), "--help")
-    if isinstance(error, click.NoSuchOption | click.BadOptionUsage):
-        name = error.option_name
-    message = error.format_message().rstrip(".")
-    return Problem(message, "`scorefly --help` tells what there is", option_place(name.lstrip("-")))

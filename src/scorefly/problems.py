@@ -43,6 +43,12 @@ class Problem:
         what_to_do = f" ({self.hint})" if self.hint else ""
         return f"{where}{self.message}{what_to_do}"
 
+    def of_input(self) -> Problem:
+        """Return the problem as the Action shows it: an option is an input there, without line and column."""
+        if self.place is None or not (self.place.is_option and self.place.file.startswith("--")):
+            return self
+        return replace(self, message=f"input {self.place.file.removeprefix('--')}: {self.message}", place=None)
+
     def redacted(self, redact: Callable[[str], str]) -> Problem:
         """Return the problem without secrets; to be called before it is escaped for any format."""
         return replace(self, message=redact(self.message), hint=redact(self.hint))

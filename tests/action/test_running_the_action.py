@@ -90,7 +90,7 @@ def test_a_wrong_input_is_an_annotation_without_a_file(workspace: Workspace) -> 
     workspace.workload("web")
     result = workspace.action({"max-parallel": "0"})
     assert result.code == 2
-    assert "::error title=scorefly%3A error::--max-parallel:1:1: max-parallel is '0'" in result.out
+    assert "::error title=scorefly%3A error::input max-parallel: max-parallel is '0'" in result.out
 
 
 def test_output_of_a_deploy_stands_between_stop_commands(workspace: Workspace) -> None:

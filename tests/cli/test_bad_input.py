@@ -13,8 +13,8 @@ PROVISIONERS = ".scorefly/x.provisioners.yaml"
 
 # name, files, arguments, where the first problem is, and words of it
 CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
-    ("no yaml", {"score.yaml": "a: [1\n"}, (), "score.yaml:2:1", "no valid YAML"),
-    ("a tab", {"score.yaml": "a:\n\tb: 1\n"}, (), "score.yaml:2:1", "no valid YAML"),
+    ("no yaml", {"score.yaml": "a: [1\n"}, (), "score.yaml:2:1", "tabs are not allowed in YAML"),
+    ("a tab", {"score.yaml": "a:\n\tb: 1\n"}, (), "score.yaml:2:1", "tabs are not allowed in YAML"),
     ("a list", {"score.yaml": "- a\n"}, (), "score.yaml:1:1", "a mapping is wanted"),
     ("empty", {"score.yaml": ""}, (), "score.yaml:1:1", "a mapping is wanted"),
     ("two documents", {"score.yaml": HEAD + "---\na: 1\n"}, (), "score.yaml:6:1", "a second document"),
@@ -42,7 +42,7 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
         "score.yaml:4:3",
         "image is missing",
     ),
-    ("a bad name", {"score.yaml": HEAD.replace("name: web", 'name: "web\\n"')}, (), "score.yaml:2:12", "cannot be"),
+    ("a bad name", {"score.yaml": HEAD.replace("name: web", 'name: "web\\n"')}, (), "score.yaml:2:12", "invalid value"),
     (
         "a foreign digit",
         {"score.yaml": HEAD + '    resources: {limits: {cpu: "٣"}}\n'},
@@ -346,7 +346,7 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
     ("a bad truth", {"score.yaml": HEAD}, ("--force=perhaps",), "--force:1:1", "true or false"),
     ("a bad environment", {"score.yaml": HEAD}, ("--environment", "../x"), "--environment:1:1", "letters"),
     ("a bad region", {"score.yaml": HEAD}, ("--region", "Amsterdam"), "--region:1:1", "three letters"),
-    ("an unknown option", {"score.yaml": HEAD}, ("--nope",), "--nope:1:1", "No such option"),
+    ("an unknown option", {"score.yaml": HEAD}, ("--nope",), "--nope:1:1", "no such option"),
     ("no such file", {"score.yaml": HEAD}, ("nope.yaml",), "--score-files:1:1", "there is no Score file 'nope.yaml'"),
     ("no file at all", {"x.yaml": HEAD}, (), "--score-files:1:1", "scorefly init"),
     ("no such project file", {"score.yaml": HEAD}, ("--config", "x.yaml"), "--config:1:1", "no project file"),

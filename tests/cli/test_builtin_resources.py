@@ -205,8 +205,8 @@ def test_params_size_the_machine_the_volume_and_the_image(workspace: Workspace) 
     [
         ("{memory: lots}", "memory is 'lots' (write 512mb or 2gb)"),
         ("{memory: 900gb}", "the largest Machine is performance-16x"),
-        ("{size_gb: many}", "initial_size of volume data is 'manygb'"),
-        ("{size_gb: 501}", "initial_size of volume data is '501gb'"),
+        ("{size_gb: many}", "params.size_gb 'many' is not a whole number"),
+        ("{size_gb: 501}", "params.size_gb 501 is not a whole number"),
     ],
 )
 def test_params_fly_has_nothing_for_are_refused_where_they_are_asked(

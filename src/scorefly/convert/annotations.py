@@ -13,7 +13,7 @@ from typing import Any
 
 from scorefly.fly.check.keys import SIGNALS
 from scorefly.fly.sizes import NO_GPUS
-from scorefly.problems import Problem, nearest
+from scorefly.problems import Place, Problem, nearest
 from scorefly.score.workload import Workload
 
 PREFIX = "scorefly/"
@@ -195,7 +195,7 @@ def read_annotations(workload: Workload, problems: list[Problem]) -> Annotations
             continue
         found = of_port or (_BY_NAME.get(name) if prefix == PREFIX else None)
         if found is None or (prefix == SCORE_FLYIO and found.name.partition("<port>-")[2] not in _THEIRS):
-            problems.append(Problem(f"there is no annotation {key!r}", _hint(name, workload), place))
+            problems.append(_unknown(key, name, workload, place))
             continue
         try:
             value = _value(found, text)
@@ -251,6 +251,19 @@ def _of_port(name: str, workload: Workload) -> tuple[str, Annotation | None]:
         if name.startswith(head) and (found := _OF_A_PORT.get(name.removeprefix(head))):
             return port, found
     return "", None
+
+
+def _unknown(key: str, name: str, workload: Workload, place: Place) -> Problem:
+    """Describe an annotation that there is not: one of a port that is not there, or an unknown one."""
+    for what in _OF_A_PORT:
+        port = name.removeprefix("service-").removesuffix(f"-{what}")
+        if name == f"service-{port}-{what}" and port not in workload.ports:
+            message = f"{key}: no service port is called {port!r}"
+            hint = _hint(name, workload)
+            ports = f"ports: {', '.join(workload.ports) or 'none'}"
+            hint = f"{ports}; {hint}" if hint.startswith("did you mean") else ports
+            return Problem(message, hint, place)
+    return Problem(f"there is no annotation {key!r}", _hint(name, workload), place)
 
 
 def _hint(name: str, workload: Workload) -> str:

@@ -68,7 +68,7 @@ def _larger(conversion: Conversion, what: str, read: Callable[[str], Fraction]) 
 
 def _number(amount: Fraction) -> str:
     """Readable, also where a float could not hold it."""
-    return f"{float(amount):g}" if amount < 10**9 else "more than a billion"
+    return f"{float(amount):.12g}" if amount < 10**9 else "more than a billion"
 
 
 def _preset(conversion: Conversion, name: str) -> tuple[str, list[dict[str, Any]]]:

@@ -29,7 +29,10 @@ def convert_image(conversion: Conversion) -> str | Build:
         image = next((target.images[name] for name in names if name in target.images), target.default_image)
         if not image:
             return _build(conversion)
-    if not _REFERENCE.fullmatch(image):
+    if "${" in image:
+        hint = "write '.' and pass images, or override it with override-property"
+        conversion.wrong(f"Score has no placeholders in image: {image!r}", hint, place)
+    elif not _REFERENCE.fullmatch(image):
         conversion.wrong(f"{image!r} is no image reference", "write it as host/name:tag, in lower case", place)
     return image
 

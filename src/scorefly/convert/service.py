@@ -157,6 +157,12 @@ def _port_of(conversion: Conversion, route: Route, place: Place) -> int | None:
             )
         return route.port
     known = ", ".join(ports) or "none"
+    if route.port == "":
+        hint = f"name a service port ({known})"
+        conversion.wrong(
+            f"route {route.name!r}: params.port is missing", hint, conversion.workload.place("resources", route.name)
+        )
+        return None
     conversion.wrong(
         f"route {route.name!r} leads to port {route.port!r}, and there is none", f"there are: {known}", place
     )
@@ -197,9 +203,26 @@ def _served(conversion: Conversion, routed: dict[int, Route]) -> dict[int, int]:
             what = f"port {target} would be public on 80 or 443 too, which route {routed[first].name!r} has already"
             conversion.unsupported(what, "serve both from one port, or make two workloads", place)
         return dict.fromkeys(HTTP, first)
+    _refuse_same_number(conversion)
     if len(set(well_known.values())) == 1:
         return dict.fromkeys(HTTP, next(iter(well_known.values())))
     return well_known
+
+
+def _refuse_same_number(conversion: Conversion) -> None:
+    """Refuse two ports of the container that would both be what is public on 80, or on 443."""
+    first: dict[int, ServicePort] = {}
+    for port in conversion.workload.ports.values():
+        if made_public_by(port, conversion.annotations) != "number":
+            continue
+        other = first.setdefault(port.port, port)
+        if other.target_port != port.target_port:
+            conversion.wrong(
+                f"service.ports.{other.name} and service.ports.{port.name} both use port {port.port}; "
+                "only one can be public",
+                f'give one another number, or set {PREFIX}service-{port.name}-public: "false"',
+                conversion.workload.place("service", "ports", port.name),
+            )
 
 
 def _second_route(conversion: Conversion, port: int, route: Route) -> None:

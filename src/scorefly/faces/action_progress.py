@@ -48,6 +48,7 @@ class ActionProgress:
 
         The log shows an annotation without its place, so there it follows the whole problem.
         """
+        problem = problem.of_input()
         place = problem.place
         where: dict[str, str | int] = {}
         told = problem

@@ -87,12 +87,26 @@ def _pairs(option: Option, value: Plain, place: Place) -> dict[str, str]:
         if not _NAME.fullmatch(name):
             # In a private option what comes before a `=` may be part of a value.
             shown = "an invalid name" if option.private else repr(name)
-            raise _wrong(option, f"names {shown}", "a name has letters, digits and _", place)
+            hint = "a name has letters, digits and _, and does not begin with a digit"
+            raise _wrong(option, f"names {shown}", hint, place)
     return pairs
 
 
+# By whether the values are secret.
+_JSON_HINTS = {
+    True: (
+        'pass a JSON object, e.g. \'{"API_KEY": "…"}\'; in a workflow {"API_KEY": ${{ toJSON(secrets.API_KEY) }}}; '
+        "elsewhere the variable SCOREFLY_SECRETS keeps it out of the process list"
+    ),
+    False: (
+        'pass a JSON object, e.g. \'{"FOO": "bar"}\'; in a workflow ${{ toJSON(vars) }}; '
+        "elsewhere SCOREFLY_VAR_FOO=bar sets one variable"
+    ),
+}
+
+
 def _json(option: Option, value: Plain, place: Place) -> dict[str, str]:
-    hint = 'pass a JSON object such as {"NAME": ${{ toJSON(secrets.NAME) }}}'
+    hint = _JSON_HINTS[option.private]
     if isinstance(value, str):
         try:
             # Only our own words are shown: the text may be a secret from the first character on.

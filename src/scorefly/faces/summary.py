@@ -160,6 +160,7 @@ def _notes(problems: Sequence[Problem], told: Collection[str]) -> str:
 
 
 def _problem(problem: Problem) -> str:
+    problem = problem.of_input()
     where = f"{code(str(problem.place))} " if problem.place else ""
     what_to_do = f" — {text(problem.hint)}" if problem.hint else ""
     return f"{where}{text(problem.message)}{what_to_do}"

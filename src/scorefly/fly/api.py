@@ -23,6 +23,7 @@ from scorefly.http import (
     text,
 )
 from scorefly.problems import InputError, OutsideError, Problem, option_place, shortened
+from scorefly.values import worth_hiding
 
 if TYPE_CHECKING:
     import requests
@@ -484,7 +485,8 @@ class FlyApi:
 
     def _error(self, answer: Answer, what: str, hidden: list[str] | None = None) -> OutsideError:
         reason = _reason(answer)
-        for secret in (self._token, *(hidden or ())):
+        # The rehearsal's own token is a plain word.
+        for secret in (*([self._token] if worth_hiding(self._token) else []), *(hidden or ())):
             reason = reason.replace(secret, "***")
         request_id = answer.headers.get("Fly-Request-Id", "")
         about = f"{what}: {reason} (HTTP {answer.status_code}{f', request {request_id}' if request_id else ''})"
@@ -494,9 +496,10 @@ class FlyApi:
 
 _HINTS = {
     401: "the Fly API token is not accepted: check fly-api-token",
+    402: "the organization has no payment method, or owes money: see its billing at https://fly.io/dashboard",
     403: "the Fly API token may not do this: new apps need a token of the organization (`fly tokens create org`), "
     "and a deploy token of one app deploys that app only",
-    429: "Fly is asked too often: try again later, with a smaller max-parallel",
+    429: "Fly limits the rate of requests: wait and run it again, or lower max-parallel",
     500: "Fly has a problem: try again later",
     502: "Fly has a problem: try again later",
     503: "Fly has a problem: try again later",

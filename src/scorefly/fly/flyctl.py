@@ -23,7 +23,7 @@ from scorefly.child_output import Buffer, Lines
 from scorefly.fly.app import App, Build
 from scorefly.fly.flyctl_failures import Failure, explain, interrupted
 from scorefly.fly.strategy import effective_strategy
-from scorefly.problems import InputError, OutsideError, Problem, option_place
+from scorefly.problems import InputError, OutsideError, Problem
 from scorefly.process import run
 
 LEAST_VERSION = (0, 4, 87)
@@ -132,7 +132,7 @@ class FlyctlDeployer:
         wanted = ".".join(map(str, LEAST_VERSION))
         if self._flyctl is None:
             hint = f"install flyctl {wanted} or newer (https://fly.io/docs/flyctl/install/), or use `rehearse`"
-            raise InputError(Problem("there is no flyctl on PATH", hint, option_place("command")))
+            raise InputError(Problem("there is no flyctl on PATH", hint))
         output = Buffer(MAX_VERSION, strict=False)
         try:
             ended = run(
@@ -144,7 +144,7 @@ class FlyctlDeployer:
             )
         except OSError as error:
             reason = f"{self._flyctl} cannot be started: {error.strerror}"
-            raise InputError(Problem(reason, f"install flyctl {wanted} or newer", option_place("command"))) from error
+            raise InputError(Problem(reason, f"install flyctl {wanted} or newer")) from error
         interruption.check()
         if ended.reason:
             hint = f"run `{self._flyctl} version` to see why, or install flyctl {wanted} or newer"
@@ -156,7 +156,6 @@ class FlyctlDeployer:
                 Problem(
                     f"flyctl is {found}, and scorefly needs {wanted}",
                     "upgrade flyctl",
-                    option_place("command"),
                 )
             )
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from scorefly.problems import shortened
+
 CANCELLED = 127  # flyctl's exit status when it was cancelled; also when several Machines failed at once
 
 
@@ -22,6 +24,9 @@ _TOKEN = "use a deploy token of the app or its organization"  # noqa: S105 - a h
 _LATER = "run it again when that has ended"
 _ROOM = "run it again, or choose another region"
 _SERVER = "run it again; https://status.fly.io says whether Fly has trouble"
+
+BILLING = "see the organization's billing at https://fly.io/dashboard"
+_LOGS = "run `fly logs -a {app}`, or see https://fly.io/apps/{app}/monitoring"
 
 # flyctl's words, and what they mean; the first match decides. A build's own failures come first: the command they
 # quote may contain any other words.
@@ -50,12 +55,12 @@ _FAILURES: tuple[tuple[str, Failure], ...] = (
         "app configuration is not valid|strict validation failed",
         Failure("flyctl refuses the fly.toml", "see the lines above; this is worth an issue"),
     ),
-    ("release command failed", Failure("the release command failed", "see the lines above")),
+    ("release command failed", Failure("the release command failed", f"nothing was replaced; {_LOGS}")),
     (
         "timeout reached waiting for health checks",
-        Failure("the app did not become healthy in time", "look at `fly logs`, or raise wait-timeout"),
+        Failure("the app did not become healthy in time", f"{_LOGS}, or raise wait-timeout"),
     ),
-    ("appears to be crashing", Failure("the app keeps crashing", "look at `fly logs`")),
+    ("appears to be crashing", Failure("the app keeps crashing", _LOGS)),
     (
         "timeout reached waiting for machine's state",
         Failure("a Machine did not start in time", "run it again, or raise wait-timeout", again=True),
@@ -70,9 +75,12 @@ _FAILURES: tuple[tuple[str, Failure], ...] = (
     ),
     (
         r"status (code: )?429|too many requests|rate limit",
-        Failure("Fly limits the rate of requests", "run it again later, or lower max-parallel", again=True),
+        Failure("Fly limits the rate of requests", "wait and run it again, or lower max-parallel", again=True),
     ),
-    ("payment method", Failure("the organization has no payment method", "add one at https://fly.io/dashboard")),
+    (
+        r"payment method|payment required|status (code: )?402",
+        Failure("the organization has no payment method, or owes money", BILLING),
+    ),
     (
         "can't update the attached volume|requires manual intervention",
         Failure("a Machine has another volume than the Score file asks for", "destroy the Machine, or keep the volume"),
@@ -98,6 +106,12 @@ _HARMLESS = re.compile(
 
 _LEASE = re.compile(r"lease currently held by .+?, expires at [\w:+.-]+(?: [\w:+.-]+)*")
 
+_COMMAND = re.compile(r"Running \S+ release_command: (.+)")
+_STATUS = re.compile(r"(?:exit(?:ed)?(?: normally)?(?: with)?(?: a)?(?: non-zero)? (?:status|code)(?: of)?:?) ?(\d+)")
+_LOG_FOLLOWS = re.compile("(fetching|here's) the last .*lines below", re.IGNORECASE)
+_LOGGED_LINES = 3
+_LOGGED_LENGTH = 300
+
 _SMOKE_CHECKS = re.compile(r"\W*smoke checks for ", re.IGNORECASE)
 
 
@@ -112,6 +126,22 @@ def _lease(lines: Sequence[str]) -> str:
     return next((f" ({match[0]})" for match in found if match), "")
 
 
+def _ending(failure: Failure, lines: Sequence[str]) -> str:
+    """Say how a release command or a crashing app ended: its command, its exit status, the last lines of its log."""
+    if not re.search("release command|crashing", failure.what):
+        return ""
+    command = next((match[1].strip() for line in reversed(lines) if (match := _COMMAND.search(line))), "")
+    status = next((match[1] for line in reversed(lines) if (match := _STATUS.search(line))), "")
+    begin = next((number for number, line in enumerate(lines) if _LOG_FOLLOWS.search(line)), len(lines))
+    log = [line.strip() for line in lines[begin + 1 :] if line.strip() and not line.startswith("Error:")]
+    parts = [
+        f" (`{command}`)" if command and "release" in failure.what else "",
+        f" with exit status {status}" if status else "",
+        f"; its last lines: {shortened(' | '.join(log[-_LOGGED_LINES:]), _LOGGED_LENGTH)}" if log else "",
+    ]
+    return "".join(parts)
+
+
 def explain(app: str, code: int, lines: Sequence[str]) -> Failure:
     """Classify the failure that ended flyctl with exit status `code`.
 
@@ -124,7 +154,8 @@ def explain(app: str, code: int, lines: Sequence[str]) -> Failure:
         text = "\n".join(line.lower() for line in own if not _HARMLESS.search(line.lower()))
         for words, failure in _FAILURES:
             if re.search(words, text):
-                return replace(failure, what=f"{app}: {failure.what}{_lease(own)}")
+                what = f"{app}: {failure.what}{_lease(own)}{_ending(failure, lines)}"
+                return replace(failure, what=what, hint=failure.hint.replace("{app}", app))
     if code == CANCELLED:
         return Failure(f"{app}: flyctl was cancelled, or gave up on some Machines", "see its output above")
     last = lines[errors[-1]] if errors else (lines[-1] if lines else "no output")

@@ -12,6 +12,11 @@ from scorefly.problems import OutsideError, failed
 POLL = 0.2  # seconds
 
 
+def logs_hint(app: str) -> str:
+    """Say where the log of an app is."""
+    return f"run `fly logs -a {app}`, or see https://fly.io/apps/{app}/monitoring"
+
+
 def wait_until_healthy(
     api: FlyApi,
     machine: MachineView,
@@ -27,7 +32,7 @@ def wait_until_healthy(
         _refuse_crash(api.machine(machine.app, machine.id))
         raise failed(
             f"Machine {machine.id} of {machine.app} did not start in {timeout:.0f} s",
-            f"look at its log with `fly logs -a {machine.app}`",
+            logs_hint(machine.app),
         )
     while True:
         now = api.machine(machine.app, machine.id)
@@ -44,7 +49,7 @@ def _unhealthy(machine: MachineView, timeout: float, checks: Sequence[str]) -> O
     late = f"Machine {machine.id} of {machine.app} was not healthy within {timeout:.0f} s"
     return failed(
         f"{late}: {'; '.join(checks)}",
-        "look at its log with `fly logs`, or give it more time with wait-timeout",
+        f"{logs_hint(machine.app)}, or give it more time with wait-timeout",
     )
 
 
@@ -52,5 +57,5 @@ def _refuse_crash(machine: MachineView) -> None:
     if machine.crashed and machine.events[0].get("type") == "exit":
         raise failed(
             f"{machine.app} keeps crashing: its Machine {machine.id} exits with {machine.crashed}",
-            "look at its log with `fly logs`",
+            logs_hint(machine.app),
         )

@@ -6,6 +6,7 @@ As flyctl it leaves stopped Machines stopped, and makes no Machine where there i
 from __future__ import annotations
 
 import hashlib
+import shlex
 import threading
 import tomllib
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 from scorefly.confined import is_file, read_file
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
-from scorefly.fly.health import POLL, wait_until_healthy
+from scorefly.fly.health import POLL, logs_hint, wait_until_healthy
 from scorefly.fly.machine_config import MAX_FILE_BYTES, machine_config, release_config, standby_config
 from scorefly.fly.mounts import attach_volumes, check_mounts
 from scorefly.problems import Place, failed
@@ -101,8 +102,8 @@ class MachinesDeployer:
             raise failed(f"the release command of {app.name} did not end in {self.wait_timeout:.0f} s")
         if status := self.api.machine(app.name, machine.id).crashed:
             raise failed(
-                f"release command failed: it ended with exit status {status}, and nothing was replaced",
-                f"look at its log with `fly logs -a {app.name}`",
+                f"release command failed{_command(config)}: it ended with exit status {status}",
+                f"nothing was replaced; {logs_hint(app.name)}",
             )
 
     def _settle(self, machine: MachineView, on_line: Callable[[str], None], stop: threading.Event) -> None:
@@ -121,3 +122,8 @@ class MachinesDeployer:
 
 def _fly_toml(artefact: Path) -> bytes:
     return read_file(artefact, "fly.toml", Place("fly.toml"), limit=MAX_FILE_BYTES)
+
+
+def _command(config: Mapping[str, Any]) -> str:
+    words = config.get("init", {}).get("cmd") or ()
+    return f" (`{shlex.join(map(str, words))}`)" if words else ""

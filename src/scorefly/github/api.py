@@ -206,12 +206,18 @@ class GitHubApi:
 
     def refs(self, prefix: str) -> tuple[str, ...]:
         """The full names of the refs that begin with `refs/<prefix>`."""
-        return tuple(self._pages(f"/git/matching-refs/{quote(prefix)}", {}, lambda each: text(each, "ref")))
+        path = f"/git/matching-refs/{quote(prefix)}"
+        return tuple(self._pages(path, {}, lambda each: text(each, "ref"), per_page=0))
 
-    def _pages(self, path: str, query: Mapping[str, str], reader: Callable[[Any], T]) -> Iterator[T]:
-        """Yield everything of a listing. Where the next page is, GitHub says; it is never made up."""
+    def _pages(
+        self, path: str, query: Mapping[str, str], reader: Callable[[Any], T], per_page: int = PER_PAGE
+    ) -> Iterator[T]:
+        """Yield everything of a listing. Where the next page is, GitHub says; it is never made up.
+
+        A listing without a size of its pages takes `per_page` 0.
+        """
         following, seen = path, set[str]()
-        kwargs: dict[str, Any] = {"params": {**query, "per_page": str(PER_PAGE)}}
+        kwargs: dict[str, Any] = {"params": {**query, **({"per_page": str(per_page)} if per_page else {})}}
         for _ in range(MAX_PAGES):
             page, answer = self._answer(
                 "GET", following, lambda data: [reader(each) for each in objects(data)], **kwargs
@@ -248,6 +254,9 @@ class GitHubApi:
             try:
                 return answer.read(reader), answer
             except MalformedAnswerError as error:
+                if answer.status_code == 202 and method != "GET":
+                    about = f"GitHub has not done {method} {path} yet: {_reason(answer)} (HTTP 202)"
+                    raise OutsideError(Problem(about, "run it again")) from error
                 if attempt == attempts:
                     raise self._malformed(method, path, error) from error
             self._sleep(_backoff(attempt))

@@ -162,6 +162,24 @@ def _read(root: Path, path: Path, name: str) -> tuple[str, bytes]:
     return name, read_file(root, path, Place(shown(name)))
 
 
+# Other implementations of Score: what their provisioners make, and the keys that only they have.
+_OTHERS: Mapping[str, tuple[str, frozenset[str]]] = {
+    "score-k8s": ("Kubernetes manifests", frozenset({"manifests"})),
+    "score-compose": ("Compose services", frozenset({"init", "volumes", "networks", "services"})),
+}
+
+
+def _other_implementation(entries: list[Plain]) -> str:
+    """Return the implementation of Score whose provisioners these are; empty where they may be ours.
+
+    The others' parts are Go templates: texts, where a misplaced key of ours is a mapping.
+    """
+    parts = {
+        key for entry in entries if isinstance(entry, dict) for key, value in entry.items() if isinstance(value, str)
+    }
+    return next((name for name, (_, own) in _OTHERS.items() if parts & own), "")
+
+
 @dataclass(slots=True)
 class _Reader:
     """Reads one file's entries; an entry with a problem is left out and reading goes on."""
@@ -174,6 +192,11 @@ class _Reader:
         data = self.document.data
         if not isinstance(data, list):
             self._problem("a provisioner file is a list of entries", "begin each with `- uri: …`", ())
+            return []
+        if other := _other_implementation(data):
+            about = f"this is a provisioner file of {other}, which makes {_OTHERS[other][0]} and no Fly apps"
+            hint = "remove the file; `scorefly provisioners list` shows what there is instead"
+            self._problem(about, hint, ())
             return []
         return [found for index, entry in enumerate(data) if (found := self._entry(index, entry))]
 

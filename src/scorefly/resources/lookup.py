@@ -12,12 +12,16 @@ STAND_IN = "stand-in"
 
 
 def output_lookup(
-    metadata: Mapping[str, Plain], outputs: Mapping[str, Mapping[str, Tree]], open_outputs: Collection[str] = ()
+    metadata: Mapping[str, Plain],
+    outputs: Mapping[str, Mapping[str, Tree]],
+    open_outputs: Collection[str] = (),
+    variables: Collection[str] = (),
 ) -> Lookup:
     """Looks references up; `outputs` are by the resource names of the workload.
 
     `${resources.x}` alone means the `source` of a resource that has one: that is how Score files name volumes.
-    The resources in `open_outputs` have a stand-in for every output that is not known.
+    The resources in `open_outputs` have a stand-in for every output that is not known. The outputs of those in
+    `variables` are the variables that are given.
     """
     of_metadata = metadata_lookup(metadata)
 
@@ -31,6 +35,8 @@ def output_lookup(
         known = outputs[name]
         if name in open_outputs and (keys[:1] or ("source",))[0] not in known:
             return STAND_IN
+        if name in variables and keys and keys[0] not in known:
+            raise _no_variable(keys[0], known)
         if not keys and "source" not in known:
             raise UnknownReference(
                 f"resources.{name} is a resource, not a value", f"name one of its outputs: {_names(known)}"
@@ -38,6 +44,12 @@ def output_lookup(
         return _walk(known, keys or ("source",), f"resource {name!r}")
 
     return lookup
+
+
+def _no_variable(name: str, known: Mapping[str, Tree]) -> UnknownReference:
+    close = [other for other in known if other.upper() == name.upper()]
+    hint = f"set it in `variables` or SCOREFLY_VAR_{name}, or list the secret under params.secrets"
+    return UnknownReference(f"no variable {name}", f"did you mean {close[0]!r}?" if close else hint)
 
 
 def _walk(tree: Mapping[str, Tree], keys: Reference, owner: str) -> Tree:

@@ -11,6 +11,7 @@ from scorefly.problems import InputError, Problem, nearest, option_place, raise_
 from scorefly.resources.files import LoadedProvisioners, is_remote, load_provisioners
 from scorefly.resources.graph import ResourceGraph, ResourceNode, build_graph
 from scorefly.resources.provisioner import Provisioner
+from scorefly.run.likely_mistakes import class_problems, placeholder_problems, unknown_type, unread_files
 from scorefly.run.settings import Settings
 from scorefly.score.find import find_score_files
 from scorefly.score.load import load_workloads
@@ -33,15 +34,21 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
     available = provisioners_of(settings, check_templates=check_templates)
     graph = build_graph(workloads)
     problems += [*available.problems, *graph.problems]
+    specs = [each.spec for each in available.provisioners]
     chosen: dict[str, Provisioner] = {}
     for node in graph.nodes.values():
         provisioner = available.for_resource(node.type, node.class_, node.id)
         if provisioner is None:
-            problems.append(_nobody_provisions(node, available))
+            problems.append(unknown_type(node, specs))
         else:
             chosen[node.uid] = provisioner
             problems += _param_problems(node, provisioner)
+            problems += class_problems(node, provisioner, specs)
+    for workload in workloads:
+        problems += placeholder_problems(workload)
     raise_errors(problems)
+    if not settings.score_files:
+        problems += unread_files(settings, [workload.name for workload in workloads])
     return Loaded(tuple(sorted(workloads, key=lambda each: each.name)), graph, chosen, tuple(problems))
 
 
@@ -88,16 +95,6 @@ def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Prob
         for name in sorted(strangers)
     ]
     return workloads, [*problems, *found]
-
-
-def _nobody_provisions(node: ResourceNode, available: LoadedProvisioners) -> Problem:
-    same_type = [each.spec for each in available.provisioners if each.spec.type == node.type]
-    if same_type:
-        known = ", ".join(sorted({spec.class_ or "any" for spec in same_type}))
-        message = f"no provisioner for resource type {node.type!r} of class {node.class_!r}; known classes: {known}"
-    else:
-        message = f"no provisioner for resource type {node.type!r}"
-    return Problem(message, "add an entry for it to .scorefly/*.provisioners.yaml", node.place)
 
 
 def _param_problems(node: ResourceNode, provisioner: Provisioner) -> list[Problem]:

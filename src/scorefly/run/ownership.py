@@ -63,7 +63,12 @@ def other_environment(settings: Settings, machines: Iterable[MachineView]) -> st
 
 
 def not_ours(
-    settings: Settings, api: FlyApi, name: str, machines: Sequence[MachineView], state: EnvironmentState
+    settings: Settings,
+    api: FlyApi,
+    name: str,
+    machines: Sequence[MachineView],
+    state: EnvironmentState,
+    owner: str = "WORKLOAD",
 ) -> Problem | None:
     """Why an app that exists must be left alone, or None when it is ours.
 
@@ -86,12 +91,14 @@ def not_ours(
         who = f"belongs to {other}"
     else:
         who = "was not made by scorefly for this environment"
-    return Problem(
-        f"the app {name!r} {who}, so it is left alone",
-        "add a git remote called origin, and choose another app-prefix or app-suffix"
-        if marked
-        else "choose another app-prefix or app-suffix, or destroy that app if nobody needs it",
-    )
+    hint = "choose another app-prefix or app-suffix, or destroy that app if nobody needs it"
+    if marked:
+        hint = "add a git remote called origin, and choose another app-prefix or app-suffix"
+    elif not others and machines:
+        mark = f"{OWNER_KEY}='{owner_mark(settings, owner)}'"
+        hint += f"; to adopt it, run `fly machine update ID -a {name} --metadata {mark}` for each of its Machines"
+        hint += ", and deploy once with new-state"
+    return Problem(f"the app {name!r} {who}, so it is left alone", hint)
 
 
 def _was_deployed_without_id(known: AppState | None) -> bool:

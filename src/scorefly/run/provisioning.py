@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scorefly import interruption
-from scorefly.problems import InputError, Problem
+from scorefly.problems import InputError, Problem, raise_errors
 from scorefly.resources.budget import bounded_together
 from scorefly.resources.graph import ResourceNode
 from scorefly.resources.lookup import output_lookup
@@ -23,6 +23,7 @@ from scorefly.resources.provisioner import (
 )
 from scorefly.run.flycast import flycast_workloads
 from scorefly.run.keeper import Keeper
+from scorefly.run.likely_mistakes import size_problems
 from scorefly.run.loading import Loaded
 from scorefly.run.orphans import not_looked_at, users_of
 from scorefly.run.progress import Progress
@@ -60,7 +61,13 @@ class Resolution:
             workload.metadata,
             {name: self.outputs.get(uid, {}) for name, uid in uids.items()},
             {name for name, uid in uids.items() if uid in self.open_outputs},
+            {name for name, uid in uids.items() if _gives_variables(loaded, uid)},
         )
+
+
+def _gives_variables(loaded: Loaded, uid: str) -> bool:
+    provisioner = loaded.provisioners.get(uid)
+    return bool(provisioner and provisioner.spec.built_in and provisioner.spec.type == "environment")
 
 
 def provision(
@@ -140,6 +147,7 @@ class _Provisioning:
             resolution.problems += _changed_hands(node, provisioner, self.keeper.state)
             nodes = self.loaded.graph.nodes
             request = _request(node, params, self.surroundings, self.keeper.state, provisioner, self.elsewhere, nodes)
+            raise_errors(size_problems(request, provisioner.spec))
             given = self._ask(node, request, provisioner)
         except InputError as error:
             resolution.problems.extend(error.problems)

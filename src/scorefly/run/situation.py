@@ -88,7 +88,7 @@ def look(
     machines = listed if believed else _own_machines(settings, api, app.name, listed)
     exists = machines is not None
     machines = machines or ()
-    if exists and (problem := not_ours(settings, api, app.name, machines, state)):
+    if exists and (problem := not_ours(settings, api, app.name, machines, state, app.owner)):
         raise OutsideError(problem)
     secrets = plan_secrets(
         prints,

@@ -37,6 +37,9 @@ def guarded(settings: Settings) -> Iterator[tuple[Settings, str]]:
         yield simulated, why
 
 
+_NEED_A_TOKEN = ("deploy", "destroy", "cleanup")
+
+
 def _why_simulated(settings: Settings, event: Event) -> str:
     pull = event.pull
     if pull is None:
@@ -50,6 +53,13 @@ def _why_simulated(settings: Settings, event: Event) -> str:
         if event.name == "pull_request_target" and isinstance(head, str) and head and settings.command != "validate":
             hint = "use command: preview, which simulates it, or set allow-forks where somebody has reviewed the code"
             raise wrong(f"{settings.command} does not run a fork's code with secrets", hint)
+    if not settings.fly_api_token and not settings.rehearse and settings.command in _NEED_A_TOKEN:
+        who = "from a fork" if pull.fork else "Dependabot's" if event.sender == DEPENDABOT else ""
+        if who:
+            raise wrong(
+                f"this pull request is {who}: GitHub gives it no secrets", "use command: preview, or rehearse: true"
+            )
+    if pull.fork and not settings.allow_forks:
         return ""
     without = not settings.fly_api_token and not settings.rehearse and settings.command == "plan"
     if not without or not (pull.fork or event.sender == DEPENDABOT):

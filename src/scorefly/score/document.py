@@ -116,7 +116,7 @@ def parse_any(text: str | bytes, file: str) -> AnyDocument:
     except RecursionError:
         raise InputError(_too_deep(Place(file))) from None
     except yaml.YAMLError as error:
-        raise InputError(_yaml_problem(error, file)) from None
+        raise InputError(_yaml_problem(error, file, decoded)) from None
     if node is None:
         return AnyDocument(file, None, Places({}, file))
     builder = _Builder(file)
@@ -154,7 +154,7 @@ def _refuse_depth(text: str, file: str) -> None:
             depth -= 1
 
 
-def _yaml_problem(error: yaml.YAMLError, file: str) -> Problem:
+def _yaml_problem(error: yaml.YAMLError, file: str, text: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = _place(file, mark)
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
@@ -163,6 +163,9 @@ def _yaml_problem(error: yaml.YAMLError, file: str) -> Problem:
         return Problem("a second document begins here", "put it into a file of its own", place)
     if "maximum level" in str(what) or "depth" in str(what):
         return _too_deep(place)
+    before = "".join(text.splitlines()[place.line - 1 : place.line])[: place.column]
+    if "tab character" in str(what) or ("cannot start any token" in str(what) and "\t" in before):
+        return Problem("tabs are not allowed in YAML", "indent with spaces", place)
     about = f"{context}: {what}" if context else str(what)
     return Problem(f"this is no valid YAML: {' '.join(about.split())}", "check indentation and quotes", place)
 

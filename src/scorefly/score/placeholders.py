@@ -70,6 +70,24 @@ def references(text: str) -> tuple[Reference, ...]:
     return tuple(split(match[2]) for match in _matches(text) if match[2] is not None and not match[1])
 
 
+_UNFINISHED = re.compile(
+    r"\$\{(?:resources|metadata)\b[^}\s]*|\$\(?(?:resources|metadata)\.[\w.-]+\)?"
+    r"|\{\{-?\s*\$?\.?(?:resources|metadata|secrets|vars|env)\.[^{}]*\}\}"
+)
+
+
+def unfinished(text: str) -> str:
+    """Return the first part of a text that looks like a placeholder and is none; empty where there is none."""
+    if "$" not in text and "{{" not in text:
+        return ""
+    parts, end = [], 0
+    for match in _matches(text):
+        parts.append(text[end : match.start()])
+        end = match.end()
+    found = _UNFINISHED.search("\n".join((*parts, text[end:])))
+    return found[0] if found else ""
+
+
 def reference_offsets(text: str) -> tuple[tuple[int, Reference], ...]:
     """Every placeholder with the number of characters before it."""
     return tuple((match.start(), split(match[2])) for match in _matches(text) if match[2] is not None and not match[1])

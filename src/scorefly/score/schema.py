@@ -83,7 +83,8 @@ def _words(error: Any, path: tuple[str | int, ...], where: str) -> tuple[str, st
     if keyword == "enum":
         return f"{where} is {instance!r}", nearest(str(instance), [str(each) for each in wanted], "it is one of:")
     if keyword == "pattern":
-        return f"{where} is {instance!r}, which it cannot be", _PATTERN_HINTS.get(str(path[-1]), _LABEL)
+        hint = _PATTERN_HINTS.get(str(path[-1])) or _label_hint(str(instance))
+        return f"{where}: invalid value {instance!r}", hint
     if keyword in ("minLength", "minProperties"):
         return f"{where} is {'empty' if not instance else 'too short'}", ""
     if keyword == "maxLength":
@@ -113,7 +114,11 @@ def _name_hint(where: str, name: str) -> str:
     if where.endswith("annotations"):
         return "an annotation is a name, with a host name and `/` before it if you like"
     if where.endswith("variables"):
-        return "a variable's name has no `=` and is not empty"
+        return "a variable's name has no `=` and no control character, and is not empty"
+    return _label_hint(name)
+
+
+def _label_hint(name: str) -> str:
     suggestion = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
     return f"{_LABEL}; {suggestion!r} would do" if 2 <= len(suggestion) <= 63 else _LABEL
 

@@ -1,0 +1,40 @@
+"""Describes wrong use of the command line as a problem: what is unknown, and what was probably meant."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from scorefly.problems import Problem, nearest, option_place
+
+
+def usage_problem(error: click.ClickException) -> Problem:
+    """Describe an error of click as every other problem is."""
+    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "scorefly"
+    help_hint = f"run `{path} --help`"
+    if isinstance(error, click.exceptions.NoSuchCommand):
+        group = error.ctx.command if error.ctx else None
+        commands = list(group.commands) if isinstance(group, click.Group) else []
+        return Problem(f"no such command {error.command_name!r}{_meant(error.command_name, commands)}", help_hint)
+    if isinstance(error, click.NoSuchOption):
+        meant = _meant_option(error.option_name, error.ctx)
+        message = f"no such option {error.option_name!r}{meant}"
+        return Problem(message, help_hint, option_place(error.option_name.lstrip("-")))
+    name = next((part.split("=")[0] for part in sys.argv[1:] if part.startswith("--")), "--help")
+    if isinstance(error, click.BadOptionUsage):
+        name = error.option_name
+    return Problem(error.format_message().rstrip("."), help_hint, option_place(name.lstrip("-")))
+
+
+def _meant_option(name: str, ctx: click.Context | None) -> str:
+    params = ctx.command.params if ctx else []
+    options = [each for each in params if isinstance(each, click.Option) and not each.hidden]
+    names = [word for option in options for word in option.opts if word.startswith("--")]
+    begin = [word for word in names if word.startswith(f"--{name.lstrip('-')}")]
+    return f". Did you mean {begin[0]!r}?" if begin else _meant(name, names)
+
+
+def _meant(name: str, names: list[str]) -> str:
+    hint = nearest(name, names, "")
+    return f". Did you mean {hint.removeprefix('did you mean ')}" if hint.startswith("did you mean") else ""
