@@ -651,7 +651,9 @@ def rehearsal() -> None:
 @click.option("--port", default=4280, show_default=True, help="The port on 127.0.0.1; 0 takes a free one.")
 @click.option("--world", type=click.Path(dir_okay=False, path_type=Path), help="Keep its world in this file.")
 @click.option("--latency", default="0ms", show_default=True, metavar="TIME", help="What a call takes, such as 100ms.")
-@click.option("--fail", "failures", multiple=True, metavar="METHOD:PATH:STATUS[:TIMES]", help="Answer with a failure.")
+@click.option(
+    "--fail", "failures", multiple=True, metavar="METHOD:PATH:KIND[:TIMES[:FIRST]]", help="Answer with a failure."
+)
 @click.pass_obj
 def rehearsal_serve(face: Face, /, port: int, world: Path | None, latency: str, failures: tuple[str, ...]) -> None:
     """Serve the rehearsal until interrupted, for flyctl or your own tools.

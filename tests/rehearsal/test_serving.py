@@ -44,7 +44,9 @@ def test_it_is_slow_and_fails_as_it_is_told() -> None:
         assert time.monotonic() - started >= 0.18
 
 
-@pytest.mark.parametrize("option", [("--latency", "soon"), ("--fail", "GET:nowhere:503"), ("--fail", "GET:/:200")])
+@pytest.mark.parametrize(
+    "option", [("--latency", "soon"), ("--fail", "GET:nowhere:503"), ("--fail", "GET:/:200"), ("--fail", "GET:/:soft")]
+)
 def test_what_it_cannot_do_is_a_problem(option: tuple[str, str]) -> None:
     command = [sys.executable, "-m", "scorefly", "rehearsal", "serve", *option]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
@@ -57,3 +59,37 @@ def test_it_can_be_asked_too_often() -> None:
         answers = [requests.get(f"{url}/v1/platform/regions", headers=headers, timeout=10) for _ in range(2)]
     assert [each.status_code for each in answers] == [429, 200]
     assert answers[0].json()["error"] == "rate limit exceeded"
+
+
+def test_answers_are_spoilt_after_the_request_was_carried_out() -> None:
+    headers = {"Authorization": "Bearer x"}
+    kinds = ("lost", "cut", "half", "html", "empty", "null", "gzip", "shape", "30ms")
+    faults = [word for kind in kinds for word in ("--fail", f"POST:/v1/apps:{kind}")]
+    outcomes: dict[str, str] = {}
+    with serving(*faults) as url:
+        for kind in kinds:
+            body = {"name": f"web-{kind}", "org_slug": "personal"}
+            try:
+                answer = requests.post(f"{url}/v1/apps", json=body, headers=headers, timeout=10)
+                outcomes[kind] = f"{answer.status_code} {type(answer.json()).__name__}"
+            except requests.RequestException as error:
+                outcomes[kind] = type(error).__name__
+            assert requests.get(f"{url}/v1/apps/web-{kind}", headers=headers, timeout=10).status_code == 200
+    assert outcomes == {
+        "lost": "ConnectionError",
+        "cut": "ChunkedEncodingError",
+        "half": "JSONDecodeError",
+        "html": "JSONDecodeError",
+        "empty": "JSONDecodeError",
+        "null": "201 NoneType",
+        "gzip": "ContentDecodingError",
+        "shape": "201 list",
+        "30ms": "201 dict",
+    }
+
+
+def test_a_fault_begins_at_the_request_it_names() -> None:
+    headers = {"Authorization": "Bearer x"}
+    with serving("--fail", "GET:*:503:1:3") as url:
+        found = [requests.get(f"{url}/v1/platform/regions", headers=headers, timeout=10).status_code for _ in range(4)]
+    assert found == [200, 200, 503, 200]
