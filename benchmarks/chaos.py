@@ -282,9 +282,9 @@ def once(project: Project, draw: random.Random, shapes: dict[str, Any]) -> tuple
 class Chaos:
     """Trials by several threads, each with projects of its own."""
 
-    def __init__(self, seed: int, count: int, threads: int) -> None:
+    def __init__(self, seed: int, count: int, threads: int, seconds: float) -> None:
         self.seed, self.left, self.threads = seed, count, threads
-        self.end = time.monotonic() + SECONDS * 0.95
+        self.end = time.monotonic() + seconds * 0.95
         self.lock = threading.Lock()
         self.tally: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -351,8 +351,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500, help="runs to disturb, within ten minutes")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="begin no run after nearly that long")
     options = parser.parse_args()
-    sys.exit(Chaos(options.seed, options.count, options.threads).run())
+    sys.exit(Chaos(options.seed, options.count, options.threads, options.seconds).run())
 
 
 if __name__ == "__main__":

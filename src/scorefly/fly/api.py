@@ -133,7 +133,7 @@ class Regions:
 
 
 class RefusedError(OutsideError):
-    """Fly answered that the request is at fault (HTTP 4xx), and changed nothing."""
+    """Fly answered that the request is at fault (HTTP 4xx but 408), and changed nothing."""
 
 
 class ForbiddenError(RefusedError):
@@ -446,7 +446,8 @@ class FlyApi:
         problem = Problem(about, _HINTS.get(answer.status_code, _hint(reason)))
         if answer.status_code == 403:
             return ForbiddenError(problem)
-        return (RefusedError if 400 <= answer.status_code < 500 else OutsideError)(problem)
+        is_refusal = 400 <= answer.status_code < 500 and answer.status_code != 408
+        return (RefusedError if is_refusal else OutsideError)(problem)
 
 
 _HINTS = {
