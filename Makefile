@@ -12,7 +12,7 @@ NODE := tests/node/node_modules/.package-lock.json
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: try test coverage container-test lint fmt bench fuzz docs lock clean
+.PHONY: try test coverage container-test lint fmt bench fuzz chaos docs lock clean
 
 try: $(RUN)
 	@echo '$$ cd examples/try && scorefly deploy --rehearse'
@@ -58,6 +58,11 @@ bench: $(DEV)
 # Hostile files, for two minutes at most.
 fuzz: $(DEV)
 	@$(BIN)/python benchmarks/fuzz.py
+
+# Faults and kills, for ten minutes at most: COUNT runs are broken off or given spoilt answers.
+COUNT := 500
+chaos: $(DEV)
+	@$(BIN)/python benchmarks/chaos.py --count $(COUNT)
 
 docs: $(DEV)
 	$(BIN)/python docs/make_options.py

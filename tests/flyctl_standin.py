@@ -55,7 +55,7 @@ def main() -> int:
         return 0
     try:
         return {"sync": sync_secrets, "deploy": release}[arguments.verb](arguments)
-    except (ScoreflyError, requests.RequestException) as error:
+    except (ScoreflyError, requests.RequestException, AttributeError, LookupError, TypeError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
 

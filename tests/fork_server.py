@@ -17,7 +17,8 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,16 +37,27 @@ class Ended:
 
 
 def run(
-    program: str, arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout: float = 120
+    program: str,
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    timeout: float = 120,
+    on_start: Callable[[int], None] | None = None,
 ) -> Ended:
-    """Run `scorefly` (program `cli`) or the Action's entry point (`action`), as a child of the fork server."""
+    """Run `scorefly` (program `cli`) or the Action's entry point (`action`), as a child of the fork server.
+
+    `on_start` gets the id of the process.
+    """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, socket.socket(socket.AF_UNIX) as server:
         server.settimeout(timeout)
-        server.connect(_server())
+        server.connect(socket_path())
         request = {"program": program, "arguments": list(arguments), "cwd": str(cwd), "environment": dict(environment)}
         socket.send_fds(server, [json.dumps(request).encode() + b"\n"], [out.fileno(), err.fileno()])
         answer = server.makefile("rb")
         process = int(answer.readline())
+        if on_start:
+            on_start(process)
         try:
             status = int(answer.readline())
         except TimeoutError:
@@ -58,7 +70,7 @@ def run(
 
 
 @cache
-def _server() -> str:
+def socket_path() -> str:
     """Start this process's fork server. Returns the path of its socket."""
     folder = tempfile.mkdtemp(prefix="scorefly-tests-")
     path = f"{folder}/socket"
@@ -119,7 +131,9 @@ def _handle(connection: socket.socket) -> None:
             os.close(stream)
         connection.sendall(f"{process}\n".encode())
         _, status = os.waitpid(process, 0)
-        connection.sendall(f"{status}\n".encode())
+        # Whoever waited may have been killed.
+        with suppress(BrokenPipeError):
+            connection.sendall(f"{status}\n".encode())
         os._exit(0)
     connection.close()
     os.setpgid(0, 0)
@@ -164,6 +178,10 @@ def _run() -> None:
         from scorefly.action import run as run_action
 
         run_action()
+    if sys.argv[0].endswith("-flyctl"):
+        from flyctl_standin import main as run_flyctl
+
+        sys.exit(run_flyctl())
     from scorefly.__main__ import main
 
     sys.argv[0] = "scorefly"

@@ -674,7 +674,9 @@ def rehearsal() -> None:
 @click.option("--port", default=4280, show_default=True, help="The port on 127.0.0.1; 0 takes a free one.")
 @click.option("--world", type=click.Path(dir_okay=False, path_type=Path), help="Keep its world in this file.")
 @click.option("--latency", default="0ms", show_default=True, metavar="TIME", help="What a call takes, such as 100ms.")
-@click.option("--fail", "failures", multiple=True, metavar="METHOD:PATH:STATUS[:TIMES]", help="Answer with a failure.")
+@click.option(
+    "--fail", "failures", multiple=True, metavar="METHOD:PATH:KIND[:TIMES[:FIRST]]", help="Answer with a failure."
+)
 @click.option(
     "--lag",
     default="0ms",
@@ -710,7 +712,7 @@ def rehearsal_serve(
         world,
         sys.stdout,
         latency=parse_latency(latency),
-        faults=[parse_fault(each) for each in failures],
+        failures=[parse_fault(each) for each in failures],
         lag=parse_latency(lag, "lag"),
         error_regions=error_regions,
     )

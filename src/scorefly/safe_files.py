@@ -46,9 +46,9 @@ def write(root: Path, path: Path, content: bytes, *, private: bool = False) -> N
         create(root, _IGNORE, _IGNORED)
     with _parent(root, path, make=True, private=private) as folder:
         before = _status(folder, root, path)
+        _remove_leftovers(folder, path.name)
         if before is not None and not (private and before.st_mode & 0o077) and _read(folder, path.name) == content:
             return
-        _remove_leftovers(folder, path.name)
         _replace(folder, path.name, content, 0o600 if private else 0o666)
 
 
@@ -124,6 +124,7 @@ def is_folder(workspace: Path, path: Path) -> bool:
 def remove(root: Path, path: Path) -> None:
     """Remove a file or a link itself; one that is missing is fine."""
     with suppress(FileNotFoundError), _parent(root, path) as folder:
+        _remove_leftovers(folder, path.name)
         os.unlink(path.name, dir_fd=folder)
 
 

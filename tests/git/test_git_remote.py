@@ -122,6 +122,34 @@ def test_a_server_that_goes_on_failing_is_said_to(server: HttpServer, web: GitRe
         web.swap(REF, "", web.commit(b"x", "x"))
 
 
+def test_reading_is_repeated_while_the_server_fails(server: HttpServer, web: GitRemote, waited: list[float]) -> None:
+    commit = web.commit(b"x", "x")
+    assert web.swap(REF, "", commit)
+    server.faults += [("service=git-upload-pack", 500), ("service=git-upload-pack", 503)]
+    assert web.tip(REF) == commit
+    assert waited == [1.0, 4.0]
+
+
+def test_a_ref_that_is_made_while_it_is_read_is_found(bare: Bare, tmp_path: Path, waited: list[float]) -> None:
+    """A lock changes hands between a fetch that finds no ref and the look whether there is one."""
+    bare.commit("one")
+    real = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True).stdout.strip()
+    stand_in = tmp_path / "bin" / "git"
+    stand_in.parent.mkdir()
+    made = f"env -u GIT_DIR {real}/git --git-dir={bare.path} update-ref {REF} refs/heads/main"
+    stand_in.write_text(
+        f'#!/bin/sh\ncase " $* " in *" fetch "*) {real}/git "$@"; status=$?; {made}; exit $status;; esac\n'
+        f'exec {real}/git "$@"\n'
+    )
+    stand_in.chmod(0o755)
+    environ = {"PATH": f"{stand_in.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    with GitRemote(Address(bare.path.as_uri()), environ, sleep=waited.append) as remote:
+        found = remote.read(REF)
+    assert found is not None
+    assert found.id == bare.refs[REF]
+    assert waited == [1.0]
+
+
 def test_an_answer_that_got_lost_is_looked_up(bare: Bare, remote: GitRemote, waited: list[float]) -> None:
     """The server moves the ref, and dies before it says so."""
     bare.hook("reference-transaction", f"test $1 != committed || kill -9 $PPID; echo $1 >> {bare.root}/steps")

@@ -45,7 +45,14 @@ def test_it_is_slow_and_fails_as_it_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [("--latency", "soon"), ("--lag", "late"), ("--fail", "GET:nowhere:503"), ("--fail", "GET:/:200")]
+    "option",
+    [
+        ("--latency", "soon"),
+        ("--lag", "late"),
+        ("--fail", "GET:nowhere:503"),
+        ("--fail", "GET:/:200"),
+        ("--fail", "GET:/:soft"),
+    ],
 )
 def test_what_it_cannot_do_is_a_problem(option: tuple[str, str]) -> None:
     command = [sys.executable, "-m", "scorefly", "rehearsal", "serve", *option]
@@ -81,3 +88,37 @@ def test_listing_is_late_and_lacks_regions_on_request() -> None:
             requests.post(f"{url}/v1/apps/web/machines", json=machine, headers=headers, timeout=10)
             own = requests.get(f"{url}/v1/apps/web/machines", headers=headers, timeout=10).json()
             assert (len(own), listing(url)) == (1, expected)
+
+
+def test_answers_are_spoilt_after_the_request_was_carried_out() -> None:
+    headers = {"Authorization": "Bearer x"}
+    kinds = ("lost", "cut", "half", "html", "empty", "null", "gzip", "shape", "30ms")
+    faults = [word for kind in kinds for word in ("--fail", f"POST:/v1/apps:{kind}")]
+    outcomes: dict[str, str] = {}
+    with serving(*faults) as url:
+        for kind in kinds:
+            body = {"name": f"web-{kind}", "org_slug": "personal"}
+            try:
+                answer = requests.post(f"{url}/v1/apps", json=body, headers=headers, timeout=10)
+                outcomes[kind] = f"{answer.status_code} {type(answer.json()).__name__}"
+            except requests.RequestException as error:
+                outcomes[kind] = type(error).__name__
+            assert requests.get(f"{url}/v1/apps/web-{kind}", headers=headers, timeout=10).status_code == 200
+    assert outcomes == {
+        "lost": "ConnectionError",
+        "cut": "ChunkedEncodingError",
+        "half": "JSONDecodeError",
+        "html": "JSONDecodeError",
+        "empty": "JSONDecodeError",
+        "null": "201 NoneType",
+        "gzip": "ContentDecodingError",
+        "shape": "201 list",
+        "30ms": "201 dict",
+    }
+
+
+def test_a_fault_begins_at_the_request_it_names() -> None:
+    headers = {"Authorization": "Bearer x"}
+    with serving("--fail", "GET:*:503:1:3") as url:
+        found = [requests.get(f"{url}/v1/platform/regions", headers=headers, timeout=10).status_code for _ in range(4)]
+    assert found == [200, 200, 503, 200]

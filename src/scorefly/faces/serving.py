@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,25 +9,30 @@ from typing import TextIO
 
 from scorefly import interruption
 from scorefly.problems import Place, option_place, wrong
-from scorefly.rehearsal.server import Fault, Rehearsal
+from scorefly.rehearsal import faults
+from scorefly.rehearsal.faults import Fault
+from scorefly.rehearsal.server import Rehearsal
 from scorefly.rehearsal.world import WorldUnreadable
 
 
 def parse_latency(text: str, option: str = "latency") -> float:
     """Seconds of `100ms` or `1.5s`. Raises InputError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", text, re.ASCII)
-    if match is None:
+    seconds = faults.parse_seconds(text)
+    if seconds is None:
         raise wrong(f"{option} is {text!r}", "give a time such as 100ms or 2s", option_place(option))
-    return float(match[1]) / (1000 if match[2] == "ms" else 1)
+    return seconds
 
 
 def parse_fault(text: str) -> Fault:
-    """A fault in `METHOD:PATH:STATUS[:TIMES]`; a status of 0 drops the connection. Raises InputError."""
-    match = re.fullmatch(r"([A-Z]+|\*):(/[^:]*):(0|[45]\d\d)(?::(\d+))?", text, re.ASCII)
-    if match is None:
-        hint = "write METHOD:PATH:STATUS:TIMES, such as POST:/v1/apps/*/machines:503:2"
-        raise wrong(f"{text!r} is no failure", hint, option_place("fail"))
-    return Fault(match[1], match[2], int(match[3]), int(match[4] or 1))
+    """A fault in `METHOD:PATH:KIND[:TIMES[:FIRST]]`. Raises InputError."""
+    fault = faults.parse_fault(text)
+    if fault is None:
+        hint = (
+            "write METHOD:PATH:KIND:TIMES:FIRST, such as POST:/v1/apps/*/machines:503:2; KIND is a status "
+            f"(0, 4xx, 5xx), a time such as 2s, or one of {', '.join(faults.WORDS)}"
+        )
+        raise wrong(f"{text!r} is not a valid fault", hint, option_place("fail"))
+    return fault
 
 
 def serve(
@@ -37,7 +41,7 @@ def serve(
     out: TextIO,
     *,
     latency: float,
-    faults: Sequence[Fault],
+    failures: Sequence[Fault],
     lag: float,
     error_regions: Sequence[str],
 ) -> None:
@@ -47,7 +51,7 @@ def serve(
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     interruption.check()
     try:
-        fly = Rehearsal(world, latency=latency, faults=faults, port=port, lag=lag, error_regions=error_regions)
+        fly = Rehearsal(world, latency=latency, faults=failures, port=port, lag=lag, error_regions=error_regions)
     except OSError as error:
         reason = f"port {port} cannot be had: {error.strerror}"
         raise wrong(reason, "choose another one", option_place("port")) from error

@@ -141,7 +141,11 @@ class OrganizationMachines:
     missing_regions: tuple[str, ...] = ()
 
 
-class ForbiddenError(OutsideError):
+class RefusedError(OutsideError):
+    """Fly answered that the request is at fault (HTTP 4xx but 408), and changed nothing."""
+
+
+class ForbiddenError(RefusedError):
     """The token may not do what was asked."""
 
 
@@ -467,12 +471,12 @@ class FlyApi:
                 )
             except requests.ConnectTimeout as error:
                 if last:
-                    raise _unreachable(error) from error
+                    raise _unreachable(method, path, error) from error
             except (RedirectError, MalformedAnswerError) as error:
                 raise _malformed(method, path, error) from error
             except requests.RequestException as error:
                 if last or not (safe or _never_connected(error)):
-                    raise _unreachable(error) from error
+                    raise _unreachable(method, path, error) from error
             else:
                 if answer.status_code < 300 or answer.status_code in accept:
                     return answer
@@ -491,7 +495,10 @@ class FlyApi:
         request_id = answer.headers.get("Fly-Request-Id", "")
         about = f"{what}: {reason} (HTTP {answer.status_code}{f', request {request_id}' if request_id else ''})"
         problem = Problem(about, _HINTS.get(answer.status_code, _hint(reason)))
-        return ForbiddenError(problem) if answer.status_code == 403 else OutsideError(problem)
+        if answer.status_code == 403:
+            return ForbiddenError(problem)
+        is_refusal = 400 <= answer.status_code < 500 and answer.status_code != 408
+        return (RefusedError if is_refusal else OutsideError)(problem)
 
 
 _HINTS = {
@@ -558,8 +565,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             yield from _chain(argument)
 
 
-def _unreachable(error: Exception) -> OutsideError:
-    message = f"Fly cannot be reached: {type(error).__name__}"
+def _unreachable(method: str, path: str, error: Exception) -> OutsideError:
+    message = f"Fly cannot be reached: no whole answer to {method} {path} ({type(error).__name__})"
     return OutsideError(Problem(message, "check the network, and https://status.flyio.net"))
 
 

@@ -115,33 +115,47 @@ class GitRemote:
 
     def tip(self, ref: str) -> str:
         """The commit a ref points to; empty when there is no such ref. Raises OutsideError."""
-        done = self._server.run("ls-remote", "--quiet", "origin", ref)
-        if done.code:
-            raise self._failure(done, "read")
+        return self._tip(ref, _RETRIES)
+
+    def _tip(self, ref: str, retries: tuple[float, ...]) -> str:
+        done = self._list(ref, retries)
         pairs = (line.split("\t") for line in done.text.splitlines())
         return next((commit for commit, name in pairs if name == ref), "")
 
     def refs(self, pattern: str) -> tuple[str, ...]:
         """The refs that match a pattern such as `refs/heads/*`. Raises OutsideError."""
-        done = self._server.run("ls-remote", "--quiet", "origin", pattern)
-        if done.code:
-            raise self._failure(done, "read")
-        return tuple(line.partition("\t")[2] for line in done.text.splitlines())
+        return tuple(line.partition("\t")[2] for line in self._list(pattern, _RETRIES).text.splitlines())
+
+    def _list(self, pattern: str, retries: tuple[float, ...]) -> Done:
+        """List refs; a server that fails is asked again. Raises OutsideError."""
+        for wait in (*retries, None):
+            done = self._server.run("ls-remote", "--quiet", "origin", pattern)
+            if not done.code:
+                return done
+            if wait is None or _refused(done):
+                break
+            self._sleep(wait)
+        raise self._failure(done, "read")
 
     def read(self, ref: str) -> Version | None:
         """The document on a ref, or None when there is no such ref. Raises OutsideError."""
         kept = "refs/fetched"
-        done = self._server.run(
-            *("fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--force"),
-            *("origin", f"+{ref}:{kept}"),
-        )
-        if done.code:
-            if self.tip(ref):
-                raise self._failure(done, "read")
-            return None
-        commit = self._local.must("rev-parse", "--verify", kept)
-        blob = self._local.run("cat-file", "blob", f"{commit}:{_FILE}")
-        return Version(commit, b"" if blob.code else blob.output)
+        for wait in (*_RETRIES, None):
+            done = self._server.run(
+                *("fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--force"),
+                *("origin", f"+{ref}:{kept}"),
+            )
+            if not done.code:
+                commit = self._local.must("rev-parse", "--verify", kept)
+                blob = self._local.run("cat-file", "blob", f"{commit}:{_FILE}")
+                return Version(commit, b"" if blob.code else blob.output)
+            if not self.tip(ref):
+                return None
+            # A ref that is there now was made, replaced or removed meanwhile: a lock changes hands that way.
+            if wait is None or _refused(done):
+                break
+            self._sleep(wait)
+        raise self._failure(done, "read")
 
     def commit(self, content: bytes, message: str, parent: str = "") -> str:
         """A commit with this document, known to nobody yet. `parent` is one that was read before."""
@@ -163,7 +177,7 @@ class GitRemote:
             if not done.code:
                 return True
             try:
-                tip = self.tip(ref)
+                tip = self._tip(ref, ())
             except OutsideError:
                 if wait is None or _refused(done):
                     raise self._failure(done, "written") from None

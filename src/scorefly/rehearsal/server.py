@@ -8,29 +8,19 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from scorefly.rehearsal import machines
+from scorefly.rehearsal.faults import KINDS, LOST, Fault, SpoiltAnswer
 from scorefly.rehearsal.listing import OrganizationListing
 from scorefly.rehearsal.routes import Call, handler_of
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import World
 
-
-@dataclass(slots=True)
-class Fault:
-    """Answers the first `times` requests that match with a failure. Status 0 drops the connection instead."""
-
-    method: str
-    path: str
-    status: int
-    times: int = 1
-    retry_after: str = ""
+__all__ = ["Fault", "Rehearsal"]
 
 
 class Rehearsal:
@@ -134,7 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
         rehearsal.requests.append((self.command, path))
         if rehearsal.latency:
             time.sleep(rehearsal.latency)
-        if fault := self._fault(path):
+        fault = self._fault(path)
+        if fault and not fault.kind:
             if fault.status == 0:
                 self.close_connection = True
                 return
@@ -146,13 +137,12 @@ class _Handler(BaseHTTPRequestHandler):
             status, data = self._handle(path, dict(parse_qsl(url.query)), content)
         except Refused as refused:
             status, data = refused.http, refused.body
-        self._send(status, data, {})
+        self._send(status, data, {}, fault)
 
     def _fault(self, path: str) -> Fault | None:
         with self.server.rehearsal.world.lock:
             for fault in self.server.rehearsal.faults:
-                if fault.times > 0 and fault.method in ("*", self.command) and fnmatchcase(path, fault.path):
-                    fault.times -= 1
+                if fault.applies_to(self.command, path):
                     return fault
         return None
 
@@ -172,15 +162,23 @@ class _Handler(BaseHTTPRequestHandler):
             rehearsal = self.server.rehearsal
             return handler(Call(rehearsal.world, arguments, query, body, nonce, rehearsal.listing))
 
-    def _send(self, status: int, data: Any, headers: dict[str, str]) -> None:
-        content = b"" if status == 204 else json.dumps(data).encode()
+    def _send(self, status: int, data: Any, headers: dict[str, str], fault: Fault | None = None) -> None:
+        answer = SpoiltAnswer(b"" if status == 204 else json.dumps(data).encode())
+        if fault:
+            time.sleep(fault.delay)
+            answer = KINDS[fault.kind](answer.content)
+            status = 200 if fault.kind == "html" or (status == 204 and answer.content) else status
+        self.close_connection = self.close_connection or answer.sent is not None
+        if answer.sent == LOST:
+            return
         self.send_response(status)
         for name, value in {
             "Content-Type": "application/json",
             "Fly-Request-Id": "rehearsal",
             **headers,
+            **answer.headers,
         }.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", str(len(answer.content)))
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(answer.content[: answer.sent])

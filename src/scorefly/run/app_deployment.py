@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.api import FlyApi, MachineView, RefusedError
 from scorefly.fly.app import App
 from scorefly.problems import Problem, ScoreflyError
+from scorefly.run.addresses import resolve_pending
 from scorefly.run.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.run.build_context import changed_files, summarised
 from scorefly.run.connection import Connection
@@ -172,9 +173,19 @@ class AppDeployment:
         if not self.app.addresses:
             return
         present = self.api.addresses(self.app.name) if self._before.exists else ()
+        recorded = resolve_pending(self._known.addresses, present)
+        if recorded != self._known.addresses:
+            self._record(addresses=recorded)
         for kind in missing_addresses(self.app, present):
-            ip = self.api.allocate_address(self.app.name, kind, self.settings.org)
-            self._record(addresses=tuple(dict.fromkeys((*self._known.addresses, ip))))
+            before = self._known.addresses
+            # Recorded as ours before Fly knows of it: its answer may be lost.
+            self._record(addresses=(*before, kind))
+            try:
+                ip = self.api.allocate_address(self.app.name, kind, self.settings.org)
+            except RefusedError:
+                self._record(addresses=before)
+                raise
+            self._record(addresses=tuple(dict.fromkeys((*before, ip))))
 
     def _plan_volumes(self) -> None:
         """Compare the volumes; what becomes of data is said before anything is changed."""

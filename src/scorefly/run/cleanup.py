@@ -11,6 +11,7 @@ from functools import partial
 from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App
 from scorefly.problems import ScoreflyError
+from scorefly.run.addresses import is_ours
 from scorefly.run.connection import connect
 from scorefly.run.deprovisioning import deprovision_each
 from scorefly.run.destroy import Destruction
@@ -127,7 +128,7 @@ class Tidying:
             return []
         findings = []
         for address in self.api.addresses(app.name):
-            given = address.ip in known.addresses
+            given = is_ours(address, known.addresses)
             why = "the app is not public" if given else "not public, and not given by scorefly"
             finding = Finding("address", address.ip, "removed" if given else "kept", why, app.name)
             findings += self._attempt([finding], partial(self._release, app, address)) if given else [finding]
@@ -138,7 +139,8 @@ class Tidying:
 
         def without(state: EnvironmentState) -> EnvironmentState:
             known = state.apps[app.name]
-            return state.with_app(replace(known, addresses=tuple(ip for ip in known.addresses if ip != address.ip)))
+            kept = tuple(each for each in known.addresses if each not in (address.ip, address.kind))
+            return state.with_app(replace(known, addresses=kept))
 
         self.keeper.record(without)
 

@@ -94,7 +94,7 @@ def not_ours(
     hint = "choose another app-prefix or app-suffix, or destroy that app if nobody needs it"
     if marked:
         hint = "add a git remote called origin, and choose another app-prefix or app-suffix"
-    elif not others and machines:
+    elif machines and not other_environment(settings, machines):
         mark = f"{OWNER_KEY}='{owner_mark(settings, owner)}'"
         hint += f"; to adopt it, run `fly machine update ID -a {name} --metadata {mark}` for each of its Machines"
         hint += ", and deploy once with new-state"

@@ -61,7 +61,8 @@ class AppState:
 
     `flycast` says that others connect to its service ports, through Fly's proxy. `commit` is the one it was deployed
     from last; empty where nobody knows. `id` is Fly's, empty while the app is being made. `needs` are apps it uses.
-    `addresses` are the IPs it was given. `record` is what was last deployed, packed: see `run/record.py`.
+    `addresses` are the IPs it was given; a kind such as `v6` stands for one whose allocation was not answered.
+    `record` is what was last deployed, packed: see `run/record.py`.
     `uses` and `used_secrets` are the uids and the names of secrets that the last good deploy used.
     """
 
