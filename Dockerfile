@@ -14,7 +14,7 @@ RUN python3 -m venv --without-pip /opt/scorefly \
  && /opt/build/bin/pip --python /opt/scorefly/bin/python install \
     --no-cache-dir --no-compile --require-hashes --no-deps -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
-COPY src src
+COPY scorefly scorefly
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
  && /opt/build/bin/pip --python /opt/scorefly/bin/python install --no-cache-dir --no-compile --no-deps dist/*.whl \
  && /opt/scorefly/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/scorefly/lib

@@ -39,7 +39,7 @@ lint: $(DEV) $(ACTIONLINT)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/zizmor --offline --pedantic --quiet . examples/workflows/*.yml
-	$(SCHEMA) vendor.github-workflows {.github,examples}/workflows/*.yml src/scorefly/run/samples/workflow.yml
+	$(SCHEMA) vendor.github-workflows {.github,examples}/workflows/*.yml scorefly/commands/samples/workflow.yml
 	$(SCHEMA) vendor.github-actions action.yml
 	$(SCHEMA) vendor.dependabot .github/dependabot.yml
 	@if [ -x $(ACTIONLINT) ]; then $(ACTIONLINT) && \

@@ -20,7 +20,7 @@ def notes(version: str, changelog: str) -> str:
 def check(version: str, package: str) -> None:
     """Raises SystemExit unless the package says that it is this version."""
     if f'__version__ = "{version}"\n' not in package:
-        raise SystemExit(f"src/scorefly/__init__.py is not of version {version}")
+        raise SystemExit(f"scorefly/__init__.py is not of version {version}")
 
 
 def pin(image: str, definition: str) -> str:
@@ -38,7 +38,7 @@ def main() -> None:
     action, changelog = ROOT / "action.yml", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     match sys.argv[1:]:
         case ["check", version]:
-            check(version, (ROOT / "src/scorefly/__init__.py").read_text(encoding="utf-8"))
+            check(version, (ROOT / "scorefly/__init__.py").read_text(encoding="utf-8"))
             notes(version, changelog)
         case ["notes", version]:
             sys.stdout.write(notes(version, changelog))

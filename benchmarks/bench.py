@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-SCHEMA = Path(__file__).parents[1] / "src/scorefly/score/score-v1b1.schema.json"
+SCHEMA = Path(__file__).parents[1] / "scorefly/score/score-v1b1.schema.json"
 
 # Workloads in one run, runs, and what they may take.
 SIZES = ((1, 10, "200 ms"), (500, 3, ""), (1000, 3, "2000 ms, 60 MiB"), (2000, 3, "at most 2.2 times 1000"))

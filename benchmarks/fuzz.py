@@ -14,7 +14,7 @@ from typing import NoReturn
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from scorefly.cli import main as run_cli
+from scorefly.cli.main import main as run_cli
 
 LONGEST = 10  # seconds of CPU time for one run
 SECONDS = 100  # for all runs

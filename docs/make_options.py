@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scorefly.faces.options import OPTIONS
+from scorefly.config.options import OPTIONS
 
 PAGE = Path(__file__).with_name("options.md")
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from scorefly.faces.options import OPTIONS
-from scorefly.faces.outputs import outputs
-from scorefly.run.report import Report
+from scorefly.config.options import OPTIONS
+from scorefly.report.report import Report
+from scorefly.ui.outputs import outputs
 from workspaces import DATA, REPOSITORY
 
 ADDED = ("new-state", "replace")  # since the contract was written

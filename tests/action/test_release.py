@@ -42,7 +42,7 @@ def test_release_notes_are_the_versions_section() -> None:
 
 
 def test_the_version_of_a_tag_is_the_packages() -> None:
-    package = (REPOSITORY / "src/scorefly/__init__.py").read_text()
+    package = (REPOSITORY / "scorefly/__init__.py").read_text()
     RELEASE["check"](__version__, package)
     with pytest.raises(SystemExit, match="not of version"):
         RELEASE["check"]("99.0.0", package)

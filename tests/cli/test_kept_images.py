@@ -29,7 +29,7 @@ resources:
 
 def test_existing_servers_keep_their_version_when_the_default_changes(workspace: Workspace) -> None:
     for name in SERVERS:
-        built_in = REPOSITORY / f"src/scorefly/resources/builtin/{name}.provisioners.yaml"
+        built_in = REPOSITORY / f"scorefly/resources/builtin/{name}.provisioners.yaml"
         lines = built_in.read_text().splitlines(keepends=True)
         old = [re.sub(r"'[^']+'(\)? }}.*)$", r"'0.9.1'\1", line) if "version or" in line else line for line in lines]
         workspace.write(f".scorefly/{name}.provisioners.yaml", "".join(old))

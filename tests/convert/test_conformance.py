@@ -12,7 +12,7 @@ import pytest
 from workspaces import DATA, REPOSITORY, Workspace
 
 PAGE = REPOSITORY / "docs/conversion.md"
-OWN = REPOSITORY / "src/scorefly/score/score-v1b1.schema.json"
+OWN = REPOSITORY / "scorefly/score/score-v1b1.schema.json"
 OFFICIAL = DATA / "score/score-v1b1.schema.json"
 
 

@@ -21,7 +21,7 @@ JUDGE = REPOSITORY / "tests/node"
 SOURCES = [
     *WORKFLOWS.glob("*.yml"),
     *(REPOSITORY / ".github/workflows").glob("*.yml"),
-    REPOSITORY / "src/scorefly/run/samples/workflow.yml",
+    REPOSITORY / "scorefly/commands/samples/workflow.yml",
 ]
 PAGES = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]
 STEP = "on: push\njobs:\n  job:\n    runs-on: ubuntu-24.04\n    steps:\n"

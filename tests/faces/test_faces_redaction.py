@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorefly.faces.action_progress import ActionProgress
-from scorefly.faces.redaction import Redactor
-from scorefly.faces.summary import summary
-from scorefly.faces.terminal import TerminalProgress
 from scorefly.problems import Place, Problem
-from scorefly.run.report import AppReport, Report, ResourceReport
+from scorefly.report.report import AppReport, Report, ResourceReport
+from scorefly.ui.redaction import Redactor
+from scorefly.ui.summary import summary
+from scorefly.ui.terminal import TerminalProgress
+from scorefly.ui.workflow_log import ActionProgress
 
 secrets = st.text(alphabet=st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=6, max_size=30).filter(
     lambda text: "***" not in text

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from scorefly.faces.outputs import outputs
-from scorefly.faces.summary import failure_summary, summary
-from scorefly.faces.terminal import report_text
 from scorefly.fly.app import Port
 from scorefly.problems import InputError, Place, Problem
-from scorefly.run.report import AppReport, Report, ResourceReport
+from scorefly.report.report import AppReport, Report, ResourceReport
+from scorefly.ui.outputs import outputs
+from scorefly.ui.summary import failure_summary, summary
+from scorefly.ui.terminal import report_text
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorefly.faces.gather import gather
-from scorefly.faces.options import BY_NAME, OPTIONS
-from scorefly.faces.parse import parse
+from scorefly.config.load import gather
+from scorefly.config.options import BY_NAME, OPTIONS
+from scorefly.config.parse import parse
+from scorefly.config.settings import Images
 from scorefly.problems import InputError, option_place
-from scorefly.run.settings import Images
 
 
 def value(name: str, given_value: Any) -> Any:

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorefly.faces.lines import one_line
-from scorefly.faces.redaction import Redactor
-from scorefly.faces.summary import summary
-from scorefly.faces.terminal import TerminalProgress, report_text
 from scorefly.fly.app import Port
 from scorefly.github import commands
 from scorefly.github.markdown import code, link, mermaid_label, text, write_summary
 from scorefly.problems import Place, Problem
-from scorefly.run.report import AppReport, Report, ResourceReport
+from scorefly.report.report import AppReport, Report, ResourceReport
+from scorefly.ui.lines import one_line
+from scorefly.ui.redaction import Redactor
+from scorefly.ui.summary import summary
+from scorefly.ui.terminal import TerminalProgress, report_text
 
 anything = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(
     [

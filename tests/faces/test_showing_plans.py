@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scorefly.faces.summary import summary
-from scorefly.faces.terminal import report_text
-from scorefly.run.planned import FileDiff, Plan, PlannedApp, PlannedResource, PlannedVolume
-from scorefly.run.record import Drift
-from scorefly.run.report import AppReport, Finding, Report
+from scorefly.report.plan import Drift, FileDiff, Plan, PlannedApp, PlannedResource, PlannedVolume
+from scorefly.report.report import AppReport, Finding, Report
+from scorefly.ui.summary import summary
+from scorefly.ui.terminal import report_text
 
 GOLDEN = Path(__file__).parent / "golden"
 

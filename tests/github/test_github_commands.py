@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorefly.faces.action_progress import ActionProgress
 from scorefly.github import commands
 from scorefly.problems import Place, Problem
+from scorefly.ui.workflow_log import ActionProgress
 
 REGISTERED = {"add-mask", "debug", "endgroup", "error", "group", "notice", "set-output", "stop-commands", "warning"}
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from github_events import issue_comment, pull_request
 from github_server import GitHub
 from scorefly.github.event import parse_event, read_event
-from scorefly.github.preview_comment import AppRow, PreviewPage, render
+from scorefly.previews.comment import AppRow, PreviewPage, render
 from scorefly.problems import InputError, OutsideError
 
 NAMES = ("pull_request", "pull_request_target", "issue_comment", "workflow_dispatch")

@@ -15,7 +15,7 @@ from github_server import GitHub
 from provisioning_server import Reply, provisioning_server
 from scorefly.github.api import pull_view
 from scorefly.github.event import Event, parse_event
-from scorefly.run.preview_rules import Circumstances, Decision, decide
+from scorefly.previews.policy import Circumstances, Decision, decide
 from workspaces import REPOSITORY, Workspace
 
 FORK = "stranger/shop"

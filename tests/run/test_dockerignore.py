@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scorefly.run.dockerignore import DockerIgnore, Matches
+from scorefly.desired.dockerignore import DockerIgnore, Matches
 
 
 def is_ignored(content: str, path: str) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scorefly.deployment.drift import drift, facts_of
 from scorefly.fly.api import MachineView
-from scorefly.run.record import Record, drift, facts_of, pack, unpack
+from scorefly.state.snapshot import Record, pack, unpack
 
 words = st.text(max_size=6)
 env = st.dictionaries(words, words, max_size=3)

@@ -18,16 +18,15 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from github_server import TOKEN, GitHub
-from scorefly.cli import Face
-from scorefly.faces.action_progress import ActionProgress
-from scorefly.faces.summary import failure_summary, summary
-from scorefly.faces.terminal import TerminalProgress, report_text
+from scorefly.cli.main import Face
 from scorefly.github.api import GitHubApi
+from scorefly.previews.notifier import Notifier
 from scorefly.problems import Place, Problem, ScoreflyError, shortened
-from scorefly.run.notifier import Notifier
-from scorefly.run.planned import FileDiff, Plan, PlannedApp, plan_json
-from scorefly.run.record import Drift
-from scorefly.run.report import AppReport, Finding, Report, ResourceReport, redacted, redacted_report
+from scorefly.report.plan import Drift, FileDiff, Plan, PlannedApp, plan_json
+from scorefly.report.report import AppReport, Finding, Report, ResourceReport, redacted, redacted_report
+from scorefly.ui.summary import failure_summary, summary
+from scorefly.ui.terminal import TerminalProgress, report_text
+from scorefly.ui.workflow_log import ActionProgress
 from workspaces import Workspace
 
 MARK = "QX7zv8-QX9"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from runner import hidden_in_log, masks_of, without_masked
-from scorefly.faces.redaction import Redactor
+from scorefly.ui.redaction import Redactor
 from workspaces import ActionResult, Workspace
 
 KEY = json.dumps({"type": "service_account", "private_key": "s3cr3tk3y77QZ"}, indent=2)

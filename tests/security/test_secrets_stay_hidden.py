@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from scorefly.faces.action_progress import ActionProgress
-from scorefly.faces.summary import failure_summary
 from scorefly.problems import Problem, ScoreflyError
+from scorefly.ui.summary import failure_summary
+from scorefly.ui.workflow_log import ActionProgress
 from scorefly.values import worth_hiding
 from workspaces import Workspace
 
@@ -140,6 +140,6 @@ def test_bare_macaroon_of_flyv1_token_is_sent_as_flyv1() -> None:
 
 
 def test_table_cells_hold_no_terminal_escapes() -> None:
-    from scorefly.faces.terminal import table
+    from scorefly.ui.terminal import table
 
     assert table([("app",), ("a\x1b]0;title\x07\u202eb",)])[1] == r"a\x1b]0;title\x07\u202eb"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "src/scorefly"
+SOURCE = Path(__file__).parents[2] / "scorefly"
 
 # Methods of pathlib whose names mean nothing else: naming one is enough, for it may be called by another name.
 WRITING = {
@@ -44,20 +44,20 @@ ALLOWED = {
     "fly/flyctl.py": dict.fromkeys(("TemporaryDirectory", "rmtree", "mkdir"), "homes of flyctl in a temporary folder"),
     "git/remote.py": {"TemporaryDirectory": "a temporary repository"},
     "resources/remote.py": {"TemporaryDirectory": "a temporary clone"},
-    "github/ownership.py": dict.fromkeys(
+    "github/file_owner.py": dict.fromkeys(
         ("lchown", "lstat", "stat", "walk", "is_symlink", "resolve"),
         "lchown of what other programs made as root, without following links",
     ),
     "github/event.py": {"read_text": "the event's file, which GitHub names"},
     "score/schema.py": {"read_text": "a file of the package"},
     "resources/files.py": dict.fromkeys(("glob", "read_bytes"), "files of the package"),
-    "run/init.py": {"read_bytes": "a file of the package"},
+    "commands/init.py": {"read_bytes": "a file of the package"},
     "resources/command.py": {"is_file": "a program that may be anywhere"},
     "git/history.py": {"resolve": "a remote that is a path", "exists": "whether the workspace is a checkout"},
     "convert/files.py": {"resolve": "the workspace itself"},
     "isolation.py": dict.fromkeys(("glob", "read_text"), "the system's list of our child processes"),
     "github/command_files.py": {"*": "the runner's own files, which it names; links are not followed"},
-    "run/untrusted.py": dict.fromkeys(("TemporaryDirectory", "resolve"), "a temporary folder"),
+    "previews/untrusted.py": dict.fromkeys(("TemporaryDirectory", "resolve"), "a temporary folder"),
     "cli.py": {"resolve": "the working folder itself"},
     "action.py": {"resolve": "the workspace itself"},
 }

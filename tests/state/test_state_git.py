@@ -16,11 +16,11 @@ import pytest
 from git_servers import Bare, bare_repository, git
 from scorefly.git.remote import Address, GitRemote
 from scorefly.problems import InputError, OutsideError, Problem
-from scorefly.run.opening import take_lock
 from scorefly.state.document import AppState, ResourceState, load, new_environment
 from scorefly.state.encryption import Keys, new_key
 from scorefly.state.git import GitStore, state_ref
 from scorefly.state.git_lock import LIFE, GitLock, Holder
+from scorefly.state.session import take_lock
 from scorefly.state.store import HeldError
 from scorefly.values import Secret
 

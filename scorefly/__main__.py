@@ -1,0 +1,19 @@
+"""`python -m scorefly`, and the `scorefly` command."""
+
+import sys
+
+from scorefly import __version__
+
+
+def main() -> None:
+    """Answers for its version at once, without loading what every other command needs."""
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"scorefly, version {__version__}\n")
+        return
+    from scorefly.cli.main import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

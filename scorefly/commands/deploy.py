@@ -1,0 +1,182 @@
+"""`deploy`: brings the wanted apps to Fly, in dependency order, several at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from scorefly import interruption
+from scorefly.config.settings import Settings
+from scorefly.deployment.app_deployment import AppDeployment
+from scorefly.deployment.connection import connect
+from scorefly.deployment.live import app_names, list_machines
+from scorefly.deployment.newest_commit import standing, superseded
+from scorefly.deployment.state_guard import refuse_unknown_apps
+from scorefly.desired.apps import want, with_stand_in_variables, write
+from scorefly.desired.artefacts import shown_folder
+from scorefly.desired.load import load
+from scorefly.desired.mutable_tags import mutable_tag_notices
+from scorefly.desired.order import longest_chains_first
+from scorefly.desired.regions import check_regions
+from scorefly.problems import Problem, ScoreflyError
+from scorefly.report.progress import Progress
+from scorefly.report.report import AppReport, Report
+from scorefly.state.keeper import Keeper
+
+AHEAD = 8  # apps looked at and prepared at a time, beside those that are deployed
+_BROKEN = ("failed", "skipped")
+
+
+def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
+    """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users."""
+    loaded, missing = load(settings), list[Problem]()
+    found = standing(settings, loaded, keeper.state)
+    for problem in found.problems:
+        progress.problem(problem)
+    if report := superseded(settings, loaded, keeper.state, found):
+        return report
+    for problem in found.notices:
+        progress.problem(problem)
+    if settings.untrusted:
+        settings, missing = with_stand_in_variables(settings, loaded)
+    with connect(settings, keeper) as connection:
+        live = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
+        refuse_unknown_apps(settings, loaded, keeper.state, live)
+        wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
+        check_regions(loaded, wanted.apps, connection.api)
+        write(settings, loaded, wanted, keeper, progress)
+        connection.deployer.check()
+        stop = threading.Event()
+        jobs = [
+            AppDeployment(settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, found)
+            for app in wanted.apps
+        ]
+        outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
+    _save_the_rest(keeper, outcomes)
+    unchanged = {each.app for each in outcomes if each.status == "unchanged"} - set(found.ahead)
+    tags = mutable_tag_notices(app for app in wanted.apps if app.name in unchanged)
+    for problem in tags:
+        progress.problem(problem)
+    return Report(
+        command=settings.command,
+        environment=settings.environment,
+        apps=tuple(outcomes),
+        resources=wanted.resources,
+        problems=(*found.problems, *found.notices, *wanted.problems, *_warnings(jobs), *tags),
+        artefacts=shown_folder(settings, ""),
+        rehearsed=settings.rehearse,
+        dry_run=settings.dry_run,
+    )
+
+
+@dataclass(slots=True)
+class Deployment:
+    """One deploy of several apps, by name.
+
+    Each app is prepared (what does no harm ahead of its turn), brought (Machines replaced, when what it needs is
+    there), and settled (remembered and tidied up, while those that need it go on already).
+    """
+
+    settings: Settings
+    progress: Progress
+    stop: threading.Event
+    jobs: Mapping[str, AppDeployment]
+    done: dict[str, AppReport] = field(default_factory=dict)
+    there: set[str] = field(default_factory=set)
+    waiting: list[str] = field(init=False)
+    prepared: set[str] = field(default_factory=set)
+    running: dict[Future[AppReport | None], tuple[str, str]] = field(default_factory=dict)
+    brought: int = 0  # how many are being brought now
+    is_broken: bool = False  # whether an app failed or was skipped
+    finished: SimpleQueue[Future[AppReport | None]] = field(default_factory=SimpleQueue)
+
+    def __post_init__(self) -> None:
+        self.waiting = longest_chains_first({name: job.app.needs for name, job in self.jobs.items()})
+
+    def run(self) -> list[AppReport]:
+        """Deploys each app as soon as those it needs are there, `max-parallel` at a time."""
+        pool = ThreadPoolExecutor(self.settings.max_parallel + AHEAD, thread_name_prefix="deploy")
+        try:
+            for name in self.waiting:
+                job = self.jobs[name]
+                self._start(pool, name, "prepare", job.prepare)
+            while self.running:
+                try:
+                    future = self.finished.get(timeout=interruption.WAKE)
+                except Empty:
+                    interruption.check()
+                    continue
+                interruption.check()
+                self._ended(future, pool)
+                self._begin(pool)
+        finally:
+            self.stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+        return [self.done[name] for name in self.jobs]
+
+    def _start(self, pool: ThreadPoolExecutor, name: str, step: str, work: Callable[[], AppReport | None]) -> None:
+        future = pool.submit(self.jobs[name].attempt, work)
+        self.running[future] = (name, step)
+        future.add_done_callback(self.finished.put)
+
+    def _ended(self, future: Future[AppReport | None], pool: ThreadPoolExecutor) -> None:
+        name, step = self.running.pop(future)
+        self.brought -= step == "bring"
+        report = future.result()
+        if report is not None:
+            self.done[name] = report
+            self.is_broken |= report.status in _BROKEN
+            self.waiting = [each for each in self.waiting if each != name]
+            self.progress.step(f"{name}: {report.status}")
+        elif step == "prepare":
+            self.prepared.add(name)
+        else:
+            self.there.add(name)
+            self._start(pool, name, "settle", self.jobs[name].settle)
+
+    def _begin(self, pool: ThreadPoolExecutor) -> None:
+        """Starts what can be started, and keeps room for what others wait for and is nearly prepared.
+
+        What needs an app that failed is skipped, and so is what needs that.
+        """
+        room = self.settings.max_parallel - self.brought
+        for name in tuple(self.waiting):
+            if room <= 0 and not self.is_broken:
+                return
+            job = self.jobs[name]
+            broken = [need for need in job.app.needs if self._is_broken(need)]
+            if broken and name in self.prepared:
+                self.waiting.remove(name)
+                self.done[name] = self._skipped(job, broken)
+            elif room > 0 and not broken and all(need in self.there or need in self.done for need in job.app.needs):
+                room -= 1
+                if name in self.prepared:
+                    self.waiting.remove(name)
+                    self.brought += 1
+                    self._start(pool, name, "bring", job.bring)
+
+    def _is_broken(self, name: str) -> bool:
+        return name not in self.there and name in self.done and self.done[name].status in _BROKEN
+
+    def _skipped(self, job: AppDeployment, broken: Sequence[str]) -> AppReport:
+        name = job.app.name
+        problem = Problem(f"{name} was not deployed, for it needs {', '.join(broken)}", "mend that first")
+        self.progress.step(f"{name}: skipped, for {', '.join(broken)} failed")
+        return job.not_deployed("skipped", problem)
+
+
+def _warnings(jobs: Sequence[AppDeployment]) -> Iterator[Problem]:
+    for job in jobs:
+        yield from job.warnings
+
+
+def _save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:
+    """Saves what nobody waited for. Where that fails and an app did too, the report of it all matters more."""
+    try:
+        keeper.save()
+    except ScoreflyError:
+        if not any(outcome.status == "failed" for outcome in outcomes):
+            raise

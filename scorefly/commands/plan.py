@@ -1,0 +1,342 @@
+"""`plan`: what `deploy` would do, against what was deployed and what runs. Nothing is changed, on Fly or in state."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from scorefly.config.settings import Settings
+from scorefly.deployment.connection import connect
+from scorefly.deployment.drift import drift
+from scorefly.deployment.inspection import Situation, VolumeChanges, look, missing_addresses
+from scorefly.deployment.live import app_names, list_machines
+from scorefly.deployment.machine_counts import Census, app_machines
+from scorefly.deployment.state_guard import refuse_unknown_apps, unknown_apps
+from scorefly.deployment.volumes import misplaced_machines, plan_volumes, volume_warnings
+from scorefly.desired.apps import Generated, app_report, want, with_stand_in_variables, write_artefacts
+from scorefly.desired.artefacts import artefact_texts, file_digests, shown_folder, write_plan
+from scorefly.desired.build_context import changed_files
+from scorefly.desired.data_risks import PREFIX
+from scorefly.desired.load import Loaded, load
+from scorefly.desired.mutable_tags import mutable_tag_notices
+from scorefly.desired.order import waves
+from scorefly.desired.orphans import find_orphans
+from scorefly.desired.regions import check_regions
+from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.app import App, Build
+from scorefly.problems import OutsideError, Problem
+from scorefly.report.plan import (
+    Action,
+    Drift,
+    FileDiff,
+    MatrixJob,
+    Plan,
+    PlannedApp,
+    PlannedResource,
+    PlannedVolume,
+    plan_json,
+)
+from scorefly.report.progress import Progress
+from scorefly.report.report import AppReport, Report, Status, redacted
+from scorefly.state.document import EnvironmentState
+from scorefly.state.keeper import Keeper
+from scorefly.state.session import read_state
+from scorefly.state.snapshot import Record, unpack
+
+MATRIX_LIMIT = 256  # jobs of one matrix that GitHub takes
+LOOKS = 8  # apps looked at at a time
+
+_STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "keep": "unchanged"}
+
+
+def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
+    """Generates, and compares app by app. `keeper` never saves."""
+    known = keeper.state
+    loaded, missing = load(settings), list[Problem]()
+    if settings.untrusted:
+        settings, missing = with_stand_in_variables(settings, loaded)
+    with connect(settings) as connection:
+        live = list_machines(settings, connection.api, app_names(settings, loaded, known))
+        if unknown_apps(settings, known, live):
+            # Without the lock a deploy may have made them since the state was read.
+            refuse_unknown_apps(settings, loaded, read_state(settings), live)
+        wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
+        check_regions(loaded, wanted.apps, connection.api)
+        problems = _write_artefacts(settings, wanted, progress)
+        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress)
+    planned = _plan(settings, loaded, wanted, known, looked)
+    path = ""
+    try:
+        text = json.dumps(plan_json(redacted(planned, progress.redact)), ensure_ascii=False, indent=2)
+        path = write_plan(settings, f"{text}\n").as_posix()
+    except OutsideError as error:
+        problems += error.problems
+    problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
+    kept = {each.app for each in planned.apps if each.action == "keep"}
+    problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept)
+    for problem in problems:
+        progress.problem(problem)
+    return Report(
+        command=settings.command,
+        environment=settings.environment,
+        apps=tuple(_report(settings, app, looked[app.name]) for app in wanted.apps),
+        resources=wanted.resources,
+        problems=(*wanted.problems, *problems),
+        artefacts=shown_folder(settings, ""),
+        rehearsed=settings.rehearse,
+        dry_run=True,
+        plan=planned,
+        plan_path="" if settings.scratch else path,
+    )
+
+
+def _write_artefacts(settings: Settings, wanted: Generated, progress: Progress) -> list[Problem]:
+    """Write the artefacts to look at. A plan is made without them too, where the workspace cannot be written."""
+    try:
+        if not settings.dry_run:
+            write_artefacts(settings, wanted, progress)
+    except OutsideError as error:
+        return list(error.problems)
+    return []
+
+
+def _look_at_all(
+    settings: Settings,
+    state: EnvironmentState,
+    api: FlyApi,
+    live: Mapping[str, Sequence[MachineView]],
+    apps: Sequence[App],
+    progress: Progress,
+) -> dict[str, PlannedApp | Problem]:
+    """Each app as it would be deployed, or why it could not be."""
+
+    def one(app: App) -> PlannedApp | Problem:
+        try:
+            return _Comparison(settings, state, api, app, live.get(app.name, ())).planned()
+        except OutsideError as error:
+            progress.problem(error.problems[0])
+            return error.problems[0]
+
+    with ThreadPoolExecutor(LOOKS, thread_name_prefix="plan") as pool:
+        return dict(zip((app.name for app in apps), pool.map(one, apps), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """One app: as it is wanted, as it was last deployed, and as it runs."""
+
+    settings: Settings
+    state: EnvironmentState
+    api: FlyApi
+    app: App
+    listed: Sequence[MachineView]
+
+    def planned(self) -> PlannedApp:
+        app, settings = self.app, self.settings
+        # A plan compares configurations, which a listing does not have: the app's own Machines are asked for.
+        situation = look(settings, self.state, self.api, app, self.listed, trusted=False)
+        known = self.state.apps.get(app.name)
+        record = unpack(known.record) if known and situation.exists else None
+        diffs = _diffs(record, app)
+        action: Action = "keep" if situation.as_wanted else "change" if situation.exists else "create"
+        report = app_report(settings, app)
+        shown = PlannedApp(
+            app=app.name,
+            owner=app.owner,
+            workload=app.workload,
+            action=action,
+            reasons=self._reasons(situation, record, diffs) if action == "change" else (),
+            needs=app.needs,
+            image=report.image,
+            size=report.size,
+            region=app.region,
+            url=app.url,
+            artefact=report.artefact,
+            secrets_set=situation.secrets.to_set,
+            secrets_removed=situation.secrets.to_remove,
+            diffs=diffs,
+            drift=(*drift(record, situation.machines), *self._drift(situation)) if situation.machines else (),
+        )
+        if action == "keep" or situation.repair_only:
+            return shown
+        changes = plan_volumes(self.api, app, situation.machines, exists=situation.exists)
+        return replace(
+            shown,
+            volumes=_planned_volumes(changes),
+            addresses=self._addresses(situation),
+            data_risks=tuple(str(each) for each in volume_warnings(app, changes)),
+        )
+
+    def _reasons(self, situation: Situation, record: Record | None, diffs: tuple[FileDiff, ...]) -> tuple[str, ...]:
+        reasons = [each.file for each in diffs]
+        before, after = record.files if record else {}, file_digests(self.app)
+        reasons += sorted(
+            f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)
+        )
+        if changed := changed_files(record.built, situation.built) if record else "":
+            reasons.append(f"built from {changed}")
+        reasons += ["secrets"] if situation.secrets.to_set else []
+        reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
+        if moved := misplaced_machines(self.app, situation.machines):
+            reasons.append(f"moves from {', '.join(sorted({each.region for each in moved}))} to {self.app.region}")
+        if not situation.machines:
+            reasons.append("no Machine runs")
+        elif not situation.census.complete:
+            reasons += _shortcomings(situation.census)
+        elif not reasons and self.settings.force:
+            reasons.append("force")
+        elif not reasons and isinstance(self.app.image, Build):
+            reasons.append("what the image is built from, or its build arguments")
+        elif not reasons:
+            reasons.append("its Machines are not those of the last good deploy")
+        return tuple(reasons)
+
+    def _secrets_gone(self, record: Record | None) -> list[str]:
+        """The secrets that the last deploy used and this one does not."""
+        known = self.state.apps.get(self.app.name)
+        before = record.secrets if record and record.secrets is not None else known.secrets if known else ()
+        return sorted(set(before) - set(self.app.secrets))
+
+    def _drift(self, situation: Situation) -> Iterator[Drift]:
+        """What is no longer there of what a deploy gave the app, beside its Machines' configuration."""
+        app, down = self.app, situation.census.stopped
+        if down:
+            count = len(app_machines(situation.machines))
+            yield Drift("running", (f"{count} of {count}",), (f"{count - len(down)} of {count}",))
+        if app.addresses:
+            present = self.api.addresses(app.name)
+            if missing_addresses(app, present):
+                yield Drift("addresses", app.addresses, tuple(each.kind for each in present))
+        if app.volumes:
+            names = [each.name for each in self.api.volumes(app.name)]
+            claims = tuple(claim.name for claim in app.volumes)
+            if not set(claims) <= set(names):
+                yield Drift("volumes", claims, tuple(names))
+
+    def _addresses(self, situation: Situation) -> tuple[str, ...]:
+        if not self.app.addresses:
+            return ()
+        return missing_addresses(self.app, self.api.addresses(self.app.name) if situation.exists else ())
+
+
+def _shortcomings(census: Census) -> Iterator[str]:
+    """Why an app's Machines are not as desired, though all of them have the desired configuration."""
+    for count, what in (
+        (len(census.missing), "missing"),
+        (len(census.missing_standbys), "missing as standby"),
+        (len(census.stopped), "not running"),
+        (len(census.surplus), "left over from another run"),
+    ):
+        if count:
+            yield f"{count} {'Machine' if count == 1 else 'Machines'} {what}"
+
+
+def _planned_volumes(changes: VolumeChanges) -> tuple[PlannedVolume, ...]:
+    extended = [PlannedVolume("extend", each.name, size_gb, each.region) for each, size_gb in changes.extend]
+    updated = [PlannedVolume("update", each.name, each.size_gb, each.region) for each, _ in changes.update]
+    created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim, region in changes.create]
+    detached = [PlannedVolume("detach", each.name, each.size_gb, each.region) for each in changes.detach]
+    return (*extended, *updated, *created, *detached)
+
+
+def _diffs(record: Record | None, app: App) -> tuple[FileDiff, ...]:
+    before, after = record.texts if record else {}, artefact_texts(app)
+    found = []
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            old, new = before.get(name, ""), after.get(name, "")
+            lines = difflib.unified_diff(
+                old.splitlines(),
+                new.splitlines(),
+                f"a/{name}" if old else "/dev/null",
+                f"b/{name}" if new else "/dev/null",
+                lineterm="",
+            )
+            found.append(FileDiff(name, "\n".join(lines) + "\n"))
+    return tuple(found)
+
+
+def _plan(
+    settings: Settings,
+    loaded: Loaded,
+    wanted: Generated,
+    known: EnvironmentState,
+    looked: Mapping[str, PlannedApp | Problem],
+) -> Plan:
+    """All of it in order. What is orphaned comes last: a deploy leaves it, `cleanup` removes it."""
+    to_do = [app.name for app in wanted.apps if _has_work(looked[app.name])]
+    ordered, _ = waves({app.name: app.needs for app in wanted.apps})
+    kept = [tuple(name for name in wave if name in to_do) for wave in ordered]
+    kept = [wave for wave in kept if wave]
+    number = {name: index for index, wave in enumerate(kept) for name in wave}
+    apps = [replace(each, wave=number.get(each.app)) for each in looked.values() if isinstance(each, PlannedApp)]
+    orphans = find_orphans(settings, loaded, looked.keys(), known)
+    apps += [PlannedApp(app.name, app.owner, "remove", app.workload) for app in orphans.apps]
+    resources = [
+        PlannedResource(each.uid, each.provisioner, "keep" if each.uid in known.resources else "create", each.workloads)
+        for each in wanted.resources
+    ]
+    resources += [
+        PlannedResource(each.uid, each.provisioner, "deprovision", each.workloads) for each in orphans.resources
+    ]
+    return Plan(
+        environment=settings.environment,
+        org=settings.org,
+        apps=tuple(apps),
+        resources=tuple(resources),
+        waves=tuple(kept),
+        matrix=_matrix(settings, loaded, wanted, to_do),
+        problems=tuple(str(each) for each in looked.values() if isinstance(each, Problem)),
+        risks=tuple(str(each) for each in wanted.problems if each.message.startswith(PREFIX)),
+    )
+
+
+def _has_work(looked: PlannedApp | Problem) -> bool:
+    return isinstance(looked, PlannedApp) and looked.action != "keep"
+
+
+def _too_large_for_a_matrix(planned: Plan) -> list[Problem]:
+    if len(planned.matrix) <= MATRIX_LIMIT:
+        return []
+    message = f"the matrix has {len(planned.matrix)} jobs, and GitHub runs {MATRIX_LIMIT} at most"
+    hint = "deploy them in one job without a matrix, or plan some of them at a time with score-files"
+    return [Problem(message, hint, severity="warning")]
+
+
+def _matrix(settings: Settings, loaded: Loaded, wanted: Generated, to_do: Sequence[str]) -> tuple[MatrixJob, ...]:
+    """A job for each workload whose app, or an app that one of its resources brings, has to be deployed.
+
+    What several workloads share is deployed with the workload it belongs to, and before the others.
+    """
+    nodes, apps = loaded.graph.nodes, {app.name: app for app in wanted.apps}
+    jobs = {apps[name].workload or nodes[apps[name].owner].owner for name in to_do}
+    app_of = {name: settings.app_name(name) for name in jobs}
+    workload_of = {app: name for name, app in app_of.items()}
+    needs = {
+        name: [workload_of[need] for need in apps[app].needs if need in workload_of] for name, app in app_of.items()
+    }
+    for node in nodes.values():
+        for user in jobs.intersection(node.workloads) - {node.owner}:
+            needs[user] += [node.owner] if node.owner in jobs else []
+    files = {workload.name: str(workload.file) for workload in loaded.workloads}
+    ordered, kept = waves({name: tuple(each) for name, each in needs.items()})
+    return tuple(
+        MatrixJob(name, app_of[name], files[name], number, kept[name])
+        for number, wave in enumerate(ordered)
+        for name in wave
+    )
+
+
+def _report(settings: Settings, app: App, looked: PlannedApp | Problem) -> AppReport:
+    report = app_report(settings, app)
+    if isinstance(looked, Problem):
+        return replace(report, status="failed", problem=looked, url="")
+    return replace(
+        report,
+        status=_STATUS[looked.action],
+        secrets_set=looked.secrets_set,
+        secrets_removed=looked.secrets_removed,
+    )

@@ -1,0 +1,123 @@
+"""The commands that end in a report, by their name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from scorefly.config.settings import Settings
+from scorefly.problems import InputError, Problem, nearest, option_place
+from scorefly.report.progress import Progress
+from scorefly.report.report import Report
+from scorefly.state.keeper import Keeper
+
+
+def _validate(settings: Settings, progress: Progress) -> Report:
+    from scorefly.desired.apps import validate
+
+    return validate(settings, progress)
+
+
+def _generate(settings: Settings, progress: Progress) -> Report:
+    from scorefly.desired.apps import generate
+
+    return _with_state(generate, settings, progress)
+
+
+def _plan(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.plan import plan
+    from scorefly.state.document import secrets_in
+    from scorefly.state.keeper import Keeper
+    from scorefly.state.names import state_names
+    from scorefly.state.session import read_state
+
+    state = read_state(settings, progress)
+    progress.publish(state_names(state))
+    progress.hide(secrets_in(state))
+    return plan(settings, Keeper(None, state), progress)
+
+
+def _deploy(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.deploy import deploy
+
+    return _with_state(deploy, settings, progress)
+
+
+def _cleanup(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.cleanup import clean
+
+    return clean(settings, progress)
+
+
+def _destroy(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.destroy import destroy
+
+    return _with_state(destroy, settings, progress)
+
+
+def _preview(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.preview import preview
+
+    return preview(settings, progress)
+
+
+def _remove_unused_secrets(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.remove_unused_secrets import remove_unused_secrets
+
+    return _with_state(remove_unused_secrets, settings, progress)
+
+
+def _with_state(
+    command: Callable[[Settings, Keeper, Progress], Report], settings: Settings, progress: Progress
+) -> Report:
+    from scorefly.state.session import open_state
+
+    with open_state(settings, progress) as keeper:
+        return command(settings, keeper, progress)
+
+
+# Imported when called: no command pays for what another one needs.
+REPORTING: Mapping[str, Callable[[Settings, Progress], Report]] = {
+    "validate": _validate,
+    "generate": _generate,
+    "plan": _plan,
+    "deploy": _deploy,
+    "cleanup": _cleanup,
+    "destroy": _destroy,
+    "preview": _preview,
+    "remove-unused-secrets": _remove_unused_secrets,
+}
+
+
+def execute(settings: Settings, progress: Progress) -> Report:
+    """Runs the command that settings name. Raises ScoreflyError."""
+    command = REPORTING.get(settings.command)
+    if command is None:
+        hint = nearest(settings.command, REPORTING)
+        raise InputError(Problem(f"there is no command {settings.command!r}", hint, option_place("command")))
+    hide_given(settings, progress)
+    if settings.command == "preview" or not settings.in_action:
+        return command(settings, progress)
+    from scorefly.previews.untrusted import guarded
+
+    with guarded(settings) as (guarded_settings, why):
+        report = command(guarded_settings, progress)
+    if not why:
+        return report
+    notice = Problem(f"simulated without secrets: {why}", severity="notice")
+    progress.problem(notice)
+    return replace(report, problems=(*report.problems, notice))
+
+
+def hide_given(settings: Settings, progress: Progress) -> None:
+    """Hide the secrets a run is given, but for what is a public name."""
+    from scorefly.desired.public_names import public_names
+
+    progress.publish(public_names(settings))
+    progress.hide(given_secrets(settings))
+
+
+def given_secrets(settings: Settings) -> list[str]:
+    """The secrets a run is given, to hide before anything is shown."""
+    tokens = (settings.fly_api_token, settings.github_token, *settings.state_key.splitlines())
+    return [text for text in (*tokens, *settings.secrets.values(), *settings.build_secrets.values()) if text]

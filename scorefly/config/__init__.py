@@ -1,0 +1,1 @@
+"""Options, the project file, and the settings of a run."""

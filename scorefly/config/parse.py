@@ -1,0 +1,178 @@
+"""One value of an option, from the text of an input or the data of `scorefly.yaml`, to its type."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from scorefly.config.options import Kind, Option
+from scorefly.config.settings import Images
+from scorefly.durations import parse_duration
+from scorefly.problems import InputError, Place, Problem, nearest
+from scorefly.values import Plain
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def parse(option: Option, value: Plain, place: Place) -> Any:
+    """The typed value. Raises InputError at `place`; a message never quotes a private option's value."""
+    return _PARSERS[option.kind](option, value, place)
+
+
+def _wrong(option: Option, message: str, hint: str, place: Place) -> InputError:
+    return InputError(Problem(f"{option.name} {message}", hint, place))
+
+
+def _text(option: Option, value: Plain, place: Place) -> str:
+    if isinstance(value, bool | dict | list) or value is None:
+        raise _wrong(option, "has to be a text", "", place)
+    return str(value).strip()
+
+
+def _flag(option: Option, value: Plain, place: Place) -> bool:
+    text = str(value).lower() if isinstance(value, bool | str) else ""
+    if text not in ("true", "false"):
+        raise _wrong(option, f"is {_shown(option, value)}", "say true or false", place)
+    return text == "true"
+
+
+def _count(option: Option, value: Plain, place: Place) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 256:
+        raise _wrong(option, f"is {_shown(option, value)}", "give a whole number from 1 to 256", place)
+    return int(text)
+
+
+def _duration(option: Option, value: Plain, place: Place) -> float:
+    seconds = parse_duration(value)
+    if seconds is None:
+        raise _wrong(option, f"is {_shown(option, value)}", "give a duration such as 90s, 5m or 14d", place)
+    return seconds
+
+
+def _lines(option: Option, value: Plain, place: Place) -> tuple[str, ...]:
+    """Lines of one text or of several: an option that is given twice, or a list in a file."""
+    texts = value if isinstance(value, list) else [value]
+    return tuple(line.strip() for text in texts for line in _text(option, text, place).splitlines() if line.strip())
+
+
+def _words(option: Option, value: Plain, place: Place) -> tuple[str, ...]:
+    words = tuple(word.strip() for line in _lines(option, value, place) for word in line.split(",") if word.strip())
+    for word in words:
+        _choice(option, word, place)
+    return words
+
+
+def _choice(option: Option, value: Plain, place: Place) -> str:
+    text = _text(option, value, place)
+    if text not in option.choices:
+        hint = nearest(text, option.choices)
+        raise _wrong(option, f"is {_shown(option, value)}", hint, place)
+    return text
+
+
+def _pairs(option: Option, value: Plain, place: Place) -> dict[str, str]:
+    if isinstance(value, dict):
+        pairs = {name: _scalar(option, each, place) for name, each in value.items()}
+    else:
+        pairs = {}
+        for number, line in enumerate(_lines(option, value, place), start=1):
+            name, separator, text = line.partition("=")
+            if not separator:
+                raise _wrong(option, f"line {number} has no `=`", "write NAME=VALUE", place)
+            pairs[name.strip()] = text
+    for name in pairs:
+        if not _NAME.fullmatch(name):
+            # In a private option what comes before a `=` may be part of a value.
+            shown = "an invalid name" if option.private else repr(name)
+            hint = "a name has letters, digits and _, and does not begin with a digit"
+            raise _wrong(option, f"names {shown}", hint, place)
+    return pairs
+
+
+# By whether the values are secret.
+_JSON_HINTS = {
+    True: (
+        'pass a JSON object, e.g. \'{"API_KEY": "…"}\'; in a workflow {"API_KEY": ${{ toJSON(secrets.API_KEY) }}}; '
+        "elsewhere the variable SCOREFLY_SECRETS keeps it out of the process list"
+    ),
+    False: (
+        'pass a JSON object, e.g. \'{"FOO": "bar"}\'; in a workflow ${{ toJSON(vars) }}; '
+        "elsewhere SCOREFLY_VAR_FOO=bar sets one variable"
+    ),
+}
+
+
+def _json(option: Option, value: Plain, place: Place) -> dict[str, str]:
+    hint = _JSON_HINTS[option.private]
+    if isinstance(value, str):
+        try:
+            # Only our own words are shown: the text may be a secret from the first character on.
+            value = json.loads(value)
+        except json.JSONDecodeError as error:
+            at = Place(place.file, error.lineno, error.colno, place.is_option)
+            raise _wrong(option, f"is no JSON: {error.msg}", hint, at) from None
+        except RecursionError:
+            raise _wrong(option, "is nested too deeply", hint, place) from None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _wrong(option, "is no JSON object", hint, place)
+    # `toJSON` writes null for a secret or variable that is not set.
+    value = {name: each for name, each in value.items() if each is not None}
+    for name, each in value.items():
+        if not isinstance(each, str):
+            shown = name if _NAME.fullmatch(name) else "an entry"
+            raise _wrong(option, f"gives {shown} a value that is no text", "every value is a text in quotes", place)
+        try:
+            f"{name}{each}".encode()
+        except UnicodeEncodeError:
+            # JSON can write half of a UTF-16 pair; nothing that takes text can take that.
+            hint = "write the character itself, or both halves of it"
+            shown = repr(name) if _NAME.fullmatch(name) else "an entry"
+            raise _wrong(option, f"gives {shown} a value with half a character", hint, place) from None
+    return {name: str(each) for name, each in value.items()}
+
+
+def _images(option: Option, value: Plain, place: Place) -> Images:
+    if isinstance(value, dict):
+        return Images(by_name={name: _scalar(option, each, place) for name, each in value.items()})
+    default, by_name = "", {}
+    for line in _lines(option, value, place):
+        name, separator, reference = line.partition("=")
+        if not separator:
+            if default:
+                raise _wrong(option, "gives two references for all", "write workload=ref for one of them", place)
+            default = line
+        elif not reference.strip() or not name.strip():
+            raise _wrong(option, f"has the line {line!r}", "write workload=ref or workload.container=ref", place)
+        else:
+            by_name[name.strip()] = reference.strip()
+    return Images(default, by_name)
+
+
+def _scalar(option: Option, value: Plain, place: Place) -> str:
+    if isinstance(value, dict | list | bool) or value is None:
+        raise _wrong(option, "has a value that is no text", "put it in quotes", place)
+    return str(value)
+
+
+def _shown(option: Option, value: Plain) -> str:
+    return "not one of them" if option.private else repr(value)
+
+
+_PARSERS: Mapping[Kind, Callable[[Option, Plain, Place], Any]] = {
+    "text": _text,
+    "flag": _flag,
+    "optional_flag": _flag,
+    "count": _count,
+    "duration": _duration,
+    "lines": _lines,
+    "words": _words,
+    "choice": _choice,
+    "pairs": _pairs,
+    "json": _json,
+    "images": _images,
+}

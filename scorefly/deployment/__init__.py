@@ -1,0 +1,1 @@
+"""What runs on Fly against what should run, and changing it."""

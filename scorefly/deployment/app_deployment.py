@@ -1,0 +1,326 @@
+"""One app on its way to Fly: prepared, brought, settled."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from scorefly.config.settings import Settings
+from scorefly.deployment.addresses import resolve_pending
+from scorefly.deployment.connection import Connection
+from scorefly.deployment.digest import METADATA_KEY
+from scorefly.deployment.drift import facts_of
+from scorefly.deployment.inspection import Situation, VolumeChanges, census_after, known_app, look, missing_addresses
+from scorefly.deployment.machine_counts import app_machines, is_standby, lone_standbys
+from scorefly.deployment.machine_move import MachineMove
+from scorefly.deployment.machine_repair import MachineRepair
+from scorefly.deployment.newest_commit import Standing
+from scorefly.deployment.ownership import marks
+from scorefly.deployment.secrets import remove_secrets
+from scorefly.deployment.volumes import creation_settings, misplaced_machines, plan_volumes, volume_warnings
+from scorefly.desired.apps import app_report
+from scorefly.desired.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
+from scorefly.desired.build_context import changed_files, summarised
+from scorefly.fly.api import FlyApi, MachineView, RefusedError
+from scorefly.fly.app import App
+from scorefly.problems import Problem, ScoreflyError
+from scorefly.report.progress import Progress
+from scorefly.report.report import AppReport, Status
+from scorefly.state.document import AppState, SecretState
+from scorefly.state.keeper import Keeper
+from scorefly.state.snapshot import Record, pack, unpack
+
+
+@dataclass(slots=True)
+class AppDeployment:
+    """The runbook of one app. `listed` are its Machines in a listing, which may be late; a set `stop` ends it early."""
+
+    settings: Settings
+    keeper: Keeper
+    progress: Progress
+    connection: Connection
+    app: App
+    listed: tuple[MachineView, ...]
+    stop: threading.Event
+    standing: Standing = field(default_factory=Standing)
+    seconds: float = 0.0
+    warnings: tuple[Problem, ...] = ()
+    _volumes: VolumeChanges = field(default_factory=VolumeChanges)
+    _before: Situation = field(default_factory=Situation)
+
+    def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
+        """Takes a step. A report ends the app's way: what failed is told and reported, not raised."""
+        started = time.monotonic()
+        try:
+            report = step()
+        except ScoreflyError as error:
+            for problem in error.problems:
+                self.progress.problem(problem)
+            report = self.not_deployed("failed", error.problems[0])
+        self.seconds += time.monotonic() - started
+        return report and replace(report, seconds=round(self.seconds, 1))
+
+    def not_deployed(self, status: Status, problem: Problem) -> AppReport:
+        """Report an app that was not deployed: it has a URL only where its earlier Machines run, which are ours."""
+        report = replace(app_report(self.settings, self.app), status=status, problem=problem)
+        return report if self._before.exists and self._before.machines else replace(report, url="")
+
+    def prepare(self) -> AppReport | None:
+        """Looks whether anything is to do. A new app gets all but its Machines at once: nobody uses it yet."""
+        if self.app.name in self.standing.ahead:
+            return replace(app_report(self.settings, self.app), status="unchanged")
+        self._before = look(self.settings, self.keeper.state, self.api, self.app, self.listed)
+        if self._before.as_wanted:
+            self._remove_secrets()
+            if not self.settings.dry_run:
+                self._mark(self._before.machines)
+                self._remember_unchanged()
+            return self._report("unchanged", self._before.machines)
+        if not self._before.repair_only:
+            self._plan_volumes()
+        if self.settings.dry_run:
+            return self._report(self._done)
+        if not self._before.exists:
+            self.progress.step(f"{self.app.name}: creating")
+            self._create()
+            self._provide()
+        return None
+
+    def bring(self) -> None:
+        """Replaces the Machines, once everything that the app needs is there."""
+        if self._before.repair_only:
+            self.progress.step(f"{self.app.name}: repairing")
+            return
+        if self._before.exists:
+            record = unpack(self._known.record)
+            changed = changed_files(record.built, self._before.built) if record else ""
+            self.progress.step(f"{self.app.name}: updating{f', because {changed} changed' if changed else ''}")
+            self._provide()
+        self._forget_digest()
+        self._remove_outdated_machines()
+        self._report_leases()
+        self.keeper.confirm_lock()
+        with self.progress.output(f"deploy of {self.app.name}") as output:
+            self.connection.deployer.deploy(
+                self.app,
+                self.settings.workspace / artefact_folder(self.settings, self.app.name),
+                working_folder(self.settings, self.app),
+                on_line=output,
+                stop=self.stop,
+            )
+
+    def settle(self) -> AppReport:
+        """Remembers what runs now, and removes secrets that nothing uses any longer.
+
+        Machines say whose they are first, and that they are as wanted last.
+        """
+        app = self.app
+        machines = self._move_to_region(self.api.machines(app.name))
+        census = census_after(self.settings, app, machines, self._before)
+        repair = MachineRepair(self.api, self.progress, app, self.settings.wait_timeout, self.stop)
+        if not app_machines(machines):
+            hint = f"look at what flyctl said, and at `fly status -a {app.name}`"
+            self._warn(Problem(f"{app.name} has no Machine after its deploy", hint, severity="warning"))
+        elif repair.repair(census, machines):
+            machines = self.api.machines(app.name)
+        self._mark(machines)
+        for machine in app_machines(machines):
+            if machine.metadata.get(METADATA_KEY) != self._before.digest:
+                self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
+        self._record(**self._wanted, record=self._record_of(machines))
+        self._remove_secrets()
+        return self._report(self._done, machines)
+
+    @property
+    def api(self) -> FlyApi:
+        """Fly's REST API."""
+        return self.connection.api
+
+    @property
+    def _done(self) -> Status:
+        return "deployed" if self._before.exists else "created"
+
+    @property
+    def _known(self) -> AppState:
+        """What state says of the app, brought up to what this run wants of it."""
+        return known_app(self.keeper.state, self.app)
+
+    @property
+    def _wanted(self) -> dict[str, Any]:
+        """What state says more of the app once it runs as wanted."""
+        return {"digest": self._before.digest, "commit": self.standing.commit}
+
+    def _record(self, **changes: Any) -> None:
+        self.keeper.record(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
+
+    def _create(self) -> None:
+        """State knows that the app is being made before it is there: a run that is killed leaves no stranger."""
+        self._record(id="", digest="", secrets={}, addresses=(), record="")
+        self._record(id=self.api.create_app(self.app.name, self.settings.org).id)
+
+    def _provide(self) -> None:
+        """What Machines find when they start: addresses, volumes and secrets."""
+        found = None if self._known.id else self.api.app(self.app.name)
+        self._record(id=found.id if found else self._known.id, digest="")
+        self._ensure_addresses()
+        self._ensure_volumes()
+        self._set_secrets()
+        self.connection.deployer.prepare(self.app, stop=self.stop)
+
+    def _ensure_addresses(self) -> None:
+        if not self.app.addresses:
+            return
+        present = self.api.addresses(self.app.name) if self._before.exists else ()
+        recorded = resolve_pending(self._known.addresses, present)
+        if recorded != self._known.addresses:
+            self._record(addresses=recorded)
+        for kind in missing_addresses(self.app, present):
+            before = self._known.addresses
+            # Recorded as ours before Fly knows of it: its answer may be lost.
+            self._record(addresses=(*before, kind))
+            try:
+                ip = self.api.allocate_address(self.app.name, kind, self.settings.org)
+            except RefusedError:
+                self._record(addresses=before)
+                raise
+            self._record(addresses=tuple(dict.fromkeys((*before, ip))))
+
+    def _plan_volumes(self) -> None:
+        """Compare the volumes; what becomes of data is said before anything is changed."""
+        self._volumes = plan_volumes(self.api, self.app, self._before.machines, exists=self._before.exists)
+        for warning in volume_warnings(self.app, self._volumes):
+            self._warn(warning)
+
+    def _ensure_volumes(self) -> None:
+        """Makes missing volumes, one a Machine, and extends small ones. Machines go where their volumes are."""
+        changes, app = self._volumes, self.app
+        if not app.region and (app.volumes or changes.detach):
+            self.app = replace(app, region=changes.region or self.api.regions().nearest)
+        for volume, size_gb in changes.extend:
+            self.api.extend_volume(app.name, volume.id, size_gb)
+        for volume, settings in changes.update:
+            self.api.update_volume(app.name, volume.id, settings)
+        for claim, code in changes.create:
+            settings = creation_settings(app, claim)
+            self.api.create_volume(app.name, claim.name, code or self.app.region, claim.size_gb, settings)
+
+    def _set_secrets(self) -> None:
+        """One call for all. State knows them as ours before Fly does: an interrupted run sets them again."""
+        plan, app, prints = self._before.secrets, self.app, self._before.prints
+        if not plan.to_set:
+            return
+        pending = {name: SecretState(fingerprint="", digest="") for name in plan.to_set}
+        self._record(secrets={**self._known.secrets, **pending})
+        digests = self.api.update_secrets(app.name, {name: str(app.secrets[name].value) for name in plan.to_set})
+        now = {name: SecretState(prints[name], digests.get(name, "")) for name in plan.to_set}
+        self._record(secrets={**self._known.secrets, **now})
+
+    def _forget_digest(self) -> None:
+        """A deploy that fails half-way must not leave Machines that claim to run what they no longer do.
+
+        State has forgotten it already: it is believed where the listing of the organization, which may be late, agrees.
+        """
+        for machine in self._before.machines:
+            if METADATA_KEY in machine.metadata:
+                self.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
+
+    def _report_leases(self) -> None:
+        """Say who keeps flyctl waiting. Machines of a finished deploy have a digest, and are not asked about."""
+        for machine in self._before.machines:
+            lease = None if METADATA_KEY in machine.metadata else self.api.lease(self.app.name, machine.id)
+            if lease is not None and (seconds := lease.expires - time.time()) > 0:
+                until = time.strftime("%H:%M:%S UTC", time.gmtime(lease.expires))
+                self.progress.step(
+                    f"{self.app.name}: waiting up to {seconds:.0f} s for the lease of Machine {machine.id}, held by "
+                    f"{lease.owner or 'an unknown client'} until {until}. An interrupted deploy leaves such a lease"
+                )
+
+    def _remove_outdated_machines(self) -> None:
+        """Destroy Machines that flyctl would not make what they should be: it makes new ones in their place."""
+        for machine, why in self._outdated_machines():
+            self.progress.step(f"{self.app.name}: replacing Machine {machine.id}, which {why}")
+            self.api.delete_machine(self.app.name, machine.id)
+
+    def _outdated_machines(self) -> Iterator[tuple[MachineView, str]]:
+        """flyctl takes no volume from a Machine, and leaves it the containers and the schedule that it has.
+
+        A standby would get a volume of its own, and where no other Machine is left, flyctl makes none.
+        """
+        detached = {volume.machine for volume in self._volumes.detach}
+        left = []
+        for machine in app_machines(self._before.machines):
+            kept = [
+                key for key in ("containers", "schedule") if machine.config.get(key) and key not in self.app.machine
+            ]
+            if machine.id in detached:
+                yield machine, "has another volume"
+            elif kept:
+                yield machine, "has a schedule" if "schedule" in kept else "has containers"
+            elif is_standby(machine) and self.app.volumes:
+                yield machine, "is a standby, and has no volume"
+            else:
+                left.append(machine)
+        for machine in lone_standbys(left):
+            yield machine, "is a standby without its Machine"
+
+    def _move_to_region(self, machines: tuple[MachineView, ...]) -> tuple[MachineView, ...]:
+        """Move Machines whose app has another region now."""
+        app, misplaced = self.app, misplaced_machines(self.app, machines)
+        if not misplaced:
+            return machines
+        regions = ", ".join(sorted({machine.region for machine in misplaced}))
+        self.progress.step(f"{app.name}: moving from {regions} to {app.region}")
+        MachineMove(self.api, self.progress, app, self.settings.wait_timeout, self.stop).move(misplaced)
+        return self.api.machines(app.name)
+
+    def _remove_secrets(self) -> None:
+        to_remove = self._before.secrets.to_remove
+        if to_remove and not self.settings.dry_run:
+            remove_secrets(self.api, self.keeper, self.app.name, to_remove)
+
+    def _mark(self, machines: Sequence[MachineView]) -> None:
+        """Writes on Machines whose they are, where they do not say so."""
+        desired = marks(self.settings, self.keeper.state, self.app.owner)
+        for machine in app_machines(machines):
+            for key, value in desired.items():
+                if machine.metadata.get(key) != value:
+                    self.api.set_metadata(self.app.name, machine.id, key, value)
+
+    def _remember_unchanged(self) -> None:
+        """State may have missed the end of the run that deployed this."""
+        changes, machines = self._wanted, self._before.machines
+        if self._known.digest != self._before.digest:
+            changes["record"] = self._record_of(machines)
+        else:
+            self._warn_of_shortage(machines)
+        self.keeper.change(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
+
+    def _record_of(self, machines: Sequence[MachineView]) -> str:
+        app, count = self.app, self._warn_of_shortage(machines)
+        secrets = tuple(sorted(app.secrets))
+        built = summarised(self._before.built)
+        return pack(Record(artefact_texts(app), file_digests(app), facts_of(machines), secrets, count, built))
+
+    def _warn_of_shortage(self, machines: Sequence[MachineView]) -> int:
+        """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""
+        record = unpack(self._known.record)
+        now, last = len(app_machines(machines)), record.machines if record else 0
+        if self.settings.force or last <= now:
+            return now
+        hint = f"`fly scale count {last} -a {self.app.name}` makes them; deploy with force to keep {now}"
+        self._warn(Problem(f"{self.app.name} has {now} Machines, and had {last}", hint, severity="warning"))
+        return last
+
+    def _warn(self, problem: Problem) -> None:
+        self.progress.problem(problem)
+        self.warnings += (problem,)
+
+    def _report(self, status: Status, machines: Sequence[MachineView] = ()) -> AppReport:
+        """What Fly says of the Machines, where there are any, and else what is wanted."""
+        secrets = self._before.secrets
+        report = replace(app_report(self.settings, self.app), status=status)
+        report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove)
+        return report.with_machines(app_machines(machines))

@@ -1,0 +1,76 @@
+"""The way to Fly: the real one with a token and flyctl, or the embedded rehearsal of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from scorefly.config.settings import Settings
+from scorefly.fly.api import FlyApi
+from scorefly.fly.deployer import Deployer
+from scorefly.problems import Place, option_place, wrong
+from scorefly.state.keeper import Keeper
+
+REHEARSAL_TOKEN = "rehearsal"  # noqa: S105 - what the rehearsal takes for a token
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The REST client and the deploy engine of one run."""
+
+    api: FlyApi
+    deployer: Deployer
+
+
+@contextmanager
+def connect(settings: Settings, keeper: Keeper | None = None) -> Iterator[Connection]:
+    """Opens the way to Fly for one run. The rehearsal's world is kept in the workspace between runs,
+    or in the scratch folder of an untrusted run.
+
+    With `keeper`, its lock is confirmed before every request that changes something.
+    """
+    with _connect(settings) as connection:
+        if keeper is not None:
+            connection.api.before_change = keeper.confirm_lock
+        yield connection
+
+
+@contextmanager
+def _connect(settings: Settings) -> Iterator[Connection]:
+    if settings.rehearse:
+        from scorefly.fly.machines import MachinesDeployer
+        from scorefly.rehearsal.server import Rehearsal
+        from scorefly.rehearsal.world import WorldUnreadable
+
+        root = settings.scratch or settings.workspace
+        world = root / ".scorefly" / "rehearsal" / "world.json"
+        try:
+            server = Rehearsal(world, root=root)
+        except WorldUnreadable as error:
+            name = world.relative_to(root).as_posix()
+            raise wrong(
+                str(error), f"remove {name}: the next rehearsal starts with an empty one", Place(name)
+            ) from error
+        with server as rehearsal, FlyApi(REHEARSAL_TOKEN, base_url=rehearsal.url) as api:
+            yield Connection(api, MachinesDeployer(api, wait_timeout=settings.wait_timeout, ha=settings.ha))
+        return
+    from scorefly.fly.flyctl import DeployOptions, FlyctlDeployer
+
+    if settings.build_secrets:
+        hint = "build the image in a step of its own, and give it with images"
+        reason = "flyctl takes build secrets on its command line only, where every process can read them"
+        raise wrong(reason, hint, option_place("build-secrets"))
+    options = DeployOptions(
+        wait_timeout=settings.wait_timeout,
+        ha=settings.ha,
+        strategy=settings.strategy,
+        extra=settings.deploy_args,
+        build_args=settings.build_args,
+    )
+    hidden = [*settings.secrets.values(), settings.github_token]
+    with (
+        FlyApi(settings.fly_api_token, base_url=settings.fly_base_url) as api,
+        FlyctlDeployer(settings.fly_api_token, options, settings.environ, hidden) as deployer,
+    ):
+        yield Connection(api, deployer)

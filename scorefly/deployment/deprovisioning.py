@@ -1,0 +1,197 @@
+"""Takes resources away: what they brought to Fly, what provisioners made, and what state knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from scorefly.config.settings import Settings
+from scorefly.deployment.connection import connect
+from scorefly.deployment.live import list_machines
+from scorefly.deployment.ownership import not_ours
+from scorefly.desired.load import provisioners_of
+from scorefly.desired.order import waves
+from scorefly.desired.provision import surroundings_of
+from scorefly.problems import InputError, OutsideError, Problem, ScoreflyError, nearest, option_place, raise_errors
+from scorefly.report.progress import Progress
+from scorefly.report.report import Finding
+from scorefly.resources.files import LoadedProvisioners
+from scorefly.resources.provisioner import Provisioned, Provisioner, Request, WorkloadView
+from scorefly.state.document import EnvironmentState, ResourceState, kept_values
+from scorefly.state.keeper import Keeper
+from scorefly.values import merge_patch
+
+# What these provision is all in the state, and in the Fly apps that come along.
+_NOTHING_OUTSIDE = ("static://", "template://")
+
+
+def resource_in(state: EnvironmentState, uid: str) -> ResourceState:
+    """The resource of that uid. Raises InputError with the nearest there is."""
+    if uid not in state.resources:
+        hint = nearest(uid, sorted(state.resources))
+        raise InputError(Problem(f"state has no resource {uid!r}", hint, option_place("uid")))
+    return state.resources[uid]
+
+
+def apps_of(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]:
+    """The Fly apps a resource brought, those it brought in earlier runs too."""
+    owned = (app.name for app in state.apps.values() if app.owner == resource.uid)
+    return tuple(sorted(name for name in {*resource.apps, *owned} if not _is_of_another(state, resource, name)))
+
+
+def _is_of_another(state: EnvironmentState, resource: ResourceState, name: str) -> bool:
+    """Decide whether an app that the resource once brought belongs to a workload or to another resource now."""
+    app = state.apps.get(name)
+    if app is None or app.owner == resource.uid:
+        return False
+    owner = state.resources.get(app.owner)
+    return bool(app.workload) or (owner is not None and owner.provisioner != resource.provisioner)
+
+
+def apps_to_destroy(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]:
+    """Those of its apps that go with it: the last of the resources that share one takes it along."""
+    shared = {name for each in state.resources.values() if each.uid != resource.uid for name in each.apps}
+    return tuple(name for name in apps_of(state, resource) if name not in shared)
+
+
+def in_reverse(resources: Mapping[str, ResourceState]) -> list[ResourceState]:
+    """The resources, each before those it needs."""
+    needs = {uid: tuple(need for need in each.needs if need in resources) for uid, each in resources.items()}
+    ordered, _ = waves(needs)
+    return [resources[uid] for wave in reversed(ordered) for uid in wave]
+
+
+def deprovision(
+    settings: Settings, uids: Collection[str], keeper: Keeper, progress: Progress, *, forget: bool = False
+) -> tuple[str, ...]:
+    """Takes these resources away with their apps, each before those it needs, and returns the uids in that order.
+
+    With `forget` provisioners are not called and apps are left alone: state loses what it knows. Raises InputError,
+    before anything is done, where another resource needs one of these or a provisioner is not there.
+    """
+    state = keeper.state
+    chosen = {uid: resource_in(state, uid) for uid in uids}
+    makers = _Makers(settings)
+    if not forget:
+        raise_errors(makers.all.problems)
+    raise_errors(
+        Problem(f"{other.uid} needs {need}", f"deprovision {other.uid} first", option_place("uid"))
+        for other in state.resources.values()
+        for need in other.needs
+        if need in chosen and other.uid not in chosen
+    )
+    if not forget:
+        for resource in chosen.values():
+            makers.of(resource)
+    for resource in in_reverse(chosen):
+        if forget:
+            keeper.record(lambda state, uid=resource.uid: state.without_resource(uid))  # type: ignore[misc]
+        else:
+            _destroy_apps(settings, keeper, progress, apps_to_destroy(keeper.state, resource))
+            _take_away(settings, keeper, progress, resource, makers)
+    return tuple(resource.uid for resource in in_reverse(chosen))
+
+
+def deprovision_each(
+    settings: Settings, keeper: Keeper, progress: Progress, uids: Iterable[str]
+) -> tuple[Finding, ...]:
+    """Takes the resources of these uids out of the world and out of the state; their apps are left to the caller.
+
+    One that fails stays, and so does what it needs. Provisioner files are read when the first resource needs one.
+    """
+    needed_by_kept: set[str] = set()
+    findings = []
+    makers = _Makers(settings)
+    for resource in in_reverse({uid: keeper.state.resources[uid] for uid in uids}):
+        finding = Finding("resource", resource.uid, "removed", resource.provisioner)
+        try:
+            if resource.uid in needed_by_kept:
+                raise OutsideError(Problem(f"{resource.uid} stays, for a resource that needs it could not be removed"))
+            if not settings.dry_run:
+                _take_away(settings, keeper, progress, resource, makers)
+        except ScoreflyError as error:
+            for problem in error.problems:
+                progress.problem(problem)
+            needed_by_kept |= {resource.uid, *resource.needs}
+            finding = replace(finding, outcome="failed", why=error.problems[0].message)
+        findings.append(finding)
+    return tuple(findings)
+
+
+@dataclass(slots=True)
+class _Makers:
+    """Who made a resource. The files are read when that is asked for one that was made outside."""
+
+    settings: Settings
+    _all: LoadedProvisioners | None = field(default=None)
+
+    @property
+    def all(self) -> LoadedProvisioners:
+        """All there are, with what is wrong with their files."""
+        if self._all is None:
+            self._all = provisioners_of(self.settings, check_templates=False)
+        return self._all
+
+    def of(self, resource: ResourceState) -> Provisioner | None:
+        """The one that made it; None where it made nothing outside. Raises InputError when it is not there."""
+        if resource.provisioner.startswith(_NOTHING_OUTSIDE):
+            return None
+        raise_errors(self.all.problems)
+        found = self.all.of_uri(resource.provisioner, resource.type, resource.class_, resource.id)
+        if found is None:
+            hint = "name its file with provisioners; `resources deprovision --forget` only takes it out of state"
+            message = f"{resource.uid} was made by {resource.provisioner}, and no entry has that uri"
+            raise InputError(Problem(message, hint, option_place("provisioners")))
+        return found
+
+
+def _take_away(
+    settings: Settings, keeper: Keeper, progress: Progress, resource: ResourceState, makers: _Makers
+) -> None:
+    """Saves as soon as the resource is gone: a run that ends early goes on where it was."""
+    progress.step(f"{resource.uid}: deprovisioning")
+    if maker := makers.of(resource):
+        surroundings = surroundings_of(settings, {}, progress, calls="provision")
+        for problem in maker.deprovision(_request(resource, keeper), surroundings):
+            progress.problem(problem)
+    keeper.record(lambda state: state.without_resource(resource.uid))
+
+
+def _destroy_apps(settings: Settings, keeper: Keeper, progress: Progress, names: Collection[str]) -> None:
+    if not names:
+        return
+    with connect(settings, keeper) as connection:
+        live = list_machines(settings, connection.api, names)
+        for name in names:
+            if problem := not_ours(settings, connection.api, name, live.get(name, ()), keeper.state):
+                progress.problem(replace(problem, severity="warning"))
+            else:
+                progress.step(f"{name}: destroying")
+                connection.api.delete_app(name)
+            keeper.record(lambda state, name=name: state.without_app(name))  # type: ignore[misc]
+
+
+def _request(resource: ResourceState, keeper: Keeper) -> Request:
+    def keep(given: Provisioned) -> None:
+        changed = replace(resource, state=given.state)
+        keeper.record(
+            lambda state: replace(state.with_resource(changed), shared=merge_patch(state.shared, given.shared))
+        )
+
+    return Request(
+        uid=resource.uid,
+        guid=resource.guid,
+        type=resource.type,
+        class_=resource.class_,
+        id=resource.id,
+        name=resource.id,
+        params=kept_values(resource.params),
+        metadata=dict(resource.metadata),  # type: ignore[arg-type]  # it was plain data when it was kept
+        owner=WorkloadView("", ""),
+        place=option_place("uid"),
+        state=kept_values(resource.state),
+        shared=keeper.state.shared,
+        random=resource.random,
+        outputs=resource.outputs,
+        keep=keep,
+    )

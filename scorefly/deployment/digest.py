@@ -1,0 +1,28 @@
+"""What tells whether an app has to be deployed again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from scorefly.config.settings import Settings
+from scorefly.desired.artefacts import fly_toml
+from scorefly.fly.app import App, Build
+
+METADATA_KEY = "scorefly_digest"
+
+
+def app_digest(settings: Settings, app: App, fingerprints: Mapping[str, str], built: Mapping[str, str]) -> str:
+    """A digest of all that makes a deployed app what it is: 32 hex digits.
+
+    `fingerprints` stand for the values of the app's secrets, and `built` are the files that its image is built from.
+    """
+    parts: list[object] = [fly_toml(app), app.machine, sorted(fingerprints.items())]
+    if settings.deploy_args:
+        parts.append(("deploy-args", settings.deploy_args))
+    parts += [(name, hashlib.sha256(content).hexdigest()) for name, content in sorted(app.files.items())]
+    if isinstance(app.image, Build):
+        parts += [sorted(settings.build_args.items()), app.image.dockerfile, sorted(built.items())]
+    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -1,0 +1,90 @@
+"""What others changed about an app's Machines since the last deploy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scorefly.deployment.machine_counts import app_machines
+from scorefly.fly.api import MachineView
+from scorefly.fly.machine_config import STANDBY_VARIABLE
+from scorefly.report.plan import Drift
+from scorefly.state.snapshot import Facts, Record
+
+
+def facts_of(machines: Sequence[MachineView]) -> Facts:
+    """What there is to know of an app's Machines, each fact once. Values of variables are only their digests."""
+    found: dict[str, set[str]] = {}
+    for machine in machines:
+        for key, texts in _facts(machine.config).items():
+            found.setdefault(key, set()).update(texts)
+    regions = Counter(machine.region for machine in machines)
+    counted = {"regions": tuple(f"{count} in {region}" for region, count in sorted(regions.items()))}
+    return {key: tuple(sorted(each)) for key, each in sorted(found.items()) if each} | counted
+
+
+def drift(record: Record | None, machines: Sequence[MachineView]) -> tuple[Drift, ...]:
+    """What somebody else changed since the last deploy; nothing where it is not known what that left."""
+    if record is None or not record.facts:
+        return ()
+    now = facts_of(machines)
+    found = list[Drift]()
+    for what in sorted({*record.facts, *now}):
+        before, after = record.facts.get(what, ()), now.get(what, ())
+        if before != after:
+            gone = tuple(_shown(text) for text in before if text not in after)
+            come = tuple(_shown(text) for text in after if text not in before)
+            found.append(Drift(what, gone, come))
+    count = len(app_machines(machines))
+    if count < record.machines and not any(each.what == "regions" for each in found):
+        found.append(Drift("machines", (str(record.machines),), (str(count),)))
+    return tuple(found)
+
+
+def _facts(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    guest = config.get("guest") or {}
+    containers = config.get("containers") or ()
+    services = config.get("services") or ()
+    checks = {**(config.get("checks") or {})}
+    for service in services:
+        for check in service.get("checks") or ():
+            checks[f"{check.get('type', '')} on {service.get('internal_port')}"] = check
+    return {
+        "image": [str(config.get("image", "")), *(f"{each.get('name')}: {each.get('image')}" for each in containers)],
+        "size": [f"{guest.get('cpus')} {guest.get('cpu_kind')} CPU, {guest.get('memory_mb')} MB"] if guest else [],
+        "checks": [_check(name, check) for name, check in checks.items()],
+        "env": [
+            *_digests(config.get("env") or {}, ""),
+            *(text for each in containers for text in _digests(each.get("env") or {}, f"{each.get('name')}: ")),
+        ],
+        "mounts": [f"{each.get('name')} at {each.get('path')}" for each in config.get("mounts") or ()],
+        "ports": [f"{each.get('internal_port')} at {_ports(each)}" for each in services],
+    }
+
+
+def _check(name: str, check: Mapping[str, Any]) -> str:
+    """Its headers may hold what nobody should read."""
+    where = f"{check.get('port', '')}{check.get('path', '')}"
+    return f"{name}: {check.get('type', '')} {where}".rstrip() + _digest(json.dumps(check, sort_keys=True))
+
+
+def _ports(service: Mapping[str, Any]) -> str:
+    return ", ".join(str(each.get("port")) for each in service.get("ports") or ())
+
+
+_DIGEST = "\0"
+
+
+def _digests(env: Mapping[str, Any], prefix: str) -> list[str]:
+    return [f"{prefix}{name}{_digest(str(value))}" for name, value in env.items() if name != STANDBY_VARIABLE]
+
+
+def _digest(text: str) -> str:
+    return _DIGEST + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _shown(fact: str) -> str:
+    return fact.partition(_DIGEST)[0]

@@ -1,0 +1,225 @@
+"""`cleanup`: removes what nobody needs any longer. Every thing that was looked at is in the report, kept or removed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+
+from scorefly.config.settings import Settings
+from scorefly.deployment.addresses import is_ours
+from scorefly.deployment.connection import connect
+from scorefly.deployment.deprovisioning import deprovision_each
+from scorefly.deployment.destruction import Destruction
+from scorefly.deployment.live import app_names, list_machines
+from scorefly.deployment.ownership import not_ours
+from scorefly.deployment.secrets import plan_secrets, remove_secrets
+from scorefly.deployment.state_guard import refuse_unknown_apps
+from scorefly.desired.apps import app_report, want
+from scorefly.desired.load import Loaded, load
+from scorefly.desired.orphans import find_orphans
+from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
+from scorefly.fly.app import App
+from scorefly.problems import ScoreflyError
+from scorefly.report.progress import Progress
+from scorefly.report.report import AppReport, Finding, Report
+from scorefly.state.document import EnvironmentState
+from scorefly.state.keeper import Keeper
+from scorefly.state.snapshot import unpack
+
+LOOKS = 8  # apps looked at at a time
+
+
+def cleanup(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
+    """Does the parts that are asked for. Volumes with what is in them go only when `volumes` is one of them."""
+    loaded = load(settings)
+    with connect(settings, keeper) as connection:
+        api = connection.api
+        live = list_machines(settings, api, app_names(settings, loaded, keeper.state))
+        refuse_unknown_apps(settings, loaded, keeper.state, live)
+        # Only names matter here: nothing is provisioned, and no secret has to be given.
+        wanted = want(settings, loaded, Keeper(None, keeper.state), progress, trial=True)
+        tidying = Tidying(settings, keeper, progress, api, live, {app.name: app for app in wanted.apps})
+        ours = tidying.ours()
+        findings: list[Finding] = []
+        apps: tuple[AppReport, ...] = ()
+        if "secrets" in settings.cleanup:
+            findings += tidying.each(ours, tidying.secrets)
+        if "resources" in settings.cleanup:
+            findings += tidying.each(ours, tidying.addresses)
+        volumes = _volumes_by_app(api, settings) if {"resources", "volumes"} & set(settings.cleanup) else {}
+        if "resources" in settings.cleanup:
+            orphaned, apps = tidying.orphans(loaded, volumes)
+            findings += orphaned
+        if volumes:
+            findings += tidying.each(ours, lambda app: tidying.volumes(app, volumes.get(app.name, ())))
+    removed = {app.name: tuple(each.name for each in findings if _is_removed_secret(each, app)) for app in ours}
+    kept = tuple(
+        replace(app_report(settings, app), status="unchanged", secrets_removed=removed[app.name]) for app in ours
+    )
+    return Report(
+        command=settings.command,
+        environment=settings.environment,
+        apps=(*kept, *apps),
+        problems=wanted.problems,
+        findings=tuple(findings),
+        rehearsed=settings.rehearse,
+        dry_run=settings.dry_run,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tidying:
+    """One cleanup of an environment. `live` are the organization's Machines by app, `wanted` the apps to be kept."""
+
+    settings: Settings
+    keeper: Keeper
+    progress: Progress
+    api: FlyApi
+    live: Mapping[str, Sequence[MachineView]]
+    wanted: Mapping[str, App]
+
+    def ours(self) -> list[App]:
+        """The wanted apps that are there, without those that are not ours."""
+
+        def look(app: App) -> App | None:
+            machines = self.live.get(app.name, ())
+            if not machines and self.api.app(app.name) is None:
+                return None
+            if problem := not_ours(self.settings, self.api, app.name, machines, self.keeper.state):
+                self.progress.problem(replace(problem, severity="warning"))
+                return None
+            return app
+
+        with ThreadPoolExecutor(LOOKS, thread_name_prefix="cleanup") as pool:
+            return [app for app in pool.map(look, self.wanted.values()) if app]
+
+    def each(self, apps: Iterable[App], part: Callable[[App], list[Finding]]) -> list[Finding]:
+        """One part for several apps at a time, in their order."""
+        with ThreadPoolExecutor(LOOKS, thread_name_prefix="cleanup") as pool:
+            return [finding for findings in pool.map(part, apps) for finding in findings]
+
+    def secrets(self, app: App) -> list[Finding]:
+        """Every secret of an app: wanted, managed (set by scorefly once), or unknown."""
+        known = self.keeper.state.apps.get(app.name)
+        managed = known.secrets if known else {}
+        live = {secret.name: secret.digest for secret in self.api.secrets(app.name)}
+        unused, keep = self.settings.unused_secrets, self.settings.keep_secrets
+        to_remove = plan_secrets(dict.fromkeys(app.secrets, ""), managed, live, unused=unused, keep=keep).to_remove
+        findings = []
+        for name in sorted(live):
+            why = "wanted" if name in app.secrets else "managed" if name in managed else "unknown"
+            findings.append(Finding("secret", name, "removed" if name in to_remove else "kept", why, app.name))
+        if not to_remove:
+            return findings
+        return self._attempt(findings, lambda: self._remove_secrets(app, to_remove))
+
+    def _remove_secrets(self, app: App, names: Sequence[str]) -> None:
+        remove_secrets(self.api, self.keeper, app.name, names)
+        self.progress.step(f"{app.name}: {len(names)} unused")
+
+    def addresses(self, app: App) -> list[Finding]:
+        """Addresses of an app that is no longer public, once it was deployed so. Only those scorefly gave it go."""
+        known = self.keeper.state.apps.get(app.name)
+        record = unpack(known.record) if known else None
+        if known is None or record is None or record.facts.get("ports") or app.addresses:
+            return []
+        findings = []
+        for address in self.api.addresses(app.name):
+            given = is_ours(address, known.addresses)
+            why = "the app is not public" if given else "not public, and not given by scorefly"
+            finding = Finding("address", address.ip, "removed" if given else "kept", why, app.name)
+            findings += self._attempt([finding], partial(self._release, app, address)) if given else [finding]
+        return findings
+
+    def _release(self, app: App, address: AddressView) -> None:
+        self.api.release_address(app.name, address.ip)
+
+        def without(state: EnvironmentState) -> EnvironmentState:
+            known = state.apps[app.name]
+            kept = tuple(each for each in known.addresses if each not in (address.ip, address.kind))
+            return state.with_app(replace(known, addresses=kept))
+
+        self.keeper.record(without)
+
+    def volumes(self, app: App, volumes: Sequence[VolumeView]) -> list[Finding]:
+        """Volumes without a Machine, but for those that the app's next Machines need."""
+        free = [volume for volume in volumes if not volume.machine]
+        attached = Counter(volume.name for volume in volumes if volume.machine)
+        machines = max(1, len(self.live.get(app.name, ())))
+        spare = {claim.name: machines - attached[claim.name] for claim in app.volumes}
+        findings = []
+        for volume in free:
+            if spare.get(volume.name, 0) > 0:
+                spare[volume.name] -= 1
+                continue
+            size = f"no Machine has it ({volume.name}, {volume.size_gb} GB)"
+            if "volumes" in self.settings.cleanup:
+                finding = Finding("volume", volume.id, "removed", size, app.name)
+                findings += self._attempt([finding], partial(self.api.delete_volume, app.name, volume.id))
+            else:
+                why = f"{size}; its data goes only with cleanup: volumes"
+                findings.append(Finding("volume", volume.id, "kept", why, app.name))
+        return findings
+
+    def orphans(
+        self, loaded: Loaded, volumes: Mapping[str, Sequence[VolumeView]]
+    ) -> tuple[list[Finding], tuple[AppReport, ...]]:
+        """Resources and apps that no Score file asks for any longer. What holds data stays, and what belongs to it."""
+        found = find_orphans(self.settings, loaded, self.wanted.keys(), self.keeper.state)
+        holding = (
+            set() if "volumes" in self.settings.cleanup else {app.name for app in found.apps if volumes.get(app.name)}
+        )
+        kept_workloads = {app.workload for app in found.apps if app.name in holding and app.workload}
+        kept: set[str] = set()
+        for resource in found.resources:
+            if holding.intersection(resource.apps) or kept_workloads.intersection(resource.workloads):
+                kept.add(resource.uid)
+        kept |= {need for resource in found.resources if resource.uid in kept for need in resource.needs}
+        holding |= {app.name for app in found.apps if app.owner in kept}
+        why = "no Score file asks for it; its data goes only with cleanup: volumes"
+        findings = [Finding("resource", each.uid, "kept", why) for each in found.resources if each.uid in kept]
+        findings += [Finding("app", app.name, "kept", why) for app in found.apps if app.name in holding]
+        findings += deprovision_each(
+            self.settings, self.keeper, self.progress, [each.uid for each in found.resources if each.uid not in kept]
+        )
+        failed = {each.name for each in findings if each.outcome == "failed"}
+        destruction = Destruction(self.settings, self.keeper, self.progress, self.api, self.live)
+        apps = destruction.destroy(app for app in found.apps if app.name not in holding and app.owner not in failed)
+        if not self.settings.dry_run:
+            self.keeper.record(lambda state: _forgetting(state, found.workloads))
+        return findings, apps
+
+    def _attempt(self, findings: list[Finding], remove: Callable[[], object]) -> list[Finding]:
+        """The findings, once what they say is done; what fails does not keep the rest from being tidied up."""
+        if self.settings.dry_run:
+            return findings
+        try:
+            remove()
+        except ScoreflyError as error:
+            for problem in error.problems:
+                self.progress.problem(problem)
+            return [replace(each, outcome="failed") if each.outcome == "removed" else each for each in findings]
+        return findings
+
+
+def _forgetting(state: EnvironmentState, gone: Iterable[str]) -> EnvironmentState:
+    """The state without the Score files of workloads that nothing in it belongs to any longer."""
+    used = {app.workload for app in state.apps.values()}
+    used |= {name for resource in state.resources.values() for name in resource.workloads}
+    return replace(
+        state, workloads={name: file for name, file in state.workloads.items() if name in used or name not in gone}
+    )
+
+
+def _volumes_by_app(api: FlyApi, settings: Settings) -> dict[str, list[VolumeView]]:
+    found: dict[str, list[VolumeView]] = {}
+    for volume in api.org_volumes(settings.org):
+        found.setdefault(volume.app, []).append(volume)
+    return found
+
+
+def _is_removed_secret(finding: Finding, app: App) -> bool:
+    return (finding.kind, finding.outcome, finding.app) == ("secret", "removed", app.name)

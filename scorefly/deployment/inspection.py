@@ -1,0 +1,209 @@
+"""How an app stands before anything is done to it: what `deploy` acts upon, and `plan` tells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from scorefly.config.settings import Settings
+from scorefly.deployment.digest import METADATA_KEY, app_digest
+from scorefly.deployment.machine_counts import Census, app_machines, count_by_group, listed_as_complete, take_census
+from scorefly.deployment.ownership import OWNER_KEY, STATE_KEY, marks, not_ours
+from scorefly.deployment.secrets import SecretPlan, plan_secrets
+from scorefly.desired.build_context import built_files
+from scorefly.fly.api import AddressView, AppView, FlyApi, MachineView, VolumeView
+from scorefly.fly.app import App, VolumeClaim
+from scorefly.problems import OutsideError, failed
+from scorefly.state.document import AppState, EnvironmentState, fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """`prints` are the fingerprints of the wanted secrets, `digest` that of all that is wanted.
+
+    `built` are the files that the image is built from: see `desired/build_context.py`.
+
+    `as_wanted` says that there is nothing to deploy; secrets may be there to be removed. `repair_only` says that every
+    Machine has what is wanted, and only their number or their state is not. `machines` are those of the listing where
+    it was enough, else the app's own with their configurations.
+    """
+
+    exists: bool = False
+    machines: tuple[MachineView, ...] = ()
+    prints: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+    secrets: SecretPlan = field(default_factory=lambda: SecretPlan((), ()))
+    as_wanted: bool = False
+    repair_only: bool = False
+    census: Census = field(default_factory=Census)
+    built: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeChanges:
+    """Volumes to make, one for every Machine that lacks it, and volumes to extend with the GB they are to have.
+
+    `create` has each claim with its region. `detach` are volumes that Machines have and the app no longer claims:
+    their Machines have to be replaced. `update` are volumes with other settings for snapshots. `shrink` are volumes
+    that are larger than they are claimed to be, with the GB of the claim. `region` is where new Machines go; it may
+    be unknown, and is empty then.
+    """
+
+    create: tuple[tuple[VolumeClaim, str], ...] = ()
+    extend: tuple[tuple[VolumeView, int], ...] = ()
+    detach: tuple[VolumeView, ...] = ()
+    update: tuple[tuple[VolumeView, Mapping[str, int | bool]], ...] = ()
+    shrink: tuple[tuple[VolumeView, int], ...] = ()
+    region: str = ""
+
+
+def look(
+    settings: Settings,
+    state: EnvironmentState,
+    api: FlyApi,
+    app: App,
+    listed: Sequence[MachineView],
+    *,
+    trusted: bool = True,
+) -> Situation:
+    """Looks at one app. `listed` are its own Machines in a listing, which may be late.
+
+    A `trusted` listing is believed where it says the same as state; else the app's own Machines are asked for. Raises
+    OutsideError when an app of that name is not ours.
+    """
+    known = known_app(state, app)
+    prints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
+    built = built_files(settings, app)
+    digest = app_digest(settings, app, prints, built)
+    finished = {METADATA_KEY: digest, **marks(settings, state, app.owner)}
+    believed = (
+        trusted
+        and not settings.force
+        and known.digest == digest
+        and bool(listed)
+        and all(finished.items() <= machine.metadata.items() for machine in listed)
+        and listed_as_complete(app, settings.ha, listed)
+    )
+    machines = listed if believed else _own_machines(settings, api, app.name, listed)
+    exists = machines is not None
+    machines = machines or ()
+    if exists and (problem := not_ours(settings, api, app.name, machines, state, app.owner)):
+        raise OutsideError(problem)
+    secrets = plan_secrets(
+        prints,
+        known.secrets,
+        _live_secrets(settings, api, app, known) if exists else {},
+        unused=settings.unused_secrets,
+        keep=settings.keep_secrets,
+    )
+    census = Census() if believed else _census(settings, app, machines)
+    ours = [each for each in app_machines(machines) if each not in census.surplus]
+    current = bool(ours) and all(
+        machine.metadata.get(METADATA_KEY) == digest
+        and machine.metadata.get(STATE_KEY) in (None, finished[STATE_KEY])  # new-state leaves them another's
+        for machine in ours
+    )
+    current = current and not settings.force and not secrets.to_set
+    return Situation(
+        exists=exists,
+        machines=tuple(machines),
+        prints=prints,
+        digest=digest,
+        secrets=secrets,
+        as_wanted=current and census.complete,
+        repair_only=current and not census.complete and set(census.missing) <= count_by_group(ours).keys(),
+        census=census,
+        built=built,
+    )
+
+
+def _own_machines(
+    settings: Settings, api: FlyApi, name: str, listed: Sequence[MachineView]
+) -> Sequence[MachineView] | None:
+    """The app's Machines as the app itself has them, or None where there is no such app."""
+    if not listed and find_app(settings, api, name) is None:
+        return None
+    return api.find_machines(name)
+
+
+def _is_known(machine: MachineView) -> bool:
+    """Whether a run finished with the Machine, or at least marked it."""
+    return OWNER_KEY in machine.metadata or METADATA_KEY in machine.metadata
+
+
+def census_after(settings: Settings, app: App, machines: Sequence[MachineView], before: Situation) -> Census:
+    """The census after a deploy. Where it replaced Machines, what it made beyond those that are needed is surplus."""
+    if before.repair_only:
+        return _census(settings, app, machines)
+    left = {each.id for each in before.census.surplus}
+    counted = count_by_group([each for each in app_machines(before.machines) if each.id not in left])
+    return take_census(app, settings.ha, app_machines(machines), _is_known, counted)
+
+
+def _census(settings: Settings, app: App, machines: Sequence[MachineView]) -> Census:
+    return take_census(app, settings.ha, app_machines(machines), _is_known)
+
+
+def known_app(state: EnvironmentState, app: App) -> AppState:
+    """What state says of an app, brought up to what this run wants of it."""
+    known = state.apps.get(app.name) or AppState(name=app.name, owner=app.owner)
+    ports = {port.name: (port.port, port.internal) for port in app.ports}
+    return replace(
+        known,
+        owner=app.owner,
+        workload=app.workload,
+        ports=ports,
+        url=app.url,
+        needs=app.needs,
+        flycast=any(port.how == "flycast" for port in app.ports),
+    )
+
+
+def missing_addresses(app: App, present: Sequence[AddressView]) -> tuple[str, ...]:
+    """The kinds of addresses the app still needs; an IPv4 address of its own does for a shared one."""
+    kinds = {address.kind for address in present}
+    if "v4" in kinds:
+        kinds.add("shared_v4")
+    return tuple(kind for kind in app.addresses if kind not in kinds)
+
+
+def volume_changes(app: App, volumes: Sequence[VolumeView], machines: Sequence[MachineView]) -> VolumeChanges:
+    """Compare the app's claims with its volumes: one for each Machine in the Machine's region, one at least."""
+    claimed = {claim.name for claim in app.volumes}
+    regions = [machine.region for machine in machines]
+    regions += [volume.region for volume in volumes if volume.name in claimed]
+    region = app.region or next(iter(regions), "")
+    create: list[tuple[VolumeClaim, str]] = []
+    extend: list[tuple[VolumeView, int]] = []
+    update: list[tuple[VolumeView, Mapping[str, int | bool]]] = []
+    shrink: list[tuple[VolumeView, int]] = []
+    for claim in app.volumes:
+        present = [volume for volume in volumes if volume.name == claim.name]
+        extend += [(volume, claim.size_gb) for volume in present if volume.size_gb < claim.size_gb]
+        shrink += [(volume, claim.size_gb) for volume in present if volume.size_gb > claim.size_gb and not claim.grows]
+        for volume in present:
+            changes = {key: value for key, value in claim.snapshots.items() if volume.snapshots.get(key) != value}
+            update += [(volume, changes)] if changes else []
+        here = Counter(machine.region for machine in machines) or Counter([region])
+        there = Counter(volume.region for volume in present)
+        create += [(claim, code) for code in sorted(here) for _ in range(here[code] - there[code])]
+    detach = tuple(volume for volume in volumes if volume.machine and volume.name not in claimed)
+    return VolumeChanges(tuple(create), tuple(extend), detach, tuple(update), tuple(shrink), region)
+
+
+def find_app(settings: Settings, api: FlyApi, name: str) -> AppView | None:
+    """Return the app of that name, or None. Raises OutsideError when it is in another organization."""
+    view = api.app(name)
+    # A personal organization has two slugs, so a different one is not enough.
+    if view and view.organization not in ("", settings.org) and name not in api.org_apps(settings.org):
+        message = f"the app {name!r} is in organization {view.organization}, not in {settings.org}"
+        raise failed(message, f"set org: {view.organization}, or choose another app-prefix or app-suffix")
+    return view
+
+
+def _live_secrets(settings: Settings, api: FlyApi, app: App, known: AppState) -> dict[str, str]:
+    """Fly's digests by name; apps that have and had none are not asked, unless everything unknown must go."""
+    if not (app.secrets or known.secrets or settings.unused_secrets == "all"):
+        return {}
+    return {secret.name: secret.digest for secret in api.secrets(app.name)}

@@ -1,0 +1,55 @@
+"""Lists the Machines that run: of the whole organization, and of single apps where that does not show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from scorefly.config.settings import Settings
+from scorefly.desired.load import Loaded
+from scorefly.fly.api import FlyApi, ForbiddenError, MachineView
+from scorefly.state.document import EnvironmentState
+
+LOOKS = 8  # apps asked at a time
+
+
+def list_machines(settings: Settings, api: FlyApi, apps: Iterable[str]) -> Mapping[str, Sequence[MachineView]]:
+    """Return the Machines by app; the listing of an organization may be late.
+
+    Where regions are missing from it, each app of the organization is asked. A deploy token of one app may not list
+    the organization: `apps` are asked then. Raises OutsideError.
+    """
+    names = list(apps)
+    try:
+        found = api.org_machines(settings.org)
+        listed = _by_app(found.machines)
+        if not found.missing_regions:
+            return listed
+        return {**listed, **_ask(api, {*listed, *api.org_apps(settings.org)})}
+    except ForbiddenError as error:
+        if not names:
+            raise
+        try:
+            return _ask(api, names)
+        except ForbiddenError:
+            raise error from None
+
+
+def app_names(settings: Settings, loaded: Loaded, state: EnvironmentState) -> list[str]:
+    """Return the names of the apps that a run is about, as far as they are known before anything is provisioned."""
+    return sorted({*(settings.app_name(workload.name) for workload in loaded.workloads), *state.apps})
+
+
+def _ask(api: FlyApi, apps: Iterable[str]) -> dict[str, Sequence[MachineView]]:
+    """The Machines of each app as the app itself has them; nothing for apps that are not there."""
+    names = sorted(apps)
+    with ThreadPoolExecutor(LOOKS, thread_name_prefix="list") as pool:
+        found = dict(zip(names, pool.map(api.find_machines, names), strict=True))
+    return {name: machines for name, machines in found.items() if machines is not None}
+
+
+def _by_app(machines: Sequence[MachineView]) -> dict[str, Sequence[MachineView]]:
+    found: dict[str, list[MachineView]] = {}
+    for machine in machines:
+        found.setdefault(machine.app, []).append(machine)
+    return {**found}

@@ -1,0 +1,83 @@
+"""Makes an app's Machines as many as it needs after a deploy, and starts those that must run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scorefly.deployment.digest import METADATA_KEY
+from scorefly.deployment.machine_counts import Census, group_of, is_standby
+from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.app import App
+from scorefly.fly.health import wait_until_healthy
+from scorefly.fly.machine_config import standby_config
+from scorefly.problems import failed
+from scorefly.report.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRepair:
+    """The Machines of one app after a deploy. `timeout` is how long one may take to become healthy, in seconds."""
+
+    api: FlyApi
+    progress: Progress
+    app: App
+    timeout: float
+    stop: threading.Event
+
+    def repair(self, census: Census, machines: Sequence[MachineView]) -> bool:
+        """Remove what is too much, start what is stopped, make what is missing. Raises OutsideError.
+
+        Returns whether that changed anything.
+        """
+        for machine in census.surplus:
+            self.progress.step(f"{self.app.name}: removing Machine {machine.id}, left over from another run")
+            self.api.delete_machine(self.app.name, machine.id)
+        removed, stopped = {each.id for each in census.surplus}, {each.id for each in census.stopped}
+        kept = [each for each in machines if each.id not in removed]
+        crashed = [each for each in kept if each.state == "stopped" and each.crashed and not is_standby(each)]
+        self._start([*census.stopped, *(each for each in crashed if each.id not in stopped)])
+        for group in census.missing:
+            self._restore(self._model(kept, group))
+        for group in census.missing_standbys:
+            model = self._model(kept, group)
+            self.progress.step(f"{self.app.name}: creating a standby for Machine {model.id}")
+            config = standby_config(_plain(model.config), [model.id])
+            self.api.create_machine(self.app.name, config, model.region, launch=False)
+        return bool(crashed) or not census.complete
+
+    def _start(self, machines: Sequence[MachineView]) -> None:
+        for machine in machines:
+            why = "had crashed" if machine.crashed else f"was {machine.state}"
+            self.progress.step(f"{self.app.name}: starting Machine {machine.id}, which {why}")
+            self.api.start_machine(self.app.name, machine.id)
+        for machine in machines:
+            self._wait(machine)
+
+    def _restore(self, model: MachineView) -> None:
+        self.progress.step(f"{self.app.name}: creating a Machine like {model.id}, because one is missing")
+        self._wait(self.api.create_machine(self.app.name, _plain(model.config), model.region))
+
+    def _wait(self, machine: MachineView) -> None:
+        with self.progress.output(f"Machine {machine.id} of {self.app.name}") as output:
+            wait_until_healthy(self.api, machine, self.timeout, on_line=output, stop=self.stop)
+
+    def _model(self, machines: Sequence[MachineView], group: str) -> MachineView:
+        for machine in machines:
+            if group_of(machine) == group and not is_standby(machine):
+                return machine
+        raise failed(
+            f"{self.app.name} has no Machine in process group {group!r} after its deploy",
+            "run it again with `force`, and look at what flyctl says",
+        )
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration for another Machine, which is not said to be as desired before it is.
+
+    Where Machines are to have a volume, each has one from the first deploy on: none is made like another.
+    """
+    metadata = {key: value for key, value in (config.get("metadata") or {}).items() if key != METADATA_KEY}
+    return {**{key: value for key, value in config.items() if key not in ("standbys", "mounts")}, "metadata": metadata}

@@ -1,0 +1,1 @@
+"""From Score files and state to the apps that should run."""

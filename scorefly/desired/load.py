@@ -1,0 +1,114 @@
+"""Everything that can be known and checked before the first provisioner runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scorefly.config.settings import Settings
+from scorefly.confined import exists, is_glob
+from scorefly.desired.likely_mistakes import class_problems, placeholder_problems, unknown_type, unread_files
+from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
+from scorefly.resources.files import LoadedProvisioners, is_remote, load_provisioners
+from scorefly.resources.graph import ResourceGraph, ResourceNode, build_graph
+from scorefly.resources.provisioner import Provisioner
+from scorefly.score.find import find_score_files
+from scorefly.score.load import load_workloads
+from scorefly.score.workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Workloads by name, their resources, and who provisions each; problems are warnings by now."""
+
+    workloads: tuple[Workload, ...]
+    graph: ResourceGraph
+    provisioners: Mapping[str, Provisioner]
+    problems: tuple[Problem, ...]
+
+
+def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
+    """Loads and checks Score files and provisioner files. Raises one InputError with all that is wrong."""
+    workloads, problems = _load_workloads(settings)
+    available = provisioners_of(settings, check_templates=check_templates)
+    graph = build_graph(workloads)
+    problems += [*available.problems, *graph.problems]
+    specs = [each.spec for each in available.provisioners]
+    chosen: dict[str, Provisioner] = {}
+    for node in graph.nodes.values():
+        provisioner = available.for_resource(node.type, node.class_, node.id)
+        if provisioner is None:
+            problems.append(unknown_type(node, specs))
+        else:
+            chosen[node.uid] = provisioner
+            problems += _param_problems(node, provisioner)
+            problems += class_problems(node, provisioner, specs)
+    for workload in workloads:
+        problems += placeholder_problems(workload)
+    raise_errors(problems)
+    if not settings.score_files:
+        problems += unread_files(settings, [workload.name for workload in workloads])
+    return Loaded(tuple(sorted(workloads, key=lambda each: each.name)), graph, chosen, tuple(problems))
+
+
+def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvisioners:
+    """All provisioners a run would ask, in order. A file that is named and missing is a problem."""
+    loaded = load_provisioners(
+        settings.workspace,
+        settings.provisioners,
+        settings.environ,
+        check_templates=check_templates,
+        outside=not settings.in_action,
+    )
+    missing = [
+        Problem(f"there is no provisioner file {pattern!r}", "check the path", option_place("provisioners"))
+        for pattern in settings.provisioners
+        if not (is_remote(pattern) or is_glob(pattern)) and not exists(settings.workspace, pattern)
+    ]
+    return LoadedProvisioners(loaded.provisioners, (*loaded.problems, *missing))
+
+
+def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Problem]]:
+    files, missing = find_score_files(settings.workspace, settings.score_files, outside=not settings.in_action)
+    problems = list(missing)
+    narrowed = settings.overrides_file or settings.override_property
+    if narrowed and len(files) > 1:
+        option = "overrides-file" if settings.overrides_file else "override-property"
+        hint = "name the one Score file they are for"
+        raise InputError(
+            Problem(f"overrides change one Score file, and there are {len(files)}", hint, option_place(option))
+        )
+    workloads, found = load_workloads(
+        settings.workspace,
+        files,
+        overrides_file=Path(settings.overrides_file) if settings.overrides_file else None,
+        override_properties=settings.override_property,
+        for_workloads={name: (Path(each.file), each.place) for name, each in settings.overrides.items()},
+        outside=not settings.in_action,
+    )
+    names = [workload.name for workload in workloads]
+    # Of some Score files it cannot be told whether one of the others is meant.
+    strangers = () if settings.score_files or found else settings.overrides.keys() - set(names)
+    problems += [
+        Problem(f"no workload is called {name!r}", nearest(name, names), settings.overrides[name].place)
+        for name in sorted(strangers)
+    ]
+    return workloads, [*problems, *found]
+
+
+def _param_problems(node: ResourceNode, provisioner: Provisioner) -> list[Problem]:
+    supported = provisioner.spec.supported_params
+    if supported is None:
+        return []
+    known = ", ".join(supported) or "none"
+    return [
+        Problem(
+            f"{provisioner.spec.uri} reads no param {name!r} of resource {node.name!r}",
+            f"it reads: {known}",
+            node.place,
+            severity="warning",
+        )
+        for name in node.params
+        if name not in supported
+    ]

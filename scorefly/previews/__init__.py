@@ -1,0 +1,1 @@
+"""Pull requests: what an event does, and what is told there."""

@@ -1,0 +1,1 @@
+"""What a run tells: data handed to whoever shows it."""

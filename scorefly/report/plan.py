@@ -1,0 +1,144 @@
+"""A plan: what `deploy` would do, as frozen data and as `plan.json`. Names of secrets are in it, values never."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+VERSION = 1
+
+Action = Literal["create", "change", "keep", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Something about an app's Machines that is no longer as it was deployed: only what differs, as texts."""
+
+    what: str
+    deployed: tuple[str, ...]
+    running: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVolume:
+    """A volume to make or change; an empty region is the one nearest to the run.
+
+    `update` changes its snapshots; `detach` leaves it without a Machine.
+    """
+
+    action: Literal["create", "extend", "update", "detach"]
+    name: str
+    size_gb: int
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileDiff:
+    """A unified diff of a file of the artefact, from the last deployed one to the wanted one."""
+
+    file: str
+    diff: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedApp:
+    """One app. `reasons` say why it changes, `drift` what others changed about its Machines since the last deploy.
+
+    `data_risks` name data that the app would no longer see, and volumes that stay as they are.
+    `wave` counts from 0: apps of a wave need only apps of earlier ones. It is None where nothing is to be deployed.
+    """
+
+    app: str
+    owner: str
+    action: Action
+    workload: str = ""
+    reasons: tuple[str, ...] = ()
+    wave: int | None = None
+    needs: tuple[str, ...] = ()
+    image: str = ""
+    size: str = ""
+    region: str = ""
+    url: str = ""
+    artefact: str = ""
+    secrets_set: tuple[str, ...] = ()
+    secrets_removed: tuple[str, ...] = ()
+    volumes: tuple[PlannedVolume, ...] = ()
+    addresses: tuple[str, ...] = ()
+    diffs: tuple[FileDiff, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    data_risks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedResource:
+    """One resource: what is orphaned is deprovisioned by `cleanup`, never by a deploy."""
+
+    uid: str
+    provisioner: str
+    action: Literal["create", "keep", "deprovision"]
+    workloads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixJob:
+    """A deploy of one workload, right on its own once those of earlier waves are done."""
+
+    workload: str
+    app: str
+    score_files: str
+    wave: int
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`waves` are the apps to deploy, in order; `problems` say what a deploy would fail with.
+
+    `risks` say which data the deploy would leave behind, or run with another engine.
+    """
+
+    environment: str
+    org: str
+    apps: tuple[PlannedApp, ...]
+    resources: tuple[PlannedResource, ...]
+    waves: tuple[tuple[str, ...], ...]
+    matrix: tuple[MatrixJob, ...]
+    problems: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
+
+
+def matrix_json(plan: Plan) -> dict[str, Any]:
+    """What a workflow gives to `strategy.matrix`."""
+    return {
+        "include": [
+            {
+                "workload": job.workload,
+                "app": job.app,
+                "score-files": job.score_files,
+                "wave": job.wave,
+                "needs": list(job.needs),
+            }
+            for job in plan.matrix
+        ]
+    }
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The content of `plan.json`; docs/plan.schema.json describes it."""
+    return {
+        "version": VERSION,
+        "environment": plan.environment,
+        "org": plan.org,
+        "apps": [_app_json(app) for app in plan.apps],
+        "resources": [asdict(each) for each in plan.resources],
+        "waves": [list(wave) for wave in plan.waves],
+        "matrix": matrix_json(plan),
+        "problems": list(plan.problems),
+        "risks": list(plan.risks),
+    }
+
+
+def _app_json(app: PlannedApp) -> dict[str, Any]:
+    data = asdict(app)
+    secrets = {"set": data.pop("secrets_set"), "remove": data.pop("secrets_removed")}
+    return {**data, "secrets": secrets}

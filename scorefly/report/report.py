@@ -1,0 +1,138 @@
+"""What a run did, for whoever shows it: frozen data, nothing secret, no Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from scorefly.fly.api import MachineView
+from scorefly.fly.app import Port
+from scorefly.fly.machine_config import guest_text
+from scorefly.problems import Problem
+
+if TYPE_CHECKING:
+    from scorefly.report.plan import Plan
+
+T = TypeVar("T")
+Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destroyed", "generated"]
+
+
+@dataclass(frozen=True, slots=True)
+class AppReport:
+    """One app's outcome. `seconds` is wall time; `problem` says why it failed or was skipped.
+
+    Only an app that is ours and runs has a `url`: under another's name there may be anything.
+    """
+
+    app: str
+    owner: str
+    status: Status
+    workload: str = ""
+    url: str = ""
+    image: str = ""
+    size: str = ""
+    region: str = ""
+    artefact: str = ""
+    ports: tuple[Port, ...] = ()
+    secrets_set: tuple[str, ...] = ()
+    secrets_removed: tuple[str, ...] = ()
+    seconds: float = 0.0
+    problem: Problem | None = None
+
+    def with_machines(self, machines: Sequence[MachineView]) -> AppReport:
+        """The report with image, size and region of the Machines that Fly shows."""
+        if not machines:
+            return self
+        images, regions, sizes = (
+            ", ".join(sorted({text for text in texts if text}))
+            for texts in (
+                (each.image for each in machines),
+                (each.region for each in machines),
+                (guest_text(each.config.get("guest") or {}) for each in machines),
+            )
+        )
+        return replace(self, image=images or self.image, region=regions or self.region, size=sizes or self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceReport:
+    """One resource of the graph: `workloads` use it, `needs` are the uids its params read."""
+
+    uid: str
+    provisioner: str
+    workloads: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
+
+
+Outcome = Literal["removed", "kept", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a run that tidies up came upon, and what became of it: `kind` is secret, resource, volume, address.
+
+    `app` is the one it is part of; `why` says why it is wanted or not.
+    """
+
+    kind: str
+    name: str
+    outcome: Outcome
+    why: str = ""
+    app: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run. `problems` holds warnings and notices too; errors decide the exit status.
+
+    `superseded` says why a run left everything to a newer one; else it is empty.
+    """
+
+    command: str
+    environment: str
+    apps: tuple[AppReport, ...] = ()
+    resources: tuple[ResourceReport, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    artefacts: str = ""
+    rehearsed: bool = False
+    dry_run: bool = False
+    plan: Plan | None = None
+    plan_path: str = ""
+    superseded: str = ""
+
+    def named(self, *statuses: Status) -> tuple[str, ...]:
+        """The names of the apps that ended in one of `statuses`."""
+        return tuple(app.app for app in self.apps if app.status in statuses)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 when an app failed or was skipped, or something could not be removed."""
+        failed = self.named("failed", "skipped") or any(each.outcome == "failed" for each in self.findings)
+        return 1 if failed else 0
+
+
+def redacted_report(report: Report, redact: Callable[[str], str]) -> Report:
+    """Return the report with its texts redacted; to be called before they are escaped for any format."""
+    return redacted(report, redact)
+
+
+# Words of our own, that others are chosen by.
+_OUR_WORDS = {"command", "status", "action", "outcome", "severity", "how"}
+
+
+def redacted(value: T, redact: Callable[[str], str]) -> T:
+    """Return frozen data with every text in it redacted."""
+    made: Any = value
+    if isinstance(value, str):
+        made = redact(value)
+    elif isinstance(value, tuple):
+        made = tuple(redacted(each, redact) for each in value)
+    elif is_dataclass(value) and not isinstance(value, type):
+        texts = {each.name: getattr(value, each.name) for each in fields(value) if each.name not in _OUR_WORDS}
+        changed = {name: redacted(each, redact) for name, each in texts.items()}
+        changed = {name: each for name, each in changed.items() if each != texts[name]}
+        made = replace(value, **changed) if changed else value
+    return cast("T", made)

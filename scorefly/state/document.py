@@ -1,0 +1,335 @@
+"""The state of one environment: what was provisioned, what was deployed, and what only we know of it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from scorefly.problems import InputError, Place, Problem, wrong
+from scorefly.values import Secret, Tree, from_json, holds_given, holds_secret, secret_texts, to_json, without_given
+
+VERSION = 4
+NOT_KEPT = Secret(None)  # a value that was made from a secret the run was given: every run is given it anew
+_GIVEN_ONLY = ("template://scorefly/secret", "template://scorefly/environment")
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceState:
+    """One provisioned resource. `random` holds its random values by where its template asks for them.
+
+    `owner` is the workload it belongs to. `needs` are the uids its params read: they are deprovisioned after it.
+    `app_stems` are the names of its apps, without prefix and suffix, by their key in the template: an app keeps its
+    name. `defined_by` is the workload whose Score file its params were read from.
+    """
+
+    uid: str
+    guid: str
+    provisioner: str
+    type: str
+    class_: str
+    id: str
+    workloads: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    metadata: Mapping[str, Tree] = field(default_factory=dict)
+    params: Mapping[str, Tree] = field(default_factory=dict)
+    state: Mapping[str, Tree] = field(default_factory=dict)
+    outputs: Mapping[str, Tree] = field(default_factory=dict)
+    random: Mapping[str, Tree] = field(default_factory=dict)
+    apps: tuple[str, ...] = ()
+    owner: str = ""
+    app_stems: Mapping[str, str] = field(default_factory=dict)
+    defined_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretState:
+    """A secret scorefly set on Fly: a fingerprint of its value, and the digest Fly gave it (empty: unknown)."""
+
+    fingerprint: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """One app scorefly made or deployed. `ports` maps a service port's name to (port, target port).
+
+    `flycast` says that others connect to its service ports, through Fly's proxy. `commit` is the one it was deployed
+    from last; empty where nobody knows. `id` is Fly's, empty while the app is being made. `needs` are apps it uses.
+    `addresses` are the IPs it was given; a kind such as `v6` stands for one whose allocation was not answered.
+    `record` is what was last deployed, packed: see `deployment/drift.py`.
+    `uses` and `used_secrets` are the uids and the names of secrets that the last good deploy used.
+    """
+
+    name: str
+    owner: str
+    workload: str = ""
+    digest: str = ""
+    url: str = ""
+    commit: str = ""
+    secrets: Mapping[str, SecretState] = field(default_factory=dict)
+    ports: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    flycast: bool = False
+    id: str = ""
+    needs: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    record: str = ""
+    uses: tuple[str, ...] = ()
+    used_secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository on GitHub: `owner/name` in lower case, and GitHub's id of it; empty where they are unknown."""
+
+    name: str = ""
+    id: str = ""
+
+    def may_be(self, other: Repository) -> bool:
+        """Decide whether another one can be the same: an id outlives a new name."""
+        if self.id and other.id:
+            return self.id == other.id
+        return self.name == other.name or not (self.name and other.name)
+
+    def known_with(self, other: Repository) -> Repository:
+        """Return what is known of the same repository now; what is not known now stays."""
+        return Repository(self.name or other.name, self.id or other.id)
+
+
+UNKNOWN = Repository()
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentState:
+    """All of it. `seed` is random, made once: fingerprints and guids of another environment are others.
+
+    `workloads` says in which Score file each workload was last seen. `repository` is the one it belongs to.
+    """
+
+    environment: str
+    seed: str
+    resources: Mapping[str, ResourceState] = field(default_factory=dict)
+    shared: Mapping[str, Tree] = field(default_factory=dict)
+    apps: Mapping[str, AppState] = field(default_factory=dict)
+    workloads: Mapping[str, str] = field(default_factory=dict)
+    repository: Repository = UNKNOWN
+
+    def with_resource(self, resource: ResourceState) -> EnvironmentState:
+        """The state with this resource as it is now."""
+        return replace(self, resources={**self.resources, resource.uid: resource})
+
+    def with_app(self, app: AppState) -> EnvironmentState:
+        """The state with this app as it is now."""
+        return replace(self, apps={**self.apps, app.name: app})
+
+    def without_resource(self, uid: str) -> EnvironmentState:
+        """The state without this resource."""
+        return replace(self, resources={name: each for name, each in self.resources.items() if name != uid})
+
+    def without_app(self, app_name: str) -> EnvironmentState:
+        """The state without this app."""
+        return replace(self, apps={name: each for name, each in self.apps.items() if name != app_name})
+
+
+def secrets_in(state: EnvironmentState) -> Iterator[str]:
+    """Every secret text of a state, to be hidden before anything is shown."""
+    yield from secret_texts(dict(state.shared))
+    for resource in state.resources.values():
+        for name in _TREES:
+            yield from secret_texts(dict(getattr(resource, name)))
+
+
+def new_environment(name: str) -> EnvironmentState:
+    """The state of an environment nothing is known of."""
+    return EnvironmentState(name, os.urandom(16).hex())
+
+
+def bound(state: EnvironmentState, environment: str, repository: Repository, place: Place) -> EnvironmentState:
+    """Return the state with the repository it belongs to from now on.
+
+    Raises InputError when it is another environment's or another repository's. One that is bound to no repository yet
+    is accepted.
+    """
+    if state.environment != environment:
+        hint = "put the right one back (docs/state.md), and give each environment a state of its own"
+        raise wrong(f"this is the state of {state.environment!r}, not of {environment!r}", hint, place)
+    if not repository.may_be(state.repository):
+        raise wrong(
+            f"this is the state of repository {state.repository.name}, not of {repository.name}",
+            "use this repository's own; if it was renamed or moved: scorefly state rebind",
+            place,
+        )
+    return replace(state, repository=repository.known_with(state.repository))
+
+
+def fingerprint(seed: str, name: str, value: str) -> str:
+    """What stands for a secret's value: the same for the same value, and useless to anybody without the seed."""
+    return hmac.new(bytes.fromhex(seed), f"{name}\0{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def guid(seed: str, uid: str) -> str:
+    """A resource's globally unique id, the same in every run of the environment."""
+    return str(uuid.uuid5(uuid.UUID(seed), uid))
+
+
+def dump(state: EnvironmentState) -> bytes:
+    """The canonical JSON of a state: the same bytes for the same state.
+
+    What was made from a secret that the run was given is left out: every run is given it anew.
+    """
+    data = {
+        "version": VERSION,
+        "environment": state.environment,
+        "repository": asdict(state.repository),
+        "seed": state.seed,
+        "shared": to_json(without_given(state.shared)),
+        "resources": {uid: _resource_json(each) for uid, each in state.resources.items()},
+        "apps": {name: asdict(each) for name, each in state.apps.items()},
+        "workloads": dict(state.workloads),
+    }
+    return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def dump_changes(before: EnvironmentState, after: EnvironmentState) -> bytes | None:
+    """The JSON of what differs between two states of one document; None where more than entries do.
+
+    An entry is there whole, or null when it was removed. Entries that are the same object are not compared, so that the
+    cost follows what changed.
+    """
+    constant = [name for name in EnvironmentState.__slots__ if name not in (*_ENTRIES, "shared")]
+    if any(getattr(before, name) != getattr(after, name) for name in constant):
+        return None
+    changes: dict[str, Any] = {}
+    if before.shared != after.shared:
+        changes["shared"] = to_json(without_given(after.shared))
+    for part, to_entry in _ENTRIES.items():
+        old, new = getattr(before, part), getattr(after, part)
+        changed = {
+            name: to_entry(entry)
+            for name, entry in new.items()
+            if (before_it := old.get(name)) is not entry and before_it != entry
+        }
+        changes[part] = changed | {name: None for name in old if name not in new}
+    return json.dumps(changes, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _apply(data: dict[str, Any], changes: dict[str, Any]) -> None:
+    if "shared" in changes:
+        data["shared"] = changes["shared"]
+    for part in _ENTRIES:
+        for name, entry in changes[part].items():
+            if entry is None:
+                data[part].pop(name, None)
+            else:
+                data[part][name] = entry
+
+
+def load(content: bytes, changes: Iterable[bytes] = ()) -> EnvironmentState:
+    """The state in its JSON, with changes that were made since.
+
+    Raises InputError when it is of a newer version, or is no state.
+    """
+    try:
+        data = json.loads(content)
+        for change in changes:
+            _apply(data, json.loads(change))
+        version = data["version"]
+        if isinstance(version, int) and version > VERSION:
+            raise InputError(
+                Problem(
+                    f"the state has version {version}, and this scorefly knows {VERSION}",
+                    "use a newer scorefly",
+                )
+            )
+        for older in range(version, VERSION):
+            _MIGRATIONS[older](data)
+        return EnvironmentState(
+            environment=data["environment"],
+            seed=data["seed"],
+            repository=Repository(str(data["repository"]["name"]), str(data["repository"]["id"])),
+            shared=_tree(data["shared"]),
+            resources={uid: _resource(each) for uid, each in data["resources"].items()},
+            apps={name: _app(each) for name, each in data["apps"].items()},
+            workloads=dict(data["workloads"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(Problem("the state is damaged: it is no state document", "restore it from a copy")) from error
+
+
+def _to_version_2(data: dict[str, Any]) -> None:
+    """Apps know their commit and how others reach them; resources what they need, and their metadata."""
+    for app in data["apps"].values():
+        app.update({"commit": "", "flycast": False} | app)
+    for resource in data["resources"].values():
+        resource.update({"needs": [], "metadata": {}} | resource)
+
+
+def _to_version_3(data: dict[str, Any]) -> None:
+    """Workloads know their files, apps what they are on Fly and what was deployed, resources whose they are."""
+    data.setdefault("workloads", {})
+    for app in data["apps"].values():
+        app.update({"id": "", "needs": [], "addresses": [], "record": ""} | app)
+    for resource in data["resources"].values():
+        resource.update({"owner": ""} | resource)
+
+
+def _to_version_4(data: dict[str, Any]) -> None:
+    """A state knows its repository, resources their apps' names and who defined them, apps what they used last."""
+    data.setdefault("repository", {"name": "", "id": ""})
+    for app in data["apps"].values():
+        app.update({"uses": [], "used_secrets": sorted(app["secrets"])} | app)
+    for resource in data["resources"].values():
+        resource.update({"app_stems": {}, "defined_by": resource["owner"]} | resource)
+
+
+# Each brings a document of its version to the next one.
+_MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], None]] = {1: _to_version_2, 2: _to_version_3, 3: _to_version_4}
+
+_TREES = ("metadata", "params", "state", "outputs", "random")
+
+
+def _resource_json(resource: ResourceState) -> dict[str, Any]:
+    plain = {name: getattr(resource, name) for name in ResourceState.__slots__ if name not in _TREES}
+    kept: dict[str, dict[str, Tree]] = {name: without_given(getattr(resource, name)) for name in _TREES}
+    # The name of such a param, state value or output stays: a later run has to know that it lacks the value.
+    for name in ("params", "state", "outputs"):
+        kept[name] = {key: NOT_KEPT if holds_given(value) else value for key, value in getattr(resource, name).items()}
+    return {**plain, **{name: to_json(dict(tree)) for name, tree in kept.items()}}
+
+
+def _resource(data: dict[str, Any]) -> ResourceState:
+    trees = {name: _tree(data.get(name, {})) for name in _TREES}
+    if data["provisioner"] in _GIVEN_ONLY:
+        # Earlier versions kept these values.
+        trees["outputs"] = {
+            name: NOT_KEPT if holds_secret(value) else value for name, value in trees["outputs"].items()
+        }
+    lists = {name: tuple(data.get(name, ())) for name in ("workloads", "needs", "apps")}
+    return ResourceState(**{**data, **trees, **lists})
+
+
+_ENTRIES: Mapping[str, Callable[[Any], Any]] = {"resources": _resource_json, "apps": asdict, "workloads": str}
+
+
+def kept_values(tree: Mapping[str, Tree]) -> dict[str, Tree]:
+    """Leave out the values that state does not keep."""
+    return {name: value for name, value in tree.items() if value != NOT_KEPT}
+
+
+def _app(data: dict[str, Any]) -> AppState:
+    known = {name: SecretState(**each) for name, each in data["secrets"].items()}
+    ports = {name: (int(port), int(target)) for name, (port, target) in data["ports"].items()}
+    lists = {name: tuple(data[name]) for name in ("needs", "addresses", "uses", "used_secrets")}
+    return AppState(**{**data, **lists, "secrets": known, "ports": ports})
+
+
+def _tree(data: Any) -> dict[str, Tree]:
+    tree = from_json(data)
+    if not isinstance(tree, dict):
+        raise TypeError("a mapping is wanted")
+    return tree

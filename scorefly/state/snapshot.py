@@ -1,0 +1,57 @@
+"""What was last deployed of an app, as state keeps it: to tell what a plan changes, and what others changed."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Facts = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`texts` are the artefact's own files by name, `files` the digests of those it mounts.
+
+    `built` summarises the files that its image was built from: see `desired/build_context.py`.
+
+    `facts` describe the Machines as they were after the deploy: what flyctl makes of a fly.toml is flyctl's business,
+    so a Machine is compared with what it was, not with what we think it should be. `secrets` are the names of those it
+    used (None: not known), `machines` is how many there should be: a shortage does not lower it.
+    """
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)
+    secrets: tuple[str, ...] | None = None
+    machines: int = 0
+    built: Mapping[str, str] = field(default_factory=dict)
+
+
+def pack(record: Record) -> str:
+    """As text for the state document: compressed, for a machine.json can be long."""
+    data = {"texts": dict(record.texts), "files": dict(record.files), "facts": dict(record.facts)}
+    data |= {"secrets": record.secrets, "machines": record.machines}
+    if record.built:
+        data["built"] = dict(record.built)
+    text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpack(packed: str) -> Record | None:
+    """The record, or None where state has none."""
+    if not packed:
+        return None
+    data = json.loads(zlib.decompress(b64decode(packed)))
+    facts = {key: tuple(each) for key, each in data["facts"].items()}
+    secrets = data.get("secrets")
+    return Record(
+        data["texts"],
+        data["files"],
+        facts,
+        None if secrets is None else tuple(secrets),
+        data.get("machines", 0),
+        data.get("built", {}),
+    )

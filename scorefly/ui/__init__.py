@@ -1,0 +1,1 @@
+"""Showing a run: terminal, workflow log, job summary, outputs."""

@@ -1,0 +1,184 @@
+"""The job summary: a run, for people who read it on a pull request or on Monday morning."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from scorefly.github.markdown import code, details, link, table, text
+from scorefly.problems import InputError, OutsideError, Problem
+from scorefly.report.report import AppReport, Finding, Report
+from scorefly.ui.plan_text import plan_summary
+from scorefly.ui.resource_graph import graph
+from scorefly.ui.wording import counts, nothing_changed
+
+# Nobody reads more, and GitHub takes 1 MiB.
+_MOST_APPS = 1000
+_MOST_LINES = 200
+_MOST_NAMES = 3  # in a table's cell
+
+_MARKS = {
+    "created": "🟢 created",
+    "deployed": "🟢 deployed",
+    "unchanged": "⚪ unchanged",
+    "failed": "🔴 failed",
+    "skipped": "🟡 skipped",
+    "destroyed": "⚫ destroyed",
+    "generated": "⚪ generated",
+}
+_OUTCOMES = {"removed": "⚫", "kept": "⚪", "failed": "🔴"}
+_INFINITIVES = {"remove-unused-secrets": "tidy", "cleanup": "tidy"}
+_VERBS = {
+    "deploy": "Deployed",
+    "preview": "Deployed",
+    "generate": "Generated",
+    "validate": "Validated",
+    "remove-unused-secrets": "Tidied",
+    "cleanup": "Tidied",
+    "destroy": "Destroyed",
+}
+
+
+def summary(report: Report) -> str:
+    """The Markdown of a run's summary. Names of secrets are in it, values never."""
+    problems = [app.problem for app in report.apps if app.problem] + list(report.problems)
+    private = _private_addresses(report.apps)
+    sections = [
+        f"## {_headline(report)}",
+        _outcome(report),
+        _rehearsal_note(report),
+        plan_summary(report.plan) if report.plan else _apps(report.apps),
+        _findings(report.findings),
+        _problems(each for each in problems if each.severity != "notice"),
+        _private(private),
+        _notes(report.problems, private.values()),
+        "" if report.plan else _secret_names(report.apps),
+        details("Resources", graph(report.resources)) if report.resources else "",
+    ]
+    return _joined(sections)
+
+
+def failure_summary(command: str, error: InputError | OutsideError | Exception, problems: Sequence[Problem]) -> str:
+    """The Markdown of a run that ended before there was a report."""
+    nothing = "Nothing was changed." if isinstance(error, InputError) else ""
+    return _joined((f"## {text(command)} failed", _problems(problems), nothing))
+
+
+def _joined(sections: Iterable[str]) -> str:
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _headline(report: Report) -> str:
+    environment = code(report.environment)
+    if report.exit_code:
+        return f"Failed to {_INFINITIVES.get(report.command, report.command)} {environment}"
+    if report.superseded:
+        return f"Superseded: {environment} runs a newer commit"
+    if nothing_changed(report):
+        return f"Nothing {'would change' if report.dry_run else 'changed'} in {environment}"
+    if report.plan:
+        return f"Plan for {environment}"
+    verb = _VERBS.get(report.command, report.command)
+    return f"{f'Would have {verb.lower()}' if report.dry_run else verb} {environment}"
+
+
+def _outcome(report: Report) -> str:
+    if report.command == "generate":
+        where = code(report.artefacts) or "a temporary folder"
+        return f"{len(report.apps)} {'app' if len(report.apps) == 1 else 'apps'} in {where}"
+    if report.superseded:
+        return f"{text(report.superseded)}, which is deployed already. `force` deploys this one."
+    return counts(report)
+
+
+def _rehearsal_note(report: Report) -> str:
+    return "> Rehearsed against an embedded Fly: nothing was deployed." if report.rehearsed else ""
+
+
+def _apps(apps: Sequence[AppReport]) -> str:
+    if not apps:
+        return ""
+    rows = [
+        (
+            link(app.app, app.url) if app.url else text(app.app),
+            _MARKS[app.status],
+            code(app.image),
+            text(app.size),
+            text(app.region),
+            _secrets(app),
+            f"{app.seconds:.1f}" if app.seconds else "",
+        )
+        for app in apps[:_MOST_APPS]
+    ]
+    shown = table(("App", "Status", "Image", "Size", "Region", "Secrets", "Seconds"), rows)
+    return f"{shown}\n\n… and {len(apps) - _MOST_APPS} more apps" if len(apps) > _MOST_APPS else shown
+
+
+def _findings(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return ""
+    rows = [
+        (text(each.kind), code(each.name), text(each.app), f"{_OUTCOMES[each.outcome]} {each.outcome}", text(each.why))
+        for each in findings[:_MOST_APPS]
+    ]
+    shown = table(("What", "Name", "App", "Outcome", "Why"), rows)
+    more = len(findings) - _MOST_APPS
+    return f"{shown}\n\n… and {more} more" if more > 0 else shown
+
+
+def _secrets(app: AppReport) -> str:
+    """The names where they are few, else how many; `_secret_names` has all."""
+    return "<br>".join(
+        f"{verb} {', '.join(map(code, names)) if len(names) <= _MOST_NAMES else len(names)}"
+        for verb, names in (("set", app.secrets_set), ("removed", app.secrets_removed))
+        if names
+    )
+
+
+def _secret_names(apps: Sequence[AppReport]) -> str:
+    lines = [
+        f"- {text(app.app)}: {verb} {', '.join(map(code, names))}"
+        for app in apps
+        for verb, names in (("set", app.secrets_set), ("removed", app.secrets_removed))
+        if len(names) > _MOST_NAMES
+    ]
+    return details("Secrets", _list(lines)) if lines else ""
+
+
+def _problems(problems: Iterable[Problem]) -> str:
+    lines = [f"- **{problem.severity}** {_problem(problem)}" for problem in problems]
+    return f"### Problems\n\n{_list(lines)}" if lines else ""
+
+
+def _notes(problems: Sequence[Problem], told: Collection[str]) -> str:
+    """Notices, without those that only say what the list of private ports does."""
+    lines = [
+        f"- {_problem(problem)}"
+        for problem in problems
+        if problem.severity == "notice" and not any(address in problem.message for address in told)
+    ]
+    return details("Notes", _list(lines)) if lines else ""
+
+
+def _problem(problem: Problem) -> str:
+    problem = problem.of_input()
+    where = f"{code(str(problem.place))} " if problem.place else ""
+    what_to_do = f" — {text(problem.hint)}" if problem.hint else ""
+    return f"{where}{text(problem.message)}{what_to_do}"
+
+
+def _private_addresses(apps: Sequence[AppReport]) -> dict[tuple[str, str], str]:
+    """Where other apps reach a port that is not public, by app and port name."""
+    return {(app.app, port.name): f"{app.app}{port.address}" for app in apps for port in app.ports if not port.public}
+
+
+def _private(addresses: Mapping[tuple[str, str], str]) -> str:
+    if not addresses:
+        return ""
+    lines = [f"- {text(app)}: port {code(port)} at {code(address)}" for (app, port), address in addresses.items()]
+    how = "Only apps of the organization reach these. A resource of type `route` makes a port public."
+    return details("Private ports", f"{how}\n\n{_list(lines)}")
+
+
+def _list(lines: Sequence[str]) -> str:
+    more = [f"- … and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+    return "\n".join([*lines[:_MOST_LINES], *more])

@@ -1,1 +1,0 @@
-"""What a user sees and says: options, progress, outputs, summaries."""
