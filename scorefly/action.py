@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from scorefly import interruption
-from scorefly.config.load import gather
+from scorefly.config.load import load_settings
 from scorefly.config.options import OPTIONS
 from scorefly.github.command_files import CommandFiles
 from scorefly.github.commands import set_value
@@ -85,7 +85,7 @@ def _run(command: str, context: Context, environ: Mapping[str, str], progress: A
     progress.hide_from_here(
         [*early_secrets(inputs, environ), *secrets_in_project_file(inputs, environ, context.workspace)]
     )
-    settings = gather(command, inputs, environ, context.workspace.resolve(), in_action=True)
+    settings = load_settings(command, inputs, environ, context.workspace.resolve(), in_action=True)
     for notice in settings.notices:
         progress.problem(notice)
     files = CommandFiles(environ)

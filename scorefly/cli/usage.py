@@ -14,8 +14,7 @@ def usage_problem(error: click.ClickException) -> Problem:
     path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "scorefly"
     help_hint = f"run `{path} --help`"
     if isinstance(error, click.exceptions.NoSuchCommand):
-        group = error.ctx.command if error.ctx else None
-        commands = list(group.commands) if isinstance(group, click.Group) else []
+        commands = _commands(error.ctx) if error.ctx else []
         return Problem(f"no such command {error.command_name!r}{_meant(error.command_name, commands)}", help_hint)
     if isinstance(error, click.NoSuchOption):
         meant = _meant_option(error.option_name, error.ctx)
@@ -25,6 +24,10 @@ def usage_problem(error: click.ClickException) -> Problem:
     if isinstance(error, click.BadOptionUsage):
         name = error.option_name
     return Problem(error.format_message().rstrip("."), help_hint, option_place(name.lstrip("-")))
+
+
+def _commands(ctx: click.Context) -> list[str]:
+    return ctx.command.list_commands(ctx) if isinstance(ctx.command, click.Group) else []
 
 
 def _meant_option(name: str, ctx: click.Context | None) -> str:

@@ -13,13 +13,13 @@ from scorefly.state.keeper import Keeper
 
 
 def _validate(settings: Settings, progress: Progress) -> Report:
-    from scorefly.desired.apps import validate
+    from scorefly.commands.validate import validate
 
     return validate(settings, progress)
 
 
 def _generate(settings: Settings, progress: Progress) -> Report:
-    from scorefly.desired.apps import generate
+    from scorefly.commands.generate import generate
 
     return _with_state(generate, settings, progress)
 

@@ -24,7 +24,7 @@ from scorefly.values import Plain
 VARIABLE_PREFIX = "SCOREFLY_VAR_"
 
 
-def gather(
+def load_settings(
     command: str,
     given: Mapping[str, str | Sequence[str]],
     environ: Mapping[str, str],

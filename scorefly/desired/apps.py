@@ -1,4 +1,4 @@
-"""`validate` and `generate`: from Score files to wanted apps and their artefacts."""
+"""From Score files and state to the apps that should run, and their artefacts."""
 
 from __future__ import annotations
 
@@ -24,22 +24,20 @@ from scorefly.desired.artefacts import (
     write_artefact,
 )
 from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
-from scorefly.desired.load import Loaded, load
+from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
 from scorefly.desired.provision import Resolution, provision
-from scorefly.desired.regions import check_regions
 from scorefly.fly.app import App
 from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding
 from scorefly.fly.machine_config import size_text
 from scorefly.fly.strategy import effective_strategy
-from scorefly.problems import InputError, Place, Problem, ScoreflyError, option_place, raise_errors, wrong
+from scorefly.problems import InputError, Place, Problem, option_place, raise_errors, wrong
 from scorefly.report.progress import Progress
-from scorefly.report.report import AppReport, Report, ResourceReport
+from scorefly.report.report import AppReport, ResourceReport
 from scorefly.resources.lookup import STAND_IN
 from scorefly.score.placeholders import bounded_texts, references
 from scorefly.score.workload import Workload
-from scorefly.state.document import EnvironmentState, new_environment, secrets_in
 from scorefly.state.keeper import Keeper
 from scorefly.state.names import app_names
 from scorefly.values import holds_secret, reveal_text, texts_to_hide, to_text
@@ -54,48 +52,6 @@ class Generated:
     apps: tuple[App, ...]
     resources: tuple[ResourceReport, ...]
     problems: tuple[Problem, ...]
-
-
-def validate(settings: Settings, progress: Progress) -> Report:
-    """Checks everything that can be checked without changing anything, all problems at once."""
-    loaded = load(settings, check_templates=True)
-    settings, missing = with_stand_in_variables(settings, loaded)
-    keeper = Keeper(None, _state_at_hand(settings))
-    progress.hide(secrets_in(keeper.state))
-    wanted = want(settings, loaded, keeper, progress, trial=True, warnings=missing)
-    check_regions(loaded, wanted.apps)
-    return Report(
-        command=settings.command,
-        environment=settings.environment,
-        resources=wanted.resources,
-        problems=wanted.problems,
-    )
-
-
-def _state_at_hand(settings: Settings) -> EnvironmentState:
-    """Read the state where that needs no network and no other key: an edit that would lose data is reported then."""
-    from scorefly.state.session import on_git, read_state
-
-    try:
-        return new_environment(settings.environment) if on_git(settings) else read_state(settings)
-    except (ScoreflyError, OSError):
-        return new_environment(settings.environment)
-
-
-def generate(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
-    """Provisions, converts and writes the artefacts."""
-    loaded = load(settings)
-    wanted = want(settings, loaded, keeper, progress)
-    write(settings, loaded, wanted, keeper, progress)
-    return Report(
-        command=settings.command,
-        environment=settings.environment,
-        apps=tuple(app_report(settings, app) for app in wanted.apps),
-        resources=wanted.resources,
-        problems=wanted.problems,
-        artefacts=shown_folder(settings, ""),
-        rehearsed=settings.rehearse,
-    )
 
 
 @bounded_texts()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from github_server import TOKEN, GitHub
-from scorefly.cli.main import Face
+from scorefly.cli.session import Session
 from scorefly.github.api import GitHubApi
 from scorefly.previews.notifier import Notifier
 from scorefly.problems import Place, Problem, ScoreflyError, shortened
@@ -94,7 +94,7 @@ def fail_with(said: str) -> None:
 def on_the_terminal(secret: str, said: str) -> Iterator[str]:
     err = io.StringIO()
     with contextlib.redirect_stderr(err):
-        face = Face({})
+        face = Session({})
         face.debug = face.progress.verbose = True
         face.progress.hide([secret])
         face.progress.step(said)

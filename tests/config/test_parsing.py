@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorefly.config.load import gather
+from scorefly.config.load import load_settings
 from scorefly.config.options import BY_NAME, OPTIONS
 from scorefly.config.parse import parse
 from scorefly.config.settings import Images
@@ -93,7 +93,7 @@ def test_the_value_of_a_private_option_is_never_quoted(option: Any, secret: str)
 def test_every_source_is_asked_in_order(tmp_path: Path) -> None:
     (tmp_path / "scorefly.yaml").write_text("org: from-file\nregion: fra\nkeep-secrets: [A]\n")
     environ = {"FLY_ORG": "from-environment", "SCOREFLY_VAR_NAME": "one", "SCOREFLY_VARIABLES": '{"OTHER": "two"}'}
-    settings = gather("deploy", {"app-prefix": "given-"}, environ, tmp_path, in_action=True)
+    settings = load_settings("deploy", {"app-prefix": "given-"}, environ, tmp_path, in_action=True)
     assert (settings.app_prefix, settings.org, settings.region, settings.keep_secrets) == (
         "given-",
         "from-environment",
@@ -105,13 +105,13 @@ def test_every_source_is_asked_in_order(tmp_path: Path) -> None:
 
 
 def test_the_command_line_has_defaults_of_its_own(tmp_path: Path) -> None:
-    settings = gather("deploy", {}, {}, tmp_path, in_action=False)
+    settings = load_settings("deploy", {}, {}, tmp_path, in_action=False)
     assert (settings.environment, settings.state) == ("local", "file")
 
 
 def test_all_that_is_wrong_comes_at_once(tmp_path: Path) -> None:
     (tmp_path / "scorefly.yaml").write_text("regoin: x\nsecrets: {}\n")
     with pytest.raises(InputError) as caught:
-        gather("deploy", {"force": "perhaps", "org": "No"}, {"FLY_REGION": "nowhere"}, tmp_path, in_action=False)
+        load_settings("deploy", {"force": "perhaps", "org": "No"}, {"FLY_REGION": "nowhere"}, tmp_path, in_action=False)
     places = {str(problem.place) for problem in caught.value.problems}
     assert places == {"scorefly.yaml:1:1", "scorefly.yaml:2:1", "--force:1:1", "--org:1:1", "$FLY_REGION:1:1"}

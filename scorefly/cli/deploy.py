@@ -1,0 +1,68 @@
+"""Commands from Score files to running apps: validate, generate, plan, deploy, preview."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from scorefly.cli.arguments import Command, options
+from scorefly.cli.session import Session, run_command
+
+
+@click.command(cls=Command)
+@options("validate")
+@click.pass_obj
+def validate(session: Session, /, **values: Any) -> None:
+    """Check Score files and provisioner files, and tell all problems at once."""
+    run_command("validate", values, session)
+
+
+@click.command(cls=Command)
+@options("generate")
+@click.pass_obj
+def generate(session: Session, /, **values: Any) -> None:
+    """Validate, provision resources, and write fly.toml artefacts.
+
+    \b
+    Examples:
+      scorefly generate
+      scorefly generate web/score.yaml --images ghcr.io/acme/web:1.4
+      scorefly generate --environment staging --override-property metadata.name=web-two
+    """
+    run_command("generate", values, session)
+
+
+@click.command(cls=Command)
+@options("plan")
+@click.pass_obj
+def plan(session: Session, /, **values: Any) -> None:
+    """Tell what deploy would do, against what was deployed and what runs, and write plan.json. Changes nothing.
+
+    \b
+    Example:
+      scorefly plan --environment production --app-prefix acme-
+    """
+    run_command("plan", values, session)
+
+
+@click.command(cls=Command)
+@options("deploy")
+@click.pass_obj
+def deploy(session: Session, /, **values: Any) -> None:
+    """Generate, then create or update every app that is not as wanted, in dependency order.
+
+    \b
+    Examples:
+      scorefly deploy --rehearse
+      FLY_API_TOKEN=… scorefly deploy --org acme --region ams --app-prefix acme-
+    """
+    run_command("deploy", values, session)
+
+
+@click.command(cls=Command)
+@options("preview")
+@click.pass_obj
+def preview(session: Session, /, **values: Any) -> None:
+    """In a workflow: deploy the pull request as environment pr-<number>, or destroy it when it is closed."""
+    run_command("preview", values, session)

@@ -1,0 +1,40 @@
+"""`export-secrets`: the secrets of one app, in clear."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorefly.cli.arguments import Command, options
+from scorefly.cli.session import Session
+from scorefly.problems import failed
+
+
+@click.command("export-secrets", cls=Command)
+@options("export-secrets")
+@click.option(
+    "--app", "app_name", default="", metavar="NAME", help="The app or workload; not needed when there is one."
+)
+@click.option("--file", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write here, mode 0600.")
+@click.pass_obj
+def export_secrets(session: Session, /, app_name: str, path: Path | None, **values: Any) -> None:
+    """Print an app's secrets as dotenv, or write them to a file only you can read."""
+    from scorefly import safe_files
+    from scorefly.commands.listing import dotenv, export_secrets
+    from scorefly.state.session import open_state
+
+    settings = session.settings("export-secrets", values)
+    with open_state(settings, session.progress) as keeper:
+        content = dotenv(export_secrets(settings, app_name, keeper, session.progress))
+        keeper.save()
+    session.progress.clear()
+    if path is None:
+        click.echo(content, nl=False)
+    else:
+        try:
+            safe_files.write(*safe_files.locate(Path.cwd().resolve(), path), content.encode(), private=True)
+        except OSError as error:
+            raise failed(f"{path} cannot be written: {error.strerror}", "check the folder, and the disk") from error
+        session.write(f"{path} written", err=True)

@@ -1,0 +1,119 @@
+"""Commands about what was provisioned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from scorefly.cli.arguments import Command, format_option, options
+from scorefly.cli.confirmation import confirm
+from scorefly.cli.session import Session
+from scorefly.ui.terminal import table
+
+
+@click.group()
+def resources() -> None:
+    """Look at what was provisioned."""
+
+
+@resources.command("list", cls=Command)
+@options("resources list")
+@format_option
+@click.pass_obj
+def resources_list(session: Session, /, shape: str, **values: Any) -> None:
+    """List the resources that Score files ask for, and those that state remembers."""
+    from dataclasses import asdict
+
+    from scorefly.commands.listing import list_resources
+
+    rows = list_resources(session.settings("resources list", values))
+    if shape == "json":
+        session.write_json([asdict(row) for row in rows])
+        return
+    shown = [
+        (
+            row.uid,
+            row.provisioner,
+            ", ".join(row.workloads),
+            ", ".join(row.apps),
+            "orphaned" if row.orphaned else "yes" if row.provisioned else "no",
+        )
+        for row in rows
+    ]
+    session.write("\n".join(table([("uid", "provisioner", "workloads", "apps", "provisioned"), *shown])))
+
+
+@resources.command("outputs", cls=Command)
+@click.argument("uid")
+@click.option("--reveal", is_flag=True, help="Show secret outputs too.")
+@click.option("--environment", metavar="TEXT", help="Names the state.")
+@click.option("--state", metavar="TEXT", help="Where state is kept.")
+@click.option("--state-key", metavar="TEXT", help="Fernet key(s) of the state.")
+@click.option("--rehearse", is_flag=False, flag_value="true", metavar="[BOOL]", help="The state of rehearsals.")
+@click.pass_obj
+def resources_outputs(session: Session, /, uid: str, reveal: bool, **values: Any) -> None:
+    """Show the outputs of a resource as JSON; secret ones are *** without --reveal."""
+    from scorefly.commands.listing import resource_outputs
+
+    found = resource_outputs(session.settings("resources outputs", values), uid, show_secrets=reveal)
+    session.write_json(found, reveal=reveal)
+
+
+@resources.command("deprovision", cls=Command)
+@options("resources deprovision", score_files=False)
+@click.argument("uid")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--forget", is_flag=True, help="Only take it out of state: call no provisioner, destroy no app.")
+@click.pass_obj
+def resources_deprovision(session: Session, /, uid: str, yes: bool, forget: bool, **values: Any) -> None:
+    """Take a resource away: what its provisioner made, its Fly apps, and what state knows of it.
+
+    \b
+    Example:
+      scorefly resources deprovision 'redis.default#web.cache' --environment staging
+    """
+    from scorefly.deployment.deprovisioning import apps_to_destroy, deprovision, resource_in
+    from scorefly.state.session import open_state, read_state
+
+    settings = session.settings("resources deprovision", values)
+    known = read_state(settings)
+    resource = resource_in(known, uid)
+    apps = apps_to_destroy(known, resource)
+    confirm(
+        session,
+        f"{'Forget' if forget else 'Deprovision'} {uid} of {settings.environment}, made by {resource.provisioner}"
+        + (f", used by {', '.join(resource.workloads)}" if resource.workloads else "")
+        + (f", and destroy {', '.join(apps)}" if apps and not forget else ""),
+        sure=yes,
+    )
+    with open_state(settings, session.progress) as keeper:
+        deprovision(settings, [uid], keeper, session.progress, forget=forget)
+    session.progress.clear()
+    session.write(f"{uid}: {'forgotten' if forget else 'deprovisioned'}")
+
+
+@resources.command("move", cls=Command)
+@options("resources move", score_files=False)
+@click.argument("old")
+@click.argument("new")
+@click.pass_obj
+def resources_move(session: Session, /, old: str, new: str, **values: Any) -> None:
+    """Give a resource another uid in state, and keep its app, its volume and its password.
+
+    Do this after you renamed a workload or resource, or gave it an id, and before you deploy.
+
+    \b
+    Example:
+      scorefly resources move 'postgres.default#web.db' 'postgres.default#main' --environment staging
+    """
+    from scorefly.commands.resources_move import move_resource
+    from scorefly.state.session import open_state
+
+    settings = session.settings("resources move", values)
+    with open_state(settings, session.progress) as keeper:
+        warning = move_resource(old, new, keeper)
+    session.progress.clear()
+    if warning:
+        session.progress.problem(warning)
+    session.write(f"{old} is {new} now: deploy the Score files that say so")

@@ -1,0 +1,39 @@
+"""`validate`: everything that can be checked without changing anything."""
+
+from __future__ import annotations
+
+from scorefly.config.settings import Settings
+from scorefly.desired.apps import want, with_stand_in_variables
+from scorefly.desired.load import load
+from scorefly.desired.regions import check_regions
+from scorefly.problems import ScoreflyError
+from scorefly.report.progress import Progress
+from scorefly.report.report import Report
+from scorefly.state.document import EnvironmentState, new_environment, secrets_in
+from scorefly.state.keeper import Keeper
+
+
+def validate(settings: Settings, progress: Progress) -> Report:
+    """Checks everything that can be checked without changing anything, all problems at once."""
+    loaded = load(settings, check_templates=True)
+    settings, missing = with_stand_in_variables(settings, loaded)
+    keeper = Keeper(None, _state_at_hand(settings))
+    progress.hide(secrets_in(keeper.state))
+    wanted = want(settings, loaded, keeper, progress, trial=True, warnings=missing)
+    check_regions(loaded, wanted.apps)
+    return Report(
+        command=settings.command,
+        environment=settings.environment,
+        resources=wanted.resources,
+        problems=wanted.problems,
+    )
+
+
+def _state_at_hand(settings: Settings) -> EnvironmentState:
+    """Read the state where that needs no network and no other key: an edit that would lose data is reported then."""
+    from scorefly.state.session import on_git, read_state
+
+    try:
+        return new_environment(settings.environment) if on_git(settings) else read_state(settings)
+    except (ScoreflyError, OSError):
+        return new_environment(settings.environment)
