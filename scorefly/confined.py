@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from io import BufferedReader
 from pathlib import Path, PurePath, PurePosixPath
 
-from scorefly.problems import InputError, Place, shortened, wrong
+from scorefly.problems import InputError, Place, input_error, shortened
 
 MAX_BYTES = 1 << 20
 MAX_ENTRIES = 200_000  # names that one pattern is compared with
@@ -29,7 +29,9 @@ class Total:
         """Count a file that was read, and return it. Raises InputError at `place`."""
         self.left -= len(content)
         if self.left < 0:
-            raise wrong(f"the {self.what} have more than {self.limit >> 20} MiB together", "name fewer files", place)
+            raise input_error(
+                f"the {self.what} have more than {self.limit >> 20} MiB together", "name fewer files", place
+            )
         return content
 
 
@@ -41,7 +43,7 @@ def read_file(root: Path, path: str | PurePath, place: Place, *, limit: int = MA
         except OSError as error:
             raise _unreadable(path, error, place) from error
     if len(content) > limit:
-        raise wrong(f"{shown(path)} is larger than {limit} bytes", "make it smaller", place)
+        raise input_error(f"{shown(path)} is larger than {limit} bytes", "make it smaller", place)
     return content
 
 
@@ -54,7 +56,7 @@ def open_file(root: Path, path: str | PurePath, place: Place) -> BufferedReader:
         raise _unreadable(path, error, place) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise wrong(f"{shown(path)} is not a regular file", "replace it with a regular file", place)
+        raise input_error(f"{shown(path)} is not a regular file", "replace it with a regular file", place)
     return os.fdopen(descriptor, "rb")
 
 
@@ -68,17 +70,17 @@ def resolve(root: Path, path: str | PurePath, place: Place) -> Path:
         base = root.resolve()
         resolved = (base / path).resolve()
     except UnicodeEncodeError as error:
-        raise wrong(f"{shown(path)}: the file name is not UTF-8", "rename the file", place) from error
+        raise input_error(f"{shown(path)}: the file name is not UTF-8", "rename the file", place) from error
     except (OSError, RuntimeError, ValueError) as error:
         # Python 3.11 raises RuntimeError for a loop of links, and any version ValueError for a NUL byte.
         raise _unreadable(path, error, place) from error
     if not resolved.is_relative_to(base) or any(resolved.is_relative_to(folder) for folder in _KERNEL):
         hint = "copy the file into the workspace; links may only lead to files inside it"
-        raise wrong(f"{shown(path)} is outside the workspace", hint, place)
+        raise input_error(f"{shown(path)} is outside the workspace", hint, place)
     asked = () if PurePath(path).is_absolute() else PurePath(path).parts
     names = (*asked, *resolved.relative_to(base).parts)
     if any(name.lower() == ".git" for name in names):
-        raise wrong(f"{shown(path)} is in a .git folder", "copy the file to a folder outside .git", place)
+        raise input_error(f"{shown(path)} is in a .git folder", "copy the file to a folder outside .git", place)
     return resolved
 
 
@@ -220,7 +222,7 @@ class _Matching:
     def _count(self) -> None:
         self.left -= 1
         if self.left < 0:
-            raise wrong(f"{self.pattern} has to look at more than {MAX_ENTRIES} names", "narrow it", self.place)
+            raise input_error(f"{self.pattern} has to look at more than {MAX_ENTRIES} names", "narrow it", self.place)
 
 
 def _open_without_links(base: Path, path: Path) -> int:
@@ -241,4 +243,4 @@ def _open_without_links(base: Path, path: Path) -> int:
 
 def _unreadable(path: str | PurePath, error: Exception, place: Place) -> InputError:
     reason = getattr(error, "strerror", None) or ("NUL byte in the name" if "\0" in os.fspath(path) else "link loop")
-    return wrong(f"{shown(path)} cannot be read: {reason}", "check the path", place)
+    return input_error(f"{shown(path)} cannot be read: {reason}", "check the path", place)

@@ -73,20 +73,20 @@ class InputError(ScoreflyError):
     exit_code = 2
 
 
-class OutsideError(ScoreflyError):
+class ExternalError(ScoreflyError):
     """Something outside failed: a provisioner, the Fly API, a deploy. What succeeded is kept."""
 
     exit_code = 1
 
 
-def wrong(message: str, hint: str = "", place: Place | None = None) -> InputError:
+def input_error(message: str, hint: str = "", place: Place | None = None) -> InputError:
     """An InputError of one problem, to raise."""
     return InputError(Problem(message, hint, place))
 
 
-def failed(message: str, hint: str = "", place: Place | None = None) -> OutsideError:
+def external_error(message: str, hint: str = "", place: Place | None = None) -> ExternalError:
     """An OutsideError of one problem, to raise."""
-    return OutsideError(Problem(message, hint, place))
+    return ExternalError(Problem(message, hint, place))
 
 
 def raise_errors(problems: Iterable[Problem]) -> None:

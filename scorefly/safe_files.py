@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from scorefly.problems import InputError, wrong
+from scorefly.problems import InputError, input_error
 
 WORKING_FOLDER = ".scorefly"
 _IGNORE = Path(WORKING_FOLDER, ".gitignore")
@@ -239,17 +239,17 @@ def _status(folder: int, root: Path, path: Path) -> os.stat_result | None:
     if stat.S_ISLNK(status.st_mode):
         raise _link(root / path)
     if not stat.S_ISREG(status.st_mode):
-        raise wrong(f"{root / path} is not a regular file; scorefly does not write to it", "remove it")
+        raise input_error(f"{root / path} is not a regular file; scorefly does not write to it", "remove it")
     return status
 
 
 def _link(path: Path) -> InputError:
-    return wrong(f"{path} is a symbolic link; scorefly does not write through links", "remove it")
+    return input_error(f"{path} is a symbolic link; scorefly does not write through links", "remove it")
 
 
 def _refuse_git(root: Path, path: Path) -> None:
     if any(part.casefold() == ".git" for part in path.parts) or ".." in path.parts:
-        raise wrong(f"{root / path} is in a .git folder or outside its root; scorefly does not write there")
+        raise input_error(f"{root / path} is in a .git folder or outside its root; scorefly does not write there")
 
 
 def _read(folder: int, name: str) -> bytes:

@@ -8,7 +8,7 @@ import click
 
 from scorefly import interruption
 from scorefly.cli.session import Session
-from scorefly.problems import option_place, wrong
+from scorefly.problems import input_error, option_place
 from scorefly.ui.lines import one_line
 
 
@@ -17,7 +17,7 @@ def confirm(session: Session, what: str, *, sure: bool) -> None:
     if sure:
         return
     if not sys.stdin.isatty():
-        raise wrong(f"{what}?", "say --yes where nobody can be asked", option_place("yes"))
+        raise input_error(f"{what}?", "say --yes where nobody can be asked", option_place("yes"))
     if not _ask(one_line(session.progress.redact(f"{what}? [y/N]: "))):
         session.write("nothing was changed", err=True)
         sys.exit(1)

@@ -9,7 +9,7 @@ import click
 
 from scorefly.cli.arguments import Command, options
 from scorefly.cli.session import Session
-from scorefly.problems import failed
+from scorefly.problems import external_error
 
 
 @click.command("export-secrets", cls=Command)
@@ -36,5 +36,7 @@ def export_secrets(session: Session, /, app_name: str, path: Path | None, **valu
         try:
             safe_files.write(*safe_files.locate(Path.cwd().resolve(), path), content.encode(), private=True)
         except OSError as error:
-            raise failed(f"{path} cannot be written: {error.strerror}", "check the folder, and the disk") from error
+            raise external_error(
+                f"{path} cannot be written: {error.strerror}", "check the folder, and the disk"
+            ) from error
         session.write(f"{path} written", err=True)

@@ -15,7 +15,7 @@ from scorefly.deployment.connection import connect
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.newest_commit import standing, superseded
 from scorefly.deployment.state_guard import refuse_unknown_apps
-from scorefly.desired.apps import want, with_stand_in_variables, write
+from scorefly.desired.apps import compute_desired_apps, with_stand_in_variables, write
 from scorefly.desired.artefacts import shown_folder
 from scorefly.desired.load import load
 from scorefly.desired.mutable_tags import mutable_tag_notices
@@ -45,7 +45,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     with connect(settings, keeper) as connection:
         live = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
         refuse_unknown_apps(settings, loaded, keeper.state, live)
-        wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
+        wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(loaded, wanted.apps, connection.api)
         write(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
@@ -135,7 +135,7 @@ class Deployment:
             self.prepared.add(name)
         else:
             self.there.add(name)
-            self._start(pool, name, "settle", self.jobs[name].settle)
+            self._start(pool, name, "settle", self.jobs[name].record_result)
 
     def _begin(self, pool: ThreadPoolExecutor) -> None:
         """Starts what can be started, and keeps room for what others wait for and is nearly prepared.

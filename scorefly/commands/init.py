@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scorefly import safe_files
-from scorefly.problems import failed
+from scorefly.problems import external_error
 
 SAMPLES = {
     "score.yaml": "score.yaml",
@@ -23,6 +23,8 @@ def init(workspace: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
             content = (Path(__file__).parent / "samples" / sample).read_bytes()
             is_new = safe_files.create(workspace, Path(target), content)
         except OSError as error:
-            raise failed(f"{target} cannot be written: {error.strerror}", "check the folder's permissions") from error
+            raise external_error(
+                f"{target} cannot be written: {error.strerror}", "check the folder's permissions"
+            ) from error
         (written if is_new else kept).append(target)
     return tuple(written), tuple(kept)

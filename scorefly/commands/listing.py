@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.deprovisioning import apps_of, resource_in
-from scorefly.desired.apps import want
+from scorefly.desired.apps import compute_desired_apps
 from scorefly.desired.load import load, provisioners_of
 from scorefly.desired.orphans import not_looked_at, orphaned_resources, users_of
 from scorefly.problems import InputError, Place, Problem, option_place, raise_errors
@@ -105,7 +105,7 @@ def resource_outputs(settings: Settings, uid: str, *, show_secrets: bool) -> Map
 
 def export_secrets(settings: Settings, app_name: str, keeper: Keeper, progress: Progress) -> Mapping[str, Secret]:
     """The secrets an app would be given, by name; without a name those of the only workload's app."""
-    apps = {app.name: app for app in want(settings, load(settings), keeper, progress).apps}
+    apps = {app.name: app for app in compute_desired_apps(settings, load(settings), keeper, progress).apps}
     if not app_name:
         workloads = [app for app in apps.values() if app.workload]
         if len(workloads) != 1:

@@ -11,12 +11,18 @@ from dataclasses import dataclass, replace
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import connect
 from scorefly.deployment.drift import drift
-from scorefly.deployment.inspection import Situation, VolumeChanges, look, missing_addresses
+from scorefly.deployment.inspection import AppInspection, VolumeChanges, look, missing_addresses
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.machine_counts import Census, app_machines
 from scorefly.deployment.state_guard import refuse_unknown_apps, unknown_apps
 from scorefly.deployment.volumes import misplaced_machines, plan_volumes, volume_warnings
-from scorefly.desired.apps import Generated, app_report, want, with_stand_in_variables, write_artefacts
+from scorefly.desired.apps import (
+    DesiredApps,
+    app_report,
+    compute_desired_apps,
+    with_stand_in_variables,
+    write_artefacts,
+)
 from scorefly.desired.artefacts import artefact_texts, file_digests, shown_folder, write_plan
 from scorefly.desired.build_context import changed_files
 from scorefly.desired.data_risks import PREFIX
@@ -27,7 +33,7 @@ from scorefly.desired.orphans import find_orphans
 from scorefly.desired.regions import check_regions
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
-from scorefly.problems import OutsideError, Problem
+from scorefly.problems import ExternalError, Problem
 from scorefly.report.plan import (
     Action,
     Drift,
@@ -63,7 +69,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         if unknown_apps(settings, known, live):
             # Without the lock a deploy may have made them since the state was read.
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
-        wanted = want(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
+        wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(loaded, wanted.apps, connection.api)
         problems = _write_artefacts(settings, wanted, progress)
         looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress)
@@ -72,7 +78,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     try:
         text = json.dumps(plan_json(redacted(planned, progress.redact)), ensure_ascii=False, indent=2)
         path = write_plan(settings, f"{text}\n").as_posix()
-    except OutsideError as error:
+    except ExternalError as error:
         problems += error.problems
     problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
     kept = {each.app for each in planned.apps if each.action == "keep"}
@@ -93,12 +99,12 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     )
 
 
-def _write_artefacts(settings: Settings, wanted: Generated, progress: Progress) -> list[Problem]:
+def _write_artefacts(settings: Settings, wanted: DesiredApps, progress: Progress) -> list[Problem]:
     """Write the artefacts to look at. A plan is made without them too, where the workspace cannot be written."""
     try:
         if not settings.dry_run:
             write_artefacts(settings, wanted, progress)
-    except OutsideError as error:
+    except ExternalError as error:
         return list(error.problems)
     return []
 
@@ -116,7 +122,7 @@ def _look_at_all(
     def one(app: App) -> PlannedApp | Problem:
         try:
             return _Comparison(settings, state, api, app, live.get(app.name, ())).planned()
-        except OutsideError as error:
+        except ExternalError as error:
             progress.problem(error.problems[0])
             return error.problems[0]
 
@@ -141,7 +147,7 @@ class _Comparison:
         known = self.state.apps.get(app.name)
         record = unpack(known.record) if known and situation.exists else None
         diffs = _diffs(record, app)
-        action: Action = "keep" if situation.as_wanted else "change" if situation.exists else "create"
+        action: Action = "keep" if situation.up_to_date else "change" if situation.exists else "create"
         report = app_report(settings, app)
         shown = PlannedApp(
             app=app.name,
@@ -170,7 +176,7 @@ class _Comparison:
             data_risks=tuple(str(each) for each in volume_warnings(app, changes)),
         )
 
-    def _reasons(self, situation: Situation, record: Record | None, diffs: tuple[FileDiff, ...]) -> tuple[str, ...]:
+    def _reasons(self, situation: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...]) -> tuple[str, ...]:
         reasons = [each.file for each in diffs]
         before, after = record.files if record else {}, file_digests(self.app)
         reasons += sorted(
@@ -200,7 +206,7 @@ class _Comparison:
         before = record.secrets if record and record.secrets is not None else known.secrets if known else ()
         return sorted(set(before) - set(self.app.secrets))
 
-    def _drift(self, situation: Situation) -> Iterator[Drift]:
+    def _drift(self, situation: AppInspection) -> Iterator[Drift]:
         """What is no longer there of what a deploy gave the app, beside its Machines' configuration."""
         app, down = self.app, situation.census.stopped
         if down:
@@ -216,7 +222,7 @@ class _Comparison:
             if not set(claims) <= set(names):
                 yield Drift("volumes", claims, tuple(names))
 
-    def _addresses(self, situation: Situation) -> tuple[str, ...]:
+    def _addresses(self, situation: AppInspection) -> tuple[str, ...]:
         if not self.app.addresses:
             return ()
         return missing_addresses(self.app, self.api.addresses(self.app.name) if situation.exists else ())
@@ -262,7 +268,7 @@ def _diffs(record: Record | None, app: App) -> tuple[FileDiff, ...]:
 def _plan(
     settings: Settings,
     loaded: Loaded,
-    wanted: Generated,
+    wanted: DesiredApps,
     known: EnvironmentState,
     looked: Mapping[str, PlannedApp | Problem],
 ) -> Plan:
@@ -306,7 +312,7 @@ def _too_large_for_a_matrix(planned: Plan) -> list[Problem]:
     return [Problem(message, hint, severity="warning")]
 
 
-def _matrix(settings: Settings, loaded: Loaded, wanted: Generated, to_do: Sequence[str]) -> tuple[MatrixJob, ...]:
+def _matrix(settings: Settings, loaded: Loaded, wanted: DesiredApps, to_do: Sequence[str]) -> tuple[MatrixJob, ...]:
     """A job for each workload whose app, or an app that one of its resources brings, has to be deployed.
 
     What several workloads share is deployed with the workload it belongs to, and before the others.

@@ -14,10 +14,10 @@ from scorefly.github.event import Event, read_event
 from scorefly.previews.comment import Outcome
 from scorefly.previews.github_connection import connect_github
 from scorefly.previews.notifier import Notifier
-from scorefly.previews.policy import Circumstances, Decision, decide
+from scorefly.previews.policy import Decision, PreviewConditions, decide
 from scorefly.previews.pull_checkout import base_checked_out, head_checked_out
 from scorefly.previews.untrusted import without_secrets
-from scorefly.problems import InputError, Problem, ScoreflyError, wrong
+from scorefly.problems import InputError, Problem, ScoreflyError, input_error
 from scorefly.report.progress import Progress
 from scorefly.report.report import Report
 from scorefly.state.session import open_state
@@ -37,7 +37,7 @@ def preview(settings: Settings, progress: Progress) -> Report:
         if not vouched:
             settings = settings.inputs_only or settings
         settings = preview_settings(settings)
-        circumstances = Circumstances(
+        circumstances = PreviewConditions(
             may_write=bool(event.asked and api and api.may_write(event.sender)),
             can_deploy=bool(settings.fly_api_token or settings.rehearse),
             allow_forks=settings.allow_forks,
@@ -136,7 +136,7 @@ def _as_it_is_now(event: Event, api: GitHubApi | None) -> PullView:
     pull = (api.pull(event.number) if api else None) or event.pull
     if pull is None:
         hint = "check the number, and that the job has `pull-requests: write`"
-        raise wrong(f"there is no pull request {event.number} to be seen", hint)
+        raise input_error(f"there is no pull request {event.number} to be seen", hint)
     return pull
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from scorefly import safe_files
 from scorefly.config.settings import PROVISIONERS
 from scorefly.confined import exists, read_file, shown
-from scorefly.problems import InputError, Place, failed, wrong
+from scorefly.problems import InputError, Place, external_error, input_error
 from scorefly.resources.files import is_remote, parse_provisioners
 from scorefly.resources.remote import Remote, parse_remote, pin
 from scorefly.score.document import parse_any
@@ -38,7 +38,7 @@ def add_provisioners(uri: str, workspace: Path, config: str, environ: Mapping[st
         safe_files.write(root, path, after.encode())
     except OSError as error:
         hint = "check its permissions, and the disk"
-        raise failed(f"{config} cannot be written: {error.strerror}", hint, Place(config)) from error
+        raise external_error(f"{config} cannot be written: {error.strerror}", hint, Place(config)) from error
     return Added(str(remote), content.decode("utf-8", "replace"), replaced)
 
 
@@ -50,7 +50,7 @@ def _text(root: Path, path: Path) -> str:
     try:
         return read_file(root, path, place).decode()
     except UnicodeDecodeError as error:
-        raise wrong("the file is not UTF-8", "store it as UTF-8", place) from error
+        raise input_error("the file is not UTF-8", "store it as UTF-8", place) from error
 
 
 def _with_pin(text: str, remote: Remote, name: str) -> tuple[str, bool]:
@@ -100,4 +100,6 @@ def _checked(after: str, wanted: list[Plain], line: str, name: str) -> str:
 
 
 def _not_written(line: str, name: str) -> InputError:
-    return wrong(f"{KEY} is written in a way that is not changed here", f"add the line yourself: {line}", Place(name))
+    return input_error(
+        f"{KEY} is written in a way that is not changed here", f"add the line yourself: {line}", Place(name)
+    )

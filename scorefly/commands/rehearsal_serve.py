@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from scorefly import interruption
-from scorefly.problems import Place, option_place, wrong
+from scorefly.problems import Place, input_error, option_place
 from scorefly.rehearsal import faults
 from scorefly.rehearsal.faults import Fault
 from scorefly.rehearsal.server import Rehearsal
@@ -19,7 +19,7 @@ def parse_latency(text: str, option: str = "latency") -> float:
     """Seconds of `100ms` or `1.5s`. Raises InputError."""
     seconds = faults.parse_seconds(text)
     if seconds is None:
-        raise wrong(f"{option} is {text!r}", "give a time such as 100ms or 2s", option_place(option))
+        raise input_error(f"{option} is {text!r}", "give a time such as 100ms or 2s", option_place(option))
     return seconds
 
 
@@ -31,7 +31,7 @@ def parse_fault(text: str) -> Fault:
             "write METHOD:PATH:KIND:TIMES:FIRST, such as POST:/v1/apps/*/machines:503:2; KIND is a status "
             f"(0, 4xx, 5xx), a time such as 2s, or one of {', '.join(faults.WORDS)}"
         )
-        raise wrong(f"{text!r} is not a valid fault", hint, option_place("fail"))
+        raise input_error(f"{text!r} is not a valid fault", hint, option_place("fail"))
     return fault
 
 
@@ -54,9 +54,9 @@ def serve(
         fly = Rehearsal(world, latency=latency, faults=failures, port=port, lag=lag, error_regions=error_regions)
     except OSError as error:
         reason = f"port {port} cannot be had: {error.strerror}"
-        raise wrong(reason, "choose another one", option_place("port")) from error
+        raise input_error(reason, "choose another one", option_place("port")) from error
     except WorldUnreadable as error:
-        raise wrong(str(error), "remove it, or give another file with --world", Place(str(world))) from error
+        raise input_error(str(error), "remove it, or give another file with --world", Place(str(world))) from error
     with fly:
         bases = ("FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL")
         out.writelines(f"export {name}={fly.url}\n" for name in bases)

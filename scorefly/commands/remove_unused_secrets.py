@@ -10,7 +10,7 @@ from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.ownership import not_ours
 from scorefly.deployment.secrets import plan_secrets, remove_secrets
 from scorefly.deployment.state_guard import refuse_unknown_apps
-from scorefly.desired.apps import app_report, want
+from scorefly.desired.apps import app_report, compute_desired_apps
 from scorefly.desired.load import load
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
@@ -24,7 +24,7 @@ def remove_unused_secrets(settings: Settings, keeper: Keeper, progress: Progress
     with connect(settings, keeper) as connection:
         machines_of = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
         refuse_unknown_apps(settings, loaded, keeper.state, machines_of)
-        wanted = want(settings, loaded, keeper, progress)
+        wanted = compute_desired_apps(settings, loaded, keeper, progress)
         for app in wanted.apps:
             machines, known = machines_of.get(app.name, ()), keeper.state.apps.get(app.name)
             if not machines and connection.api.app(app.name) is None:

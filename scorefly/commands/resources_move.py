@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scorefly.deployment.deprovisioning import resource_in
-from scorefly.problems import Problem, option_place, wrong
+from scorefly.problems import Problem, input_error, option_place
 from scorefly.state.document import EnvironmentState, ResourceState
 from scorefly.state.keeper import Keeper
 
@@ -21,13 +21,13 @@ def move_resource(old: str, new: str, keeper: Keeper) -> Problem | None:
     type_, dot, class_ = kind.partition(".")
     if not (sharp and dot and new_id and class_):
         hint = "for example postgres.default#web.db, as `scorefly resources list` shows it"
-        raise wrong(f"{new!r} is not a uid of the form type.class#id", hint, place)
+        raise input_error(f"{new!r} is not a uid of the form type.class#id", hint, place)
     if (type_, class_) != (resource.type, resource.class_):
         message = f"{old} is of type {resource.type}, class {resource.class_}, and {new} is not"
-        raise wrong(message, "data cannot be moved to another kind of resource: copy it over", place)
+        raise input_error(message, "data cannot be moved to another kind of resource: copy it over", place)
     if new in keeper.state.resources:
         hint = f"remove the new and empty one first: `scorefly resources deprovision '{new}'`"
-        raise wrong(f"{new} was provisioned already", hint, place)
+        raise input_error(f"{new} was provisioned already", hint, place)
     moved = replace(resource, uid=new, id=new_id)
     if "." in new_id and "." in resource.id:  # of one workload: the one that the new id names
         name = new_id.partition(".")[0]

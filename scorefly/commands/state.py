@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from scorefly.config.settings import Settings
-from scorefly.problems import wrong
+from scorefly.problems import input_error
 from scorefly.report.progress import Progress
 from scorefly.state.document import VERSION, AppState, EnvironmentState, ResourceState
 from scorefly.state.session import open_store, repository_of, take_lock
@@ -54,7 +54,9 @@ def rebind(settings: Settings, progress: Progress) -> str:
 def _existing(store: StateStore, settings: Settings) -> EnvironmentState:
     state = store.load()
     if state is None:
-        raise wrong(f"there is no state of {settings.environment} in {store.place}", "say --environment and --state")
+        raise input_error(
+            f"there is no state of {settings.environment} in {store.place}", "say --environment and --state"
+        )
     return state
 
 

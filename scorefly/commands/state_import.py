@@ -19,7 +19,7 @@ from scorefly.deployment.connection import connect
 from scorefly.deployment.inspection import find_app
 from scorefly.deployment.machine_counts import app_machines
 from scorefly.deployment.ownership import marks, other_environment
-from scorefly.problems import OutsideError, Place, Problem, failed, wrong
+from scorefly.problems import ExternalError, Place, Problem, external_error, input_error
 from scorefly.report.progress import Progress
 from scorefly.score.document import parse
 from scorefly.state.document import AppState, EnvironmentState, ResourceState
@@ -96,7 +96,7 @@ def _take_over(settings: Settings, names: Sequence[str], keeper: Keeper, progres
             app = keeper.state.apps[name]
             try:
                 found = find_app(settings, connection.api, name)
-            except OutsideError as error:
+            except ExternalError as error:
                 progress.problem(replace(error.problems[0], severity="warning"))
                 continue
             if found is None or app.id == found.id:
@@ -118,14 +118,14 @@ def _read(workspace: Path, path: str) -> dict[str, Any]:
     content = read_file(*scope_of(workspace, path, outside=True), Place(shown(path)))
     data: dict[str, Any] = parse(content, path).data
     if "resources" not in data or "workloads" not in data:
-        raise wrong("this is no state of score-flyio's", "it has `workloads` and `resources`", Place(path))
+        raise input_error("this is no state of score-flyio's", "it has `workloads` and `resources`", Place(path))
     return data
 
 
 def _mapping(data: Mapping[str, Any], key: str, path: str) -> dict[str, Any]:
     found = data.get(key) or {}
     if not isinstance(found, dict):
-        raise wrong(f"{key} is no mapping", "", Place(path))
+        raise input_error(f"{key} is no mapping", "", Place(path))
     return found
 
 
@@ -145,7 +145,7 @@ def _resource(uid: str, data: Any, place: Place) -> ResourceState:
             outputs=_concealed(data.get("outputs")),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise wrong(f"resource {uid} is not as score-flyio writes it", "", place) from error
+        raise input_error(f"resource {uid} is not as score-flyio writes it", "", place) from error
 
 
 def _concealed(data: Any) -> dict[str, Tree]:
@@ -166,7 +166,7 @@ def _refuse_known(state: EnvironmentState, resources: list[ResourceState], path:
     known = [each.uid for each in resources if each.uid in state.resources]
     if known:
         hint = "import into an environment that has not provisioned them yet"
-        raise wrong(f"the state of {state.environment} knows {', '.join(known)} already", hint, Place(path))
+        raise input_error(f"the state of {state.environment} knows {', '.join(known)} already", hint, Place(path))
 
 
 def _provisioner_file(entries: Any, path: str) -> str:
@@ -174,7 +174,7 @@ def _provisioner_file(entries: Any, path: str) -> str:
     import yaml
 
     if not isinstance(entries, list):
-        raise wrong("provisioners is no list", "", Place(path))
+        raise input_error("provisioners is no list", "", Place(path))
     made = [_entry(each) for each in entries if isinstance(each, dict)]
     return yaml.safe_dump(made, sort_keys=False, allow_unicode=True) if made else ""
 
@@ -195,7 +195,7 @@ def _write(workspace: Path, text: str) -> str:
     path = Path(PROVISIONERS)
     try:
         if not safe_files.create(workspace, path, text.encode()) and safe_files.read(workspace, path) != text.encode():
-            raise wrong("there is such a file already", "move it away first", Place(PROVISIONERS))
+            raise input_error("there is such a file already", "move it away first", Place(PROVISIONERS))
     except OSError as error:
-        raise failed(f"{PROVISIONERS} cannot be written: {error.strerror}") from error
+        raise external_error(f"{PROVISIONERS} cannot be written: {error.strerror}") from error
     return PROVISIONERS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scorefly.config.settings import Settings
-from scorefly.desired.apps import want, with_stand_in_variables
+from scorefly.desired.apps import compute_desired_apps, with_stand_in_variables
 from scorefly.desired.load import load
 from scorefly.desired.regions import check_regions
 from scorefly.problems import ScoreflyError
@@ -19,7 +19,7 @@ def validate(settings: Settings, progress: Progress) -> Report:
     settings, missing = with_stand_in_variables(settings, loaded)
     keeper = Keeper(None, _state_at_hand(settings))
     progress.hide(secrets_in(keeper.state))
-    wanted = want(settings, loaded, keeper, progress, trial=True, warnings=missing)
+    wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=True, warnings=missing)
     check_regions(loaded, wanted.apps)
     return Report(
         command=settings.command,

@@ -211,8 +211,8 @@ class _Sources:
         if found := self.file.option(option.name, self.environment):
             return found
         default = option.default if self.in_action or option.cli_default is None else option.cli_default
-        told_apart = option.name in ("score-files", "cleanup") or not default
-        return None if told_apart else (default, option_place(option.name))
+        has_special_default = option.name in ("score-files", "cleanup") or not default
+        return None if has_special_default else (default, option_place(option.name))
 
 
 _TEXT_RULES: Mapping[str, tuple[str, str]] = {

@@ -13,11 +13,18 @@ from scorefly.deployment.addresses import resolve_pending
 from scorefly.deployment.connection import Connection
 from scorefly.deployment.digest import METADATA_KEY
 from scorefly.deployment.drift import facts_of
-from scorefly.deployment.inspection import Situation, VolumeChanges, census_after, known_app, look, missing_addresses
+from scorefly.deployment.inspection import (
+    AppInspection,
+    VolumeChanges,
+    census_after,
+    known_app,
+    look,
+    missing_addresses,
+)
 from scorefly.deployment.machine_counts import app_machines, is_standby, lone_standbys
 from scorefly.deployment.machine_move import MachineMove
 from scorefly.deployment.machine_repair import MachineRepair
-from scorefly.deployment.newest_commit import Standing
+from scorefly.deployment.newest_commit import CommitOrder
 from scorefly.deployment.ownership import marks
 from scorefly.deployment.secrets import remove_secrets
 from scorefly.deployment.volumes import creation_settings, misplaced_machines, plan_volumes, volume_warnings
@@ -45,11 +52,11 @@ class AppDeployment:
     app: App
     listed: tuple[MachineView, ...]
     stop: threading.Event
-    standing: Standing = field(default_factory=Standing)
+    standing: CommitOrder = field(default_factory=CommitOrder)
     seconds: float = 0.0
     warnings: tuple[Problem, ...] = ()
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
-    _before: Situation = field(default_factory=Situation)
+    _before: AppInspection = field(default_factory=AppInspection)
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
         """Takes a step. A report ends the app's way: what failed is told and reported, not raised."""
@@ -73,7 +80,7 @@ class AppDeployment:
         if self.app.name in self.standing.ahead:
             return replace(app_report(self.settings, self.app), status="unchanged")
         self._before = look(self.settings, self.keeper.state, self.api, self.app, self.listed)
-        if self._before.as_wanted:
+        if self._before.up_to_date:
             self._remove_secrets()
             if not self.settings.dry_run:
                 self._mark(self._before.machines)
@@ -86,7 +93,7 @@ class AppDeployment:
         if not self._before.exists:
             self.progress.step(f"{self.app.name}: creating")
             self._create()
-            self._provide()
+            self._ensure_prerequisites()
         return None
 
     def bring(self) -> None:
@@ -98,7 +105,7 @@ class AppDeployment:
             record = unpack(self._known.record)
             changed = changed_files(record.built, self._before.built) if record else ""
             self.progress.step(f"{self.app.name}: updating{f', because {changed} changed' if changed else ''}")
-            self._provide()
+            self._ensure_prerequisites()
         self._forget_digest()
         self._remove_outdated_machines()
         self._report_leases()
@@ -112,7 +119,7 @@ class AppDeployment:
                 stop=self.stop,
             )
 
-    def settle(self) -> AppReport:
+    def record_result(self) -> AppReport:
         """Remembers what runs now, and removes secrets that nothing uses any longer.
 
         Machines say whose they are first, and that they are as wanted last.
@@ -161,7 +168,7 @@ class AppDeployment:
         self._record(id="", digest="", secrets={}, addresses=(), record="")
         self._record(id=self.api.create_app(self.app.name, self.settings.org).id)
 
-    def _provide(self) -> None:
+    def _ensure_prerequisites(self) -> None:
         """What Machines find when they start: addresses, volumes and secrets."""
         found = None if self._known.id else self.api.app(self.app.name)
         self._record(id=found.id if found else self._known.id, digest="")

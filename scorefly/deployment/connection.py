@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from scorefly.config.settings import Settings
 from scorefly.fly.api import FlyApi
 from scorefly.fly.deployer import Deployer
-from scorefly.problems import Place, option_place, wrong
+from scorefly.problems import Place, input_error, option_place
 from scorefly.state.keeper import Keeper
 
 REHEARSAL_TOKEN = "rehearsal"  # noqa: S105 - what the rehearsal takes for a token
@@ -49,7 +49,7 @@ def _connect(settings: Settings) -> Iterator[Connection]:
             server = Rehearsal(world, root=root)
         except WorldUnreadable as error:
             name = world.relative_to(root).as_posix()
-            raise wrong(
+            raise input_error(
                 str(error), f"remove {name}: the next rehearsal starts with an empty one", Place(name)
             ) from error
         with server as rehearsal, FlyApi(REHEARSAL_TOKEN, base_url=rehearsal.url) as api:
@@ -60,7 +60,7 @@ def _connect(settings: Settings) -> Iterator[Connection]:
     if settings.build_secrets:
         hint = "build the image in a step of its own, and give it with images"
         reason = "flyctl takes build secrets on its command line only, where every process can read them"
-        raise wrong(reason, hint, option_place("build-secrets"))
+        raise input_error(reason, hint, option_place("build-secrets"))
     options = DeployOptions(
         wait_timeout=settings.wait_timeout,
         ha=settings.ha,

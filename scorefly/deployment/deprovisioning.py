@@ -11,8 +11,8 @@ from scorefly.deployment.live import list_machines
 from scorefly.deployment.ownership import not_ours
 from scorefly.desired.load import provisioners_of
 from scorefly.desired.order import waves
-from scorefly.desired.provision import surroundings_of
-from scorefly.problems import InputError, OutsideError, Problem, ScoreflyError, nearest, option_place, raise_errors
+from scorefly.desired.provision import provisioning_context
+from scorefly.problems import ExternalError, InputError, Problem, ScoreflyError, nearest, option_place, raise_errors
 from scorefly.report.progress import Progress
 from scorefly.report.report import Finding
 from scorefly.resources.files import LoadedProvisioners
@@ -106,7 +106,7 @@ def deprovision_each(
         finding = Finding("resource", resource.uid, "removed", resource.provisioner)
         try:
             if resource.uid in needed_by_kept:
-                raise OutsideError(Problem(f"{resource.uid} stays, for a resource that needs it could not be removed"))
+                raise ExternalError(Problem(f"{resource.uid} stays, for a resource that needs it could not be removed"))
             if not settings.dry_run:
                 _take_away(settings, keeper, progress, resource, makers)
         except ScoreflyError as error:
@@ -151,8 +151,8 @@ def _take_away(
     """Saves as soon as the resource is gone: a run that ends early goes on where it was."""
     progress.step(f"{resource.uid}: deprovisioning")
     if maker := makers.of(resource):
-        surroundings = surroundings_of(settings, {}, progress, calls="provision")
-        for problem in maker.deprovision(_request(resource, keeper), surroundings):
+        run_context = provisioning_context(settings, {}, progress, calls="provision")
+        for problem in maker.deprovision(_request(resource, keeper), run_context):
             progress.problem(problem)
     keeper.record(lambda state: state.without_resource(resource.uid))
 

@@ -13,7 +13,7 @@ from scorefly.deployment.ownership import bears_our_mark, marked_environments, n
 from scorefly.deployment.state_guard import unknown_apps, unknown_state
 from scorefly.desired.order import waves
 from scorefly.fly.api import FlyApi, MachineView
-from scorefly.problems import Problem, ScoreflyError, nearest, option_place, wrong
+from scorefly.problems import Problem, ScoreflyError, input_error, nearest, option_place
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Finding, Report
 from scorefly.state.document import AppState
@@ -38,7 +38,7 @@ def destroy_environment(
         _refuse_nothing(settings, keeper, live)
     resources = deprovision_each(settings, keeper, progress, keeper.state.resources)
     kept = _apps_of_kept(keeper, resources)
-    destruction = Destruction(settings, keeper, progress, connection.api, live)
+    destruction = AppDestroyer(settings, keeper, progress, connection.api, live)
     apps = destruction.destroy(each for each in destruction.known_and_marked() if each.name not in {*kept, *unknown})
     report = Report(
         command=settings.command,
@@ -66,7 +66,7 @@ def _refuse_nothing(settings: Settings, keeper: Keeper, live: Mapping[str, Seque
     marked = marked_environments(settings, (machine for machines in live.values() for machine in machines))
     if settings.environment not in marked:
         names = sorted({*known_environments(settings), *marked})
-        raise wrong(
+        raise input_error(
             f"environment {settings.environment!r} has no state and no apps",
             nearest(settings.environment, names),
             option_place("environment"),
@@ -92,7 +92,7 @@ def _unknown(
 
 
 @dataclass(frozen=True, slots=True)
-class Destruction:
+class AppDestroyer:
     """Apps on their way out. `live` are the organization's Machines by app."""
 
     settings: Settings

@@ -12,12 +12,12 @@ from scorefly.config.settings import Settings
 from scorefly.deployment.addresses import is_ours
 from scorefly.deployment.connection import connect
 from scorefly.deployment.deprovisioning import deprovision_each
-from scorefly.deployment.destruction import Destruction
+from scorefly.deployment.destruction import AppDestroyer
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.ownership import not_ours
 from scorefly.deployment.secrets import plan_secrets, remove_secrets
 from scorefly.deployment.state_guard import refuse_unknown_apps
-from scorefly.desired.apps import app_report, want
+from scorefly.desired.apps import app_report, compute_desired_apps
 from scorefly.desired.load import Loaded, load
 from scorefly.desired.orphans import find_orphans
 from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
@@ -40,8 +40,8 @@ def cleanup(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         live = list_machines(settings, api, app_names(settings, loaded, keeper.state))
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         # Only names matter here: nothing is provisioned, and no secret has to be given.
-        wanted = want(settings, loaded, Keeper(None, keeper.state), progress, trial=True)
-        tidying = Tidying(settings, keeper, progress, api, live, {app.name: app for app in wanted.apps})
+        wanted = compute_desired_apps(settings, loaded, Keeper(None, keeper.state), progress, trial=True)
+        tidying = EnvironmentCleanup(settings, keeper, progress, api, live, {app.name: app for app in wanted.apps})
         ours = tidying.ours()
         findings: list[Finding] = []
         apps: tuple[AppReport, ...] = ()
@@ -71,7 +71,7 @@ def cleanup(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Tidying:
+class EnvironmentCleanup:
     """One cleanup of an environment. `live` are the organization's Machines by app, `wanted` the apps to be kept."""
 
     settings: Settings
@@ -186,7 +186,7 @@ class Tidying:
             self.settings, self.keeper, self.progress, [each.uid for each in found.resources if each.uid not in kept]
         )
         failed = {each.name for each in findings if each.outcome == "failed"}
-        destruction = Destruction(self.settings, self.keeper, self.progress, self.api, self.live)
+        destruction = AppDestroyer(self.settings, self.keeper, self.progress, self.api, self.live)
         apps = destruction.destroy(app for app in found.apps if app.name not in holding and app.owner not in failed)
         if not self.settings.dry_run:
             self.keeper.record(lambda state: _forgetting(state, found.workloads))

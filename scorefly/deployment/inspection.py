@@ -14,12 +14,12 @@ from scorefly.deployment.secrets import SecretPlan, plan_secrets
 from scorefly.desired.build_context import built_files
 from scorefly.fly.api import AddressView, AppView, FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
-from scorefly.problems import OutsideError, failed
+from scorefly.problems import ExternalError, external_error
 from scorefly.state.document import AppState, EnvironmentState, fingerprint
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class AppInspection:
     """`prints` are the fingerprints of the wanted secrets, `digest` that of all that is wanted.
 
     `built` are the files that the image is built from: see `desired/build_context.py`.
@@ -34,7 +34,7 @@ class Situation:
     prints: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
     secrets: SecretPlan = field(default_factory=lambda: SecretPlan((), ()))
-    as_wanted: bool = False
+    up_to_date: bool = False
     repair_only: bool = False
     census: Census = field(default_factory=Census)
     built: Mapping[str, str] = field(default_factory=dict)
@@ -66,7 +66,7 @@ def look(
     listed: Sequence[MachineView],
     *,
     trusted: bool = True,
-) -> Situation:
+) -> AppInspection:
     """Looks at one app. `listed` are its own Machines in a listing, which may be late.
 
     A `trusted` listing is believed where it says the same as state; else the app's own Machines are asked for. Raises
@@ -89,7 +89,7 @@ def look(
     exists = machines is not None
     machines = machines or ()
     if exists and (problem := not_ours(settings, api, app.name, machines, state, app.owner)):
-        raise OutsideError(problem)
+        raise ExternalError(problem)
     secrets = plan_secrets(
         prints,
         known.secrets,
@@ -105,13 +105,13 @@ def look(
         for machine in ours
     )
     current = current and not settings.force and not secrets.to_set
-    return Situation(
+    return AppInspection(
         exists=exists,
         machines=tuple(machines),
         prints=prints,
         digest=digest,
         secrets=secrets,
-        as_wanted=current and census.complete,
+        up_to_date=current and census.complete,
         repair_only=current and not census.complete and set(census.missing) <= count_by_group(ours).keys(),
         census=census,
         built=built,
@@ -132,7 +132,7 @@ def _is_known(machine: MachineView) -> bool:
     return OWNER_KEY in machine.metadata or METADATA_KEY in machine.metadata
 
 
-def census_after(settings: Settings, app: App, machines: Sequence[MachineView], before: Situation) -> Census:
+def census_after(settings: Settings, app: App, machines: Sequence[MachineView], before: AppInspection) -> Census:
     """The census after a deploy. Where it replaced Machines, what it made beyond those that are needed is surplus."""
     if before.repair_only:
         return _census(settings, app, machines)
@@ -198,7 +198,7 @@ def find_app(settings: Settings, api: FlyApi, name: str) -> AppView | None:
     # A personal organization has two slugs, so a different one is not enough.
     if view and view.organization not in ("", settings.org) and name not in api.org_apps(settings.org):
         message = f"the app {name!r} is in organization {view.organization}, not in {settings.org}"
-        raise failed(message, f"set org: {view.organization}, or choose another app-prefix or app-suffix")
+        raise external_error(message, f"set org: {view.organization}, or choose another app-prefix or app-suffix")
     return view
 
 

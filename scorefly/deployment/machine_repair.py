@@ -13,7 +13,7 @@ from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
 from scorefly.fly.health import wait_until_healthy
 from scorefly.fly.machine_config import standby_config
-from scorefly.problems import failed
+from scorefly.problems import external_error
 from scorefly.report.progress import Progress
 
 
@@ -68,7 +68,7 @@ class MachineRepair:
         for machine in machines:
             if group_of(machine) == group and not is_standby(machine):
                 return machine
-        raise failed(
+        raise external_error(
             f"{self.app.name} has no Machine in process group {group!r} after its deploy",
             "run it again with `force`, and look at what flyctl says",
         )

@@ -15,7 +15,7 @@ from scorefly.state.session import on_git
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CommitOrder:
     """This run's commit (empty: unknown), and the apps that were deployed from a later one, with that commit."""
 
     commit: str = ""
@@ -35,7 +35,7 @@ class Standing:
         )
 
 
-def standing(settings: Settings, loaded: Loaded, state: EnvironmentState) -> Standing:
+def standing(settings: Settings, loaded: Loaded, state: EnvironmentState) -> CommitOrder:
     """Compares this run's commit with those its apps were deployed from.
 
     A file on one's own disk knows no queue of runs: there, what is asked for is deployed. An app counts by itself,
@@ -52,14 +52,14 @@ def standing(settings: Settings, loaded: Loaded, state: EnvironmentState) -> Sta
         if (app := state.apps.get(name)) and app.commit not in ("", own)
     }
     if not own or not deployed or settings.force or not (on_git(settings) or settings.trigger.commit):
-        return Standing(own)
+        return CommitOrder(own)
     later = _later(settings, folder, own, set(deployed.values()))
     unknown = sorted(each for each, is_later in later.items() if is_later is None)
     ahead = {name: each for name, each in deployed.items() if later[each]}
-    return Standing(own, ahead, tuple(_unknown(own, each) for each in unknown))
+    return CommitOrder(own, ahead, tuple(_unknown(own, each) for each in unknown))
 
 
-def superseded(settings: Settings, loaded: Loaded, state: EnvironmentState, found: Standing) -> Report | None:
+def superseded(settings: Settings, loaded: Loaded, state: EnvironmentState, found: CommitOrder) -> Report | None:
     """The report of a run that has nothing to do, for each of its workloads runs a later commit; else None."""
     names = {settings.app_name(workload.name): workload.name for workload in loaded.workloads}
     if not names or not all(name in found.ahead for name in names):

@@ -10,7 +10,7 @@ from scorefly.deployment.machine_counts import app_machines, is_standby
 from scorefly.fly.api import FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.fly.machine_config import guest
-from scorefly.problems import Problem, failed
+from scorefly.problems import Problem, external_error
 
 
 def plan_volumes(api: FlyApi, app: App, machines: Sequence[MachineView], *, exists: bool) -> VolumeChanges:
@@ -23,7 +23,7 @@ def plan_volumes(api: FlyApi, app: App, machines: Sequence[MachineView], *, exis
     volumes = api.volumes(app.name)
     machines = [machine for machine in app_machines(machines) if not is_standby(machine)]
     if problem := _region_problem(app, machines, volumes):
-        raise failed(problem.message, problem.hint)
+        raise external_error(problem.message, problem.hint)
     return volume_changes(app, volumes, machines)
 
 

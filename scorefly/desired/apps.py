@@ -32,7 +32,7 @@ from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding
 from scorefly.fly.machine_config import size_text
 from scorefly.fly.strategy import effective_strategy
-from scorefly.problems import InputError, Place, Problem, option_place, raise_errors, wrong
+from scorefly.problems import InputError, Place, Problem, input_error, option_place, raise_errors
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, ResourceReport
 from scorefly.resources.lookup import STAND_IN
@@ -46,7 +46,7 @@ REFERRING_TYPES = ("service", "service-port")
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
+class DesiredApps:
     """The wanted apps, each behind those it needs, and what a report says of resources and problems."""
 
     apps: tuple[App, ...]
@@ -55,7 +55,7 @@ class Generated:
 
 
 @bounded_texts()
-def want(
+def compute_desired_apps(
     settings: Settings,
     loaded: Loaded,
     keeper: Keeper,
@@ -63,7 +63,7 @@ def want(
     *,
     trial: bool = False,
     warnings: Sequence[Problem] = (),
-) -> Generated:
+) -> DesiredApps:
     """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = keeper.state
@@ -91,7 +91,7 @@ def want(
     raise_errors(problems)
     for problem in problems:
         progress.problem(problem)
-    return Generated(tuple(_in_order(apps)), _resource_reports(loaded, resolution), tuple(problems))
+    return DesiredApps(tuple(_in_order(apps)), _resource_reports(loaded, resolution), tuple(problems))
 
 
 def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iter
             yield from (host, f"https://{host}")
 
 
-def write(settings: Settings, loaded: Loaded, wanted: Generated, keeper: Keeper, progress: Progress) -> None:
+def write(settings: Settings, loaded: Loaded, wanted: DesiredApps, keeper: Keeper, progress: Progress) -> None:
     """Save the state, then write the artefacts and remove those of apps that are gone. A dry run does neither."""
     if settings.dry_run:
         return
@@ -115,7 +115,7 @@ def write(settings: Settings, loaded: Loaded, wanted: Generated, keeper: Keeper,
     remove_stale_artefacts(settings, names, lambda owner: is_owner_gone(settings, loaded, keeper.state, owner))
 
 
-def write_artefacts(settings: Settings, wanted: Generated, progress: Progress) -> None:
+def write_artefacts(settings: Settings, wanted: DesiredApps, progress: Progress) -> None:
     """Write the artefacts of all apps."""
     for app in wanted.apps:
         write_artefact(settings, app)
@@ -245,7 +245,7 @@ def _build_findings(settings: Settings, app: App) -> list[Finding]:
             continue
         try:
             if Path(name).is_absolute():
-                raise wrong(f"{shown(name)} is an absolute path", "give a path relative to the build context")
+                raise input_error(f"{shown(name)} is an absolute path", "give a path relative to the build context")
             path = working_folder(settings, app) / name
             resolve(settings.workspace, path, Place(name))
             if exists(settings.workspace, path):

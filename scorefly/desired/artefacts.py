@@ -12,7 +12,7 @@ from scorefly import safe_files
 from scorefly.config.settings import Settings
 from scorefly.fly.app import App, Build
 from scorefly.fly.config import dump, dump_machine
-from scorefly.problems import InputError, failed
+from scorefly.problems import InputError, external_error
 
 _HEADER = "scorefly wrote this for {owner}: change the Score file instead."
 _WROTE = re.compile(rf"# {re.escape(_HEADER).replace(re.escape('{owner}'), '(.+)')}\n")
@@ -70,7 +70,7 @@ def write_artefact(settings: Settings, app: App) -> Path:
         for name, content in app.files.items():
             safe_files.write(root, below / "files" / name, content)
     except OSError as error:
-        raise failed(
+        raise external_error(
             f"the artefact of {app.name} cannot be written: {error.strerror}",
             "check the folder given by artefacts, and its permissions",
         ) from error
@@ -101,7 +101,9 @@ def write_plan(settings: Settings, text: str) -> Path:
     try:
         safe_files.write(root, below, text.encode())
     except OSError as error:
-        raise failed(f"{path} cannot be written: {error.strerror}", "check the folder given by artefacts") from error
+        raise external_error(
+            f"{path} cannot be written: {error.strerror}", "check the folder given by artefacts"
+        ) from error
     return path
 
 

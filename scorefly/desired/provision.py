@@ -23,9 +23,9 @@ from scorefly.resources.provisioner import (
     Peer,
     Provisioned,
     Provisioner,
+    ProvisioningContext,
     Request,
     ResourceApp,
-    Surroundings,
     WorkloadView,
 )
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
@@ -89,10 +89,10 @@ def provision(
     files = {workload.name: str(workload.file) for workload in loaded.workloads}
     keeper.change(lambda state: replace(state, workloads={**state.workloads, **files}))
     views = workload_views(settings, loaded, keeper.state)
-    surroundings = surroundings_of(settings, views, progress, calls=_calls(settings, trial), trial=trial)
+    run_context = provisioning_context(settings, views, progress, calls=_calls(settings, trial), trial=trial)
     workloads = {workload.name: workload for workload in loaded.workloads}
     run = _Provisioning(
-        loaded, workloads, elsewhere, keeper, progress, surroundings, Resolution(views, problems=list(problems))
+        loaded, workloads, elsewhere, keeper, progress, run_context, Resolution(views, problems=list(problems))
     )
     with bounded_together():
         for node in _order(loaded, keeper.state):
@@ -130,7 +130,7 @@ class _Provisioning:
     elsewhere: Collection[str]
     keeper: Keeper
     progress: Progress
-    surroundings: Surroundings
+    run_context: ProvisioningContext
     resolution: Resolution
 
     def provision(self, node: ResourceNode) -> None:
@@ -138,7 +138,7 @@ class _Provisioning:
         resolution, provisioner = self.resolution, self.loaded.provisioners[node.uid]
         if any(need not in resolution.outputs for need in node.needs):
             return
-        if resolution.failed and provisioner.reaches_out(self.surroundings.outside):
+        if resolution.failed and provisioner.reaches_out(self.run_context.outside):
             return
         definer = _definer(node, self.keeper.state, self.elsewhere)
         workload = self.workloads.get(definer) or self.workloads[node.definers[0]]
@@ -146,7 +146,7 @@ class _Provisioning:
             params = _params(node, workload, resolution.lookup(workload, self.loaded))
             resolution.problems += _changed_hands(node, provisioner, self.keeper.state)
             nodes = self.loaded.graph.nodes
-            request = _request(node, params, self.surroundings, self.keeper.state, provisioner, self.elsewhere, nodes)
+            request = _request(node, params, self.run_context, self.keeper.state, provisioner, self.elsewhere, nodes)
             raise_errors(size_problems(request, provisioner.spec))
             given = self._ask(node, request, provisioner)
         except InputError as error:
@@ -166,18 +166,18 @@ class _Provisioning:
         def remember(given: Provisioned) -> Callable[[EnvironmentState], EnvironmentState]:
             return _remembering(node, request, given, provisioner, self.elsewhere)
 
-        reaches_out = provisioner.reaches_out(self.surroundings.outside)
+        reaches_out = provisioner.reaches_out(self.run_context.outside)
         if reaches_out:
             # A call that is cut short may have made something: state has to know whom to ask to take it away again.
             keeper.record(remember(Provisioned(request.outputs, request.state, random=request.random)))
             request = replace(request, keep=lambda given: keeper.record(remember(given)))
             progress.step(f"{node.uid}: asking {provisioner.spec.uri}")
-        given = provisioner.provision(request, self.surroundings)
+        given = provisioner.provision(request, self.run_context)
         _check(node, provisioner, given)
-        self.surroundings.outside.hide(texts_to_hide(dict(given.outputs)))
+        self.run_context.outside.hide(texts_to_hide(dict(given.outputs)))
         if not given.provisional:
             if not reaches_out:
-                self.surroundings.outside.hide(texts_to_hide(dict(given.state)))
+                self.run_context.outside.hide(texts_to_hide(dict(given.state)))
             keeper.change(remember(given))
         return given
 
@@ -227,14 +227,14 @@ def workload_views(settings: Settings, loaded: Loaded, state: EnvironmentState) 
     return remembered | present
 
 
-def surroundings_of(
+def provisioning_context(
     settings: Settings,
     workloads: Mapping[str, WorkloadView],
     progress: Progress,
     *,
     calls: Calls,
     trial: bool = False,
-) -> Surroundings:
+) -> ProvisioningContext:
     """What provisioners see of a run, and what they are called with."""
     from scorefly.fly.names import resource_app_name
     from scorefly.resources.own_tokens import own_secrets
@@ -246,7 +246,7 @@ def surroundings_of(
         github_token=settings.github_token,
         state_key=settings.state_key,
     )
-    return Surroundings(
+    return ProvisioningContext(
         environment=settings.environment,
         variables=settings.variables,
         secrets={name: value for name, value in settings.secrets.items() if name not in own},
@@ -287,7 +287,7 @@ def _params(node: ResourceNode, workload: Workload, lookup: Lookup) -> dict[str,
 def _request(
     node: ResourceNode,
     params: Mapping[str, Tree],
-    surroundings: Surroundings,
+    run_context: ProvisioningContext,
     state: EnvironmentState,
     provisioner: Provisioner,
     elsewhere: Collection[str],
@@ -295,8 +295,8 @@ def _request(
 ) -> Request:
     """A shared resource stays what the workload it belongs to makes of it, in runs that are not about that one too."""
     known, owner, metadata = state.resources.get(node.uid), node.owner, node.metadata
-    replaced = surroundings.replaced - {node.uid}
-    if known and known.owner in elsewhere and known.owner in surroundings.workloads:
+    replaced = run_context.replaced - {node.uid}
+    if known and known.owner in elsewhere and known.owner in run_context.workloads:
         owner, params = known.owner, params or known.params
         _refuse_incomplete(known, node)
         metadata = metadata or dict(known.metadata)  # type: ignore[arg-type]  # it was plain data when it was kept
@@ -312,14 +312,14 @@ def _request(
         name=node.id if node.shared else node.name,
         params=params,
         metadata=metadata,
-        owner=surroundings.workloads[owner],
+        owner=run_context.workloads[owner],
         place=node.place,
         state=kept_values(known.state) if known else {},
         shared=state.shared,
         random=known.random if known else {},
         outputs=kept_values(known.outputs) if known else {},
         peers=_peers(node, state, provisioner, in_this_run) if provisioner.spec.reads_peers else {},
-        app_stems=known.app_stems if known and node.uid not in surroundings.replaced else {},
+        app_stems=known.app_stems if known and node.uid not in run_context.replaced else {},
         taken=frozenset(app.name for app in state.apps.values() if app.owner in replaced) if replaced else frozenset(),
     )
 

@@ -22,7 +22,7 @@ from scorefly.http import (
     objects,
     text,
 )
-from scorefly.problems import InputError, OutsideError, Problem, option_place, shortened
+from scorefly.problems import ExternalError, InputError, Problem, option_place, shortened
 from scorefly.values import worth_hiding
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 10.0  # seconds
 CALL_TIMEOUT = 90.0  # for a whole call: waiting for a Machine may take 60
 ATTEMPTS = 5
-MOST_PATIENCE = 30.0  # seconds before one repetition, whatever Retry-After says
+MAX_RETRY_DELAY = 30.0  # seconds before one repetition, whatever Retry-After says
 MALFORMED_ATTEMPTS = 3
 NEW_APP_TIMEOUT = 60.0  # seconds; as Fly's own client
 _BUSY = (500, 502, 503, 504)
@@ -141,7 +141,7 @@ class OrganizationMachines:
     missing_regions: tuple[str, ...] = ()
 
 
-class RefusedError(OutsideError):
+class RefusedError(ExternalError):
     """Fly answered that the request is at fault (HTTP 4xx but 408), and changed nothing."""
 
 
@@ -271,9 +271,9 @@ class FlyApi:
             if not cursor:
                 return found
             if cursor in cursors:
-                raise OutsideError(Problem(f"Fly's listing {path} repeats a page", _STATUS_HINT))
+                raise ExternalError(Problem(f"Fly's listing {path} repeats a page", _STATUS_HINT))
             cursors.add(cursor)
-        raise OutsideError(Problem(f"Fly's listing {path} has more than {MAX_PAGES} pages", _STATUS_HINT))
+        raise ExternalError(Problem(f"Fly's listing {path} has more than {MAX_PAGES} pages", _STATUS_HINT))
 
     def machines(self, app: str) -> tuple[MachineView, ...]:
         """The app's Machines by id."""
@@ -414,7 +414,7 @@ class FlyApi:
             )
             if not there:
                 return
-        raise OutsideError(Problem(f"Fly does not delete {path}: it answers 404, and shows it", _STATUS_HINT))
+        raise ExternalError(Problem(f"Fly does not delete {path}: it answers 404, and shows it", _STATUS_HINT))
 
     def _read(
         self,
@@ -487,7 +487,7 @@ class FlyApi:
             self._sleep(_patience(attempt, ""))
         raise AssertionError("the last attempt returns or raises")
 
-    def _error(self, answer: Answer, what: str, hidden: list[str] | None = None) -> OutsideError:
+    def _error(self, answer: Answer, what: str, hidden: list[str] | None = None) -> ExternalError:
         reason = _reason(answer)
         # The rehearsal's own token is a plain word.
         for secret in (*([self._token] if worth_hiding(self._token) else []), *(hidden or ())):
@@ -498,7 +498,7 @@ class FlyApi:
         if answer.status_code == 403:
             return ForbiddenError(problem)
         is_refusal = 400 <= answer.status_code < 500 and answer.status_code != 408
-        return (RefusedError if is_refusal else OutsideError)(problem)
+        return (RefusedError if is_refusal else ExternalError)(problem)
 
 
 _HINTS = {
@@ -565,15 +565,15 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             yield from _chain(argument)
 
 
-def _unreachable(method: str, path: str, error: Exception) -> OutsideError:
+def _unreachable(method: str, path: str, error: Exception) -> ExternalError:
     message = f"Fly cannot be reached: no whole answer to {method} {path} ({type(error).__name__})"
-    return OutsideError(Problem(message, "check the network, and https://status.flyio.net"))
+    return ExternalError(Problem(message, "check the network, and https://status.flyio.net"))
 
 
 def _patience(attempt: int, retry_after: str) -> float:
     if retry_after.isdecimal():
-        return min(float(retry_after), MOST_PATIENCE)
-    return random.uniform(0, min(MOST_PATIENCE, 0.5 * 2**attempt))  # noqa: S311 - jitter needs no secrecy
+        return min(float(retry_after), MAX_RETRY_DELAY)
+    return random.uniform(0, min(MAX_RETRY_DELAY, 0.5 * 2**attempt))  # noqa: S311 - jitter needs no secrecy
 
 
 def _reason(answer: Answer) -> str:
@@ -585,8 +585,8 @@ def _reason(answer: Answer) -> str:
     return shortened(" ".join(str(found or answer.text or answer.reason).split()), 500)
 
 
-def _malformed(method: str, path: str, error: Exception) -> OutsideError:
-    return OutsideError(Problem(f"Fly answered {method} {path} with something unexpected: {error}", _STATUS_HINT))
+def _malformed(method: str, path: str, error: Exception) -> ExternalError:
+    return ExternalError(Problem(f"Fly answered {method} {path} with something unexpected: {error}", _STATUS_HINT))
 
 
 def _app(data: Any) -> AppView:

@@ -23,7 +23,7 @@ from scorefly.child_output import Buffer, Lines
 from scorefly.fly.app import App, Build
 from scorefly.fly.flyctl_failures import Failure, explain, interrupted
 from scorefly.fly.strategy import effective_strategy
-from scorefly.problems import InputError, OutsideError, Problem
+from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.process import run
 
 LEAST_VERSION = (0, 4, 87)
@@ -148,7 +148,7 @@ class FlyctlDeployer:
         interruption.check()
         if ended.reason:
             hint = f"run `{self._flyctl} version` to see why, or install flyctl {wanted} or newer"
-            raise OutsideError(Problem(f"flyctl did not tell its version within {VERSION_TIMEOUT:.0f} s", hint))
+            raise ExternalError(Problem(f"flyctl did not tell its version within {VERSION_TIMEOUT:.0f} s", hint))
         version = _version(bytes(output.content))
         if version and version < LEAST_VERSION:
             found = ".".join(map(str, version))
@@ -188,11 +188,11 @@ class FlyctlDeployer:
         delays = list(self._delays)
         while failure := self._attempt(arguments, app, folder, on_line, stop):
             if not (failure.again and delays):
-                raise OutsideError(Problem(failure.what, failure.hint))
+                raise ExternalError(Problem(failure.what, failure.hint))
             delay = delays.pop(0)
             on_line(f"{failure.what}: once more in {delay:.0f} s")
             if stop.wait(delay):
-                raise OutsideError(Problem(*interrupted(app.name)))
+                raise ExternalError(Problem(*interrupted(app.name)))
 
     def _attempt(
         self,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from scorefly.fly.api import FlyApi, MachineView
-from scorefly.problems import OutsideError, failed
+from scorefly.problems import ExternalError, external_error
 
 POLL = 0.2  # seconds
 
@@ -30,7 +30,7 @@ def wait_until_healthy(
     deadline = time.monotonic() + timeout
     if not api.wait_machine(machine.app, machine.id, "started", int(timeout)):
         _refuse_crash(api.machine(machine.app, machine.id))
-        raise failed(
+        raise external_error(
             f"Machine {machine.id} of {machine.app} did not start in {timeout:.0f} s",
             logs_hint(machine.app),
         )
@@ -45,9 +45,9 @@ def wait_until_healthy(
             raise _unhealthy(now, timeout, [f"{check.name} is {check.status}: {check.output}" for check in waiting])
 
 
-def _unhealthy(machine: MachineView, timeout: float, checks: Sequence[str]) -> OutsideError:
+def _unhealthy(machine: MachineView, timeout: float, checks: Sequence[str]) -> ExternalError:
     late = f"Machine {machine.id} of {machine.app} was not healthy within {timeout:.0f} s"
-    return failed(
+    return external_error(
         f"{late}: {'; '.join(checks)}",
         f"{logs_hint(machine.app)}, or give it more time with wait-timeout",
     )
@@ -55,7 +55,7 @@ def _unhealthy(machine: MachineView, timeout: float, checks: Sequence[str]) -> O
 
 def _refuse_crash(machine: MachineView) -> None:
     if machine.crashed and machine.events[0].get("type") == "exit":
-        raise failed(
+        raise external_error(
             f"{machine.app} keeps crashing: its Machine {machine.id} exits with {machine.crashed}",
             logs_hint(machine.app),
         )

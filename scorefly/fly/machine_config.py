@@ -15,7 +15,7 @@ from typing import Any
 
 from scorefly.confined import read_file
 from scorefly.fly.sizes import megabytes, preset_named, presets
-from scorefly.problems import Place, failed
+from scorefly.problems import Place, external_error
 
 PROCESS_GROUP = "app"
 RELEASE_GROUP = "fly_app_release_command"
@@ -109,7 +109,7 @@ def guest(toml: Mapping[str, Any]) -> dict[str, Any]:
     name = vm.get("size") or "shared-cpu-1x"
     preset = preset_named(name)
     if preset is None:
-        raise failed(f"Fly has no Machine size {name!r}")
+        raise external_error(f"Fly has no Machine size {name!r}")
     memory = megabytes(str(vm["memory"])) if vm.get("memory") else preset.memory_mb
     other = {key: value for key, value in vm.items() if key not in ("size", "memory", "processes") and value}
     return {"cpu_kind": preset.cpu_kind, "cpus": preset.cpus, "memory_mb": memory, **other}

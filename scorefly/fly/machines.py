@@ -20,7 +20,7 @@ from scorefly.fly.app import App
 from scorefly.fly.health import POLL, logs_hint, wait_until_healthy
 from scorefly.fly.machine_config import MAX_FILE_BYTES, machine_config, release_config, standby_config
 from scorefly.fly.mounts import attach_volumes, check_mounts
-from scorefly.problems import Place, failed
+from scorefly.problems import Place, external_error
 
 _LAUNCHED = ("started", "starting", "failed")  # states of Machines that an update starts again
 
@@ -99,9 +99,9 @@ class MachinesDeployer:
         on_line(f"running the release command of {app.name}")
         machine = self.api.create_machine(app.name, config, app.region)
         if not self.api.wait_machine(app.name, machine.id, "destroyed", int(self.wait_timeout)):
-            raise failed(f"the release command of {app.name} did not end in {self.wait_timeout:.0f} s")
+            raise external_error(f"the release command of {app.name} did not end in {self.wait_timeout:.0f} s")
         if status := self.api.machine(app.name, machine.id).crashed:
-            raise failed(
+            raise external_error(
                 f"release command failed{_command(config)}: it ended with exit status {status}",
                 f"nothing was replaced; {logs_hint(app.name)}",
             )
@@ -115,7 +115,7 @@ class MachinesDeployer:
             return app.image
         dockerfile = app.config.get("build", {}).get("dockerfile", app.image.dockerfile_in_context)
         if not is_file(folder, dockerfile):
-            raise failed(f"failed to fetch an image or build from source: dockerfile '{dockerfile}' not found")
+            raise external_error(f"failed to fetch an image or build from source: dockerfile '{dockerfile}' not found")
         digest = hashlib.sha256(f"{app.image}{_fly_toml(artefact).decode()}".encode()).hexdigest()[:12]
         return f"registry.fly.io/{app.name}:rehearsal-{digest}"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from scorefly.fly.api import MachineView, VolumeView
 from scorefly.fly.machine_config import tables
-from scorefly.problems import failed
+from scorefly.problems import external_error
 
 _KEPT_EXTENSION = ("extend_threshold_percent", "add_size_gb", "size_gb_limit")
 
@@ -23,12 +23,12 @@ def check_mounts(toml: Mapping[str, Any], machines: Sequence[MachineView], volum
     for machine in machines:
         mounted = next(iter(machine.config.get("mounts") or ()), None)
         if mounted and not source:
-            raise failed(
+            raise external_error(
                 f"machine {machine.id} has a volume mounted but app config does not specify a volume: "
                 "yes flag must be specified when not running interactively"
             )
         if mounted and mounted.get("name") not in (None, "", source):
-            raise failed(
+            raise external_error(
                 f"machine {machine.id} can't update the attached volume {mounted.get('volume')} "
                 f"with name {mounted.get('name')!r} by {source!r}"
             )
@@ -37,7 +37,7 @@ def check_mounts(toml: Mapping[str, Any], machines: Sequence[MachineView], volum
     free = Counter(each.region for each in volumes if each.name == source and not each.machine)
     missing = sorted(f"{region}={count - free[region]}" for region, count in needed.items() if count > free[region])
     if missing:
-        raise failed(f"process group 'app' needs volumes with name {source!r} in: {' '.join(missing)}")
+        raise external_error(f"process group 'app' needs volumes with name {source!r} in: {' '.join(missing)}")
 
 
 def attach_volumes(
@@ -66,7 +66,7 @@ def attach_volumes(
         if each.name == mount["name"] and not each.machine and each.id not in taken and region in ("", each.region)
     ]
     if not free:
-        raise failed(
+        raise external_error(
             f"New machine in group 'app' needs an unattached volume named {mount['name']!r} in region {region!r}",
             "run deploy again",
         )

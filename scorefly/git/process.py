@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scorefly import interruption, process
 from scorefly.child_output import Buffer
-from scorefly.problems import OutsideError, failed, option_place, wrong
+from scorefly.problems import ExternalError, external_error, input_error, option_place
 
 TIMEOUT = 60.0  # seconds
 MAX_OUTPUT = 64 << 20  # bytes
@@ -71,7 +71,7 @@ class Git:
         """Runs it to its end, which is a failure after TIMEOUT. Raises InputError when there is no git."""
         program = shutil.which("git", path=self.environ.get("PATH"))
         if program is None:
-            raise wrong("there is no git on PATH", "install git, or say state: file", option_place("state"))
+            raise input_error("there is no git on PATH", "install git, or say state: file", option_place("state"))
         interruption.check()
         output, error = Buffer(MAX_OUTPUT), Buffer(MAX_ERROR, strict=False)
         # In a session of its own it can ask nobody, and an interrupt does not end it in the middle of a push.
@@ -119,9 +119,9 @@ class Git:
         }
 
 
-def local_failure(what: str, done: Done) -> OutsideError:
+def local_failure(what: str, done: Done) -> ExternalError:
     """git failed at something that asks no server."""
-    return failed(f"git {what} failed: {told(done)}", "check the disk, and $TMPDIR")
+    return external_error(f"git {what} failed: {told(done)}", "check the disk, and $TMPDIR")
 
 
 def told(done: Done) -> str:

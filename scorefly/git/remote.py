@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from scorefly import interruption
 from scorefly.git.process import Done, Git, told
-from scorefly.problems import OutsideError, Place, failed
+from scorefly.problems import ExternalError, Place, external_error
 
 _FILE = "document"
 _RETRIES = (1.0, 4.0)  # seconds before a server that failed is asked again
@@ -95,7 +95,9 @@ class GitRemote:
         try:
             folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="scorefly-git-")))
         except OSError as error:
-            raise failed(f"there is no temporary folder: {error.strerror}", "check the disk, and $TMPDIR") from error
+            raise external_error(
+                f"there is no temporary folder: {error.strerror}", "check the disk, and $TMPDIR"
+            ) from error
         config, variables = _credential_config(self.address)
         own = {"GIT_DIR": str(folder)}
         self._local = Git(folder, self._environ, variables=own)
@@ -178,7 +180,7 @@ class GitRemote:
                 return True
             try:
                 tip = self._tip(ref, ())
-            except OutsideError:
+            except ExternalError:
                 if wait is None or _refused(done):
                     raise self._failure(done, "written") from None
             else:
@@ -210,12 +212,12 @@ class GitRemote:
         lease = f"--force-with-lease={ref}:{old}"
         return self._server.run("push", "--quiet", "--no-verify", lease, "origin", f"{new}:{ref}")
 
-    def _failure(self, done: Done, what: str) -> OutsideError:
+    def _failure(self, done: Done, what: str) -> ExternalError:
         where = Place(self.address.url, is_option=True)
         for words, message, hint in _FAILURES:
             if any(word in done.error for word in words):
-                return failed(f"the state cannot be {what}: {message}: {told(done)}", hint, where)
-        return failed(f"the state cannot be {what}: {told(done)}", "run it again", where)
+                return external_error(f"the state cannot be {what}: {message}: {told(done)}", hint, where)
+        return external_error(f"the state cannot be {what}: {told(done)}", "run it again", where)
 
 
 def _refused(done: Done) -> bool:

@@ -25,12 +25,12 @@ from scorefly.http import (
     same_origin,
     text,
 )
-from scorefly.problems import OutsideError, Problem, option_place, shortened, wrong
+from scorefly.problems import ExternalError, Problem, input_error, option_place, shortened
 
 TIMEOUT = 60.0  # seconds for a whole call
 MALFORMED_ATTEMPTS = 3
 ATTEMPTS = 5
-MOST_PATIENCE = 300.0  # seconds before one repetition; GitHub's primary limit may ask for an hour
+MAX_RETRY_DELAY = 300.0  # seconds before one repetition; GitHub's primary limit may ask for an hour
 SECONDARY_LIMIT = 60.0  # seconds to wait where GitHub names no time, by its own advice
 PER_PAGE = 100
 WORKFLOW_LOGIN = "github-actions[bot]"  # who a workflow's own token is
@@ -39,7 +39,7 @@ _SAFE = ("GET", "PATCH", "DELETE")
 T = TypeVar("T")
 
 
-class ForbiddenError(OutsideError):
+class ForbiddenError(ExternalError):
     """The token may not do what was asked."""
 
 
@@ -94,9 +94,9 @@ class GitHubApi:
     ) -> None:
         if not token:
             hint = "set github-token or GITHUB_TOKEN"
-            raise wrong("there is no GitHub token", hint, option_place("github-token"))
+            raise input_error("there is no GitHub token", hint, option_place("github-token"))
         if not re.fullmatch(r"[\w-]+/(?!\.{1,2}$)[\w.-]+", repository, re.ASCII):
-            raise wrong(f"GITHUB_REPOSITORY is {repository!r}, no owner/name", "run this in a workflow")
+            raise input_error(f"GITHUB_REPOSITORY is {repository!r}, no owner/name", "run this in a workflow")
         import requests
 
         self._token = token
@@ -147,7 +147,7 @@ class GitHubApi:
         try:
             query = {"query": "{viewer{login}}"}
             found = self._read("POST", url, lambda data: _login(mapping(data)["data"]["viewer"]), json=query)
-        except OutsideError:
+        except ExternalError:
             found = None
         return found or WORKFLOW_LOGIN
 
@@ -227,11 +227,11 @@ class GitHubApi:
             if not following:
                 return
             if not (following.startswith(self._server) and same_origin(following, self._server)):
-                raise OutsideError(Problem("GitHub names another server for the next page", "check GITHUB_API_URL"))
+                raise ExternalError(Problem("GitHub names another server for the next page", "check GITHUB_API_URL"))
             if following in seen:
-                raise OutsideError(Problem(f"GitHub's listing {path} repeats a page", _STATUS_HINT))
+                raise ExternalError(Problem(f"GitHub's listing {path} repeats a page", _STATUS_HINT))
             seen.add(following)
-        raise OutsideError(Problem(f"GitHub's listing {path} has more than {MAX_PAGES} pages", _STATUS_HINT))
+        raise ExternalError(Problem(f"GitHub's listing {path} has more than {MAX_PAGES} pages", _STATUS_HINT))
 
     def _need(self, method: str, path: str, reader: Callable[[Any], T], **kwargs: Any) -> T:
         """Call and read the answer's data."""
@@ -256,16 +256,16 @@ class GitHubApi:
             except MalformedAnswerError as error:
                 if answer.status_code == 202 and method != "GET":
                     about = f"GitHub has not done {method} {path} yet: {_reason(answer)} (HTTP 202)"
-                    raise OutsideError(Problem(about, "run it again")) from error
+                    raise ExternalError(Problem(about, "run it again")) from error
                 if attempt == attempts:
                     raise self._malformed(method, path, error) from error
             self._sleep(_backoff(attempt))
         raise AssertionError("the last attempt returns or raises")
 
-    def _malformed(self, method: str, path: str, error: Exception) -> OutsideError:
+    def _malformed(self, method: str, path: str, error: Exception) -> ExternalError:
         path = f"/{path.removeprefix(self._server)}".partition("?")[0] if path.startswith("http") else path
         about = f"GitHub answered {method} {path} with something unexpected: {error}"
-        return OutsideError(Problem(about, "check GITHUB_API_URL and any proxy; " + _STATUS_HINT))
+        return ExternalError(Problem(about, "check GITHUB_API_URL and any proxy; " + _STATUS_HINT))
 
     def _call(
         self, method: str, path: str, *, accept: tuple[int, ...] = (), repeat: bool = False, **kwargs: Any
@@ -290,7 +290,7 @@ class GitHubApi:
             limited = self._limited(answer, attempt)
             if limited is None and (answer.status_code < 300 or answer.status_code in accept):
                 return answer
-            if limited is not None and not last and limited <= MOST_PATIENCE:
+            if limited is not None and not last and limited <= MAX_RETRY_DELAY:
                 self._sleep(limited)
             elif safe and not last and answer.status_code in _BUSY:
                 self._sleep(_backoff(attempt))
@@ -316,7 +316,7 @@ class GitHubApi:
             return SECONDARY_LIMIT * float(2 ** (attempt - 1))
         return None
 
-    def _error(self, method: str, url: str, answer: Answer, limited: float | None) -> OutsideError:
+    def _error(self, method: str, url: str, answer: Answer, limited: float | None) -> ExternalError:
         reason = _reason(answer).replace(self._token, "***")
         path = f"/{url.removeprefix(self._server)}".partition("?")[0]
         request_id = answer.headers.get("X-GitHub-Request-Id", "")
@@ -324,7 +324,7 @@ class GitHubApi:
         hint = f"GitHub's rate limit is used up for {limited:.0f} s: try again then" if limited else _hint(answer)
         what = f"GitHub refused {method} {path}: {reason} (HTTP {answer.status_code}{named})"
         forbidden = answer.status_code == 403 and limited is None
-        return (ForbiddenError if forbidden else OutsideError)(Problem(what, hint))
+        return (ForbiddenError if forbidden else ExternalError)(Problem(what, hint))
 
 
 def pull_view(data: Any) -> PullView:
@@ -398,9 +398,9 @@ def _detail(error: object) -> str:
     return " ".join(str(error[word]) for word in words if error.get(word))
 
 
-def _unreachable(error: Exception) -> OutsideError:
+def _unreachable(error: Exception) -> ExternalError:
     message = f"GitHub cannot be reached: {type(error).__name__}"
-    return OutsideError(Problem(message, "check the network, GITHUB_API_URL, and https://www.githubstatus.com"))
+    return ExternalError(Problem(message, "check the network, GITHUB_API_URL, and https://www.githubstatus.com"))
 
 
 def _backoff(attempt: int) -> float:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from scorefly import safe_files
-from scorefly.problems import failed
+from scorefly.problems import external_error
 
 Level = Literal["error", "warning", "notice"]
 
@@ -91,4 +91,4 @@ def set_value(file: Path, name: str, value: str) -> None:
     try:
         safe_files.append(file, f"{name}<<{delimiter}\n{value}\n{delimiter}\n".encode())
     except OSError as error:
-        raise failed(f"output {name} cannot be written: {error.strerror}", "check the disk") from error
+        raise external_error(f"output {name} cannot be written: {error.strerror}", "check the disk") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scorefly.github.api import PullView, pull_view
-from scorefly.problems import InputError, Problem, ScoreflyError, failed, wrong
+from scorefly.problems import InputError, Problem, ScoreflyError, external_error, input_error
 
 Request = Literal["deploy", "destroy", ""]
 
@@ -52,11 +52,11 @@ def read_event(environ: Mapping[str, str]) -> Event:
     """
     name, path = environ.get("GITHUB_EVENT_NAME", ""), environ.get("GITHUB_EVENT_PATH", "")
     if not name or not path:
-        raise wrong("a preview is of a pull request, and no event names one", f"run it in a workflow: {_NEEDED}")
+        raise input_error("a preview is of a pull request, and no event names one", f"run it in a workflow: {_NEEDED}")
     try:
         payload = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise failed(f"the event at GITHUB_EVENT_PATH cannot be read: {type(error).__name__}") from error
+        raise external_error(f"the event at GITHUB_EVENT_PATH cannot be read: {type(error).__name__}") from error
     return parse_event(name, payload, rerun=environ.get("GITHUB_RUN_ATTEMPT", "1") != "1")
 
 
@@ -85,7 +85,7 @@ def parse_event(name: str, payload: Any, *, rerun: bool = False) -> Event:
         "workflow_dispatch": _workflow_dispatch,
     }.get(name)
     if reader is None:
-        raise wrong(f"a preview is of a pull request, and a {name} event names none", _NEEDED)
+        raise input_error(f"a preview is of a pull request, and a {name} event names none", _NEEDED)
     try:
         return reader(name, payload, rerun)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -124,7 +124,7 @@ def _workflow_dispatch(name: str, payload: Mapping[str, Any], rerun: bool) -> Ev
     number = str(inputs.get("number", "")).strip().removeprefix("#")
     if not re.fullmatch(r"[1-9][0-9]{0,8}", number, re.ASCII):
         hint = "give the workflow an input called `number`, with the number of a pull request"
-        raise wrong("workflow_dispatch names no pull request", hint)
+        raise input_error("workflow_dispatch names no pull request", hint)
     destroy = str(inputs.get("destroy", "")).lower() == "true"
     return Event(name, "", int(number), "destroy" if destroy else "deploy", "", None, _login(payload), rerun)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scorefly import safe_files
-from scorefly.problems import failed
+from scorefly.problems import external_error
 
 SUMMARY_LIMIT = 1024 * 1024  # bytes of one step's summary
 
@@ -76,7 +76,7 @@ def write_summary(path: Path, markdown: str) -> None:
     try:
         safe_files.append(path, shown.encode(errors="replace"))
     except OSError as error:
-        raise failed(f"the job summary cannot be written: {error.strerror}", "check the disk") from error
+        raise external_error(f"the job summary cannot be written: {error.strerror}", "check the disk") from error
 
 
 def cut(markdown: str, limit: int, note: str, *, size: Callable[[str], int] = len) -> str:

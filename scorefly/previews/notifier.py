@@ -14,7 +14,7 @@ from scorefly.github import deployments
 from scorefly.github.api import ForbiddenError, GitHubApi
 from scorefly.github.comment import keep_comment
 from scorefly.previews.comment import MARKER, AppRow, Outcome, PreviewPage, render
-from scorefly.problems import OutsideError, Problem, ScoreflyError
+from scorefly.problems import ExternalError, Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
 
@@ -105,7 +105,7 @@ class Notifier:
     def _politely(self, what: str) -> Iterator[None]:
         try:
             yield
-        except OutsideError as error:
+        except ExternalError as error:
             found = error.problems[0]
             if self.fork and isinstance(error, ForbiddenError):
                 self._tell(Problem(f"{what}: the token of a fork's pull request only reads", severity="notice"))

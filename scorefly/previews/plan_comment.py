@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scorefly.config.settings import Settings
-from scorefly.problems import OutsideError, Problem
+from scorefly.problems import ExternalError, Problem
 from scorefly.report.progress import Progress
 from scorefly.report.report import Report, redacted_report
 from scorefly.ui.summary import summary
@@ -26,7 +26,7 @@ def comment_plan(settings: Settings, report: Report, progress: Progress) -> None
         with connect_github(settings) as api:
             marker = f"<!-- scorefly plan {settings.environment} -->"
             keep_comment(api, number, marker, progress.redact(summary(redacted_report(report, progress.redact))))
-    except OutsideError as error:
+    except ExternalError as error:
         found = error.problems[0]
         if report.rehearsed and not settings.rehearse and isinstance(error, ForbiddenError):
             message = "the comment cannot be written: the token of this pull request only reads"

@@ -8,7 +8,7 @@ from typing import Literal
 from scorefly.github.api import PullView
 from scorefly.github.event import Event
 
-Deed = Literal["deploy", "rehearse", "destroy", "nothing"]
+PreviewAction = Literal["deploy", "rehearse", "destroy", "nothing"]
 
 DEPENDABOT = "dependabot[bot]"  # GitHub gives its pull requests no secrets, though they come from no fork
 
@@ -17,7 +17,7 @@ FORK_SECRETS = "its code comes from a fork, which gets no secrets"
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class PreviewConditions:
     """What the event does not say. `can_deploy` is a Fly API token, or a rehearsal that needs none."""
 
     may_write: bool = False
@@ -32,12 +32,12 @@ class Decision:
     `trusted` says that whoever wrote the code may push to the repository, or was vouched for.
     """
 
-    deed: Deed
+    deed: PreviewAction
     why: str = ""
     trusted: bool = True
 
 
-def decide(event: Event, pull: PullView, circumstances: Circumstances) -> Decision:
+def decide(event: Event, pull: PullView, circumstances: PreviewConditions) -> Decision:
     """What to do about an event, for a pull request as it is now.
 
     A fork's code runs with secrets only where `allow_forks` says so, whoever asks and whatever the event.
@@ -64,7 +64,7 @@ def missing_secrets(*, fork: bool) -> str:
     return f"GitHub gives a pull request of {'a fork' if fork else 'Dependabot'} no secrets"
 
 
-def _destroy(event: Event, pull: PullView, circumstances: Circumstances) -> Decision:
+def _destroy(event: Event, pull: PullView, circumstances: PreviewConditions) -> Decision:
     if event.rerun and event.action == "closed" and pull.open:
         return Decision("nothing", "the pull request is open again")
     if not circumstances.can_deploy and (pull.fork or event.sender == DEPENDABOT):

@@ -20,7 +20,7 @@ from scorefly.github.api import GitHubApi
 from scorefly.github.comment import keep_comment
 from scorefly.previews.comment import MARKER, AppRow, PreviewPage, render
 from scorefly.previews.github_connection import connect_github
-from scorefly.problems import OutsideError, Problem, ScoreflyError
+from scorefly.problems import ExternalError, Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Finding, Report
 from scorefly.state.session import open_state, stored_environments
@@ -174,7 +174,7 @@ def _tell_pull_requests(
                 log_url=settings.trigger.link,
             )
             keep_comment(github, _number(stale.environment), MARKER, progress.redact(render(page)), create=False)
-    except OutsideError as error:
+    except ExternalError as error:
         found = error.problems[0]
         message = f"the comments on previews that are gone cannot be written: {found.message}"
         problem = Problem(message, found.hint, severity="warning")
@@ -191,7 +191,7 @@ def _retire(github: GitHubApi, gone: Sequence[str], open_numbers: set[int], prog
         delete = True
         for name in islice(dict.fromkeys([*gone, *left]), MOST_RETIRED):
             delete = deployments.retire_environment(github, name, delete=delete) and delete
-    except OutsideError as error:
+    except ExternalError as error:
         found = error.problems[0]
         problem = Problem(f"GitHub still shows previews that are gone: {found.message}", found.hint, severity="warning")
         progress.problem(problem)

@@ -12,7 +12,7 @@ from scorefly.config.settings import Settings
 from scorefly.github.event import Event, read_pull_event
 from scorefly.previews.policy import DEPENDABOT, FORK_SECRETS, missing_secrets
 from scorefly.previews.pull_checkout import head_checked_out
-from scorefly.problems import InputError, Problem, wrong
+from scorefly.problems import InputError, Problem, input_error
 from scorefly.resources.files import is_remote
 
 _PASSED = (
@@ -52,11 +52,11 @@ def _why_simulated(settings: Settings, event: Event) -> str:
             return _reason(settings, FORK_SECRETS)
         if event.name == "pull_request_target" and isinstance(head, str) and head and settings.command != "validate":
             hint = "use command: preview, which simulates it, or set allow-forks where somebody has reviewed the code"
-            raise wrong(f"{settings.command} does not run a fork's code with secrets", hint)
+            raise input_error(f"{settings.command} does not run a fork's code with secrets", hint)
     if not settings.fly_api_token and not settings.rehearse and settings.command in _NEED_A_TOKEN:
         who = "from a fork" if pull.fork else "Dependabot's" if event.sender == DEPENDABOT else ""
         if who:
-            raise wrong(
+            raise input_error(
                 f"this pull request is {who}: GitHub gives it no secrets", "use command: preview, or rehearse: true"
             )
     if pull.fork and not settings.allow_forks:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from scorefly.durations import parse_duration
-from scorefly.problems import wrong
+from scorefly.problems import input_error
 from scorefly.resources.calls import TIMEOUT, CallOptions, CallProvisioner
 from scorefly.resources.command import Command, program_of
 from scorefly.resources.http import HEADER, Server, check_url
@@ -24,7 +24,7 @@ def command_provisioner(spec: Spec, entry: Mapping[str, Plain], document: AnyDoc
     for position, argument in enumerate(texts):
         if not isinstance(argument, str) or "\0" in argument:
             place = document.places.at(index, "args", position)
-            raise wrong("args are texts", "put it in quotes", place)
+            raise input_error("args are texts", "put it in quotes", place)
     options = _call_options(entry, "env", _VARIABLE, document, index)
     return CallProvisioner(spec, options, Command(program_of(spec.uri), tuple(map(str, texts))))
 
@@ -44,13 +44,13 @@ def _call_options(
     for name, value in texts.items():
         place = document.places.at(index, texts_key, name)
         if not names.fullmatch(name):
-            raise wrong(f"{texts_key} has the name {name!r}, which none can have", "", place)
+            raise input_error(f"{texts_key} has the name {name!r}, which none can have", "", place)
         if isinstance(value, dict | list | bool) or value is None:
-            raise wrong(f"{texts_key}.{name} has to be a text", "put it in quotes", place)
+            raise input_error(f"{texts_key}.{name} has to be a text", "put it in quotes", place)
     timeout = parse_duration(entry.get("timeout", int(TIMEOUT)))
     if timeout is None:
         hint = "give a duration such as 90s or 5m"
-        raise wrong(f"timeout is {entry['timeout']!r}", hint, document.places.at(index, "timeout"))
+        raise input_error(f"timeout is {entry['timeout']!r}", hint, document.places.at(index, "timeout"))
     return CallOptions(
         texts_key=texts_key,
         texts=texts,

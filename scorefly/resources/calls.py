@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from scorefly.problems import InputError, OutsideError, Place, Problem
+from scorefly.problems import ExternalError, InputError, Place, Problem
 from scorefly.resources.lookup import STAND_IN
 from scorefly.resources.protocol import has_secret_name, provisioned, question, read_answer
-from scorefly.resources.provisioner import Outside, Provisioned, Request, Spec, Surroundings
+from scorefly.resources.provisioner import Outside, Provisioned, ProvisioningContext, Request, Spec
 from scorefly.resources.template import refuse_own_secrets, syntax_problems
 from scorefly.score.document import Places
 from scorefly.values import Plain, Secret, Text, Tree, secret_texts, texts_to_hide, to_text
@@ -56,19 +56,19 @@ class CallProvisioner:
         """Whether this run calls it to provision."""
         return self._mode(outside) == "provision"
 
-    def provision(self, request: Request, surroundings: Surroundings) -> Provisioned:
+    def provision(self, request: Request, run_context: ProvisioningContext) -> Provisioned:
         """Calls where this run may, and gives what is known, or stand-ins, where it may not."""
-        mode = self._mode(surroundings.outside)
+        mode = self._mode(run_context.outside)
         if mode is None:
-            return self._without_call(request, surroundings.outside)
-        given = self._call(mode, request, surroundings)
+            return self._without_call(request, run_context.outside)
+        given = self._call(mode, request, run_context)
         return replace(given, provisional=mode == "plan")
 
-    def deprovision(self, request: Request, surroundings: Surroundings) -> tuple[Problem, ...]:
+    def deprovision(self, request: Request, run_context: ProvisioningContext) -> tuple[Problem, ...]:
         """Calls, but not in a rehearsal without leave: it did not provision there either."""
-        if not self._may_be_called(surroundings.outside):
+        if not self._may_be_called(run_context.outside):
             return (self._not_called(request, "a rehearsal", "rehearse: true"),)
-        self._call("deprovision", request, surroundings)
+        self._call("deprovision", request, run_context)
         return ()
 
     def syntax_problems(self) -> list[Problem]:
@@ -87,25 +87,25 @@ class CallProvisioner:
             return "plan" if self.options.plan else None
         return "provision" if outside.calls == "provision" else None
 
-    def _call(self, mode: Mode, request: Request, surroundings: Surroundings) -> Provisioned:
-        texts = self._texts(surroundings)
-        call = Call(mode, request, texts, self.options.timeout, self.spec, surroundings.outside)
+    def _call(self, mode: Mode, request: Request, run_context: ProvisioningContext) -> Provisioned:
+        texts = self._texts(run_context)
+        call = Call(mode, request, texts, self.options.timeout, self.spec, run_context.outside)
         self.transport.send(call)
         return call.check()
 
-    def _texts(self, surroundings: Surroundings) -> dict[str, Text]:
+    def _texts(self, run_context: ProvisioningContext) -> dict[str, Text]:
         """The environment variables or headers, evaluated."""
         from scorefly.resources.expressions import ExpressionError, evaluate
 
         context: dict[str, Tree] = {
-            "environment": surroundings.environment,
-            "variables": dict(surroundings.variables),
-            "secrets": {name: Secret(value, given=True) for name, value in surroundings.secrets.items()},
+            "environment": run_context.environment,
+            "variables": dict(run_context.variables),
+            "secrets": {name: Secret(value, given=True) for name, value in run_context.secrets.items()},
         }
         found: dict[str, Text] = {}
         for name, text in self.options.texts.items():
             try:
-                refuse_own_secrets(str(text), surroundings)
+                refuse_own_secrets(str(text), run_context)
                 found[name] = to_text(evaluate(str(text), context, {}))
             except ExpressionError as error:
                 place = self.options.places.at(*self.options.path, self.options.texts_key, name)
@@ -201,6 +201,6 @@ class Call:
         """Where what the provisioner says beside its answer goes: once that is heard, for its secrets."""
         return self.outside.output(f"{self.mode} {self.request.uid}")
 
-    def failed(self, message: str, hint: str = "") -> OutsideError:
+    def failed(self, message: str, hint: str = "") -> ExternalError:
         """The call's failure, to raise."""
-        return OutsideError(Problem(f"{self.spec.uri}, {self.mode} {self.request.uid}: {message}", hint, self.place))
+        return ExternalError(Problem(f"{self.spec.uri}, {self.mode} {self.request.uid}: {message}", hint, self.place))

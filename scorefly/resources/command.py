@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scorefly import interruption
 from scorefly.child_output import Buffer
-from scorefly.problems import InputError, Problem, wrong
+from scorefly.problems import InputError, Problem, input_error
 from scorefly.process import Ended, run
 from scorefly.resources.calls import Call
 from scorefly.resources.protocol import MAX_ANSWER
@@ -103,7 +103,7 @@ def program_of(uri: str) -> str:
     program = uri.removeprefix("cmd://").partition("#")[0]
     first, slash, _ = program.partition("/")
     if not program or program.endswith("/"):
-        raise wrong(f"{uri} names no program", "for example cmd://python3, or cmd://./scripts/provision.py")
+        raise input_error(f"{uri} names no program", "for example cmd://python3, or cmd://./scripts/provision.py")
     if slash and first not in ("", ".", "..", "~"):
-        raise wrong(f"{uri} is neither a program of PATH nor a path", f"write cmd://./{program}")
+        raise input_error(f"{uri} is neither a program of PATH nor a path", f"write cmd://./{program}")
     return program

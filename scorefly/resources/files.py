@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from scorefly.confined import Total, exists, is_folder, is_glob, match_files, read_file, scope_of, shown
-from scorefly.problems import InputError, Place, Problem, nearest, option_place, wrong
+from scorefly.problems import InputError, Place, Problem, input_error, nearest, option_place
 from scorefly.resources.budget import bounded_together
 from scorefly.resources.provisioner import Provisioner, Spec
 from scorefly.resources.static import StaticProvisioner
@@ -155,7 +155,7 @@ def _expand(
                 yield partial(_read, *scope_of(workspace, match, outside=outside), name)
         if len(seen) > MAX_FILES:
             hint = "name those that this run needs"
-            raise wrong(f"more than {MAX_FILES} provisioner files", hint, option_place("provisioners"))
+            raise input_error(f"more than {MAX_FILES} provisioner files", hint, option_place("provisioners"))
 
 
 def _read(root: Path, path: Path, name: str) -> tuple[str, bytes]:

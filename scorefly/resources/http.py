@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from scorefly import __version__, interruption
 from scorefly.http import exchange, is_loopback
-from scorefly.problems import InputError, OutsideError, Problem, shortened, wrong
+from scorefly.problems import ExternalError, InputError, Problem, input_error, shortened
 from scorefly.resources.calls import Call
 from scorefly.resources.protocol import MAX_ANSWER
 from scorefly.values import reveal_text
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5
 CONNECT_TIMEOUT = 10.0  # seconds
-MOST_PATIENCE = 60.0  # seconds
+MAX_RETRY_DELAY = 60.0  # seconds
 MAX_REASON = 300  # characters
 
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -62,7 +62,7 @@ class Server:
 
     def _ask(
         self, session: requests.Session, call: Call, headers: dict[str, str], deadline: float
-    ) -> tuple[OutsideError | None, str]:
+    ) -> tuple[ExternalError | None, str]:
         """One request. Returns why it is worth another one (None: it is done), and the server's Retry-After."""
         left = max(deadline - time.monotonic(), 0.1)
         method = "DELETE" if call.mode == "deprovision" else "POST"
@@ -107,12 +107,12 @@ def check_url(url: str, *, insecure: bool) -> None:
     except ValueError:
         host, parts = None, urlsplit("")
     if not host:
-        raise wrong(f"{url!r} is no address", "for example https://provisioner.example/queue")
+        raise input_error(f"{url!r} is no address", "for example https://provisioner.example/queue")
     if parts.username is not None:
-        raise wrong("the address holds a user or password", "give it in headers, from a GitHub secret")
+        raise input_error("the address holds a user or password", "give it in headers, from a GitHub secret")
     if parts.scheme == "http" and not (insecure or is_loopback(url)):
         hint = "write https://, or insecure: true where the network between is trusted"
-        raise wrong("http:// sends state and secrets in clear", hint)
+        raise input_error("http:// sends state and secrets in clear", hint)
 
 
 def _headers(call: Call) -> dict[str, str]:
@@ -139,7 +139,7 @@ def _reason(body: bytes) -> str:
     return next((shortened(" ".join(text.split()), MAX_REASON) for text in found if isinstance(text, str)), "")
 
 
-def _unreachable(call: Call, error: Exception) -> OutsideError:
+def _unreachable(call: Call, error: Exception) -> ExternalError:
     return call.failed(f"it cannot be reached: {type(error).__name__}", "check the uri, and that the server runs")
 
 
@@ -155,9 +155,9 @@ def _patience(attempt: int, retry_after: str) -> float:
     from email.utils import parsedate_to_datetime
 
     if retry_after.isdecimal():
-        return min(float(retry_after), MOST_PATIENCE)
+        return min(float(retry_after), MAX_RETRY_DELAY)
     try:
         wanted = parsedate_to_datetime(retry_after).timestamp() - time.time()
     except ValueError:
         return random.uniform(0, 0.25 * 2**attempt)  # noqa: S311 - jitter needs no secrecy
-    return min(max(wanted, 0.0), MOST_PATIENCE)
+    return min(max(wanted, 0.0), MAX_RETRY_DELAY)

@@ -17,7 +17,7 @@ from scorefly.values import Secret, Tree, conceal, holds_secret, reveal, reveal_
 
 MAX_ANSWER = 1 << 20  # bytes
 MAX_DEPTH = 100
-LEAST = 4  # characters: a shorter secret stands in many a text by chance
+MIN_SECRET_LENGTH = 4  # characters: a shorter secret stands in many a text by chance
 
 _KEYS = ("state", "values", "secrets", "shared")
 
@@ -114,7 +114,7 @@ def _secrets_of(request: Request, answer: Answer, sent: Iterable[str]) -> set[st
     gave = {name: conceal(value) for name, value in (answer.secrets or {}).items()}
     trees = (request.params, request.outputs, request.shared, gave)
     given = {*sent, *(text for tree in trees for text in secret_texts(dict(tree)))}
-    return {text for text in given if len(text) >= LEAST}
+    return {text for text in given if len(text) >= MIN_SECRET_LENGTH}
 
 
 def _concealed_echoes(tree: Mapping[str, Tree], secrets: Collection[str]) -> dict[str, Tree]:

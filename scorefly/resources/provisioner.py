@@ -83,7 +83,7 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ProvisioningContext:
     """What is the same for every resource of a run.
 
     In a `trial`, which only checks, a GitHub secret that is not there gets a stand-in. `own_secrets` are the names of
@@ -189,11 +189,11 @@ class Provisioner(Protocol):
         """Whether provisioning is felt outside of this process: state is saved before it, and directly after."""
         ...
 
-    def provision(self, request: Request, surroundings: Surroundings) -> Provisioned:
+    def provision(self, request: Request, run_context: ProvisioningContext) -> Provisioned:
         """Provisions. Raises InputError for what the user wrote, OutsideError for what failed outside."""
         ...
 
-    def deprovision(self, request: Request, surroundings: Surroundings) -> tuple[Problem, ...]:
+    def deprovision(self, request: Request, run_context: ProvisioningContext) -> tuple[Problem, ...]:
         """Takes the resource away, but for its apps; what is gone is fine. Returns what is worth knowing.
 
         Raises as `provision` does.

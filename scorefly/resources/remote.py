@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from scorefly import interruption, process
 from scorefly.child_output import Buffer
 from scorefly.http import MAX_REDIRECTS, RedirectError, check_redirect, exchange
-from scorefly.problems import failed, option_place, wrong
+from scorefly.problems import external_error, input_error, option_place
 from scorefly.resources.http import check_url
 from scorefly.score.document import MAX_BYTES
 
@@ -63,7 +63,7 @@ def parse_remote(uri: str) -> Remote:
         check_url(found.address, insecure=False)
         return found
     hint = "write https://HOST/PATH#sha256=DIGEST, or git+https://HOST/REPOSITORY@COMMIT#path=PATH"
-    raise wrong(f"{uri!r} names no provisioner file", hint, PLACE)
+    raise input_error(f"{uri!r} names no provisioner file", hint, PLACE)
 
 
 def read_pinned(uri: str, environ: Mapping[str, str]) -> tuple[str, bytes]:
@@ -72,14 +72,14 @@ def read_pinned(uri: str, environ: Mapping[str, str]) -> tuple[str, bytes]:
     if not remote.pinned:
         form = str(replace(remote, pin="COMMIT" if remote.path else "DIGEST"))
         hint = f"write {form}; `scorefly provisioners add '{remote.name}'` finds it, shows the file and writes the line"
-        raise wrong(f"{uri} is not pinned: it could be another file tomorrow", hint, PLACE)
+        raise input_error(f"{uri} is not pinned: it could be another file tomorrow", hint, PLACE)
     if remote.path:
         return remote.name, _of_commit(remote, environ)
     content = _download(remote.address)
     digest = hashlib.sha256(content).hexdigest()
     if digest != remote.pin:
         hint = f"look at what changed; `scorefly provisioners add '{remote.name}'` pins what it is now"
-        raise wrong(f"{remote.name} is not what was pinned: its SHA-256 is {digest}", hint, PLACE)
+        raise input_error(f"{remote.name} is not what was pinned: its SHA-256 is {digest}", hint, PLACE)
     return remote.name, content
 
 
@@ -91,11 +91,11 @@ def pin(uri: str, environ: Mapping[str, str]) -> tuple[Remote, bytes]:
     if remote.path:
         listed = _git(("ls-remote", remote.address, remote.pin or "HEAD"), remote.address, environ).decode().split()
         if not listed:
-            raise failed(f"{remote.address} has no {remote.pin}", "name a branch or a tag", PLACE)
+            raise external_error(f"{remote.address} has no {remote.pin}", "name a branch or a tag", PLACE)
         pinned = replace(remote, pin=listed[0])
         return pinned, _of_commit(pinned, environ)
     if remote.pin:
-        raise wrong(f"{remote.pin!r} is no SHA-256", "leave #sha256= out to pin the file as it is now", PLACE)
+        raise input_error(f"{remote.pin!r} is no SHA-256", "leave #sha256= out to pin the file as it is now", PLACE)
     content = _download(remote.address)
     return replace(remote, pin=hashlib.sha256(content).hexdigest()), content
 
@@ -115,16 +115,18 @@ def _download(address: str) -> bytes:
                 url = answer.location
                 check_redirect(address, url)
             else:
-                raise failed(f"cannot download {address}: more than {MAX_REDIRECTS} redirects", "", PLACE)
+                raise external_error(f"cannot download {address}: more than {MAX_REDIRECTS} redirects", "", PLACE)
     except RedirectError as error:
-        raise failed(f"cannot download {address}: {error}", "write the address of the file itself", PLACE) from error
+        raise external_error(
+            f"cannot download {address}: {error}", "write the address of the file itself", PLACE
+        ) from error
     except requests.RequestException as error:
         hint = "check the address and the network"
-        raise failed(f"{address} cannot be had: {type(error).__name__}", hint, PLACE) from error
+        raise external_error(f"{address} cannot be had: {type(error).__name__}", hint, PLACE) from error
     if answer.status_code != 200:
-        raise failed(f"{address} cannot be had: {answer.reason} (HTTP {answer.status_code})", "", PLACE)
+        raise external_error(f"{address} cannot be had: {answer.reason} (HTTP {answer.status_code})", "", PLACE)
     if answer.cut:
-        raise failed(f"{address} has more than {MAX_BYTES >> 20} MiB", "", PLACE)
+        raise external_error(f"{address} has more than {MAX_BYTES >> 20} MiB", "", PLACE)
     return answer.content
 
 
@@ -142,7 +144,7 @@ def _git(arguments: Sequence[str], address: str, environ: Mapping[str, str]) -> 
     passed = {name: environ[name] for name in _PASSED if environ.get(name)}
     git = shutil.which("git", path=environ.get("PATH"))
     if git is None:
-        raise failed("there is no git on PATH", "install it", PLACE)
+        raise external_error("there is no git on PATH", "install it", PLACE)
     interruption.check()
     output, errors = Buffer(MAX_BYTES), Buffer(MAX_ERRORS, strict=False)
     ended = process.run(
@@ -156,10 +158,10 @@ def _git(arguments: Sequence[str], address: str, environ: Mapping[str, str]) -> 
     if ended.reason == "stopped":
         interruption.check()
     if ended.reason == "full":
-        raise failed(f"{address} has more than {MAX_BYTES >> 20} MiB", "", PLACE)
+        raise external_error(f"{address} has more than {MAX_BYTES >> 20} MiB", "", PLACE)
     if ended.reason:
-        raise failed(f"git did not get {address} within {TIMEOUT:.0f} s", "check the network", PLACE)
+        raise external_error(f"git did not get {address} within {TIMEOUT:.0f} s", "check the network", PLACE)
     if ended.code:
         said = errors.content.decode("utf-8", "replace").strip().splitlines()
-        raise failed(f"git cannot get it from {address}: {said[-1] if said else 'no word why'}", "", PLACE)
+        raise external_error(f"git cannot get it from {address}: {said[-1] if said else 'no word why'}", "", PLACE)
     return bytes(output.content)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scorefly.problems import Problem
-from scorefly.resources.provisioner import Outside, Provisioned, Request, Spec, Surroundings
+from scorefly.resources.provisioner import Outside, Provisioned, ProvisioningContext, Request, Spec
 from scorefly.values import Tree, conceal
 
 
@@ -18,7 +18,7 @@ class StaticProvisioner:
     outputs: Mapping[str, Tree] = field(default_factory=dict)
     secrets: Mapping[str, Tree] = field(default_factory=dict)
 
-    def provision(self, request: Request, surroundings: Surroundings) -> Provisioned:  # noqa: ARG002
+    def provision(self, request: Request, run_context: ProvisioningContext) -> Provisioned:  # noqa: ARG002
         """The outputs as they are written."""
         hidden = {name: conceal(value) for name, value in self.secrets.items()}
         return Provisioned(outputs={**self.outputs, **hidden})
@@ -27,7 +27,7 @@ class StaticProvisioner:
         """Never."""
         return False
 
-    def deprovision(self, request: Request, surroundings: Surroundings) -> tuple[Problem, ...]:  # noqa: ARG002
+    def deprovision(self, request: Request, run_context: ProvisioningContext) -> tuple[Problem, ...]:  # noqa: ARG002
         """There is nothing to take away."""
         return ()
 

@@ -14,10 +14,10 @@ from scorefly.resources.provisioner import (
     Outside,
     Peer,
     Provisioned,
+    ProvisioningContext,
     Request,
     ResourceApp,
     Spec,
-    Surroundings,
     WorkloadView,
 )
 from scorefly.score.document import Places
@@ -41,15 +41,15 @@ class TemplateProvisioner:
     places: Places
     path: Path
 
-    def provision(self, request: Request, surroundings: Surroundings) -> Provisioned:
+    def provision(self, request: Request, run_context: ProvisioningContext) -> Provisioned:
         """Evaluates the templates. Raises InputError at the leaf that cannot be evaluated."""
-        return _Evaluation(self, request, surroundings).run()
+        return _Evaluation(self, request, run_context).run()
 
     def reaches_out(self, outside: Outside) -> bool:  # noqa: ARG002
         """Never: its apps are brought to Fly later."""
         return False
 
-    def deprovision(self, request: Request, surroundings: Surroundings) -> tuple[Problem, ...]:  # noqa: ARG002
+    def deprovision(self, request: Request, run_context: ProvisioningContext) -> tuple[Problem, ...]:  # noqa: ARG002
         """There is nothing to take away but the apps."""
         return ()
 
@@ -76,7 +76,7 @@ def syntax_problems(parts: Mapping[str, Plain], places: Places, above: Path) -> 
 class _Evaluation:
     template: TemplateProvisioner
     request: Request
-    surroundings: Surroundings
+    run_context: ProvisioningContext
     context: dict[str, Tree] = field(default_factory=dict)
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
@@ -87,7 +87,7 @@ class _Evaluation:
         request, parts = self.request, self.template.parts
         randoms = Randoms(request.random)
         stems = self._app_stems(parts.get("apps"))
-        names = {key: self.surroundings.app_name(stem) for key, stem in stems.items()}
+        names = {key: self.run_context.app_name(stem) for key, stem in stems.items()}
         self._surround(names, randoms)
         if reason := self._text("refuse", randoms):
             raise InputError(Problem(f"{request.uid}: {reason}", place=request.place))
@@ -142,7 +142,7 @@ class _Evaluation:
             own = stem if len(configs) == 1 else f"{stem}-{key}"
             kept = [request.app_stems, *(peer.app_stems for peer in request.peers.values() if shared)]
             stems[key] = next((each[key] for each in kept if key in each), str(shared) if shared else own)
-            if not shared and self.surroundings.app_name(stems[key]) in request.taken:
+            if not shared and self.run_context.app_name(stems[key]) in request.taken:
                 stems[key] = f"{own}-{request.type}"
         return stems
 
@@ -155,7 +155,7 @@ class _Evaluation:
         }
 
     def _surround(self, names: Mapping[str, str], randoms: Randoms) -> None:
-        request, around = self.request, self.surroundings
+        request, around = self.request, self.run_context
         self.context.update(
             params=dict(request.params),
             metadata=dict(request.metadata),  # type: ignore[arg-type]  # plain data is a tree
@@ -210,8 +210,8 @@ class _Evaluation:
             return tree
         randoms.at(".".join(str(key) for key in path))
         try:
-            refuse_own_secrets(tree, self.surroundings)
-            if self.surroundings.trial:
+            refuse_own_secrets(tree, self.run_context)
+            if self.run_context.trial:
                 self._stand_in_secrets(tree)
             return evaluate(tree, self.context, self.functions)
         except ExpressionError as error:
@@ -242,9 +242,9 @@ class _Evaluation:
     def _workload(self, name: object) -> WorkloadView:
         from scorefly.resources.expressions import ExpressionError
 
-        found = self.surroundings.workloads.get(str(name))
+        found = self.run_context.workloads.get(str(name))
         if found is None:
-            known = ", ".join(sorted(self.surroundings.workloads)) or "none"
+            known = ", ".join(sorted(self.run_context.workloads)) or "none"
             raise ExpressionError(f"no workload is called {name!r}; there are: {known}", "unknown workload")
         return found
 
@@ -263,11 +263,11 @@ class _Evaluation:
     def _find_secret(self, name: object) -> Tree:
         from scorefly.resources.expressions import ExpressionError
 
-        if str(name) in self.surroundings.own_secrets or is_own_name(str(name)):
+        if str(name) in self.run_context.own_secrets or is_own_name(str(name)):
             raise ExpressionError(refusal(str(name)), "secret of scorefly's own")
-        value = self.surroundings.secrets.get(str(name)) or (STAND_IN if self.surroundings.trial else "")
+        value = self.run_context.secrets.get(str(name)) or (STAND_IN if self.run_context.trial else "")
         if not value:
-            message, hint = _no_secret(str(name), self.surroundings.secrets)
+            message, hint = _no_secret(str(name), self.run_context.secrets)
             raise ExpressionError(message, "unknown secret", hint)
         return Secret(value, given=True)
 
@@ -275,7 +275,7 @@ class _Evaluation:
         """What a connection URL is made of, percent signs decoded: host, port, username, password, name (the path)."""
         from scorefly.resources.expressions import ExpressionError
 
-        if self.surroundings.trial and url == STAND_IN:
+        if self.run_context.trial and url == STAND_IN:
             return dict.fromkeys(("scheme", "host", "port", "username", "password", "name"), STAND_IN)
         try:
             parts = urlsplit(str(url))
@@ -316,14 +316,14 @@ def _no_secret(name: str, secrets: Mapping[str, str]) -> tuple[str, str]:
     return f"secret {name} is not set", hint
 
 
-def refuse_own_secrets(text: str, surroundings: Surroundings) -> None:
+def refuse_own_secrets(text: str, run_context: ProvisioningContext) -> None:
     """Raise ExpressionError when a template names one of scorefly's own tokens."""
     from scorefly.resources.expressions import ExpressionError, compile_leaf
 
     for chain in compile_leaf(text).reads if "{" in text else ():
         if chain[0] == "secrets" and len(chain) > 1:
             name = str(chain[1])
-            if name in surroundings.own_secrets or is_own_name(name):
+            if name in run_context.own_secrets or is_own_name(name):
                 raise ExpressionError(refusal(name), "secret of scorefly's own")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from scorefly.problems import InputError, Place, Problem, wrong
+from scorefly.problems import InputError, Place, Problem, input_error
 from scorefly.values import Secret, Tree, from_json, holds_given, holds_secret, secret_texts, to_json, without_given
 
 VERSION = 4
@@ -157,9 +157,9 @@ def bound(state: EnvironmentState, environment: str, repository: Repository, pla
     """
     if state.environment != environment:
         hint = "put the right one back (docs/state.md), and give each environment a state of its own"
-        raise wrong(f"this is the state of {state.environment!r}, not of {environment!r}", hint, place)
+        raise input_error(f"this is the state of {state.environment!r}, not of {environment!r}", hint, place)
     if not repository.may_be(state.repository):
-        raise wrong(
+        raise input_error(
             f"this is the state of repository {state.repository.name}, not of {repository.name}",
             "use this repository's own; if it was renamed or moved: scorefly state rebind",
             place,

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import gmtime, strftime
 
 from scorefly import safe_files
-from scorefly.problems import InputError, OutsideError, Place, Problem, wrong
+from scorefly.problems import ExternalError, InputError, Place, Problem, input_error
 from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, bound, dump, dump_changes, load
 from scorefly.state.encryption import Keys, new_key, parse_keys
 from scorefly.state.journal import Journal
@@ -190,7 +190,7 @@ class FileStore:
         """Nothing to do: the system takes the lock from a process that is dead. Raises InputError where one lives."""
         if holder := self.holder():
             hint = "end it: its lock goes with it"
-            raise wrong(f"{holder} works on {self.environment}", hint, Place(str(self.path)))
+            raise input_error(f"{holder} works on {self.environment}", hint, Place(str(self.path)))
 
     @property
     def _lock_path(self) -> Path:
@@ -232,7 +232,7 @@ class FileStore:
                 self._keys = parse_keys(text)
             except InputError as error:
                 hint = "put the right one back, or give the key with state-key"
-                raise wrong("this is no key for the state", hint, Place(str(self.key_path))) from error
+                raise input_error("this is no key for the state", hint, Place(str(self.key_path))) from error
         return self._keys
 
     def _read_or_make_key(self) -> str:
@@ -263,13 +263,13 @@ class FileStore:
     def _open(self, path: Path, flags: int) -> int:
         return safe_files.open_private(self._root, path.relative_to(self._root), flags)
 
-    def _failed(self, what: str, error: OSError) -> OutsideError:
+    def _failed(self, what: str, error: OSError) -> ExternalError:
         problem = Problem(
             f"the state cannot be {what}: {error.strerror}",
             "check the folder and its permissions",
             Place(str(self.path)),
         )
-        return OutsideError(problem)
+        return ExternalError(problem)
 
 
 def _holder(descriptor: int) -> str:

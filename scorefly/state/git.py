@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from urllib.parse import quote, unquote
 
 from scorefly.git.remote import GitRemote
-from scorefly.problems import InputError, OutsideError, Place, Problem, failed
+from scorefly.problems import ExternalError, InputError, Place, Problem, external_error
 from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, bound, dump, load
 from scorefly.state.encryption import Keys
 from scorefly.state.git_lock import GitLock, Holder
@@ -102,19 +102,19 @@ class GitStore:
         if self._lock.lost:
             self._raced = self._raced or "another run took the lock: what this one did is kept"
         if self._raced:
-            raise failed(self._raced, "run it again when the other one has ended", self._at)
+            raise external_error(self._raced, "run it again when the other one has ended", self._at)
 
     def delete(self) -> None:
         """Takes the ref away. Raises OutsideError when another run changed the state meanwhile."""
         if self._tip and not self._remote.swap(self.ref, self._tip, ""):
-            raise failed("another run changed the state meanwhile", "run it again", self._at)
+            raise external_error("another run changed the state meanwhile", "run it again", self._at)
         self._tip, self._there, self._ours, self._parent = "", None, None, ""
 
     def rotate(self, state: EnvironmentState) -> None:
         """Saves with the first key, as a commit without a past: what the old key can read goes with it."""
         commit = self._write(state, "")
         if not self._remote.swap(self.ref, self._tip, commit):
-            raise failed("another run changed the state meanwhile", "run it again", self._at)
+            raise external_error("another run changed the state meanwhile", "run it again", self._at)
         self._tip, self._there, self._ours, self._parent = commit, state, state, ""
 
     def lock(self) -> AbstractContextManager[None]:
@@ -124,7 +124,7 @@ class GitStore:
     def confirm_lock(self) -> None:
         """Raises OutsideError when another run took the lock, which happens once it has expired."""
         if not self._lock.confirm():
-            raise failed(
+            raise external_error(
                 "another run took the lock: this one was stopped for too long, and changes nothing more",
                 "run it again when the other one has ended",
                 self._at,
@@ -174,7 +174,7 @@ class GitStore:
         commit = self._write(state, "")
         ref = recovery_ref(self.environment, commit)
         self._remote.swap(ref, "", commit)
-        raise OutsideError(
+        raise ExternalError(
             Problem(f"{why}; this run's state is kept at {ref}", "docs/state.md tells how to use it", self._at)
         )
 

@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, replace
 
 from scorefly import interruption
 from scorefly.git.remote import GitRemote, Version
-from scorefly.problems import OutsideError, Place, Problem
+from scorefly.problems import ExternalError, Place, Problem
 from scorefly.state.store import HeldError
 
-LIFE = 180.0  # seconds a lock is good for: as long as others wait for a run that was killed
-_MARGIN = LIFE / 3  # seconds before its end when a lock is refreshed before anything is changed
+LOCK_TTL = 180.0  # seconds a lock is good for: as long as others wait for a run that was killed
+_MARGIN = LOCK_TTL / 3  # seconds before its end when a lock is refreshed before anything is changed
 _LATEST = 253_402_300_800.0  # the year 10000
 _SKEW = 20.0  # seconds the clocks of two machines may differ
 
@@ -55,7 +55,7 @@ class GitLock:
         holder: Holder,
         *,
         now: Callable[[], float] = time.time,
-        refresh_every: float = LIFE / 4,
+        refresh_every: float = LOCK_TTL / 4,
     ) -> None:
         self._remote = remote
         self._ref = ref
@@ -86,7 +86,7 @@ class GitLock:
     def take(self) -> None:
         """Takes it, from nobody or from a run whose time is over. Raises HeldError."""
         now, found = self._now(), ""
-        self._entry = Entry(self._holder.name, self._holder.link, now, now + LIFE, self._holder.run)
+        self._entry = Entry(self._holder.name, self._holder.link, now, now + LOCK_TTL, self._holder.run)
         while True:
             # Known as ours before it is there: an interrupt in the middle must not leave it behind.
             self._commit = self._write(self._entry)
@@ -103,7 +103,7 @@ class GitLock:
         with self._refreshing:
             if self._entry is None or self.lost:
                 return
-            fresh = replace(self._entry, expires=self._now() + LIFE)
+            fresh = replace(self._entry, expires=self._now() + LOCK_TTL)
             commit = self._write(fresh)
             if self._remote.swap(self._ref, self._commit, commit):
                 self._commit, self._entry = commit, fresh
@@ -118,7 +118,7 @@ class GitLock:
         if self._entry is not None and self._now() > self._entry.expires - _MARGIN:
             try:
                 self.refresh()
-            except OutsideError:
+            except ExternalError:
                 if self._now() > self._entry.expires:
                     raise
         return not self.lost
@@ -126,7 +126,7 @@ class GitLock:
     def release(self) -> None:
         """Gives it back; where the server cannot be told, it expires."""
         if self._commit and not self.lost:
-            with interruption.finishing(), suppress(OutsideError):
+            with interruption.finishing(), suppress(ExternalError):
                 self._remote.swap(self._ref, self._commit, "")
         self._commit = ""
 
@@ -155,7 +155,7 @@ class GitLock:
     def _keep(self, done: threading.Event) -> None:
         while not done.wait(self._refresh_every) and not self.lost:
             # A server that fails is asked again in time; when it does not come back, saving will say so.
-            with interruption.finishing(), suppress(OutsideError):
+            with interruption.finishing(), suppress(ExternalError):
                 self.refresh()
 
     def _write(self, entry: Entry) -> str:

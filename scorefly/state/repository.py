@@ -10,7 +10,7 @@ from scorefly.config.checkout import checkout, commit_of
 from scorefly.config.settings import Settings
 from scorefly.git.history import origin
 from scorefly.git.remote import Address, address_of
-from scorefly.problems import option_place, wrong
+from scorefly.problems import input_error, option_place
 from scorefly.state.git_lock import Holder
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -22,7 +22,7 @@ def address(settings: Settings) -> Address:
     url = f"{trigger.server}/{trigger.repository}" if trigger.repository else origin(checkout(settings))
     if not url:
         hint = "add one with `git remote add origin URL`, or say state: file"
-        raise wrong("this is no clone of a repository with a remote called origin", hint, option_place("state"))
+        raise input_error("this is no clone of a repository with a remote called origin", hint, option_place("state"))
     return address_of(url, trigger.server, settings.github_token)
 
 

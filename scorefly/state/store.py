@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from scorefly.problems import OutsideError
+from scorefly.problems import ExternalError
 from scorefly.state.document import EnvironmentState
 
 
-class HeldError(OutsideError):
+class HeldError(ExternalError):
     """Another run has the lock: waiting may help."""
 
 

@@ -14,7 +14,7 @@ _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://([^/?#\s]*)@")
 # As they are, as `markdown.in_code` and as `markdown.mermaid_label` write them.
 _BACKSLASHES = re.compile(r"(?:\\|&?#92;)+")
 _QUOTE = re.compile(r"""['"]|&?#3[49];""")
-LEAST = 4  # shorter texts stand everywhere: taking them out would tell more than it hides
+MIN_SECRET_LENGTH = 4  # shorter texts stand everywhere: taking them out would tell more than it hides
 
 
 class Redactor:
@@ -42,7 +42,7 @@ class Redactor:
             self._texts.update(new)
             for text in new:
                 for form in self._written(text):
-                    self._forms.setdefault(form[:LEAST], set()).add(form)
+                    self._forms.setdefault(form[:MIN_SECRET_LENGTH], set()).add(form)
         return new
 
     def publish(self, names: Iterable[str]) -> None:
@@ -74,7 +74,7 @@ class Redactor:
     def _found(self, text: str) -> Iterator[tuple[int, int]]:
         """Where secrets stand: spans in order that do not overlap."""
         begin = end = -1
-        for start in range(len(text) - LEAST + 1):
+        for start in range(len(text) - MIN_SECRET_LENGTH + 1):
             longest = self._length_at(text, start)
             if not longest:
                 continue
@@ -88,12 +88,12 @@ class Redactor:
 
     def _length_at(self, text: str, start: int) -> int:
         """Return the length of the longest secret at a position, or 0."""
-        forms = self._forms.get(text[start : start + LEAST])
+        forms = self._forms.get(text[start : start + MIN_SECRET_LENGTH])
         if not forms:
             return 0
         found = (form for form in forms if text.startswith(form, start) and not self._is_sheltered(text, start, form))
         longest = max(map(len, found), default=0)
-        cut = text.find(SHORTENED, start + LEAST)
+        cut = text.find(SHORTENED, start + MIN_SECRET_LENGTH)
         if cut > start + longest and any(form.startswith(text[start:cut]) for form in forms):
             return cut - start
         return longest
@@ -116,12 +116,12 @@ class Redactor:
         return self._shelters[form]
 
     def _written(self, text: str) -> Iterator[str]:
-        if len(text) < LEAST:
+        if len(text) < MIN_SECRET_LENGTH:
             return
         for part in pieces(text):
             for form in dict.fromkeys(_encoded(part)):
                 written = (form, *(write(form) for write in self._writers))
-                yield from (each for form in written if len(each := _collapse(form)[0]) >= LEAST)
+                yield from (each for form in written if len(each := _collapse(form)[0]) >= MIN_SECRET_LENGTH)
 
 
 def _collapse(text: str) -> tuple[str, Sequence[int]]:
@@ -165,7 +165,7 @@ def pieces(text: str) -> tuple[str, ...]:
     parts.update(dict.fromkeys(each for each in _leaves(text) if worth_hiding(each)))
     for part in list(parts):
         parts.update(dict.fromkeys((normalize("NFC", part), normalize("NFD", part))))
-    return tuple(part for part in parts if len(part) >= LEAST)
+    return tuple(part for part in parts if len(part) >= MIN_SECRET_LENGTH)
 
 
 def url_passwords(text: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from scorefly.github.markdown import code, details, link, table, text
-from scorefly.problems import InputError, OutsideError, Problem
+from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.report.report import AppReport, Finding, Report
 from scorefly.ui.plan_text import plan_summary
 from scorefly.ui.resource_graph import graph
@@ -57,7 +57,7 @@ def summary(report: Report) -> str:
     return _joined(sections)
 
 
-def failure_summary(command: str, error: InputError | OutsideError | Exception, problems: Sequence[Problem]) -> str:
+def failure_summary(command: str, error: InputError | ExternalError | Exception, problems: Sequence[Problem]) -> str:
     """The Markdown of a run that ended before there was a report."""
     nothing = "Nothing was changed." if isinstance(error, InputError) else ""
     return _joined((f"## {text(command)} failed", _problems(problems), nothing))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scorefly.fly.api import FlyApi
-from scorefly.problems import InputError, OutsideError, Problem
+from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.rehearsal.server import Fault, Rehearsal
 
 
@@ -31,7 +31,7 @@ def test_a_machine_is_never_made_twice(status: int, calls: int) -> None:
         api = client(fly)
         api.create_app("web", "personal")
         if calls == 1:
-            with pytest.raises(OutsideError):
+            with pytest.raises(ExternalError):
                 api.create_machine("web", {"image": "x"}, "")
         else:
             api.create_machine("web", {"image": "x"}, "")
@@ -49,7 +49,7 @@ def test_retry_after_is_followed_up_to_a_bound() -> None:
 def test_patience_ends() -> None:
     with Rehearsal(None, faults=[Fault("*", "*", 503, times=99)]) as fly:
         with pytest.raises(
-            OutsideError, match=r"Fly refused GET /platform/regions: .* \(HTTP 503, request rehearsal\)"
+            ExternalError, match=r"Fly refused GET /platform/regions: .* \(HTTP 503, request rehearsal\)"
         ):
             client(fly).regions()
         assert len(fly.requests) == 5
@@ -67,9 +67,9 @@ def test_somebody_elses_name_is_told_apart_from_a_free_one() -> None:
     with Rehearsal(None) as fly:
         api = client(fly)
         assert api.app("free") is None
-        with pytest.raises(OutsideError, match="belongs to somebody else"):
+        with pytest.raises(ExternalError, match="belongs to somebody else"):
             api.app("taken")
-        with pytest.raises(OutsideError, match="belongs to somebody else"):
+        with pytest.raises(ExternalError, match="belongs to somebody else"):
             api.create_app("taken", "personal")
 
 
@@ -109,7 +109,7 @@ def test_a_message_holds_neither_the_token_nor_a_value() -> None:
     with Rehearsal(None) as fly:
         api = client(fly)
         api.create_app("web", "personal")
-        with pytest.raises(OutsideError) as caught:
+        with pytest.raises(ExternalError) as caught:
             api.update_secrets("web", {"bad name canary-value": "canary-value"})
         assert "canary" not in str(caught.value)
 
@@ -118,7 +118,7 @@ def test_nobody_there_is_a_problem_and_no_traceback() -> None:
     with Rehearsal(None) as fly:
         url = fly.url
     waits = Waits()
-    with pytest.raises(OutsideError, match="Fly cannot be reached"):
+    with pytest.raises(ExternalError, match="Fly cannot be reached"):
         FlyApi("x", base_url=url, sleep=waits.append).create_machine("web", {}, "")
     assert len(waits) == 4
 
@@ -130,11 +130,11 @@ def test_a_token_is_wanted() -> None:
 
 def test_request_that_changes_something_is_not_sent_without_the_lock() -> None:
     def refuse() -> None:
-        raise OutsideError(Problem("another run took the lock"))
+        raise ExternalError(Problem("another run took the lock"))
 
     with Rehearsal(None) as fly, FlyApi("x", base_url=fly.url) as api:
         api.create_app("web", "personal")
         api.before_change = refuse
-        with pytest.raises(OutsideError, match="took the lock"):
+        with pytest.raises(ExternalError, match="took the lock"):
             api.delete_app("web")
         assert api.app("web") is not None

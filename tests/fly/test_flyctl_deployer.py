@@ -12,7 +12,7 @@ import pytest
 
 from scorefly.fly.app import App
 from scorefly.fly.flyctl import DeployOptions, FlyctlDeployer
-from scorefly.problems import InputError, OutsideError
+from scorefly.problems import ExternalError, InputError
 from scorefly.values import Secret
 
 
@@ -65,7 +65,7 @@ def test_secrets_are_synced_first_in_the_same_folder(tmp_path: Path) -> None:
 
 
 def test_an_exit_status_is_a_problem(tmp_path: Path) -> None:
-    with pytest.raises(OutsideError, match="web: the app keeps crashing"):
+    with pytest.raises(ExternalError, match="web: the app keeps crashing"):
         run(deployer(tmp_path, "echo 'Error: the app appears to be crashing'; exit 1"), tmp_path)
 
 
@@ -86,7 +86,7 @@ def test_what_may_pass_by_itself_is_tried_again(tmp_path: Path, said: str, words
     assert [line for line in run(deployer(tmp_path, again), tmp_path) if "once more" in line] == [
         f"web: {words}: once more in 0 s"
     ] * 2
-    with pytest.raises(OutsideError, match=words):
+    with pytest.raises(ExternalError, match=words):
         run(deployer(tmp_path, f"echo '{said}'; exit 1"), tmp_path)
 
 
@@ -120,7 +120,7 @@ def test_what_may_pass_by_itself_is_tried_again(tmp_path: Path, said: str, words
     ],
 )
 def test_what_will_not_pass_is_told_at_once(tmp_path: Path, script: str, words: str) -> None:
-    with pytest.raises(OutsideError, match=words):
+    with pytest.raises(ExternalError, match=words):
         run(deployer(tmp_path, f"echo x >>{tmp_path}/tries; {script}"), tmp_path)
     assert (tmp_path / "tries").read_text() == "x\n"
 
@@ -128,7 +128,7 @@ def test_what_will_not_pass_is_told_at_once(tmp_path: Path, script: str, words: 
 def test_a_stop_ends_it_and_its_children(tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
-    with pytest.raises(OutsideError, match="was interrupted"):
+    with pytest.raises(ExternalError, match="was interrupted"):
         run(
             deployer(tmp_path, "trap 'exit 127' INT; while :; do read -r _ < /dev/null || sleep 0.05; done"),
             tmp_path,

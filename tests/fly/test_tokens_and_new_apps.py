@@ -8,7 +8,7 @@ import pytest
 
 from flyctl_programs import environment
 from scorefly.fly.api import FlyApi
-from scorefly.problems import OutsideError
+from scorefly.problems import ExternalError
 from scorefly.rehearsal.server import Rehearsal
 from workspaces import Workspace
 
@@ -23,7 +23,7 @@ def test_a_new_app_that_is_not_known_yet_is_waited_for(workspace: Workspace, tmp
 
 def test_a_name_that_is_taken_is_known_by_its_status(workspace: Workspace) -> None:
     with Rehearsal(None) as fly, FlyApi("x", base_url=fly.url) as api:
-        with pytest.raises(OutsideError, match="belongs to somebody else"):
+        with pytest.raises(ExternalError, match="belongs to somebody else"):
             api.create_app("taken-web", "personal")
 
 

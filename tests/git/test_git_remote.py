@@ -17,7 +17,7 @@ from git_servers import Bare, HttpServer, bare_repository, git, http_server
 from scorefly.git.history import head, later_on_server, later_than, origin
 from scorefly.git.process import Git
 from scorefly.git.remote import Address, GitRemote, address_of
-from scorefly.problems import OutsideError
+from scorefly.problems import ExternalError
 from scorefly.state.git import lock_ref, recovery_ref, state_ref
 
 REF = "refs/scorefly/production"
@@ -102,7 +102,7 @@ def test_the_parent_is_kept_though_only_one_commit_was_fetched(remote: GitRemote
 def test_a_server_that_takes_the_objects_and_not_the_ref(remote: GitRemote, bare: Bare, hook: str) -> None:
     bare.hook(hook, "echo 'no such ref here' >&2; exit 1")
     with pytest.raises(
-        OutsideError, match=r"rule or hook against it: remote: no such ref here; .*! \[remote rejected\].*declined"
+        ExternalError, match=r"rule or hook against it: remote: no such ref here; .*! \[remote rejected\].*declined"
     ):
         remote.swap(REF, "", remote.commit(b"x", "x"))
     assert bare.refs == {}
@@ -118,7 +118,7 @@ def test_a_server_that_fails_for_a_while_is_asked_again(
 
 def test_a_server_that_goes_on_failing_is_said_to(server: HttpServer, web: GitRemote) -> None:
     server.faults += [("git-receive-pack", 500)] * 9
-    with pytest.raises(OutsideError, match=r"cannot be written.*error: 500.*run it again"):
+    with pytest.raises(ExternalError, match=r"cannot be written.*error: 500.*run it again"):
         web.swap(REF, "", web.commit(b"x", "x"))
 
 
@@ -163,7 +163,7 @@ def test_an_answer_that_got_lost_is_looked_up(bare: Bare, remote: GitRemote, wai
 def test_a_token_that_may_only_read(server: HttpServer, web: GitRemote, waited: list[float]) -> None:
     server.readonly = True
     assert web.read(REF) is None
-    with pytest.raises(OutsideError, match="contents: write"):
+    with pytest.raises(ExternalError, match="contents: write"):
         web.swap(REF, "", web.commit(b"x", "x"))
     assert waited == []
 
@@ -171,13 +171,13 @@ def test_a_token_that_may_only_read(server: HttpServer, web: GitRemote, waited: 
 @pytest.mark.parametrize("token", ["", "wrong"])
 def test_a_token_that_is_wrong_or_not_there(bare: Bare, server: HttpServer, token: str) -> None:
     unknown = address_of(f"{server.url}/acme/shop", server.url, token)
-    with GitRemote(unknown, os.environ) as remote, pytest.raises(OutsideError, match="give github-token"):
+    with GitRemote(unknown, os.environ) as remote, pytest.raises(ExternalError, match="give github-token"):
         remote.read(REF)
 
 
 def test_no_such_repository(server: HttpServer) -> None:
     nowhere = address_of(f"{server.url}/acme/nothing.git", server.url, server.token)
-    with GitRemote(nowhere, os.environ) as remote, pytest.raises(OutsideError, match="there is no such repository"):
+    with GitRemote(nowhere, os.environ) as remote, pytest.raises(ExternalError, match="there is no such repository"):
         remote.read(REF)
 
 
@@ -185,14 +185,14 @@ def test_a_server_nobody_reaches(bare: Bare, waited: list[float]) -> None:
     with http_server(bare.root) as gone:
         pass
     with GitRemote(address(gone), os.environ, sleep=waited.append) as remote:
-        with pytest.raises(OutsideError, match=r"cannot be written: .*Failed to connect"):
+        with pytest.raises(ExternalError, match=r"cannot be written: .*Failed to connect"):
             remote.swap(REF, "", remote.commit(b"x", "x"))
 
 
 def test_the_token_is_for_its_own_server_only(bare: Bare, server: HttpServer) -> None:
     with http_server(bare.root, token="other") as other:
         foreign = address_of(f"{other.url}/acme/shop", server.url, server.token)
-        with GitRemote(foreign, os.environ) as remote, pytest.raises(OutsideError, match="give github-token"):
+        with GitRemote(foreign, os.environ) as remote, pytest.raises(ExternalError, match="give github-token"):
             remote.read(REF)
         assert {authorization for _, authorization in other.requests} == {""}
 
@@ -200,7 +200,7 @@ def test_the_token_is_for_its_own_server_only(bare: Bare, server: HttpServer) ->
 def test_a_server_that_sends_us_elsewhere_does_not_take_the_token_there(bare: Bare, server: HttpServer) -> None:
     with http_server(bare.root, token="other") as other:
         server.moved_to = other.url
-        with GitRemote(address(server), os.environ) as remote, pytest.raises(OutsideError, match="cannot be read"):
+        with GitRemote(address(server), os.environ) as remote, pytest.raises(ExternalError, match="cannot be read"):
             remote.read(REF)
         assert other.requests
         assert {authorization for _, authorization in other.requests} == {""}

@@ -8,7 +8,7 @@ from github_server import READ_ONLY, TOKEN, Fault, GitHub
 from scorefly.github.api import GitHubApi
 from scorefly.github.comment import COMMENT_LIMIT, keep_comment
 from scorefly.github.deployments import begin, retire
-from scorefly.problems import InputError, OutsideError
+from scorefly.problems import ExternalError, InputError
 
 MARKER = "<!-- scorefly preview -->"
 NOW = 1_000_000.0
@@ -33,7 +33,7 @@ def test_a_page_on_another_server_is_not_asked_for() -> None:
         github.next_page_at = f"{github.url}.example"
         github.open_pull(1)
         github.open_pull(2)
-        with pytest.raises(OutsideError, match="another server"):
+        with pytest.raises(ExternalError, match="another server"):
             client(github).open_pulls()
 
 
@@ -61,7 +61,7 @@ def test_rate_limits_are_waited_for_as_github_says(fault: Fault, waited: list[fl
 def test_a_limit_that_lasts_too_long_ends_the_run_and_says_so() -> None:
     used_up = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW) + 3000)}
     with GitHub(faults=[Fault("GET", ".*", 403, headers=used_up)]) as github:
-        with pytest.raises(OutsideError, match=r"used up for 3001 s"):
+        with pytest.raises(ExternalError, match=r"used up for 3001 s"):
             client(github).open_pulls()
         assert len(github.requests) == 1
 
@@ -79,7 +79,7 @@ def test_what_is_safe_to_repeat_is_repeated(status: int) -> None:
 def test_a_comment_whose_answer_was_lost_is_not_written_twice(status: int) -> None:
     with GitHub(faults=[Fault("POST", ".*", status)]) as github:
         github.open_pull(1)
-        with pytest.raises(OutsideError):
+        with pytest.raises(ExternalError):
             client(github).create_comment(1, "hello")
         assert github.requests.count(("POST", "/repos/acme/shop/issues/1/comments")) == 1
 
@@ -87,7 +87,7 @@ def test_a_comment_whose_answer_was_lost_is_not_written_twice(status: int) -> No
 def test_what_the_token_may_not_do_names_the_permission_that_is_missing() -> None:
     with GitHub(permissions=READ_ONLY) as github:
         github.open_pull(1)
-        with pytest.raises(OutsideError) as caught:
+        with pytest.raises(ExternalError) as caught:
             client(github).create_comment(1, "hello")
         assert "permissions: issues: write; pull_requests: write" in str(caught.value)
         assert len(github.requests) == 1
@@ -95,7 +95,7 @@ def test_what_the_token_may_not_do_names_the_permission_that_is_missing() -> Non
 
 def test_the_token_is_in_no_message() -> None:
     with GitHub(faults=[Fault("GET", ".*", 400, message=f"no such token as wrong-{TOKEN}")]) as github:
-        with pytest.raises(OutsideError) as caught:
+        with pytest.raises(ExternalError) as caught:
             client(github, token=f"wrong-{TOKEN}").open_pulls()
         assert TOKEN not in str(caught.value)
 
@@ -199,13 +199,13 @@ def test_a_repository_that_has_moved_is_followed_only_to_read(status: int) -> No
         there = {"Location": f"{github.url}/repos/acme/shop/pulls"}
         github.faults = [Fault(method, ".*", status, headers=there) for method in ("GET", "POST")]
         assert list(client(github).open_pulls()) == [1]
-        with pytest.raises(OutsideError, match=rf"HTTP {status}"):
+        with pytest.raises(ExternalError, match=rf"HTTP {status}"):
             client(github).create_comment(1, "hello")
 
 
 def test_an_answer_that_is_no_json_is_told() -> None:
     with GitHub(faults=[Fault("GET", ".*", 200, raw=b"<html>", times=3)]) as github:
-        with pytest.raises(OutsideError, match="the answer is not JSON"):
+        with pytest.raises(ExternalError, match="the answer is not JSON"):
             client(github).open_pulls()
 
 

@@ -11,7 +11,7 @@ from github_description import DESCRIPTION, PACKAGES, Exchange, description, pro
 from github_server import TOKEN, Fault, GitHub
 from scorefly.github.api import GitHubApi
 from scorefly.github.event import parse_event
-from scorefly.problems import InputError, OutsideError
+from scorefly.problems import ExternalError, InputError
 
 PAYLOADS = PACKAGES / "webhooks-examples/api.github.com/index.json"
 
@@ -94,7 +94,7 @@ def test_merged_base_instead_of_a_deployment_is_an_external_error() -> None:
     with GitHub() as server:
         server.open_pull(7, sha="a" * 40)
         server.faults.append(Fault("POST", ".*/deployments", 202, message="Auto-merged main into topic on deployment."))
-        with GitHubApi(TOKEN, server.repository, server.url) as api, pytest.raises(OutsideError) as caught:
+        with GitHubApi(TOKEN, server.repository, server.url) as api, pytest.raises(ExternalError) as caught:
             api.create_deployment("preview/pr-7", "a" * 40, "")
     assert "has not done POST /deployments yet: Auto-merged main into topic on deployment." in str(caught.value)
 
@@ -104,7 +104,7 @@ def test_reasons_in_errors_are_shown() -> None:
         server.open_pull(7, sha="a" * 40)
         with GitHubApi(TOKEN, server.repository, server.url) as api:
             deployment = api.create_deployment("preview/pr-7", "a" * 40, "")
-            with pytest.raises(OutsideError) as caught:
+            with pytest.raises(ExternalError) as caught:
                 api.set_deployment_state(deployment.id, "success", url="http://a.example")
     assert "Validation Failed: environment_url must be https" in str(caught.value)
 

@@ -14,7 +14,7 @@ from github_events import issue_comment, pull_request
 from github_server import GitHub
 from scorefly.github.event import parse_event, read_event
 from scorefly.previews.comment import AppRow, PreviewPage, render
-from scorefly.problems import InputError, OutsideError
+from scorefly.problems import ExternalError, InputError
 
 NAMES = ("pull_request", "pull_request_target", "issue_comment", "workflow_dispatch")
 ANYTHING = st.recursive(
@@ -68,7 +68,7 @@ def test_an_event_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     for content in (None, b"{", b"\xff"):
         if content is not None:
             path.write_bytes(content)
-        with pytest.raises(OutsideError, match="cannot be read"):
+        with pytest.raises(ExternalError, match="cannot be read"):
             read_event(environ)
 
 

@@ -15,12 +15,12 @@ from github_server import GitHub
 from provisioning_server import Reply, provisioning_server
 from scorefly.github.api import pull_view
 from scorefly.github.event import Event, parse_event
-from scorefly.previews.policy import Circumstances, Decision, decide
+from scorefly.previews.policy import Decision, PreviewConditions, decide
 from workspaces import REPOSITORY, Workspace
 
 FORK = "stranger/shop"
-NO_SECRETS = Circumstances(can_deploy=False)
-WRITER = Circumstances(may_write=True)
+NO_SECRETS = PreviewConditions(can_deploy=False)
+WRITER = PreviewConditions(may_write=True)
 
 
 def rows() -> dict[str, tuple[str, ...]]:
@@ -96,52 +96,64 @@ def renamed(make: Callable[[], tuple[str, Json, Json]]) -> Callable[[], tuple[st
 
 
 NEWER = {"head": {"sha": "d" * 40, "repo": {"full_name": "acme/shop"}}}
-CASES: dict[str, tuple[Callable[[], tuple[str, Json, Json]], Circumstances]] = {
-    "opened, by somebody who may push": (opened(), Circumstances()),
-    "synchronize: a push": (happened("synchronize"), Circumstances()),
-    "synchronize: a force-push": (happened("synchronize", sha="f" * 40), Circumstances()),
-    "reopened": (happened("reopened"), Circumstances()),
-    "a draft, opened or pushed to": (opened(draft=True), Circumstances()),
-    "ready for review": (happened("ready_for_review"), Circumstances()),
-    "converted to draft, labelled, edited, …": (happened("converted_to_draft", draft=True), Circumstances()),
-    "closed, merged or not": (happened("closed"), Circumstances()),
-    "closed, and nothing was ever deployed": (happened("closed"), Circumstances()),
+CASES: dict[str, tuple[Callable[[], tuple[str, Json, Json]], PreviewConditions]] = {
+    "opened, by somebody who may push": (opened(), PreviewConditions()),
+    "synchronize: a push": (happened("synchronize"), PreviewConditions()),
+    "synchronize: a force-push": (happened("synchronize", sha="f" * 40), PreviewConditions()),
+    "reopened": (happened("reopened"), PreviewConditions()),
+    "a draft, opened or pushed to": (opened(draft=True), PreviewConditions()),
+    "ready for review": (happened("ready_for_review"), PreviewConditions()),
+    "converted to draft, labelled, edited, …": (happened("converted_to_draft", draft=True), PreviewConditions()),
+    "closed, merged or not": (happened("closed"), PreviewConditions()),
+    "closed, and nothing was ever deployed": (happened("closed"), PreviewConditions()),
     "opened from a fork": (opened(head=FORK), NO_SECRETS),
-    "opened from a fork, pull_request_target": (happened("opened", "pull_request_target", head=FORK), Circumstances()),
-    "opened from a fork, with allow-forks": (opened(head=FORK), Circumstances(allow_forks=True)),
+    "opened from a fork, pull_request_target": (
+        happened("opened", "pull_request_target", head=FORK),
+        PreviewConditions(),
+    ),
+    "opened from a fork, with allow-forks": (opened(head=FORK), PreviewConditions(allow_forks=True)),
     "opened from a fork, with allow-forks but no secrets": (
         opened(head=FORK),
-        Circumstances(allow_forks=True, can_deploy=False),
+        PreviewConditions(allow_forks=True, can_deploy=False),
     ),
-    "a fork is deleted, its pull request still open": (gone(happened("reopened", head=FORK)), Circumstances()),
+    "a fork is deleted, its pull request still open": (gone(happened("reopened", head=FORK)), PreviewConditions()),
     "closed, of a fork, without secrets": (happened("closed", head=FORK), NO_SECRETS),
-    "closed, of a fork, pull_request_target": (happened("closed", "pull_request_target", head=FORK), Circumstances()),
+    "closed, of a fork, pull_request_target": (
+        happened("closed", "pull_request_target", head=FORK),
+        PreviewConditions(),
+    ),
     "closed, of a fork, pull_request_target, its own code checked out": (
         happened("closed", "pull_request_target", head=FORK),
-        Circumstances(),
+        PreviewConditions(),
     ),
     "opened by Dependabot": (opened(by="dependabot[bot]", author="dependabot[bot]"), NO_SECRETS),
     "closed, of Dependabot": (happened("closed", by="dependabot[bot]"), NO_SECRETS),
-    "opened by another bot, with secrets": (opened(by="renovate[bot]", author="renovate[bot]"), Circumstances()),
-    "a run is started again, nothing new since": (opened(), Circumstances()),
-    "a run is started again, with newer commits since": (opened(then=NEWER), Circumstances()),
-    "a run is started again, the pull request is closed since": (opened(then={"state": "closed"}), Circumstances()),
-    "the run of closed is started again, reopened since": (happened("closed", then={"state": "open"}), Circumstances()),
-    "a run waited, and meanwhile the pull request was closed": (opened(then={"state": "closed"}), Circumstances()),
-    "the repository was renamed or transferred": (renamed(happened("synchronize")), Circumstances()),
+    "opened by another bot, with secrets": (opened(by="renovate[bot]", author="renovate[bot]"), PreviewConditions()),
+    "a run is started again, nothing new since": (opened(), PreviewConditions()),
+    "a run is started again, with newer commits since": (opened(then=NEWER), PreviewConditions()),
+    "a run is started again, the pull request is closed since": (opened(then={"state": "closed"}), PreviewConditions()),
+    "the run of closed is started again, reopened since": (
+        happened("closed", then={"state": "open"}),
+        PreviewConditions(),
+    ),
+    "a run waited, and meanwhile the pull request was closed": (opened(then={"state": "closed"}), PreviewConditions()),
+    "the repository was renamed or transferred": (renamed(happened("synchronize")), PreviewConditions()),
     "/preview, of somebody who may write": (commented("/preview"), WRITER),
-    "/preview, of anybody else": (commented("/preview", sender="stranger"), Circumstances()),
+    "/preview, of anybody else": (commented("/preview", sender="stranger"), PreviewConditions()),
     "/preview, on a pull request from a fork": (commented("/preview", head=FORK), WRITER),
     "/preview, on a closed pull request": (commented("/preview", "closed"), WRITER),
     "/preview destroy, of somebody who may write": (commented("/preview destroy\r\nthanks"), WRITER),
-    "/preview destroy, of anybody else": (commented("/preview destroy", sender="stranger"), Circumstances()),
+    "/preview destroy, of anybody else": (commented("/preview destroy", sender="stranger"), PreviewConditions()),
     "/preview, of a bot": (commented("/preview", sender="github-actions[bot]"), WRITER),
     "/preview, in a comment that was edited or deleted": (commented("/preview", action="edited"), WRITER),
     "/preview, somewhere within a comment": (commented("please\n/preview"), WRITER),
     "/preview, on an issue, or one transferred from elsewhere": (commented("/preview", issue=True), WRITER),
-    "workflow_dispatch with `number`": (dispatched(number="7"), Circumstances()),
-    "workflow_dispatch with `number` and `destroy: true`": (dispatched(number="7", destroy="true"), Circumstances()),
-    "workflow_dispatch with `number`, of a fork": (dispatched(FORK, number="7"), Circumstances()),
+    "workflow_dispatch with `number`": (dispatched(number="7"), PreviewConditions()),
+    "workflow_dispatch with `number` and `destroy: true`": (
+        dispatched(number="7", destroy="true"),
+        PreviewConditions(),
+    ),
+    "workflow_dispatch with `number`, of a fork": (dispatched(FORK, number="7"), PreviewConditions()),
 }
 
 

@@ -18,7 +18,7 @@ from provisioning_server import Reply, provisioning_server
 from scorefly.fly.api import FlyApi
 from scorefly.github.api import GitHubApi
 from scorefly.http import RedirectError, check_redirect, exchange
-from scorefly.problems import OutsideError
+from scorefly.problems import ExternalError
 from workspaces import Workspace
 
 SECRET = "canary-secret-value"
@@ -84,12 +84,12 @@ def github(url: str) -> GitHubApi:
 def test_malformed_answers_of_fly_are_external_errors(reply: Reply) -> None:
     with provisioning_server(reply) as server, fly(server.url) as api:
         for _, call in FLY_CALLS:
-            with pytest.raises(OutsideError, match="Fly "):
+            with pytest.raises(ExternalError, match="Fly "):
                 call(api)
         for _, call in FLY_LISTS:
             try:
                 call(api)
-            except OutsideError as error:
+            except ExternalError as error:
                 assert "Fly" in str(error)
                 assert "canary" not in str(error)
 
@@ -100,10 +100,10 @@ def test_malformed_answers_of_github_are_external_errors(reply: Reply) -> None:
         for _, call in GITHUB_CALLS:
             try:
                 call(api)
-            except OutsideError as error:
+            except ExternalError as error:
                 assert "GitHub" in str(error)
         if b'"id": 5' not in reply.body:
-            with pytest.raises(OutsideError, match="GitHub"):
+            with pytest.raises(ExternalError, match="GitHub"):
                 api.create_comment(1, "x")
 
 
@@ -113,10 +113,10 @@ def test_malformed_answer_to_a_get_is_repeated_and_names_method_path_and_cause()
         assert api.machine("web", "m").state == "started"
         assert len(server.asked) == 3
     with provisioning_server(Reply(202, b"{}")) as server, fly(server.url) as api:
-        with pytest.raises(OutsideError, match=r"GET /apps/web/machines/m .*id is missing or null"):
+        with pytest.raises(ExternalError, match=r"GET /apps/web/machines/m .*id is missing or null"):
             api.machine("web", "m")
         server.asked.clear()
-        with pytest.raises(OutsideError, match="POST /apps/web/machines"):
+        with pytest.raises(ExternalError, match="POST /apps/web/machines"):
             api.create_machine("web", {}, "")
         assert len(server.asked) == 1
 
@@ -126,12 +126,12 @@ def test_redirect_of_a_call_with_a_body_is_refused_and_names_the_host(status: in
     with provisioning_server() as other:
         location = {"Location": other.url.replace("127.0.0.1", "localhost")}
         with provisioning_server(Reply(status, {}, location)) as server, fly(server.url) as api:
-            with pytest.raises(OutsideError, match="a redirect to localhost"):
+            with pytest.raises(ExternalError, match="a redirect to localhost"):
                 api.update_secrets("web", {"A": SECRET})
-            with pytest.raises(OutsideError, match="a redirect to localhost"):
+            with pytest.raises(ExternalError, match="a redirect to localhost"):
                 api.delete_app("web")
         with provisioning_server(Reply(status, {}, location)) as server, github(server.url) as hub:
-            with pytest.raises(OutsideError, match="a redirect to localhost"):
+            with pytest.raises(ExternalError, match="a redirect to localhost"):
                 hub.create_comment(1, SECRET)
         assert other.asked == []
 
@@ -157,11 +157,11 @@ def test_get_is_redirected_within_its_origin_with_the_token() -> None:
 def test_listing_that_repeats_a_page_is_an_error() -> None:
     page = {"machines": [], "volumes": [], "next_cursor": "again"}
     with provisioning_server(Reply(body=page)) as server, fly(server.url) as api:
-        with pytest.raises(OutsideError, match="repeats a page"):
+        with pytest.raises(ExternalError, match="repeats a page"):
             api.org_machines("personal")
     with provisioning_server() as server, github(server.url) as hub:
         server.replies[:] = [Reply(body=b"[]", headers={"Link": f'<{server.url}/again>; rel="next"'})]
-        with pytest.raises(OutsideError, match="repeats a page"):
+        with pytest.raises(ExternalError, match="repeats a page"):
             list(hub.comments(1))
         assert len(server.asked) == 2
 
@@ -206,7 +206,7 @@ def test_a_byte_at_a_time_does_not_extend_the_deadline(head: bytes) -> None:
 def test_answer_larger_than_the_limit_is_refused() -> None:
     bomb = gzip.compress(b"[" + b" " * (40 << 20) + b"]")
     with provisioning_server(Reply(body=bomb, headers={"Content-Encoding": "gzip"})) as server, fly(server.url) as api:
-        with pytest.raises(OutsideError, match="more than 16 MiB"):
+        with pytest.raises(ExternalError, match="more than 16 MiB"):
             api.machines("web")
 
 
@@ -262,7 +262,7 @@ def test_redirect_of_a_provisioner_file_that_is_allowed_is_followed(workspace: W
 def test_reasons_of_a_validation_error_are_shown(errors: object) -> None:
     reply = Reply(422, {"message": "Validation Failed", "errors": errors})
     with provisioning_server(reply) as server, github(server.url) as api:
-        with pytest.raises(OutsideError, match=r"Validation Failed: .*invalid") as caught:
+        with pytest.raises(ExternalError, match=r"Validation Failed: .*invalid") as caught:
             api.create_deployment("preview", "main", "x")
     assert "githubstatus" not in str(caught.value)
 
@@ -270,6 +270,6 @@ def test_reasons_of_a_validation_error_are_shown(errors: object) -> None:
 @pytest.mark.parametrize("status", [404, 409, 410, 451])
 def test_refusals_do_not_point_to_the_status_page(status: int) -> None:
     with provisioning_server(Reply(status, {"message": "no"})) as server, github(server.url) as api:
-        with pytest.raises(OutsideError) as caught:
+        with pytest.raises(ExternalError) as caught:
             api.create_deployment("preview", "main", "x")
     assert "githubstatus" not in str(caught.value)

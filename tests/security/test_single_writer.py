@@ -58,7 +58,10 @@ ALLOWED = {
     "isolation.py": dict.fromkeys(("glob", "read_text"), "the system's list of our child processes"),
     "github/command_files.py": {"*": "the runner's own files, which it names; links are not followed"},
     "previews/untrusted.py": dict.fromkeys(("TemporaryDirectory", "resolve"), "a temporary folder"),
-    "cli.py": {"resolve": "the working folder itself"},
+    "desired/build_context.py": {"is_symlink": "a link to a folder counts as a link, and is not entered"},
+    "cli/session.py": {"resolve": "the working folder itself"},
+    "cli/provisioners.py": {"resolve": "the working folder itself"},
+    "cli/export_secrets.py": {"resolve": "the working folder itself"},
     "action.py": {"resolve": "the workspace itself"},
 }
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorefly.problems import InputError, OutsideError
+from scorefly.problems import ExternalError, InputError
 from scorefly.state.document import (
     AppState,
     EnvironmentState,
@@ -180,7 +180,7 @@ def test_only_one_run_works_on_an_environment(store: FileStore) -> None:
 
     with store.lock():
         with (
-            pytest.raises(OutsideError, match=rf"process {os.getpid()}, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC"),
+            pytest.raises(ExternalError, match=rf"process {os.getpid()}, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC"),
             FileStore(store.path, "local").lock(),
         ):
             pass

@@ -15,11 +15,11 @@ import pytest
 
 from git_servers import Bare, bare_repository, git
 from scorefly.git.remote import Address, GitRemote
-from scorefly.problems import InputError, OutsideError, Problem
+from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.state.document import AppState, ResourceState, load, new_environment
 from scorefly.state.encryption import Keys, new_key
 from scorefly.state.git import GitStore, state_ref
-from scorefly.state.git_lock import LIFE, GitLock, Holder
+from scorefly.state.git_lock import LOCK_TTL, GitLock, Holder
 from scorefly.state.session import take_lock
 from scorefly.state.store import HeldError
 from scorefly.values import Secret
@@ -129,10 +129,10 @@ def test_a_run_that_lost_a_race_stops_and_both_runs_work_is_there(opened: Open) 
     ours, theirs = slow.load() or start, fast.load() or start
     fast.save(theirs.with_resource(cache("fast", "made-by-fast")))
     mine = ours.with_resource(cache("slow", "made-by-slow"))
-    with pytest.raises(OutsideError, match="another run changed the state meanwhile: what both did is kept"):
+    with pytest.raises(ExternalError, match="another run changed the state meanwhile: what both did is kept"):
         slow.save(mine)
     # Its other threads still have something to save, and must not undo what the other run did.
-    with pytest.raises(OutsideError, match="what both did is kept"):
+    with pytest.raises(ExternalError, match="what both did is kept"):
         slow.save(mine.with_app(app("slow")))
     found = opened().load()
     assert found is not None
@@ -145,7 +145,7 @@ def test_what_both_made_is_the_first_ones_and_the_others_is_kept_aside(opened: O
     assert (slow.load(), fast.load()) == (None, None)
     fast.save(new_environment("production").with_resource(cache("web", "first")))
     lost = new_environment("production").with_resource(cache("web", "second")).with_app(app("only"))
-    with pytest.raises(OutsideError, match=r"redis\.default#web\.cache") as error:
+    with pytest.raises(ExternalError, match=r"redis\.default#web\.cache") as error:
         slow.save(lost)
     (aside,) = [ref for ref in bare.refs if ref.startswith("refs/scorefly-recovery/production/")]
     assert aside in str(error.value)
@@ -161,7 +161,7 @@ def test_a_state_that_was_deleted_meanwhile_is_there_again(opened: Open, bare: B
     opened().save(state := new_environment("production"))
     store.load()
     git(bare.path, "update-ref", "-d", REF)
-    with pytest.raises(OutsideError, match="is kept"):
+    with pytest.raises(ExternalError, match="is kept"):
         store.save(changed := state.with_app(app("web")))
     assert opened().load() == changed
 
@@ -171,7 +171,7 @@ def test_a_state_whose_key_was_changed_meanwhile_keeps_ours_aside(opened: Open, 
     store.load()
     other.load()
     other.save(new_environment("production"))
-    with pytest.raises(OutsideError, match="it cannot be read: the state was encrypted with another key"):
+    with pytest.raises(ExternalError, match="it cannot be read: the state was encrypted with another key"):
         store.save(ours := new_environment("production"))
     (aside,) = [ref for ref in bare.refs if "recovery" in ref]
     assert load(Keys((key,)).decrypt(bare.show(aside).encode())) == ours
@@ -182,7 +182,7 @@ def test_a_server_that_refuses_the_ref_leaves_the_old_state(opened: Open, bare: 
     store.load()
     store.save(state := new_environment("production"))
     bare.hook("pre-receive", "exit 1")
-    with pytest.raises(OutsideError, match="rule or hook"):
+    with pytest.raises(ExternalError, match="rule or hook"):
         store.save(state.with_app(app("web")))
     assert opened().load() == state
     (bare.path / "hooks" / "pre-receive").unlink()
@@ -220,7 +220,7 @@ def test_a_state_that_somebody_changed_meanwhile_is_not_deleted(opened: Open) ->
     loaded = [store.load() for store in (ours, theirs)]
     assert loaded[1] is not None
     theirs.save(loaded[1].with_app(app("web")))
-    with pytest.raises(OutsideError, match="another run changed the state meanwhile"):
+    with pytest.raises(ExternalError, match="another run changed the state meanwhile"):
         ours.delete()
     state = opened().load()
     assert state is not None
@@ -288,7 +288,7 @@ def test_a_run_that_waited_long_enough_stops(opened: Open, clock: Clock) -> None
 
 def test_the_lock_of_a_run_that_was_killed_expires(opened: Open, clock: Clock, bare: Bare) -> None:
     opened("killed")._lock.take()
-    clock.time += LIFE
+    clock.time += LOCK_TTL
     with pytest.raises(HeldError), opened().lock():
         pass
     clock.time += 60
@@ -299,7 +299,7 @@ def test_the_lock_of_a_run_that_was_killed_expires(opened: Open, clock: Clock, b
 
 def test_of_two_that_find_an_expired_lock_one_gets_it(opened: Open, clock: Clock) -> None:
     opened("killed")._lock.take()
-    clock.time += 2 * LIFE
+    clock.time += 2 * LOCK_TTL
     with opened("second").lock():
         with pytest.raises(HeldError, match="second"), opened("third").lock():
             pass
@@ -309,7 +309,7 @@ def test_a_lock_that_is_refreshed_lives_on(opened: Open, clock: Clock) -> None:
     first = opened("first")
     with first.lock():
         for _ in range(5):
-            clock.time += LIFE / 2
+            clock.time += LOCK_TTL / 2
             first._lock.refresh()
         with pytest.raises(HeldError), opened("second").lock():
             pass
@@ -331,7 +331,7 @@ def test_a_lock_is_refreshed_as_long_as_the_run_works(bare: Bare) -> None:
         assert bare.refs == {}
         assert not lock.lost
     assert entry["since"] == 1_800_000_000.0
-    assert entry["expires"] > entry["since"] + LIFE
+    assert entry["expires"] > entry["since"] + LOCK_TTL
 
 
 def test_a_run_that_lost_its_lock_stops_when_it_saves_and_leaves_the_new_holders_alone(
@@ -340,10 +340,10 @@ def test_a_run_that_lost_its_lock_stops_when_it_saves_and_leaves_the_new_holders
     suspended = opened("suspended")
     state = suspended.load() or new_environment("production")
     with suspended.lock():
-        clock.time += 2 * LIFE
+        clock.time += 2 * LOCK_TTL
         with opened("other").lock():
             suspended._lock.refresh()
-            with pytest.raises(OutsideError, match="another run took the lock: what this one did is kept"):
+            with pytest.raises(ExternalError, match="another run took the lock: what this one did is kept"):
                 suspended.save(changed := state.with_app(app("web")))
             suspended._lock.release()
             assert json.loads(bare.show(LOCK))["name"] == "other"
@@ -380,17 +380,17 @@ def test_run_that_was_stopped_for_too_long_is_refused_every_change(opened: Open,
     first = opened("first")
     with first.lock():
         first.confirm_lock()
-        clock.time += 2 * LIFE
-        with opened("second").lock(), pytest.raises(OutsideError, match="another run took the lock"):
+        clock.time += 2 * LOCK_TTL
+        with opened("second").lock(), pytest.raises(ExternalError, match="another run took the lock"):
             first.confirm_lock()
 
 
 def test_lock_that_nearly_expired_is_refreshed_before_a_change(opened: Open, clock: Clock) -> None:
     first = opened("first")
     with first.lock():
-        clock.time += LIFE - 1
+        clock.time += LOCK_TTL - 1
         first.confirm_lock()
-        clock.time += LIFE - 1
+        clock.time += LOCK_TTL - 1
         with pytest.raises(HeldError, match="first"), opened("second").lock():
             pass
 
@@ -399,15 +399,15 @@ def test_lock_that_still_holds_outlives_a_server_that_does_not_answer(
     opened: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> bool:
-        raise OutsideError(Problem("the server does not answer"))
+        raise ExternalError(Problem("the server does not answer"))
 
     first = opened("first")
     with first.lock():
         with monkeypatch.context() as patch:
             patch.setattr(first._remote, "swap", refuse)
-            clock.time += LIFE - 1
+            clock.time += LOCK_TTL - 1
             first.confirm_lock()
             clock.time += 2
-            with pytest.raises(OutsideError, match="does not answer"):
+            with pytest.raises(ExternalError, match="does not answer"):
                 first.confirm_lock()
         first.confirm_lock()
