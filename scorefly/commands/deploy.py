@@ -13,9 +13,9 @@ from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
 from scorefly.deployment.connection import connect
 from scorefly.deployment.live import app_names, list_machines
-from scorefly.deployment.newest_commit import standing, superseded
+from scorefly.deployment.newest_commit import commit_order, superseded
 from scorefly.deployment.state_guard import refuse_unknown_apps
-from scorefly.desired.apps import compute_desired_apps, with_stand_in_variables, write
+from scorefly.desired.apps import compute_desired_apps, save_and_write_artefacts, with_stand_in_variables
 from scorefly.desired.artefacts import shown_folder
 from scorefly.desired.load import load
 from scorefly.desired.mutable_tags import mutable_tag_notices
@@ -33,7 +33,7 @@ _BROKEN = ("failed", "skipped")
 def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users."""
     loaded, missing = load(settings), list[Problem]()
-    found = standing(settings, loaded, keeper.state)
+    found = commit_order(settings, loaded, keeper.state)
     for problem in found.problems:
         progress.problem(problem)
     if report := superseded(settings, loaded, keeper.state, found):
@@ -47,7 +47,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(loaded, wanted.apps, connection.api)
-        write(settings, loaded, wanted, keeper, progress)
+        save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
         stop = threading.Event()
         jobs = [
@@ -56,7 +56,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
     _save_the_rest(keeper, outcomes)
-    unchanged = {each.app for each in outcomes if each.status == "unchanged"} - set(found.ahead)
+    unchanged = {each.app for each in outcomes if each.status == "unchanged"} - set(found.newer_apps)
     tags = mutable_tag_notices(app for app in wanted.apps if app.name in unchanged)
     for problem in tags:
         progress.problem(problem)
@@ -124,7 +124,7 @@ class Deployment:
 
     def _ended(self, future: Future[AppReport | None], pool: ThreadPoolExecutor) -> None:
         name, step = self.running.pop(future)
-        self.brought -= step == "bring"
+        self.brought -= step == "replace_machines"
         report = future.result()
         if report is not None:
             self.done[name] = report
@@ -156,7 +156,7 @@ class Deployment:
                 if name in self.prepared:
                     self.waiting.remove(name)
                     self.brought += 1
-                    self._start(pool, name, "bring", job.bring)
+                    self._start(pool, name, "replace_machines", job.replace_machines)
 
     def _is_broken(self, name: str) -> bool:
         return name not in self.there and name in self.done and self.done[name].status in _BROKEN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scorefly.config.settings import Settings
-from scorefly.desired.apps import app_report, compute_desired_apps, write
+from scorefly.desired.apps import app_report, compute_desired_apps, save_and_write_artefacts
 from scorefly.desired.artefacts import shown_folder
 from scorefly.desired.load import load
 from scorefly.report.progress import Progress
@@ -15,7 +15,7 @@ def generate(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     """Provisions, converts and writes the artefacts."""
     loaded = load(settings)
     wanted = compute_desired_apps(settings, loaded, keeper, progress)
-    write(settings, loaded, wanted, keeper, progress)
+    save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
     return Report(
         command=settings.command,
         environment=settings.environment,

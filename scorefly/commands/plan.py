@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import connect
 from scorefly.deployment.drift import drift
-from scorefly.deployment.inspection import AppInspection, VolumeChanges, look, missing_addresses
+from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.machine_counts import Census, app_machines
 from scorefly.deployment.state_guard import refuse_unknown_apps, unknown_apps
@@ -143,55 +143,57 @@ class _Comparison:
     def planned(self) -> PlannedApp:
         app, settings = self.app, self.settings
         # A plan compares configurations, which a listing does not have: the app's own Machines are asked for.
-        situation = look(settings, self.state, self.api, app, self.listed, trusted=False)
+        inspection = inspect_app(settings, self.state, self.api, app, self.listed, trusted=False)
         known = self.state.apps.get(app.name)
-        record = unpack(known.record) if known and situation.exists else None
+        record = unpack(known.record) if known and inspection.exists else None
         diffs = _diffs(record, app)
-        action: Action = "keep" if situation.up_to_date else "change" if situation.exists else "create"
+        action: Action = "keep" if inspection.up_to_date else "change" if inspection.exists else "create"
         report = app_report(settings, app)
         shown = PlannedApp(
             app=app.name,
             owner=app.owner,
             workload=app.workload,
             action=action,
-            reasons=self._reasons(situation, record, diffs) if action == "change" else (),
+            reasons=self._reasons(inspection, record, diffs) if action == "change" else (),
             needs=app.needs,
             image=report.image,
             size=report.size,
             region=app.region,
             url=app.url,
             artefact=report.artefact,
-            secrets_set=situation.secrets.to_set,
-            secrets_removed=situation.secrets.to_remove,
+            secrets_set=inspection.secrets.to_set,
+            secrets_removed=inspection.secrets.to_remove,
             diffs=diffs,
-            drift=(*drift(record, situation.machines), *self._drift(situation)) if situation.machines else (),
+            drift=(*drift(record, inspection.machines), *self._drift(inspection)) if inspection.machines else (),
         )
-        if action == "keep" or situation.repair_only:
+        if action == "keep" or inspection.repair_only:
             return shown
-        changes = plan_volumes(self.api, app, situation.machines, exists=situation.exists)
+        changes = plan_volumes(self.api, app, inspection.machines, exists=inspection.exists)
         return replace(
             shown,
             volumes=_planned_volumes(changes),
-            addresses=self._addresses(situation),
+            addresses=self._addresses(inspection),
             data_risks=tuple(str(each) for each in volume_warnings(app, changes)),
         )
 
-    def _reasons(self, situation: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...]) -> tuple[str, ...]:
+    def _reasons(
+        self, inspection: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...]
+    ) -> tuple[str, ...]:
         reasons = [each.file for each in diffs]
         before, after = record.files if record else {}, file_digests(self.app)
         reasons += sorted(
             f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)
         )
-        if changed := changed_files(record.built, situation.built) if record else "":
+        if changed := changed_files(record.built, inspection.built) if record else "":
             reasons.append(f"built from {changed}")
-        reasons += ["secrets"] if situation.secrets.to_set else []
+        reasons += ["secrets"] if inspection.secrets.to_set else []
         reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
-        if moved := misplaced_machines(self.app, situation.machines):
+        if moved := misplaced_machines(self.app, inspection.machines):
             reasons.append(f"moves from {', '.join(sorted({each.region for each in moved}))} to {self.app.region}")
-        if not situation.machines:
+        if not inspection.machines:
             reasons.append("no Machine runs")
-        elif not situation.census.complete:
-            reasons += _shortcomings(situation.census)
+        elif not inspection.census.complete:
+            reasons += _shortcomings(inspection.census)
         elif not reasons and self.settings.force:
             reasons.append("force")
         elif not reasons and isinstance(self.app.image, Build):
@@ -206,11 +208,11 @@ class _Comparison:
         before = record.secrets if record and record.secrets is not None else known.secrets if known else ()
         return sorted(set(before) - set(self.app.secrets))
 
-    def _drift(self, situation: AppInspection) -> Iterator[Drift]:
+    def _drift(self, inspection: AppInspection) -> Iterator[Drift]:
         """What is no longer there of what a deploy gave the app, beside its Machines' configuration."""
-        app, down = self.app, situation.census.stopped
+        app, down = self.app, inspection.census.stopped
         if down:
-            count = len(app_machines(situation.machines))
+            count = len(app_machines(inspection.machines))
             yield Drift("running", (f"{count} of {count}",), (f"{count - len(down)} of {count}",))
         if app.addresses:
             present = self.api.addresses(app.name)
@@ -222,10 +224,10 @@ class _Comparison:
             if not set(claims) <= set(names):
                 yield Drift("volumes", claims, tuple(names))
 
-    def _addresses(self, situation: AppInspection) -> tuple[str, ...]:
+    def _addresses(self, inspection: AppInspection) -> tuple[str, ...]:
         if not self.app.addresses:
             return ()
-        return missing_addresses(self.app, self.api.addresses(self.app.name) if situation.exists else ())
+        return missing_addresses(self.app, self.api.addresses(self.app.name) if inspection.exists else ())
 
 
 def _shortcomings(census: Census) -> Iterator[str]:

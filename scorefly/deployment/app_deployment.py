@@ -17,8 +17,8 @@ from scorefly.deployment.inspection import (
     AppInspection,
     VolumeChanges,
     census_after,
+    inspect_app,
     known_app,
-    look,
     missing_addresses,
 )
 from scorefly.deployment.machine_counts import app_machines, is_standby, lone_standbys
@@ -77,9 +77,9 @@ class AppDeployment:
 
     def prepare(self) -> AppReport | None:
         """Looks whether anything is to do. A new app gets all but its Machines at once: nobody uses it yet."""
-        if self.app.name in self.standing.ahead:
+        if self.app.name in self.standing.newer_apps:
             return replace(app_report(self.settings, self.app), status="unchanged")
-        self._before = look(self.settings, self.keeper.state, self.api, self.app, self.listed)
+        self._before = inspect_app(self.settings, self.keeper.state, self.api, self.app, self.listed)
         if self._before.up_to_date:
             self._remove_secrets()
             if not self.settings.dry_run:
@@ -96,7 +96,7 @@ class AppDeployment:
             self._ensure_prerequisites()
         return None
 
-    def bring(self) -> None:
+    def replace_machines(self) -> None:
         """Replaces the Machines, once everything that the app needs is there."""
         if self._before.repair_only:
             self.progress.step(f"{self.app.name}: repairing")
@@ -129,7 +129,7 @@ class AppDeployment:
         census = census_after(self.settings, app, machines, self._before)
         repair = MachineRepair(self.api, self.progress, app, self.settings.wait_timeout, self.stop)
         if not app_machines(machines):
-            hint = f"look at what flyctl said, and at `fly status -a {app.name}`"
+            hint = f"inspect_app at what flyctl said, and at `fly status -a {app.name}`"
             self._warn(Problem(f"{app.name} has no Machine after its deploy", hint, severity="warning"))
         elif repair.repair(census, machines):
             machines = self.api.machines(app.name)
@@ -216,13 +216,13 @@ class AppDeployment:
 
     def _set_secrets(self) -> None:
         """One call for all. State knows them as ours before Fly does: an interrupted run sets them again."""
-        plan, app, prints = self._before.secrets, self.app, self._before.prints
+        plan, app, fingerprints = self._before.secrets, self.app, self._before.fingerprints
         if not plan.to_set:
             return
         pending = {name: SecretState(fingerprint="", digest="") for name in plan.to_set}
         self._record(secrets={**self._known.secrets, **pending})
         digests = self.api.update_secrets(app.name, {name: str(app.secrets[name].value) for name in plan.to_set})
-        now = {name: SecretState(prints[name], digests.get(name, "")) for name in plan.to_set}
+        now = {name: SecretState(fingerprints[name], digests.get(name, "")) for name in plan.to_set}
         self._record(secrets={**self._known.secrets, **now})
 
     def _forget_digest(self) -> None:

@@ -20,7 +20,7 @@ from scorefly.state.document import AppState, EnvironmentState, fingerprint
 
 @dataclass(frozen=True, slots=True)
 class AppInspection:
-    """`prints` are the fingerprints of the wanted secrets, `digest` that of all that is wanted.
+    """`fingerprints` are the fingerprints of the wanted secrets, `digest` that of all that is wanted.
 
     `built` are the files that the image is built from: see `desired/build_context.py`.
 
@@ -31,7 +31,7 @@ class AppInspection:
 
     exists: bool = False
     machines: tuple[MachineView, ...] = ()
-    prints: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
     secrets: SecretPlan = field(default_factory=lambda: SecretPlan((), ()))
     up_to_date: bool = False
@@ -58,7 +58,7 @@ class VolumeChanges:
     region: str = ""
 
 
-def look(
+def inspect_app(
     settings: Settings,
     state: EnvironmentState,
     api: FlyApi,
@@ -73,9 +73,9 @@ def look(
     OutsideError when an app of that name is not ours.
     """
     known = known_app(state, app)
-    prints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
+    fingerprints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
     built = built_files(settings, app)
-    digest = app_digest(settings, app, prints, built)
+    digest = app_digest(settings, app, fingerprints, built)
     finished = {METADATA_KEY: digest, **marks(settings, state, app.owner)}
     believed = (
         trusted
@@ -91,7 +91,7 @@ def look(
     if exists and (problem := not_ours(settings, api, app.name, machines, state, app.owner)):
         raise ExternalError(problem)
     secrets = plan_secrets(
-        prints,
+        fingerprints,
         known.secrets,
         _live_secrets(settings, api, app, known) if exists else {},
         unused=settings.unused_secrets,
@@ -108,7 +108,7 @@ def look(
     return AppInspection(
         exists=exists,
         machines=tuple(machines),
-        prints=prints,
+        fingerprints=fingerprints,
         digest=digest,
         secrets=secrets,
         up_to_date=current and census.complete,

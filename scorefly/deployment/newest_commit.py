@@ -19,7 +19,7 @@ class CommitOrder:
     """This run's commit (empty: unknown), and the apps that were deployed from a later one, with that commit."""
 
     commit: str = ""
-    ahead: Mapping[str, str] = field(default_factory=dict)
+    newer_apps: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -31,11 +31,11 @@ class CommitOrder:
                 "force deploys this run's",
                 severity="notice",
             )
-            for name, other in self.ahead.items()
+            for name, other in self.newer_apps.items()
         )
 
 
-def standing(settings: Settings, loaded: Loaded, state: EnvironmentState) -> CommitOrder:
+def commit_order(settings: Settings, loaded: Loaded, state: EnvironmentState) -> CommitOrder:
     """Compares this run's commit with those its apps were deployed from.
 
     A file on one's own disk knows no queue of runs: there, what is asked for is deployed. An app counts by itself,
@@ -55,15 +55,16 @@ def standing(settings: Settings, loaded: Loaded, state: EnvironmentState) -> Com
         return CommitOrder(own)
     later = _later(settings, folder, own, set(deployed.values()))
     unknown = sorted(each for each, is_later in later.items() if is_later is None)
-    ahead = {name: each for name, each in deployed.items() if later[each]}
-    return CommitOrder(own, ahead, tuple(_unknown(own, each) for each in unknown))
+    newer_apps = {name: each for name, each in deployed.items() if later[each]}
+    return CommitOrder(own, newer_apps, tuple(_unknown(own, each) for each in unknown))
 
 
 def superseded(settings: Settings, loaded: Loaded, state: EnvironmentState, found: CommitOrder) -> Report | None:
     """The report of a run that has nothing to do, for each of its workloads runs a later commit; else None."""
     names = {settings.app_name(workload.name): workload.name for workload in loaded.workloads}
-    if not names or not all(name in found.ahead for name in names):
+    if not names or not all(name in found.newer_apps for name in names):
         return None
+    newer = sorted({commit[:7] for commit in found.newer_apps.values()})
     return Report(
         command=settings.command,
         environment=settings.environment,
@@ -74,7 +75,7 @@ def superseded(settings: Settings, loaded: Loaded, state: EnvironmentState, foun
         problems=found.problems,
         rehearsed=settings.rehearse,
         dry_run=settings.dry_run,
-        superseded=f"{found.commit[:7]} is older than {', '.join(sorted({each[:7] for each in found.ahead.values()}))}",
+        superseded=f"{found.commit[:7]} is older than {', '.join(newer)}",
     )
 
 

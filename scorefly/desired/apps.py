@@ -105,7 +105,9 @@ def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iter
             yield from (host, f"https://{host}")
 
 
-def write(settings: Settings, loaded: Loaded, wanted: DesiredApps, keeper: Keeper, progress: Progress) -> None:
+def save_and_write_artefacts(
+    settings: Settings, loaded: Loaded, wanted: DesiredApps, keeper: Keeper, progress: Progress
+) -> None:
     """Save the state, then write the artefacts and remove those of apps that are gone. A dry run does neither."""
     if settings.dry_run:
         return
