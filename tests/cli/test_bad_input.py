@@ -13,7 +13,7 @@ PROVISIONERS = ".scorefly/x.provisioners.yaml"
 
 # name, files, arguments, where the first problem is, and words of it
 CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
-    ("no yaml", {"score.yaml": "a: [1\n"}, (), "score.yaml:2:1", "tabs are not allowed in YAML"),
+    ("no yaml", {"score.yaml": "a: [1\n"}, (), "score.yaml:2:1", "this is no valid YAML"),
     ("a tab", {"score.yaml": "a:\n\tb: 1\n"}, (), "score.yaml:2:1", "tabs are not allowed in YAML"),
     ("a list", {"score.yaml": "- a\n"}, (), "score.yaml:1:1", "a mapping is wanted"),
     ("empty", {"score.yaml": ""}, (), "score.yaml:1:1", "a mapping is wanted"),

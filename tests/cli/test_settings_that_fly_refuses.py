@@ -77,9 +77,9 @@ def test_restart_policy_never_and_a_release_command_are_rehearsed(workspace: Wor
     annotated(workspace, {"restart-policy": "never", "release-command": "bin/migrate up", "kill-timeout": "90s"})
     result = workspace.run("deploy", "--rehearse")
     assert result.code == 0, result.err
-    (machine,) = workspace.world["apps"]["web"]["machines"].values()
-    assert machine["config"]["restart"] == {"policy": "no"}
-    assert machine["config"]["stop_config"] == {"timeout": "1m30s"}
+    configs = [machine["config"] for machine in workspace.world["apps"]["web"]["machines"].values()]
+    assert [config["restart"] for config in configs] == [{"policy": "no"}] * 2
+    assert [config["stop_config"] for config in configs] == [{"timeout": "1m30s"}] * 2
     annotated(workspace, {"release-command": "sh -c 'exit 3'"})
     result = workspace.run("deploy", "--rehearse")
     assert (result.code, "release command failed" in result.err) == (1, True)
