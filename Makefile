@@ -82,7 +82,7 @@ $(ACTIONLINT): | $(VENV)/bin/python
 
 # GitHub's own parser and evaluator of workflows; tests that ask them are skipped where Node 20 or npm is missing.
 $(NODE): tests/node/package.json tests/node/package-lock.json
-	@if command -v node npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)'; then \
+	@if command -v node npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)'; then \
 	npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@ || \
 	echo "GitHub's own judges of workflows were left out: npm cannot install them"; \
 	else echo "GitHub's own judges of workflows were left out: they need Node 20 and npm"; fi
