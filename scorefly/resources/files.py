@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -53,10 +53,15 @@ _KINDS = {str: "a text", list: "a list", dict: "a mapping", int: "a number", boo
 
 @dataclass(frozen=True, slots=True)
 class LoadedProvisioners:
-    """Provisioners in the order in which they are asked, and what is wrong with their files."""
+    """The provisioners of a project's `own` files, with what is wrong with these; the built-in ones follow them."""
 
-    provisioners: tuple[Provisioner, ...]
+    own: tuple[Provisioner, ...]
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def provisioners(self) -> tuple[Provisioner, ...]:
+        """All of them, in the order in which they are asked."""
+        return (*self.own, *built_in_provisioners())
 
     def for_resource(self, type_: str, class_: str, id_: str) -> Provisioner | None:
         """The first that matches."""
@@ -95,7 +100,7 @@ def load_provisioners(
     if check_templates:
         with bounded_together():
             problems.extend(problem for each in provisioners for problem in each.syntax_problems())
-    return LoadedProvisioners((*provisioners, *built_in_provisioners()), tuple(problems))
+    return LoadedProvisioners(tuple(provisioners), tuple(problems))
 
 
 def parse_provisioners(content: bytes, name: str) -> tuple[Provisioner, ...]:
@@ -108,6 +113,7 @@ def parse_provisioners(content: bytes, name: str) -> tuple[Provisioner, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=1)
 def built_in_provisioners() -> tuple[Provisioner, ...]:
     """Those in the package's `builtin/` folder, by file name."""
     folder = Path(__file__).parent / "builtin"
