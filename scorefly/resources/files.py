@@ -85,7 +85,7 @@ def load_provisioners(
 
     Files are paths or globs relative to the workspace, or pinned uris; with `outside` they may lead out of it. With
     `check_templates` every template is compiled too, which costs importing Jinja. Raises OutsideError for a file
-    elsewhere that cannot be had.
+    elsewhere that is not available.
     """
     provisioners: list[Provisioner] = []
     problems: list[Problem] = []
@@ -128,14 +128,14 @@ def built_in_provisioners() -> tuple[Provisioner, ...]:
 
 
 def is_remote(text: str) -> bool:
-    """Whether it is meant as the uri of a file elsewhere, and not as a path."""
+    """Decide whether it is meant as the uri of a file elsewhere, and not as a path."""
     return "://" in text
 
 
 def _expand(
     workspace: Path, patterns: Sequence[str], environ: Mapping[str, str], problems: list[Problem], *, outside: bool
 ) -> Iterator[Callable[[], tuple[str, bytes]]]:
-    """How to read every file once: its name to show, relative to the workspace where it is in it, and its content."""
+    """Yield a reader of every file, which returns its name (relative to the workspace where possible) and content."""
     seen: set[str] = set()
     for pattern in patterns:
         if is_remote(pattern):
@@ -270,7 +270,7 @@ class _Reader:
 
 
 def _reads_peers(entry: Mapping[str, Plain]) -> bool:
-    """Whether a template names its peers, or shares an app with them."""
+    """Decide whether a template names its peers, or shares an app with them."""
     apps = entry.get("apps")
     shares = isinstance(apps, dict) and any(isinstance(each, dict) and "app" in each for each in apps.values())
     return shares or "peers" in str(entry)
