@@ -46,7 +46,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         live = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
-        check_regions(loaded, wanted.apps, connection.api)
+        check_regions(settings, loaded, wanted.apps, connection.api)
         save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
         stop = threading.Event()

@@ -21,6 +21,7 @@ class Target:
     `images` are references by `workload` or `workload.container`, `default_image` is for all others whose
     image is `.`. `artefact` is the app's artefact folder, relative to `workspace`. With `flycast` others reach private
     ports through Fly's proxy. `auto_stop` is what happens to idle Machines where no annotation says it, in Fly's words.
+    `min_running` is how many of them keep running where no annotation says it.
     In a `trial`, which only checks, what may still be given later is not an error.
     """
 
@@ -33,6 +34,7 @@ class Target:
     unsupported: Literal["error", "warn"] = "error"
     flycast: bool = False
     auto_stop: str = "off"
+    min_running: int | None = None
     trial: bool = False
 
 

@@ -23,6 +23,7 @@ from scorefly.desired.artefacts import (
     working_folder,
     write_artefact,
 )
+from scorefly.desired.counts import read_scale, with_counts
 from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
@@ -167,16 +168,19 @@ def _workload_app(
     trial: bool,
 ) -> list[App]:
     name = settings.app_name(workload.name)
+    scale = read_scale(settings, workload, loaded, resolution.params, problems)
+    auto_stop = scale.autoscaler.auto_stop if scale.autoscaler else "off"
     target = Target(
         workspace=settings.workspace,
         app_name=name,
-        region=settings.region,
+        region=scale.region,
         images=settings.images.by_name,
         default_image=settings.images.default,
         unsupported="warn" if settings.unsupported == "warn" else "error",
         flycast=resolution.workloads[workload.name].flycast,
         artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
-        auto_stop=settings.auto_stop or "off",
+        auto_stop=settings.auto_stop or auto_stop,
+        min_running=scale.autoscaler.least if scale.autoscaler else None,
         trial=trial,
     )
     uids = loaded.graph.uids_of(workload)
@@ -189,7 +193,7 @@ def _workload_app(
     if converted.app is None:
         return []
     overlays = [*overlays, *_overlays(settings, problems, workload.name)]
-    app = lay_over(converted.app, overlays)
+    app = with_counts(lay_over(converted.app, overlays), scale, problems)
     problems += _refused(settings, app, workload, overlays)
     needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
     for uid in uids.values():

@@ -57,8 +57,10 @@ def deploy_arguments(app: App, fly_toml: str, folder: Path, options: DeployOptio
         command += ["--remote-only", "--dockerfile", str(folder / dockerfile), *_build_args(options.build_args)]
     if app.region:
         command += ["--primary-region", app.region]
-    if options.ha is not None:
-        command.append(f"--ha={str(options.ha).lower()}")
+    # Where the number of Machines is stated, all but the first are created after the deploy.
+    ha = False if app.counts else options.ha
+    if ha is not None:
+        command.append(f"--ha={str(ha).lower()}")
     if strategy := effective_strategy(options.strategy, has_volumes=bool(app.volumes)):
         command += ["--strategy", strategy]
     command += ["--wait-timeout", f"{options.wait_timeout:.0f}s"]

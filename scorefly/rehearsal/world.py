@@ -52,6 +52,8 @@ class World:
         self.received: dict[str, dict[str, str]] = {}
         self.organizations: set[str] = set()
         self.new_app_answers: tuple[int, ...] = ()
+        self.room = 1000  # Machines that an organization may have in one region
+        self.detaching: set[str] = set()  # volumes whose Machine was destroyed just now
         self._hesitating: dict[str, list[int]] = {}
         self._gone: dict[str, dict[str, Json]] = {}
         self.on_change: Callable[[], None] = lambda: None
@@ -200,6 +202,9 @@ class World:
         found = self.volume(name, volume)
         if found["attached_machine_id"]:
             raise Refused(412, "volume is attached to a machine")
+        if volume in self.detaching:
+            self.detaching.remove(volume)
+            raise Refused(412, "volume is being detached from its machine")
         self.changed()
         removed: Json = self.app(name)["volumes"].pop(volume)
         return removed

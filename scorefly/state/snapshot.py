@@ -19,7 +19,8 @@ class Record:
 
     `facts` describe the Machines as they were after the deploy: what flyctl makes of a fly.toml is flyctl's business,
     so a Machine is compared with what it was, not with what we think it should be. `secrets` are the names of those it
-    used (None: not known), `machines` is how many there should be: a shortage does not lower it.
+    used (None: not known), `machines` is how many there should be: a shortage does not lower it. `removing` are the ids
+    of volumes that are to be removed, and may still be there.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -28,6 +29,7 @@ class Record:
     secrets: tuple[str, ...] | None = None
     machines: int = 0
     built: Mapping[str, str] = field(default_factory=dict)
+    removing: tuple[str, ...] = ()
 
 
 def pack(record: Record) -> str:
@@ -36,6 +38,8 @@ def pack(record: Record) -> str:
     data |= {"secrets": record.secrets, "machines": record.machines}
     if record.built:
         data["built"] = dict(record.built)
+    if record.removing:
+        data["removing"] = record.removing
     text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return b64encode(zlib.compress(text.encode(), 9)).decode()
 
@@ -54,4 +58,5 @@ def unpack(packed: str) -> Record | None:
         None if secrets is None else tuple(secrets),
         data.get("machines", 0),
         data.get("built", {}),
+        tuple(data.get("removing", ())),
     )
