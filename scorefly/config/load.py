@@ -86,6 +86,7 @@ def _settings(
     if artefacts := values.get("artefacts"):
         values["artefacts"] = _relative(artefacts, workspace, environ.get("GITHUB_WORKSPACE", ""))
     values["overrides"] = sources.file.overrides(sources.environment)
+    values["workloads"] = sources.file.workloads(sources.environment)
     values["repository"] = repository(environ, workspace)
     values["trigger"] = read_trigger(environ)
     values["environment_given"] = sources.environment_given

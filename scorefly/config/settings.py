@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scorefly.config.workloads import WorkloadConfig
 from scorefly.github.context import Trigger
 from scorefly.problems import InputError, Place, Problem
 
@@ -62,6 +63,7 @@ class Settings:
     overrides_file: str = ""
     override_property: tuple[str, ...] = ()
     overrides: Mapping[str, Override] = field(default_factory=dict)
+    workloads: Mapping[str, WorkloadConfig] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     provisioners: tuple[str, ...] = PROVISIONERS

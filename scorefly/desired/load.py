@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +94,17 @@ def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Prob
         Problem(f"no workload is called {name!r}", nearest(name, names), settings.overrides[name].place)
         for name in sorted(strangers)
     ]
+    problems += [] if settings.score_files or found else _unknown_workloads(settings, names)
     return workloads, [*problems, *found]
+
+
+def _unknown_workloads(settings: Settings, names: Sequence[str]) -> list[Problem]:
+    """Warn of entries of the `workloads` section that no Score file has a workload for."""
+    return [
+        Problem(f"no workload is called {name!r}", nearest(name, names), config.name_place, "warning")
+        for name, config in sorted(settings.workloads.items())
+        if name not in names
+    ]
 
 
 def _param_problems(node: ResourceNode, provisioner: Provisioner) -> list[Problem]:
