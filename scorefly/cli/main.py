@@ -66,7 +66,7 @@ def cli() -> None:
     Begin with:
       scorefly init                 write sample files to start from
       scorefly validate             check all files and report every problem
-      scorefly deploy --rehearse    deploy to a simulated Fly: no token, no network
+      scorefly deploy --rehearse    deploy to a simulated Fly: needs no token
     """
 
 

@@ -10,6 +10,8 @@ from scorefly.config.load import TEXT_RULES
 from scorefly.config.option import Kind, Option
 from scorefly.config.options import OPTIONS
 from scorefly.config.project_file import ENVIRONMENTS, OVERRIDES
+from scorefly.config.workloads import WORKLOADS
+from scorefly.config.workloads_schema import workloads_schema
 
 Schema = dict[str, Any]
 
@@ -20,6 +22,9 @@ _NAME = "[A-Za-z_][A-Za-z0-9_]*"
 _TEXT = ["string", "number"]
 _DURATION = r"^\s*(?=.*[1-9])(?:[0-9]{1,9}|(?:[0-9]{1,9}d)?(?:[0-9]{1,9}h)?(?:[0-9]{1,9}m)?(?:[0-9]{1,9}s)?)\s*$"
 _COUNT = r"^(?=.{1,4}$)0*(?:[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-6])$"
+# A line of `images`: for one workload or container, or for all.
+_PAIR = r"[^\s=][^=\n]*=[^\n]*\S[^\n]*(?:\n\s*|$)"
+_BARE = r"[^\s=][^=\n]*(?:\n\s*|$)"
 
 
 def project_schema() -> Schema:
@@ -31,6 +36,7 @@ def project_schema() -> Schema:
         "additionalProperties": {"type": "string"},
         "examples": [{"web": "web/staging.yaml"}],
     }
+    keys[WORKLOADS] = workloads_schema()
     below = {name: {"$ref": f"#/properties/{name}"} for name in keys if name != "environment"}
     return {
         "$schema": DIALECT,
@@ -61,8 +67,11 @@ def _text(option: Option) -> Schema:
     rule = TEXT_RULES.get(option.field)
     if rule is None:
         return {"type": [*_TEXT, "null"]}
-    types = ["string", "integer", "null"] if re.fullmatch(rule[0], "1") else ["string", "null"]
-    return {"type": types, "pattern": rf"^\s*(?:{rule[0]})?\s*$", "minimum": 0}
+    schema: Schema = {"type": ["string", "null"], "pattern": rf"^\s*(?:{rule[0]})?\s*$"}
+    if re.fullmatch(rule[0], "1"):
+        schema["type"] = ["string", "number" if re.fullmatch(rule[0], "1.5") else "integer", "null"]
+        schema |= {} if re.fullmatch(rule[0], "-1") else {"minimum": 0}
+    return schema
 
 
 def _flag(_option: Option) -> Schema:
@@ -124,7 +133,11 @@ def _images(_option: Option) -> Schema:
     return {
         "type": ["object", *_TEXT, "array", "null"],
         "additionalProperties": {"type": _TEXT},
-        "items": {"type": _TEXT},
+        "pattern": rf"^\s*(?:{_PAIR})*(?:{_BARE})?(?:{_PAIR})*$",
+        "items": {"type": _TEXT, "pattern": rf"^\s*(?:{_PAIR}|{_BARE})?$"},
+        "contains": {"anyOf": [{"type": "number"}, {"type": "string", "pattern": rf"^\s*{_BARE}$"}]},
+        "minContains": 0,
+        "maxContains": 1,
         "examples": ["ghcr.io/acme/web:1.4", {"web": "ghcr.io/acme/web:1.4"}],
     }
 
