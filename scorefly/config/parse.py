@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scorefly.config.options import Kind, Option
+from scorefly.config.option import Kind, Option
 from scorefly.config.settings import Images
 from scorefly.durations import parse_duration
 from scorefly.problems import InputError, Place, Problem, nearest
