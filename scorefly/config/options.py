@@ -66,10 +66,12 @@ LOADING = (
     "cleanup",
     "destroy",
 )
-STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move")
+AFTER = ("status", "logs", "open", "history", "rollback", "doctor")
+STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move", *AFTER)
 CONVERTING = ("generate", "plan", "deploy", "preview", "export-secrets", "remove-unused-secrets", "validate")
-FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION, "state import")
+FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION, "state import", *AFTER)
 DEPLOYING = ("deploy", "preview")
+ROLLING = (*DEPLOYING, "rollback")
 STATEFUL = (
     *CONVERTING,
     "resources list",
@@ -183,7 +185,7 @@ OPTIONS: tuple[Option, ...] = (
         "5m",
         commands=(
             *CONVERTING,
-            *("state rotate-key", "state rebind", "state import", "resources move", "cleanup", "destroy"),
+            *("state rotate-key", "state rebind", "state import", "resources move", "cleanup", "destroy", "rollback"),
         ),
     ),
     Option("fly-api-token", "text", "Fly API token.", variables=("FLY_API_TOKEN",), private=True, commands=FLY),
@@ -200,17 +202,17 @@ OPTIONS: tuple[Option, ...] = (
         "text",
         "Folder for artefacts.",
         ".scorefly/out",
-        commands=("generate", "plan", "deploy", "preview"),
+        commands=("generate", "plan", "deploy", "preview", "rollback"),
     ),
-    Option("max-parallel", "count", "Apps deployed at a time.", "4", commands=DEPLOYING),
+    Option("max-parallel", "count", "Apps deployed at a time.", "4", commands=ROLLING),
     Option(
         "wait-timeout",
         "duration",
         "For one app to become healthy, such as 90s or 5m.",
         "5m",
-        commands=DEPLOYING,
+        commands=ROLLING,
     ),
-    Option("ha", "optional_flag", "Spare Machines; Fly's default when not given.", commands=DEPLOYING),
+    Option("ha", "optional_flag", "Spare Machines; Fly's default when not given.", commands=ROLLING),
     Option(
         "auto-stop",
         "choice",
@@ -223,13 +225,13 @@ OPTIONS: tuple[Option, ...] = (
         "choice",
         "How Machines are replaced; Fly's default when not given. Apps with a volume roll for canary and bluegreen.",
         choices=("rolling", "immediate", "canary", "bluegreen"),
-        commands=DEPLOYING,
+        commands=ROLLING,
     ),
     Option(
         "deploy-args",
         "lines",
         "Further flags for flyctl deploy, one per line; those that scorefly decides are refused.",
-        commands=DEPLOYING,
+        commands=ROLLING,
     ),
     Option("build-args", "pairs", "Lines NAME=VALUE for images built from a Dockerfile.", commands=DEPLOYING),
     Option(
@@ -290,7 +292,7 @@ OPTIONS: tuple[Option, ...] = (
         choices=("error", "warn"),
         commands=CONVERTING,
     ),
-    Option("force", "flag", "Deploy even what has not changed.", "false", commands=("plan", *DEPLOYING)),
+    Option("force", "flag", "Deploy even what has not changed.", "false", commands=("plan", *ROLLING)),
     Option(
         "replace",
         "lines",
@@ -299,11 +301,25 @@ OPTIONS: tuple[Option, ...] = (
         commands=("generate", "plan", *DEPLOYING),
     ),
     Option(
+        "workload",
+        "lines",
+        "Workloads to show or to roll back, one per line; all when not given.",
+        private=True,
+        commands=("status", "rollback"),
+    ),
+    Option(
+        "to",
+        "text",
+        "Commit to roll back to, as listed by `scorefly history`; the release before the last deploy when not given.",
+        private=True,
+        commands=("rollback",),
+    ),
+    Option(
         "dry-run",
         "flag",
         "Say what would be done.",
         "false",
-        commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview"),
+        commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback"),
     ),
     Option(
         "rehearse",

@@ -24,8 +24,9 @@ from scorefly.deployment.inspection import (
 from scorefly.deployment.machine_counts import app_machines, is_standby, lone_standbys
 from scorefly.deployment.machine_move import MachineMove
 from scorefly.deployment.machine_repair import MachineRepair
-from scorefly.deployment.newest_commit import CommitOrder
+from scorefly.deployment.newest_commit import CommitOrder, rollback_notice
 from scorefly.deployment.ownership import marks
+from scorefly.deployment.releases import RollbackTarget, artefact_key, release_changes, timestamp, unchanged_release
 from scorefly.deployment.secrets import remove_secrets
 from scorefly.deployment.volumes import creation_settings, misplaced_machines, plan_volumes, volume_warnings
 from scorefly.desired.apps import app_report
@@ -38,12 +39,16 @@ from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Status
 from scorefly.state.document import AppState, SecretState
 from scorefly.state.keeper import Keeper
+from scorefly.state.releases import Rollback
 from scorefly.state.snapshot import Record, pack, unpack
 
 
 @dataclass(slots=True)
 class AppDeployment:
-    """The runbook of one app. `listed` are its Machines in a listing, which may be late; a set `stop` ends it early."""
+    """The runbook of one app. `listed` are its Machines in a listing, which may be late; a set `stop` ends it early.
+
+    `target` is the release that a rollback deploys.
+    """
 
     settings: Settings
     keeper: Keeper
@@ -53,6 +58,7 @@ class AppDeployment:
     listed: tuple[MachineView, ...]
     stop: threading.Event
     standing: CommitOrder = field(default_factory=CommitOrder)
+    target: RollbackTarget | None = None
     seconds: float = 0.0
     warnings: tuple[Problem, ...] = ()
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
@@ -77,9 +83,12 @@ class AppDeployment:
 
     def prepare(self) -> AppReport | None:
         """Looks whether anything is to do. A new app gets all but its Machines at once: nobody uses it yet."""
-        if self.app.name in self.standing.newer_apps:
+        if self.app.name in self.standing.newer_apps or self.app.name in self.standing.rolled_back:
             return replace(app_report(self.settings, self.app), status="unchanged")
         self._before = inspect_app(self.settings, self.keeper.state, self.api, self.app, self.listed)
+        if rollback := self._keeping_rollback():
+            self._warn(rollback_notice(self.app.name, rollback))
+            return self._report("unchanged", self._before.machines)
         if self._before.up_to_date:
             self._remove_secrets()
             if not self.settings.dry_run:
@@ -137,7 +146,7 @@ class AppDeployment:
         for machine in app_machines(machines):
             if machine.metadata.get(METADATA_KEY) != self._before.digest:
                 self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
-        self._record(**self._wanted, record=self._record_of(machines))
+        self._record(**self._wanted(machines), deployed_at=timestamp(), record=self._record_of(machines))
         self._remove_secrets()
         return self._report(self._done, machines)
 
@@ -155,10 +164,23 @@ class AppDeployment:
         """What state says of the app, brought up to what this run wants of it."""
         return known_app(self.keeper.state, self.app)
 
-    @property
-    def _wanted(self) -> dict[str, Any]:
+    def _wanted(self, machines: Sequence[MachineView]) -> dict[str, Any]:
         """What state says more of the app once it runs as wanted."""
-        return {"digest": self._before.digest, "commit": self.standing.commit}
+        known, commit, at = self._known, self.standing.commit, self.standing.started
+        if self.target:
+            return {"digest": self._before.digest, **self.target.done(known)}
+        if known.digest == self._before.digest and known.release:
+            changes = {**unchanged_release(known, commit), "rollback": None}
+        else:
+            changes = release_changes(known, self.app, machines, self._before.built, commit, at)
+        return {"digest": self._before.digest, "commit": commit, **changes}
+
+    def _keeping_rollback(self) -> Rollback | None:
+        """The rollback that keeps this run from deploying the app."""
+        if self.target:
+            return None
+        known, built = self.keeper.state.apps.get(self.app.name), self._before.built
+        return self.standing.keeps(known, lambda: artefact_key(self.app, built), force=self.settings.force)
 
     def _record(self, **changes: Any) -> None:
         self.keeper.record(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
@@ -171,7 +193,8 @@ class AppDeployment:
     def _ensure_prerequisites(self) -> None:
         """What Machines find when they start: addresses, volumes and secrets."""
         found = None if self._known.id else self.api.app(self.app.name)
-        self._record(id=found.id if found else self._known.id, digest="")
+        begun = self.target.begun() if self.target else {}
+        self._record(id=found.id if found else self._known.id, digest="", **begun)
         self._ensure_addresses()
         self._ensure_volumes()
         self._set_secrets()
@@ -298,7 +321,8 @@ class AppDeployment:
 
     def _remember_unchanged(self) -> None:
         """State may have missed the end of the run that deployed this."""
-        changes, machines = self._wanted, self._before.machines
+        machines = self._before.machines
+        changes = self._wanted(machines)
         if self._known.digest != self._before.digest:
             changes["record"] = self._record_of(machines)
         else:
@@ -307,7 +331,7 @@ class AppDeployment:
 
     def _record_of(self, machines: Sequence[MachineView]) -> str:
         app, count = self.app, self._warn_of_shortage(machines)
-        secrets = tuple(sorted(app.secrets))
+        secrets = self.target.artefact.secrets if self.target else tuple(sorted(app.secrets))
         built = summarised(self._before.built)
         return pack(Record(artefact_texts(app), file_digests(app), facts_of(machines), secrets, count, built))
 

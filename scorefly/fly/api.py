@@ -66,7 +66,8 @@ class CheckView:
 class MachineView:
     """A Machine as Fly has it. `config` is the Machines API's own format, empty in listings of an organization.
 
-    `updated` is when it last changed, by deploy, start or stop: in UTC, as RFC 3339 writes it.
+    `updated` is when it last changed, by deploy, start or stop: in UTC, as RFC 3339 writes it. `image_digest` is what
+    Fly resolved the image's reference to; empty where it does not say.
     """
 
     id: str
@@ -79,6 +80,7 @@ class MachineView:
     config: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[Mapping[str, Any], ...] = ()
     updated: str = ""
+    image_digest: str = ""
 
     @property
     def crashed(self) -> int:
@@ -629,6 +631,7 @@ def _machine(data: Any, app: str) -> MachineView:
         config=config,
         events=tuple(objects(data.get("events") or [], "events")),
         updated=text(data, "updated_at", ""),
+        image_digest=text(mapping(data.get("image_ref") or {}, "image_ref"), "digest", ""),
     )
     _ = machine.crashed  # events of another form are found here, not where they are looked at
     return machine
