@@ -14,6 +14,8 @@ from scorefly.deployment.drift import drift
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
+from scorefly.deployment.newest_commit import CommitOrder, commit_order, rollback_notice, rolled_back
+from scorefly.deployment.releases import artefact_key
 from scorefly.deployment.scaling_checks import ScalingVolumes, check_scaling, removal_warnings, scaling_reasons
 from scorefly.deployment.state_guard import refuse_unknown_apps, unknown_apps
 from scorefly.deployment.volumes import misplaced_machines, plan_volumes, volume_warnings
@@ -74,7 +76,8 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(settings, loaded, wanted.apps, connection.api)
         problems = _write_artefacts(settings, wanted, progress)
-        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress)
+        order = _order(settings, loaded, known)
+        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order)
     planned = _plan(settings, loaded, wanted, known, looked)
     path = ""
     try:
@@ -83,6 +86,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     except ExternalError as error:
         problems += error.problems
     problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
+    problems += _rollback_notices(planned, known)
     kept = {each.app for each in planned.apps if each.action == "keep"}
     problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept)
     for problem in problems:
@@ -111,6 +115,20 @@ def _write_artefacts(settings: Settings, wanted: DesiredApps, progress: Progress
     return []
 
 
+def _order(settings: Settings, loaded: Loaded, state: EnvironmentState) -> CommitOrder:
+    """Compare this run's commit with those that were rolled back; where none was, git is not asked."""
+    if any(app.rollback for app in state.apps.values()):
+        return commit_order(settings, loaded, state)
+    return CommitOrder()
+
+
+def _rollback_notices(planned: Plan, state: EnvironmentState) -> Iterator[Problem]:
+    for each in planned.apps:
+        app = state.apps.get(each.app)
+        if each.action == "keep" and app and app.rollback and rolled_back(app.rollback) in each.reasons:
+            yield rollback_notice(each.app, app.rollback)
+
+
 def _look_at_all(
     settings: Settings,
     state: EnvironmentState,
@@ -118,12 +136,13 @@ def _look_at_all(
     live: Mapping[str, Sequence[MachineView]],
     apps: Sequence[App],
     progress: Progress,
+    order: CommitOrder,
 ) -> dict[str, PlannedApp | Problem]:
     """Each app as it would be deployed, or why it could not be."""
 
     def one(app: App) -> PlannedApp | Problem:
         try:
-            return _Comparison(settings, state, api, app, live.get(app.name, ())).planned()
+            return _Comparison(settings, state, api, app, live.get(app.name, ()), order).planned()
         except ExternalError as error:
             progress.problem(error.problems[0])
             return error.problems[0]
@@ -141,6 +160,7 @@ class _Comparison:
     api: FlyApi
     app: App
     listed: Sequence[MachineView]
+    order: CommitOrder
 
     def planned(self) -> PlannedApp:
         app, settings = self.app, self.settings
@@ -151,6 +171,16 @@ class _Comparison:
         diffs = _diffs(record, app)
         action: Action = "keep" if inspection.up_to_date else "change" if inspection.exists else "create"
         report = app_report(settings, app)
+        if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.built), force=settings.force):
+            return PlannedApp(
+                app=app.name,
+                owner=app.owner,
+                workload=app.workload,
+                action="keep",
+                reasons=(rolled_back(rollback),),
+                needs=app.needs,
+                drift=drift(record, inspection.machines),
+            )
         shown = PlannedApp(
             app=app.name,
             owner=app.owner,

@@ -13,12 +13,14 @@ CONVERTING = (
     *("export-secrets", "remove-unused-secrets", "cleanup"),
 )
 LOADING = (*CONVERTING, "resources list")
+AFTER = ("status", "logs", "open", "history", "rollback", "doctor")
 STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move")
-FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION, "state import")
+FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION, "state import", *AFTER)
 DEPLOYING = ("deploy", "preview")
 PLANNING = ("plan", *DEPLOYING)
+ROLLING = (*PLANNING, "rollback")
 REMOVING = ("destroy", DEPROVISION)
-STATEFUL = (*LOADING, "resources outputs", *REMOVING, *STATE)
+STATEFUL = (*LOADING, "resources outputs", *REMOVING, *STATE, *AFTER)
 ALL = (*STATEFUL, "provisioners list")
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -140,7 +142,7 @@ OPTIONS: tuple[Option, ...] = (
         "How long to wait for another run of the same environment, e.g. 90s or 5m.",
         "5m",
         group="State",
-        commands=(*CONVERTING, *REMOVING, *STATE[2:]),
+        commands=(*CONVERTING, *REMOVING, *STATE[2:], "rollback"),
     ),
     Option(
         "fly-api-token", "text", "Fly API token.", variables=("FLY_API_TOKEN",), private=True, group="Fly", commands=FLY
@@ -161,7 +163,7 @@ OPTIONS: tuple[Option, ...] = (
         ".scorefly/out",
         group="Output",
         flags=("--output", "-o"),
-        commands=("generate", *PLANNING),
+        commands=("generate", *ROLLING),
     ),
     Option(
         "max-parallel",
@@ -169,7 +171,7 @@ OPTIONS: tuple[Option, ...] = (
         "How many apps to deploy at the same time.",
         "4",
         group="Fly",
-        commands=(*DEPLOYING, "cleanup", "destroy"),
+        commands=(*DEPLOYING, "cleanup", "destroy", "rollback"),
     ),
     Option(
         "wait-timeout",
@@ -177,14 +179,14 @@ OPTIONS: tuple[Option, ...] = (
         "How long to wait for each app to become healthy, e.g. 90s or 5m.",
         "5m",
         group="Fly",
-        commands=DEPLOYING,
+        commands=(*DEPLOYING, "rollback"),
     ),
     Option(
         "ha",
         "optional_flag",
         "Create spare Machines for availability. Fly's default if not set.",
         group="Fly",
-        commands=PLANNING,
+        commands=ROLLING,
     ),
     Option(
         "auto-stop",
@@ -200,14 +202,14 @@ OPTIONS: tuple[Option, ...] = (
         "How Machines are replaced. Fly's default if not set. With a volume, canary and bluegreen become rolling.",
         choices=("rolling", "immediate", "canary", "bluegreen"),
         group="Fly",
-        commands=CONVERTING,
+        commands=(*CONVERTING, "rollback"),
     ),
     Option(
         "deploy-args",
         "lines",
         "Additional flags for `flyctl deploy`, one per line. Flags that scorefly sets itself are refused.",
         group="Fly",
-        commands=PLANNING,
+        commands=ROLLING,
     ),
     Option(
         "build-args", "pairs", "Lines NAME=VALUE for images built from a Dockerfile.", group="Fly", commands=PLANNING
@@ -278,7 +280,7 @@ OPTIONS: tuple[Option, ...] = (
         group="Input",
         commands=CONVERTING,
     ),
-    Option("force", "flag", "Deploy unchanged apps too.", "false", commands=PLANNING),
+    Option("force", "flag", "Deploy unchanged apps too.", "false", commands=ROLLING),
     Option(
         "replace",
         "lines",
@@ -288,11 +290,27 @@ OPTIONS: tuple[Option, ...] = (
         commands=("generate", *PLANNING),
     ),
     Option(
+        "workload",
+        "lines",
+        "Workloads to show or to roll back, one per line. All if not set.",
+        private=True,
+        group="Input",
+        commands=("status", "rollback"),
+    ),
+    Option(
+        "to",
+        "text",
+        "Commit to roll back to, as listed by `scorefly history`. The release before the last deploy if not set.",
+        private=True,
+        group="Input",
+        commands=("rollback",),
+    ),
+    Option(
         "dry-run",
         "flag",
         "Show what would be done, and change nothing.",
         "false",
-        commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview"),
+        commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback"),
     ),
     Option(
         "rehearse",

@@ -91,6 +91,8 @@ class Settings:
     unsupported: str = "error"
     force: bool = False
     replace: tuple[str, ...] = ()
+    workload: tuple[str, ...] = ()
+    to: str = ""
     dry_run: bool = False
     rehearse: bool = False
     scratch: Path | None = None

@@ -36,6 +36,12 @@ def connect(settings: Settings, keeper: Keeper | None = None) -> Iterator[Connec
         yield connection
 
 
+def open_api(settings: Settings) -> FlyApi:
+    """Return a client of the real Fly, or of what takes its place."""
+    platform = settings.environ.get("FLY_API_BASE_URL") or "https://api.fly.io"
+    return FlyApi(settings.fly_api_token, settings.fly_base_url, platform_url=platform)
+
+
 @contextmanager
 def _connect(settings: Settings) -> Iterator[Connection]:
     if settings.rehearse:
@@ -52,7 +58,7 @@ def _connect(settings: Settings) -> Iterator[Connection]:
             raise input_error(
                 str(error), f"remove {name}: the next rehearsal starts with an empty one", Place(name)
             ) from error
-        with server as rehearsal, FlyApi(REHEARSAL_TOKEN, base_url=rehearsal.url) as api:
+        with server as rehearsal, FlyApi(REHEARSAL_TOKEN, rehearsal.url, platform_url=rehearsal.url) as api:
             yield Connection(api, MachinesDeployer(api, wait_timeout=settings.wait_timeout, ha=settings.ha))
         return
     from scorefly.fly.flyctl import DeployOptions, FlyctlDeployer
@@ -70,7 +76,7 @@ def _connect(settings: Settings) -> Iterator[Connection]:
     )
     hidden = [*settings.secrets.values(), settings.github_token]
     with (
-        FlyApi(settings.fly_api_token, base_url=settings.fly_base_url) as api,
+        open_api(settings) as api,
         FlyctlDeployer(settings.fly_api_token, options, settings.environ, hidden) as deployer,
     ):
         yield Connection(api, deployer)
