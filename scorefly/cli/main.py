@@ -19,6 +19,7 @@ from scorefly.ui.early_secrets import early_secrets, options_in
 # In the order in which a newcomer meets them. A command is imported when it is called, or when help is shown.
 COMMANDS: Mapping[str, str] = {
     "init": "scorefly.cli.init:init",
+    "convert": "scorefly.cli.convert:convert",
     "validate": "scorefly.cli.deploy:validate",
     "generate": "scorefly.cli.deploy:generate",
     "plan": "scorefly.cli.deploy:plan",
