@@ -43,7 +43,7 @@ def rehearsal_serve(
     lag: str,
     error_regions: tuple[str, ...],
 ) -> None:
-    """Serve the rehearsal until interrupted, for flyctl or your own tools.
+    """Serve the rehearsal to flyctl or your own tools, until interrupted.
 
     \b
     Example:

@@ -16,7 +16,7 @@ from scorefly.cli.session import Session, run_command
 @options("cleanup")
 @click.pass_obj
 def cleanup(session: Session, /, **values: Any) -> None:
-    """Remove what nobody needs any longer: unused secrets, orphaned resources with their apps, unused addresses.
+    """Remove what is no longer used: unused secrets, orphaned resources with their apps, unused addresses.
 
     Volumes and what holds data on them are reported, and removed only with `--cleanup volumes` among the parts.
 

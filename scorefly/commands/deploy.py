@@ -76,7 +76,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
 class Deployment:
     """One deploy of several apps, by name.
 
-    Each app is prepared (what does no harm ahead of its turn), brought (Machines replaced, when what it needs is
+    Each app is prepared (what does no harm ahead of its turn), deployed (Machines replaced, when what it needs is
     there), and settled (remembered and tidied up, while those that need it go on already).
     """
 
@@ -163,7 +163,9 @@ class Deployment:
 
     def _skipped(self, job: AppDeployment, broken: Sequence[str]) -> AppReport:
         name = job.app.name
-        problem = Problem(f"{name} was not deployed, for it needs {', '.join(broken)}", "mend that first")
+        problem = Problem(
+            f"{name} was not deployed, because it needs {', '.join(broken)}", "fix that, and deploy again"
+        )
         self.progress.step(f"{name}: skipped, for {', '.join(broken)} failed")
         return job.not_deployed("skipped", problem)
 
@@ -174,7 +176,7 @@ def _warnings(jobs: Sequence[AppDeployment]) -> Iterator[Problem]:
 
 
 def _save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:
-    """Saves what nobody waited for. Where that fails and an app did too, the report of it all matters more."""
+    """Save what no one waited for. Where that fails and an app did too, the report of it all matters more."""
     try:
         keeper.save()
     except ScoreflyError:

@@ -132,7 +132,7 @@ def _look_at_all(
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """One app: as it is wanted, as it was last deployed, and as it runs."""
+    """One app: as desired, as it was last deployed, and as it runs."""
 
     settings: Settings
     state: EnvironmentState
@@ -209,7 +209,7 @@ class _Comparison:
         return sorted(set(before) - set(self.app.secrets))
 
     def _drift(self, inspection: AppInspection) -> Iterator[Drift]:
-        """What is no longer there of what a deploy gave the app, beside its Machines' configuration."""
+        """Yield what is no longer there of what a deploy gave the app, beside its Machines' configuration."""
         app, down = self.app, inspection.census.stopped
         if down:
             count = len(app_machines(inspection.machines))
@@ -231,7 +231,7 @@ class _Comparison:
 
 
 def _shortcomings(census: Census) -> Iterator[str]:
-    """Why an app's Machines are not as desired, though all of them have the desired configuration."""
+    """Return why an app's Machines are not as desired, though all of them have the desired configuration."""
     for count, what in (
         (len(census.missing), "missing"),
         (len(census.missing_standbys), "missing as standby"),

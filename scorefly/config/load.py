@@ -151,7 +151,7 @@ class _Sources:
         )
 
     def all(self) -> tuple[dict[str, Any], dict[str, Place]]:
-        """Typed values by their field in Settings, and where each came from; those nobody gave are left out."""
+        """Typed values by their field in Settings, and where each came from; those that were not given are left out."""
         values: dict[str, Any] = {}
         places: dict[str, Place] = {}
         for option in OPTIONS:

@@ -25,9 +25,9 @@ Kind = Literal[
 class Option:
     """One option or input.
 
-    `default` is the text the contract's table shows and what is used when nobody says otherwise; `cli_default`
+    `default` is the text the contract's table shows and what is used when no value is given; `cli_default`
     differs only where the contract says so. `variables` are environment variables that may give it, beside
-    SCOREFLY_<NAME>. A `private` one may not stand in `scorefly.yaml`.
+    SCOREFLY_<NAME>. A `private` one may not be set in `scorefly.yaml`.
     """
 
     name: str

@@ -185,7 +185,7 @@ def _check_host_and_path(conversion: Conversion, route: Route) -> None:
 
 
 def _served(conversion: Conversion, routed: dict[int, Route]) -> dict[int, int]:
-    """What stands behind 80 and 443, as HTTP and HTTPS: the target ports by the public ones.
+    """Return what stands behind 80 and 443, as HTTP and HTTPS: the target ports by the public ones.
 
     Routes come first, and make both of them one. Without a route each of the two may have a port of its own.
     """

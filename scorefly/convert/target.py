@@ -1,4 +1,4 @@
-"""What a conversion is for, and where it gathers what is wrong."""
+"""The target of a conversion, and the list it adds problems to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Target:
     `images` are references by `workload` or `workload.container`, `default_image` is for all others whose
     image is `.`. `artefact` is the app's artefact folder, relative to `workspace`. With `flycast` others reach private
     ports through Fly's proxy. `auto_stop` is what happens to idle Machines where no annotation says it, in Fly's words.
-    In a `trial`, which only checks, what may still be given later is no error.
+    In a `trial`, which only checks, what may still be given later is not an error.
     """
 
     workspace: Path

@@ -1,4 +1,4 @@
-"""One app on its way to Fly: prepared, brought, settled."""
+"""Deploys one app: prepares it, replaces its Machines, records the result."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class AppDeployment:
         return report if self._before.exists and self._before.machines else replace(report, url="")
 
     def prepare(self) -> AppReport | None:
-        """Looks whether anything is to do. A new app gets all but its Machines at once: nobody uses it yet."""
+        """Decide whether anything is to do. A new app gets all but its Machines at once: it is not in use yet."""
         if self.app.name in self.standing.newer_apps:
             return replace(app_report(self.settings, self.app), status="unchanged")
         self._before = inspect_app(self.settings, self.keeper.state, self.api, self.app, self.listed)
@@ -152,12 +152,12 @@ class AppDeployment:
 
     @property
     def _known(self) -> AppState:
-        """What state says of the app, brought up to what this run wants of it."""
+        """Return the app's state, updated with what this run desires."""
         return known_app(self.keeper.state, self.app)
 
     @property
     def _wanted(self) -> dict[str, Any]:
-        """What state says more of the app once it runs as wanted."""
+        """Return what state says more of the app once it runs as wanted."""
         return {"digest": self._before.digest, "commit": self.standing.commit}
 
     def _record(self, **changes: Any) -> None:
@@ -169,7 +169,7 @@ class AppDeployment:
         self._record(id=self.api.create_app(self.app.name, self.settings.org).id)
 
     def _ensure_prerequisites(self) -> None:
-        """What Machines find when they start: addresses, volumes and secrets."""
+        """Return what Machines find when they start: addresses, volumes and secrets."""
         found = None if self._known.id else self.api.app(self.app.name)
         self._record(id=found.id if found else self._known.id, digest="")
         self._ensure_addresses()
@@ -326,7 +326,7 @@ class AppDeployment:
         self.warnings += (problem,)
 
     def _report(self, status: Status, machines: Sequence[MachineView] = ()) -> AppReport:
-        """What Fly says of the Machines, where there are any, and else what is wanted."""
+        """Report what Fly says of the Machines, where there are any, and else what is desired."""
         secrets = self._before.secrets
         report = replace(app_report(self.settings, self.app), status=status)
         report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove)

@@ -1,4 +1,4 @@
-"""`cleanup`: removes what nobody needs any longer. Every thing that was looked at is in the report, kept or removed."""
+"""`cleanup`: removes what is no longer used. Every thing that was looked at is in the report, kept or removed."""
 
 from __future__ import annotations
 

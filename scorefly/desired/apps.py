@@ -64,7 +64,7 @@ def compute_desired_apps(
     trial: bool = False,
     warnings: Sequence[Problem] = (),
 ) -> DesiredApps:
-    """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
+    """Return what Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = keeper.state
     replaced = replaced_resources(settings, loaded, before)
@@ -126,7 +126,7 @@ def write_artefacts(settings: Settings, wanted: DesiredApps, progress: Progress)
 
 
 def app_report(settings: Settings, app: App) -> AppReport:
-    """What is known of an app before it is deployed."""
+    """Return what is known of an app before it is deployed."""
     return AppReport(
         app=app.name,
         owner=app.owner,
@@ -142,7 +142,7 @@ def app_report(settings: Settings, app: App) -> AppReport:
 
 
 def _resource_apps(settings: Settings, loaded: Loaded, resolution: Resolution, problems: list[Problem]) -> list[App]:
-    """The apps that come with resources. One that resources share is the last one's: it was made knowing the others."""
+    """The apps of resources. One that resources share is the last one's: it was made knowing the others."""
     apps: dict[tuple[str, str], App] = {}
     for uid, brought in resolution.apps.items():
         place, spec = loaded.graph.nodes[uid].place, loaded.provisioners[uid].spec
@@ -209,7 +209,7 @@ def _overlays(settings: Settings, problems: list[Problem], workload: str = "") -
 
 
 def _refused(settings: Settings, app: App, source: Workload | Place, overlays: Sequence[Overlay] = ()) -> list[Problem]:
-    """What Fly would not take of an app as it stands, found before Fly is asked; `source` is what it was made of."""
+    """Find what Fly would refuse of an app, before Fly is called; `source` is what it was made of."""
     folder = settings.workspace / artefact_folder(settings, app.name)
     config = app.config
     strategy = effective_strategy(settings.strategy, has_volumes=bool(app.volumes))
@@ -370,7 +370,7 @@ def _resource_reports(loaded: Loaded, resolution: Resolution) -> tuple[ResourceR
 
 
 def with_stand_in_variables(settings: Settings, loaded: Loaded) -> tuple[Settings, list[Problem]]:
-    """For a trial: variables that Score files read and nobody gave, each with a warning."""
+    """For a trial: variables that Score files read and that were not given, each with a warning."""
     missing: dict[str, Problem] = {}
     for workload in loaded.workloads:
         names = {name for name, each in workload.resources.items() if each.type == "environment"}

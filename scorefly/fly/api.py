@@ -82,7 +82,7 @@ class MachineView:
 
     @property
     def crashed(self) -> int:
-        """The exit status with which it last ended, if nobody had told it to; else 0."""
+        """The exit status with which it last ended, if it was not stopped; else 0."""
         exits = (event.get("request") or {} for event in self.events if event.get("type") == "exit")
         ended = next(exits, {}).get("exit_event") or {}
         return 0 if ended.get("requested_stop") else int(ended.get("exit_code") or 0)
@@ -179,7 +179,7 @@ class FlyApi:
         self._session.close()
 
     def app(self, name: str) -> AppView | None:
-        """The app, or None when nobody has it. Raises OutsideError when it is somebody else's."""
+        """The app, or None when there is none of that name. Raises OutsideError when it is somebody else's."""
 
         def refused(status: int) -> None:
             if status == 403:
@@ -391,7 +391,7 @@ class FlyApi:
         self._delete(f"{path}/{ip}", listing=path, listed=lambda data: any(each.ip == ip for each in _addresses(data)))
 
     def regions(self) -> Regions:
-        """Where Fly is."""
+        """Return where Fly is."""
         return self._read("GET", "/platform/regions", _regions)
 
     def _delete(

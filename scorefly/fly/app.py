@@ -39,12 +39,12 @@ class Port:
 
     @property
     def public(self) -> bool:
-        """Whether the Internet reaches it."""
+        """Decide whether the Internet reaches it."""
         return self.how not in ("private", "flycast")
 
     @property
     def address(self) -> str:
-        """Where other apps of the organization reach it, behind the app's name."""
+        """Return where other apps of the organization reach it, behind the app's name."""
         return f".flycast:{self.port}" if self.how == "flycast" else f".internal:{self.internal}"
 
 
@@ -66,7 +66,7 @@ class App:
     """One Fly app, wanted.
 
     `config` is fly.toml as data, without secrets, and `machine` the part of a Machine's configuration that fly.toml
-    has no words for, which stands beside it. `files` are what it mounts by `local_path`, by their path
+    has no words for, in a file beside it. `files` are what it mounts by `local_path`, by their path
     below the artefact's `files/` folder; never secret. `secrets` are what Fly must hold before a Machine
     starts. `needs` are the names of apps that must be deployed first. `owner` is the workload's name, or the
     uid of the resource that brings the app.

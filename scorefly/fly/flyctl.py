@@ -35,7 +35,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # flyctl colours its check marks whate
 
 @dataclass(frozen=True, slots=True)
 class DeployOptions:
-    """What a user may choose of a deploy. Times are seconds."""
+    """The options of a deploy that a user can choose. Times are seconds."""
 
     wait_timeout: float = 300.0
     ha: bool | None = None

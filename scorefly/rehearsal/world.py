@@ -143,7 +143,7 @@ class World:
         return [each for _, each in sorted(self.app(name)["secrets"].items())]
 
     def require_secrets(self, name: str, version: object) -> None:
-        """Refuses a version of the app's secrets that nobody has made yet."""
+        """Refuse a version of the app's secrets that does not exist yet."""
         known = self.app(name)["secrets_version"]
         if version is not None and rules.whole_number(version, "secrets version") > known:
             raise Refused(412, f"secrets version {version} is not known yet: the newest is {known}")

@@ -108,7 +108,7 @@ class Plan:
 
 
 def matrix_json(plan: Plan) -> dict[str, Any]:
-    """What a workflow gives to `strategy.matrix`."""
+    """Return what a workflow gives to `strategy.matrix`."""
     return {
         "include": [
             {

@@ -1,4 +1,4 @@
-"""What was last deployed of an app, as state keeps it: to tell what a plan changes, and what others changed."""
+"""A snapshot of an app's last deploy, kept in state to compute what a plan changes, and drift."""
 
 from __future__ import annotations
 

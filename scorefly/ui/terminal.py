@@ -1,4 +1,4 @@
-"""What a person at a terminal sees: progress and problems on standard error, the outcome on standard output."""
+"""Shows a run in a terminal: progress and problems on standard error, the outcome on standard output."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TerminalProgress:
 
     @contextmanager
     def output(self, title: str) -> Iterator[Callable[[str], None]]:
-        """Another program's output, indented under its title, where it explains a failure or everything is wanted."""
+        """Show another program's output, indented under its title, on failure or when all output was requested."""
         lines: list[str] = []
         wanted = True
         try:
