@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scorefly import safe_files
-from scorefly.confined import exists, read_file, scope_of
+from scorefly.confined import exists, is_folder, read_file, scope_of, walk
 from scorefly.problems import InputError, Place, Problem, external_error, input_error, raise_errors
 from scorefly.unconvert.document import yaml_text
 from scorefly.unconvert.fly_toml import FlyToml, read_fly_toml
@@ -67,12 +67,12 @@ def _files(workspace: Path, paths: tuple[str, ...]) -> list[Path]:
     problems = []
     for path in paths:
         full = Path(os.path.normpath(workspace / path))
-        if full.is_dir():
+        if is_folder(Path(full.anchor), full):
             below = list(_below(full))
             found |= dict.fromkeys(below)
             if not below:
                 problems.append(Problem(f"no fly.toml below {path}", "name a fly.toml", Place(path)))
-        elif full.exists():
+        elif exists(Path(full.anchor), full):
             found[full] = None
         else:
             problems.append(Problem(f"no such file: {path}", "check the path", Place(path)))
@@ -81,7 +81,7 @@ def _files(workspace: Path, paths: tuple[str, ...]) -> list[Path]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _PASSED)
         for name in sorted(files):
             if name in NAMES or environment_token(name):

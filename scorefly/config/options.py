@@ -65,13 +65,18 @@ LOADING = (
     "provisioners list",
     "cleanup",
     "destroy",
+    "adopt",
 )
 STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move")
 CONVERTING = ("generate", "plan", "deploy", "preview", "export-secrets", "remove-unused-secrets", "validate")
-FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION, "state import")
+FLY = (
+    *("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", "adopt"),
+    *(DEPROVISION, "state import"),
+)
 DEPLOYING = ("deploy", "preview")
 STATEFUL = (
     *CONVERTING,
+    "adopt",
     "resources list",
     "resources outputs",
     DEPROVISION,
@@ -303,14 +308,14 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         "Say what would be done.",
         "false",
-        commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview"),
+        commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "adopt"),
     ),
     Option(
         "rehearse",
         "flag",
         "Do everything against the embedded rehearsal of Fly: no token, no network.",
         "false",
-        commands=(*CONVERTING, *STATE, "resources list", "cleanup", "destroy", DEPROVISION),
+        commands=(*CONVERTING, *STATE, "resources list", "cleanup", "destroy", "adopt", DEPROVISION),
     ),
 )
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from scorefly.confined import read_file
 from scorefly.fly.app import App
+from scorefly.problems import InputError, Place
 from scorefly.unconvert.meaning import folded, meaning
 
 # A comparison of one of these is one of the whole.
@@ -104,14 +106,14 @@ def _inline(file: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if not file.get("local_path"):
         return dict(file)
     rest = {key: value for key, value in file.items() if key != "local_path"}
-    return {**rest, "raw_value": (folder / file["local_path"]).read_bytes().decode()}
+    return {**rest, "raw_value": read_file(folder, file["local_path"], Place(file["local_path"])).decode()}
 
 
 def _content(folder: Path) -> Callable[[str], object]:
     def content(path: str) -> object:
         try:
-            return (folder / path).read_bytes()
-        except OSError:
+            return read_file(folder, path, Place(path))
+        except InputError:
             return path
 
     return content
