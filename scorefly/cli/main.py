@@ -20,6 +20,7 @@ from scorefly.ui.early_secrets import early_secrets, options_in
 # In the order in which a newcomer meets them. A command is imported when it is called, or when help is shown.
 COMMANDS: Mapping[str, str] = {
     "init": "scorefly.cli.init:init",
+    "convert": "scorefly.cli.convert:convert",
     "validate": "scorefly.cli.deploy:validate",
     "generate": "scorefly.cli.deploy:generate",
     "plan": "scorefly.cli.deploy:plan",
@@ -27,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "status": "scorefly.cli.status:status",
     "history": "scorefly.cli.status:history",
     "rollback": "scorefly.cli.status:rollback",
+    "adopt": "scorefly.cli.adopt:adopt",
     "cleanup": "scorefly.cli.removal:cleanup",
     "destroy": "scorefly.cli.removal:destroy",
     "preview": "scorefly.cli.deploy:preview",

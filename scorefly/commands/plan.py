@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import connect
-from scorefly.deployment.drift import drift
+from scorefly.deployment.drift import changes_from_running, drift
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
@@ -221,6 +221,8 @@ class _Comparison:
         self, inspection: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...]
     ) -> tuple[str, ...]:
         reasons = [each.file for each in diffs]
+        if record and not record.texts:  # taken over: what runs was not deployed from these files
+            reasons += changes_from_running(self.app, inspection.machines)
         before, after = record.files if record else {}, file_digests(self.app)
         reasons += sorted(
             f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)

@@ -12,10 +12,13 @@ CONVERTING = (
     *("validate", "generate", "plan", "deploy", "preview"),
     *("export-secrets", "remove-unused-secrets", "cleanup"),
 )
-LOADING = (*CONVERTING, "resources list")
+LOADING = (*CONVERTING, "resources list", "adopt")
 AFTER = ("status", "logs", "open", "history", "rollback", "doctor")
 STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move")
-FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION, "state import", *AFTER)
+FLY = (
+    *("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets"),
+    *(DEPROVISION, "state import", "adopt", *AFTER),
+)
 DEPLOYING = ("deploy", "preview")
 PLANNING = ("plan", *DEPLOYING)
 ROLLING = (*PLANNING, "rollback")
@@ -310,7 +313,7 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         "Show what would be done, and change nothing.",
         "false",
-        commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback"),
+        commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback", "adopt"),
     ),
     Option(
         "rehearse",

@@ -12,7 +12,7 @@ from scorefly.problems import InputError
 
 # The grammar of image references as registries take it: [host[:port]/]path[:tag][@digest].
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REFERENCE = re.compile(
+REFERENCE = re.compile(
     r"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?)/)?"
     rf"{_COMPONENT}(?:/{_COMPONENT})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@[a-z0-9]+:[a-f0-9]{{32,}})?",
     re.ASCII,
@@ -32,7 +32,7 @@ def convert_image(conversion: Conversion) -> str | Build:
     if "${" in image:
         hint = "write '.' and pass images, or override it with override-property"
         conversion.wrong(f"Score has no placeholders in image: {image!r}", hint, place)
-    elif not _REFERENCE.fullmatch(image):
+    elif not REFERENCE.fullmatch(image):
         conversion.wrong(f"{image!r} is no image reference", "write it as host/name:tag, in lower case", place)
     return image
 
