@@ -31,7 +31,7 @@ def _click_option(option: Option, *, hidden: bool) -> Callable[[Callable[..., An
     notes += [f"or ${name}" for name in option.variables]
     shown = option.help + (f"  [{'; '.join(notes)}]" if notes else "")
     metavar = "|".join(option.choices) if option.choices else _METAVARS[option.kind]
-    many = option.kind in ("lines", "pairs", "images", "words")
+    many = option.kind in ("lines", "pairs", "images", "builds", "words")
     return click.option(f"--{option.name}", option.field, multiple=many, metavar=metavar, help=shown, hidden=hidden)
 
 
@@ -45,6 +45,7 @@ _METAVARS: Mapping[Kind, str] = {
     "pairs": "NAME=VALUE",
     "json": "JSON",
     "images": "[NAME=]REFERENCE",
+    "builds": "CONTAINER=PATH|JSON",
     "words": "WORDS",
 }
 

@@ -15,6 +15,7 @@ Kind = Literal[
     "pairs",
     "json",
     "images",
+    "builds",
     "choice",
     "words",
     "optional_flag",
@@ -123,6 +124,13 @@ OPTIONS: tuple[Option, ...] = (
         "images",
         "images",
         "One reference for every container whose image is `.`, or lines workload=ref or workload.container=ref.",
+        commands=CONVERTING,
+    ),
+    Option(
+        "build",
+        "builds",
+        "Lines [WORKLOAD.]CONTAINER=PATH or =JSON: the build context of a container whose image is `.`, or a JSON "
+        "object of context, dockerfile, target, args, builder and buildpacks.",
         commands=CONVERTING,
     ),
     Option("overrides-file", "text", "A Score fragment merged into the Score file.", commands=LOADING),

@@ -23,6 +23,7 @@ from scorefly.desired.artefacts import (
     working_folder,
     write_artefact,
 )
+from scorefly.desired.builds import repository_root, settle_build, stated_builds
 from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
@@ -178,6 +179,8 @@ def _workload_app(
         artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
         auto_stop=settings.auto_stop or "off",
         trial=trial,
+        builds=stated_builds(settings, workload),
+        checkout=repository_root(settings),
     )
     uids = loaded.graph.uids_of(workload)
     if secret := _secret_words(workload, loaded, resolution):
@@ -189,7 +192,7 @@ def _workload_app(
     if converted.app is None:
         return []
     overlays = [*overlays, *_overlays(settings, problems, workload.name)]
-    app = lay_over(converted.app, overlays)
+    app = settle_build(settings, lay_over(converted.app, overlays))
     problems += _refused(settings, app, workload, overlays)
     needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
     for uid in uids.values():
@@ -248,10 +251,11 @@ def _build_findings(settings: Settings, app: App) -> list[Finding]:
         try:
             if Path(name).is_absolute():
                 raise input_error(f"{shown(name)} is an absolute path", "give a path relative to the build context")
-            path = working_folder(settings, app) / name
-            resolve(settings.workspace, path, Place(name))
-            if exists(settings.workspace, path):
-                open_file(settings.workspace, path, Place(name)).close()
+            root, path = repository_root(settings), settings.workspace / artefact_folder(settings, app.name) / name
+            path = Path(os.path.normpath(path))
+            resolve(root, path, Place(name))
+            if exists(root, path):
+                open_file(root, path, Place(name)).close()
         except InputError as error:
             found += [Finding(("build", key), problem.message, problem.hint) for problem in error.problems]
     return found

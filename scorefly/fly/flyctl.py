@@ -47,14 +47,16 @@ class DeployOptions:
 def deploy_arguments(app: App, fly_toml: str, folder: Path, options: DeployOptions) -> tuple[str, ...]:
     """flyctl's arguments to deploy an app from its fly.toml, running in `folder`. Nothing of them is secret.
 
-    A Dockerfile is passed as an absolute path: flyctl resolves one in fly.toml against fly.toml's own folder.
+    A Dockerfile is passed as an absolute path where fly.toml names none: flyctl would take that one first.
     """
     command = ["deploy", "--config", fly_toml, "--app", app.name, "--yes"]
     if isinstance(app.image, str):
         command += ["--image", app.image]
     else:
-        dockerfile = app.config.get("build", {}).get("dockerfile", app.image.dockerfile_in_context)
-        command += ["--remote-only", "--dockerfile", str(folder / dockerfile), *_build_args(options.build_args)]
+        command += ["--remote-only"]
+        if not app.image.stated:
+            command += ["--dockerfile", str(folder / app.image.dockerfile_in_context)]
+        command += _build_args({} if app.image.stated else options.build_args)
     if app.region:
         command += ["--primary-region", app.region]
     if options.ha is not None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scorefly.confined import is_file, read_file
+from scorefly.confined import read_file
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App
 from scorefly.fly.health import POLL, logs_hint, wait_until_healthy
@@ -113,8 +113,8 @@ class MachinesDeployer:
     def _image(app: App, artefact: Path, folder: Path) -> str:
         if isinstance(app.image, str):
             return app.image
-        dockerfile = app.config.get("build", {}).get("dockerfile", app.image.dockerfile_in_context)
-        if not is_file(folder, dockerfile):
+        dockerfile = app.image.dockerfile_in_context
+        if not app.image.builder and not (folder / dockerfile).is_file():
             raise external_error(f"failed to fetch an image or build from source: dockerfile '{dockerfile}' not found")
         digest = hashlib.sha256(f"{app.image}{_fly_toml(artefact).decode()}".encode()).hexdigest()[:12]
         return f"registry.fly.io/{app.name}:rehearsal-{digest}"
