@@ -127,6 +127,12 @@ OPTIONS: tuple[Option, ...] = (
         commands=CONVERTING,
     ),
     Option(
+        "images-from",
+        "text",
+        "Environment whose deployed images, by digest, are used for containers whose image is `.`.",
+        commands=CONVERTING,
+    ),
+    Option(
         "build",
         "builds",
         "Lines [WORKLOAD.]CONTAINER=PATH or =JSON: the build context of a container whose image is `.`, or a JSON "

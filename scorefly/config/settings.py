@@ -61,6 +61,7 @@ class Settings:
     app_prefix: str = ""
     app_suffix: str = ""
     images: Images = field(default_factory=Images)
+    images_from: str = ""
     build: Mapping[str, BuildSpec] = field(default_factory=dict)
     overrides_file: str = ""
     override_property: tuple[str, ...] = ()

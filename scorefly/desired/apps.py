@@ -27,6 +27,7 @@ from scorefly.desired.builds import repository_root, settle_build, stated_builds
 from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
+from scorefly.desired.promotion import with_promoted_images
 from scorefly.desired.provision import Resolution, provision
 from scorefly.fly.app import App
 from scorefly.fly.check.checker import check
@@ -68,6 +69,8 @@ def compute_desired_apps(
     """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = keeper.state
+    if not trial:
+        settings = with_promoted_images(settings, loaded.workloads)
     replaced = replaced_resources(settings, loaded, before)
     resolution = provision(settings, loaded, keeper, progress, trial=trial, problems=replaced)
     problems = [*warnings, *loaded.problems, *resolution.problems]

@@ -195,3 +195,27 @@ def test_credentials_of_docker_hub_reach_builds_and_no_output(
     assert result.code == 0, result.err
     assert {each["user"] for each in built(fly).values()} == {"somebody"}
     assert "canary-4711" not in result.out + result.err + (tmp_path / CALLS).read_text()
+
+
+@stand_in_only
+def test_promotion_deploys_the_digest_of_the_other_environment(
+    monorepo: Workspace, tmp_path: Path, fly: Rehearsal
+) -> None:
+    monorepo.write(
+        "scorefly.yaml",
+        SHARED + "environments: {staging: {app-suffix: -staging}, production: {images-from: staging}}\n",
+    )
+    given = {**environment(tmp_path, fly), "FLY_REGION": "ams"}
+    result = monorepo.run("deploy", "--environment", "production", **given)
+    assert result.code == 2
+    assert "services/web/score.yaml:5:5: staging has no deployed image of container 'main'" in result.err
+    assert monorepo.run("deploy", "--environment", "staging", **given).code == 0
+    monorepo.write("docker/Dockerfile", "FROM scratch AS changed\n")
+    result = monorepo.run("deploy", "--environment", "production", **given)
+    assert result.code == 0, result.err
+    assert len(calls(tmp_path)) == 1
+    assert images(fly)["web"] == images(fly)["web-staging"]
+    assert monorepo.toml("web", "production")["build"] == {"image": next(iter(images(fly)["web"]))}
+    assert "3 unchanged" in monorepo.run("deploy", "--environment", "production", **given).out
+    result = monorepo.run("plan", "--environment", "staging", "--images-from", "staging", **given)
+    assert (result.code, "--images-from:1:1: images-from is 'staging'" in result.err) == (2, True)
