@@ -12,6 +12,7 @@ from scorefly import interruption
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
 from scorefly.deployment.connection import connect
+from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.newest_commit import commit_order, superseded
 from scorefly.deployment.state_guard import refuse_unknown_apps
@@ -50,8 +51,11 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
         stop = threading.Event()
+        builds = ImageBuilds(settings)
         jobs = [
-            AppDeployment(settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, found)
+            AppDeployment(
+                settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, builds, found
+            )
             for app in wanted.apps
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()

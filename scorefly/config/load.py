@@ -219,6 +219,7 @@ class _Sources:
 
 TEXT_RULES: Mapping[str, tuple[str, str]] = {
     "environment": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "use letters, digits, `.`, `_` and `-`, 63 at most"),
+    "images_from": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "name an environment"),
     "org": (r"[a-z0-9][a-z0-9-]*", "give the organization's slug, as `flyctl orgs list` shows it"),
     "region": (r"[a-z]{3}", "give a region's three letters, such as ams"),
     "app_prefix": (r"[a-z0-9][a-z0-9-]*", "app names have lower-case letters, digits and `-`"),

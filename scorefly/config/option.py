@@ -14,6 +14,7 @@ Kind = Literal[
     "pairs",
     "json",
     "images",
+    "builds",
     "choice",
     "words",
     "optional_flag",

@@ -80,6 +80,21 @@ OPTIONS: tuple[Option, ...] = (
         commands=CONVERTING,
     ),
     Option(
+        "images-from",
+        "text",
+        "Environment whose deployed images, by digest, are used for containers whose image is `.`.",
+        group="Input",
+        commands=CONVERTING,
+    ),
+    Option(
+        "build",
+        "builds",
+        "Lines [WORKLOAD.]CONTAINER=PATH or =JSON: the build context of a container whose image is `.`, or a JSON "
+        "object of context, dockerfile, target, args, builder and buildpacks.",
+        group="Input",
+        commands=CONVERTING,
+    ),
+    Option(
         "overrides-file", "text", "Score fragment that is merged into the Score file.", group="Input", commands=LOADING
     ),
     Option(

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from scorefly.config.settings import Settings
@@ -13,6 +14,7 @@ from scorefly.deployment.addresses import resolve_pending
 from scorefly.deployment.connection import Connection
 from scorefly.deployment.digest import METADATA_KEY, state_digest
 from scorefly.deployment.drift import facts_of
+from scorefly.deployment.image_builds import ImageBuilds, build_key
 from scorefly.deployment.inspection import (
     AppInspection,
     VolumeChanges,
@@ -35,7 +37,7 @@ from scorefly.desired.apps import app_report
 from scorefly.desired.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.desired.build_context import changed_files, summarised
 from scorefly.fly.api import FlyApi, MachineView, RefusedError
-from scorefly.fly.app import App
+from scorefly.fly.app import App, Build
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Status
@@ -59,12 +61,14 @@ class AppDeployment:
     app: App
     listed: tuple[MachineView, ...]
     stop: threading.Event
+    builds: ImageBuilds
     standing: CommitOrder = field(default_factory=CommitOrder)
     target: RollbackTarget | None = None
     seconds: float = 0.0
     warnings: tuple[Problem, ...] = ()
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
+    _image: str = ""  # what was deployed
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
         """Takes a step. A report ends the app's way: what failed is told and reported, not raised."""
@@ -125,14 +129,31 @@ class AppDeployment:
         self._remove_outdated_machines()
         self._report_leases()
         self.keeper.confirm_lock()
+        artefact = self.settings.workspace / artefact_folder(self.settings, self.app.name)
+        folder = working_folder(self.settings, self.app)
         with self.progress.output(f"deploy of {self.app.name}") as output:
-            self.connection.deployer.deploy(
-                self.app,
-                self.settings.workspace / artefact_folder(self.settings, self.app.name),
-                working_folder(self.settings, self.app),
-                on_line=output,
-                stop=self.stop,
-            )
+            self._image = self._build(artefact, folder, output)
+            self.keeper.confirm_lock()
+            app = replace(self.app, image=self._image)
+            self.connection.deployer.deploy(app, artefact, folder, on_line=output, stop=self.stop)
+
+    def _build(self, artefact: Path, folder: Path, output: Callable[[str], None]) -> str:
+        """Return the reference of the app's image, which is built first unless that was done before.
+
+        State has it before the deploy begins: one that fails is not built again.
+        """
+        if not isinstance(self.app.image, Build):
+            return self.app.image
+
+        def build(label: str) -> str:
+            return self.connection.deployer.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
+
+        key = build_key(self.settings, self.app.image, self._before.built)
+        image = self.builds.image(self.app, key, self.keeper.state, build, self.stop)
+        record = unpack(self._known.record) or Record()
+        if record.build != (key, image):
+            self._record(record=pack(replace(record, build=(key, image))))
+        return image
 
     def record_result(self) -> AppReport:
         """Remembers what runs now, and removes secrets that nothing uses any longer.
@@ -367,7 +388,10 @@ class AppDeployment:
         secrets = self.target.artefact.secrets if self.target else tuple(sorted(app.secrets))
         built = summarised(self._before.built)
         facts = facts_of(machines)
-        return pack(Record(artefact_texts(app), file_digests(app), facts, secrets, count, built, unused_volumes))
+        record = unpack(self._known.record) or Record()
+        image = self._image or record.image
+        texts, files = artefact_texts(app), file_digests(app)
+        return pack(Record(texts, files, facts, secrets, count, built, unused_volumes, image, record.build))
 
     def _warn_of_shortage(self, machines: Sequence[MachineView]) -> int:
         """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""

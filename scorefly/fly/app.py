@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,15 +16,25 @@ MAX_MACHINES = 500  # of one process group, or in one region
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """An image to build: folder and Dockerfile, relative to the workspace."""
+    """An image to build. `context` and `dockerfile` are relative to the workspace; `ignorefile` is, where it is named.
+
+    `stated` tells a build of scorefly.yaml, an option or an overlay from the Dockerfile beside the Score file, which
+    needs no `[build]` in fly.toml. With a `builder` there is no Dockerfile: buildpacks make the image.
+    """
 
     context: str
     dockerfile: str
+    target: str = ""
+    args: tuple[tuple[str, str], ...] = ()
+    builder: str = ""
+    buildpacks: tuple[str, ...] = ()
+    ignorefile: str = ""
+    stated: bool = False
 
     @property
     def dockerfile_in_context(self) -> str:
-        """The Dockerfile relative to the context."""
-        return self.dockerfile.removeprefix(f"{self.context}/") if self.context != "." else self.dockerfile
+        """The Dockerfile relative to the context; it may be outside of it."""
+        return posixpath.relpath(self.dockerfile, self.context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from typing import Any
 
 from scorefly import safe_files
 from scorefly.rehearsal import rules
+from scorefly.rehearsal.registry import ImageRegistry
 from scorefly.rehearsal.rules import Refused
 
 Json = dict[str, Any]
@@ -51,6 +52,9 @@ class World:
         self.lock = threading.RLock()
         self.received: dict[str, dict[str, str]] = {}
         self.organizations: set[str] = set()
+        self.images = ImageRegistry(has_app=lambda name: name in self.data["apps"])
+        self.registry_host = ""  # where `images` answers
+        self.has_builder = False
         self.new_app_answers: tuple[int, ...] = ()
         self.room = 1000  # Machines that an organization may have in one region
         self.detaching: set[str] = set()  # volumes whose Machine was destroyed just now
