@@ -219,6 +219,21 @@ OPTIONS: tuple[Option, ...] = (
         commands=CONVERTING,
     ),
     Option(
+        "certificates",
+        "choice",
+        "Certificates for custom hosts of routes and dns: auto (not in previews), always, never.",
+        "auto",
+        choices=("auto", "always", "never"),
+        commands=CONVERTING,
+    ),
+    Option(
+        "wait-for-certificates",
+        "flag",
+        "Wait up to wait-timeout until the certificates of custom hosts are active.",
+        "false",
+        commands=DEPLOYING,
+    ),
+    Option(
         "strategy",
         "choice",
         "How Machines are replaced; Fly's default when not given. Apps with a volume roll for canary and bluegreen.",

@@ -69,7 +69,7 @@ class App:
     has no words for, which stands beside it. `files` are what it mounts by `local_path`, by their path
     below the artefact's `files/` folder; never secret. `secrets` are what Fly must hold before a Machine
     starts. `needs` are the names of apps that must be deployed first. `owner` is the workload's name, or the
-    uid of the resource that brings the app.
+    uid of the resource that brings the app. `hosts` are the custom host names it serves.
     """
 
     name: str
@@ -87,6 +87,7 @@ class App:
     url: str = ""
     workload: str = ""
     region: str = ""
+    hosts: tuple[str, ...] = ()
 
 
 def volume_claims(mounts: Any) -> tuple[VolumeClaim, ...]:

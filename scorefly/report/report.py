@@ -12,6 +12,7 @@ from scorefly.fly.machine_config import guest_text
 from scorefly.problems import Problem
 
 if TYPE_CHECKING:
+    from scorefly.report.certificates import CertificateReport
     from scorefly.report.plan import Plan
 
 T = TypeVar("T")
@@ -102,6 +103,7 @@ class Report:
     plan: Plan | None = None
     plan_path: str = ""
     superseded: str = ""
+    certificates: tuple[CertificateReport, ...] = ()
 
     def named(self, *statuses: Status) -> tuple[str, ...]:
         """The names of the apps that ended in one of `statuses`."""
@@ -120,7 +122,7 @@ def redacted_report(report: Report, redact: Callable[[str], str]) -> Report:
 
 
 # Words of our own, that others are chosen by.
-_OUR_WORDS = {"command", "status", "action", "outcome", "severity", "how"}
+_OUR_WORDS = {"command", "status", "action", "outcome", "severity", "how", "purpose"}
 
 
 def redacted(value: T, redact: Callable[[str], str]) -> T:

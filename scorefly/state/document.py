@@ -14,7 +14,7 @@ from typing import Any
 from scorefly.problems import InputError, Place, Problem, input_error
 from scorefly.values import Secret, Tree, from_json, holds_given, holds_secret, secret_texts, to_json, without_given
 
-VERSION = 4
+VERSION = 5
 NOT_KEPT = Secret(None)  # a value that was made from a secret the run was given: every run is given it anew
 _GIVEN_ONLY = ("template://scorefly/secret", "template://scorefly/environment")
 
@@ -64,6 +64,7 @@ class AppState:
     `addresses` are the IPs it was given; a kind such as `v6` stands for one whose allocation was not answered.
     `record` is what was last deployed, packed: see `deployment/drift.py`.
     `uses` and `used_secrets` are the uids and the names of secrets that the last good deploy used.
+    `certificates` are those that were requested for it, by host: Fly's last status, empty where its answer is unknown.
     """
 
     name: str
@@ -81,6 +82,7 @@ class AppState:
     record: str = ""
     uses: tuple[str, ...] = ()
     used_secrets: tuple[str, ...] = ()
+    certificates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,8 +289,19 @@ def _to_version_4(data: dict[str, Any]) -> None:
         resource.update({"app_stems": {}, "defined_by": resource["owner"]} | resource)
 
 
+def _to_version_5(data: dict[str, Any]) -> None:
+    """Apps know which certificates were requested for them."""
+    for app in data["apps"].values():
+        app.update({"certificates": {}} | app)
+
+
 # Each brings a document of its version to the next one.
-_MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], None]] = {1: _to_version_2, 2: _to_version_3, 3: _to_version_4}
+_MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], None]] = {
+    1: _to_version_2,
+    2: _to_version_3,
+    3: _to_version_4,
+    4: _to_version_5,
+}
 
 _TREES = ("metadata", "params", "state", "outputs", "random")
 

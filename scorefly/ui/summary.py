@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from scorefly.github.markdown import code, details, link, table, text
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.report.report import AppReport, Finding, Report
+from scorefly.ui.certificates import certificates_markdown
 from scorefly.ui.plan_text import plan_summary
 from scorefly.ui.resource_graph import graph
 from scorefly.ui.wording import counts, nothing_changed
@@ -48,6 +49,7 @@ def summary(report: Report) -> str:
         _rehearsal_note(report),
         plan_summary(report.plan) if report.plan else _apps(report.apps),
         _findings(report.findings),
+        certificates_markdown(report.certificates),
         _problems(each for each in problems if each.severity != "notice"),
         _private(private),
         _notes(report.problems, private.values()),

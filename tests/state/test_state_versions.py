@@ -58,6 +58,7 @@ WEB = AppState(
     record="packed",
     uses=(CACHE.uid,),
     used_secrets=("CACHE",),
+    certificates={"shop.example.com": "active"},
 )
 NEWEST = EnvironmentState(
     environment="production",
@@ -68,15 +69,16 @@ NEWEST = EnvironmentState(
     workloads={"web": "web/score.yaml"},
     repository=Repository("acme/shop", "123456"),
 )
+FOURTH = replace(NEWEST, apps={"web": replace(WEB, certificates={})})
 THIRD = replace(
-    NEWEST,
+    FOURTH,
     repository=Repository(),
-    apps={"web": replace(WEB, uses=())},
+    apps={"web": replace(FOURTH.apps["web"], uses=())},
     resources={CACHE.uid: replace(CACHE, app_stems={})},
 )
 SECOND = replace(
     THIRD,
-    apps={"web": replace(WEB, id="", needs=(), addresses=(), record="", uses=())},
+    apps={"web": replace(THIRD.apps["web"], id="", needs=(), addresses=(), record="")},
     resources={CACHE.uid: replace(CACHE, owner="", app_stems={}, defined_by="")},
     workloads={},
 )
@@ -89,7 +91,8 @@ READ = {
     ),
     2: SECOND,
     3: THIRD,
-    4: NEWEST,
+    4: FOURTH,
+    5: NEWEST,
 }
 
 
