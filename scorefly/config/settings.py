@@ -81,6 +81,8 @@ class Settings:
     wait_timeout: float = 300.0
     ha: bool | None = None
     auto_stop: str = ""
+    certificates: str = "auto"
+    wait_for_certificates: bool = False
     strategy: str = ""
     deploy_args: tuple[str, ...] = ()
     build_args: Mapping[str, str] = field(default_factory=dict)
@@ -112,6 +114,16 @@ class Settings:
     def untrusted(self) -> bool:
         """Decide whether the run is about code that gets no secrets and calls nothing outside."""
         return self.scratch is not None
+
+    @property
+    def custom_domains(self) -> bool:
+        """Decide whether the environment uses the custom hosts of its Score files; a preview only on request."""
+        return self.certificates != "auto" or not is_preview(self.environment)
+
+    @property
+    def requests_certificates(self) -> bool:
+        """Decide whether a deploy requests certificates for custom hosts."""
+        return self.certificates != "never" and self.custom_domains
 
     def app_name(self, stem: str) -> str:
         """The Fly app name around a workload's name."""

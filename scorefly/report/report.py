@@ -12,6 +12,7 @@ from scorefly.fly.machine_config import guest_text
 from scorefly.problems import Problem
 
 if TYPE_CHECKING:
+    from scorefly.report.certificates import CertificateReport
     from scorefly.report.plan import Plan
     from scorefly.report.status import AppStatus
 
@@ -106,6 +107,7 @@ class Report:
     superseded: str = ""
     rolled_back: str = ""
     running: tuple[AppStatus, ...] = ()
+    certificates: tuple[CertificateReport, ...] = ()
 
     def named(self, *statuses: Status) -> tuple[str, ...]:
         """The names of the apps that ended in one of `statuses`."""
@@ -124,7 +126,7 @@ def redacted_report(report: Report, redact: Callable[[str], str]) -> Report:
 
 
 # Words of our own, that others are chosen by.
-_OUR_WORDS = {"command", "status", "action", "outcome", "severity", "how"}
+_OUR_WORDS = {"command", "status", "action", "outcome", "severity", "how", "purpose"}
 
 
 def redacted(value: T, redact: Callable[[str], str]) -> T:
