@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "resources": "scorefly.cli.resources:resources",
     "state": "scorefly.cli.state:state",
     "rehearsal": "scorefly.cli.rehearsal:rehearsal",
+    "listen": "scorefly.cli.listen:listen",
 }
 
 
