@@ -65,6 +65,8 @@ class Service:
         self._looking: set[str] = set()
         self._running: set[str] = set()
         self._reads_tree = False
+        # No run begins before the project was looked at: it would deploy a commit that is not the newest.
+        self._awaits_look = True
         self._tree_attempts = 0
         self._tree_not_before = 0.0
         self._wake = asyncio.Event()
@@ -112,7 +114,8 @@ class Service:
         self._interrupting = True
 
     async def request_units(self, names: list[str] | None) -> tuple[str, ...]:
-        """Make units due, all of them when none is named. Returns those that exist."""
+        """Make units due at the newest commits, all of them when none is named. Returns those that exist."""
+        self._awaits_look = True
         known = await self.ledger.call(_request_units, names)
         self.wake()
         return known
@@ -133,7 +136,7 @@ class Service:
         is_stale = bool(row and row["value"] and row["value"] != ledger.get("tree"))
         reads_tree = is_stale and not self._reads_tree and now >= self._tree_not_before
         # A new tree decides which units there are: none starts while it is read for the first time after a change.
-        names = () if is_stale and not self._tree_attempts else runs.names
+        names = () if self._awaits_look or (is_stale and not self._tree_attempts) else runs.names
         wake_at = min(looks.wake_at, runs.wake_at, self._tree_not_before if is_stale else runs.wake_at)
         return Due(looks.names, names, reads_tree, max(wake_at, now + 0.05) if not reads_tree else now + 1)
 
@@ -171,6 +174,7 @@ class Service:
                 self.log(f"look at {key}: {ref} is at {values[ref][:12] or 'nothing: it is gone'}")
         finally:
             self._looking.discard(key)
+            self._awaits_look = self._awaits_look and key != self._root
 
     async def _read_tree(self) -> None:
         try:
@@ -309,7 +313,7 @@ def _environments(ledger: Ledger) -> dict[str, str]:
 
 
 def _request_units(ledger: Ledger, names: list[str] | None) -> tuple[str, ...]:
+    sources.poll_all(ledger)
     if names is None:
-        sources.poll_all(ledger)
         names = [row["name"] for row in ledger.rows("SELECT name FROM units ORDER BY name")]
     return units.request(ledger, names)
