@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What may start now: keys of repositories, names of units, the tree; and when to decide again."""
+    """The work that may start now: keys of repositories, names of units, the tree; and when to decide again."""
 
     looks: tuple[str, ...]
     runs: tuple[str, ...]
