@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "generate": "scorefly.cli.deploy:generate",
     "plan": "scorefly.cli.deploy:plan",
     "deploy": "scorefly.cli.deploy:deploy",
+    "sync": "scorefly.cli.tree:sync",
     "cleanup": "scorefly.cli.removal:cleanup",
     "destroy": "scorefly.cli.removal:destroy",
     "preview": "scorefly.cli.deploy:preview",

@@ -53,6 +53,8 @@ class Option:
 
 DEPROVISION = "resources deprovision"
 LOADING = (
+    "sync",
+    "repos",
     "validate",
     "generate",
     "plan",
@@ -67,9 +69,9 @@ LOADING = (
     "destroy",
 )
 STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move")
-CONVERTING = ("generate", "plan", "deploy", "preview", "export-secrets", "remove-unused-secrets", "validate")
-FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION, "state import")
-DEPLOYING = ("deploy", "preview")
+CONVERTING = ("sync", "generate", "plan", "deploy", "preview", "export-secrets", "remove-unused-secrets", "validate")
+FLY = ("sync", "deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION, "state import")
+DEPLOYING = ("sync", "deploy", "preview")
 STATEFUL = (
     *CONVERTING,
     "resources list",
@@ -200,7 +202,7 @@ OPTIONS: tuple[Option, ...] = (
         "text",
         "Folder for artefacts.",
         ".scorefly/out",
-        commands=("generate", "plan", "deploy", "preview"),
+        commands=("sync", "generate", "plan", "deploy", "preview"),
     ),
     Option("max-parallel", "count", "Apps deployed at a time.", "4", commands=DEPLOYING),
     Option(
@@ -283,6 +285,33 @@ OPTIONS: tuple[Option, ...] = (
         commands=("preview",),
     ),
     Option(
+        "subtrees",
+        "lines",
+        "For sync: projects, environments, units (PROJECT.ENVIRONMENT) or folders, one per line. Default: all.",
+        private=True,
+        commands=(),
+    ),
+    Option(
+        "prune",
+        "flag",
+        "Destroy the apps of workloads that were removed from the tree; their volumes are kept.",
+        "false",
+        commands=("sync",),
+    ),
+    Option(
+        "prune-limit",
+        "count",
+        "The largest share of a unit's apps that one sync may destroy, in percent; one app is always allowed.",
+        "33",
+        commands=("sync",),
+    ),
+    Option(
+        "source-cache",
+        "text",
+        "Folder for copies of the repositories of workloads, kept between runs. Default: below ~/.cache.",
+        commands=("sync", "plan", "validate", "repos"),
+    ),
+    Option(
         "unsupported",
         "choice",
         "What a Score feature that Fly cannot give means.",
@@ -303,7 +332,7 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         "Say what would be done.",
         "false",
-        commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview"),
+        commands=("sync", "deploy", "cleanup", "destroy", "remove-unused-secrets", "preview"),
     ),
     Option(
         "rehearse",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from scorefly.confined import exists, open_file
+from scorefly.confined import exists, open_file, root_of
 from scorefly.convert.target import Conversion
 from scorefly.fly.app import Build
 from scorefly.problems import InputError
@@ -40,10 +39,10 @@ def convert_image(conversion: Conversion) -> str | Build:
 def _build(conversion: Conversion) -> Build:
     folder = conversion.workload.file.parent
     dockerfile = folder / "Dockerfile"
-    root = Path(folder) if folder.is_absolute() else conversion.target.workspace
-    if exists(root, dockerfile):
+    workspace = conversion.target.workspace
+    if exists(workspace, dockerfile):
         try:
-            open_file(root, dockerfile, conversion.place("image")).close()
+            open_file(root_of(workspace, folder), workspace / dockerfile, conversion.place("image")).close()
         except InputError as error:
             conversion.problems.extend(error.problems)
     else:

@@ -109,15 +109,16 @@ class AppDeployment:
         self._forget_digest()
         self._remove_outdated_machines()
         self._report_leases()
-        self.keeper.confirm_lock()
-        with self.progress.output(f"deploy of {self.app.name}") as output:
-            self.connection.deployer.deploy(
-                self.app,
-                self.settings.workspace / artefact_folder(self.settings, self.app.name),
-                working_folder(self.settings, self.app),
-                on_line=output,
-                stop=self.stop,
-            )
+        with self.connection.slots:
+            self.keeper.confirm_lock()
+            with self.progress.output(f"deploy of {self.app.name}") as output:
+                self.connection.deployer.deploy(
+                    self.app,
+                    self.settings.workspace / artefact_folder(self.settings, self.app.name),
+                    working_folder(self.settings, self.app),
+                    on_line=output,
+                    stop=self.stop,
+                )
 
     def record_result(self) -> AppReport:
         """Remembers what runs now, and removes secrets that nothing uses any longer.

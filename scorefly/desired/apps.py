@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from scorefly.config.settings import Settings
-from scorefly.confined import exists, open_file, resolve, shown
+from scorefly.confined import exists, open_file, resolve, root_of, shown
 from scorefly.convert.overlay import Overlay, lay_over, read_overlays
 from scorefly.convert.places import place_of
 from scorefly.convert.resource_app import convert_resource_app
@@ -32,7 +32,7 @@ from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding
 from scorefly.fly.machine_config import size_text
 from scorefly.fly.strategy import effective_strategy
-from scorefly.problems import InputError, Place, Problem, input_error, option_place, raise_errors
+from scorefly.problems import InputError, Place, Problem, input_error, nearest, option_place, raise_errors
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, ResourceReport
 from scorefly.resources.lookup import STAND_IN
@@ -166,12 +166,12 @@ def _workload_app(
     *,
     trial: bool,
 ) -> list[App]:
-    name = settings.app_name(workload.name)
+    name, config = settings.app_name(workload.name), settings.config(workload.name)
     target = Target(
         workspace=settings.workspace,
         app_name=name,
         region=settings.region,
-        images=settings.images.by_name,
+        images={**({workload.name: config.image} if config.image else {}), **settings.images.by_name},
         default_image=settings.images.default,
         unsupported="warn" if settings.unsupported == "warn" else "error",
         flycast=resolution.workloads[workload.name].flycast,
@@ -189,6 +189,8 @@ def _workload_app(
     if converted.app is None:
         return []
     overlays = [*overlays, *_overlays(settings, problems, workload.name)]
+    if config.fly:
+        overlays.append(Overlay(config.fly.file, config.fly.data))
     app = lay_over(converted.app, overlays)
     problems += _refused(settings, app, workload, overlays)
     needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
@@ -196,13 +198,19 @@ def _workload_app(
         if (other := _other_workload(loaded, resolution, uid)) and other != workload.name:
             needs.append(settings.app_name(other))
             problems += _moved_ports(loaded, resolution, uid, other)
-    return [replace(app, needs=tuple(sorted(set(needs))))]
+    for other in config.after:
+        if other in settings.workloads or any(each.name == other for each in loaded.workloads):
+            needs.append(settings.app_name(other))
+        else:
+            names = [each.name for each in loaded.workloads if each.name != workload.name]
+            problems.append(Problem(f"after: unknown workload {other!r}", nearest(other, names), config.place("after")))
+    return [replace(app, needs=tuple(sorted(set(needs) - {name})))]
 
 
 def _overlays(settings: Settings, problems: list[Problem], workload: str = "") -> tuple[Overlay, ...]:
     """The overlays of a workload, or those for all; what is wrong with one is a problem."""
     try:
-        return read_overlays(settings.workspace, workload)
+        return read_overlays(settings.workspace, workload, settings.folder)
     except InputError as error:
         problems += error.problems
         return ()
@@ -248,10 +256,11 @@ def _build_findings(settings: Settings, app: App) -> list[Finding]:
         try:
             if Path(name).is_absolute():
                 raise input_error(f"{shown(name)} is an absolute path", "give a path relative to the build context")
-            path = working_folder(settings, app) / name
-            resolve(settings.workspace, path, Place(name))
-            if exists(settings.workspace, path):
-                open_file(settings.workspace, path, Place(name)).close()
+            folder = working_folder(settings, app)
+            root, path = root_of(settings.workspace, folder), folder / name
+            resolve(root, path, Place(name))
+            if exists(root, path):
+                open_file(root, path, Place(name)).close()
         except InputError as error:
             found += [Finding(("build", key), problem.message, problem.hint) for problem in error.problems]
     return found

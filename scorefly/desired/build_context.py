@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scorefly.config.settings import Settings
-from scorefly.confined import exists, mode_and_link, open_file, read_file, shown, walk
+from scorefly.confined import exists, mode_and_link, open_file, read_file, root_of, shown, walk
 from scorefly.desired.dockerignore import DockerIgnore, Matches
 from scorefly.fly.app import App, Build
 from scorefly.problems import Place
@@ -29,7 +29,7 @@ def built_files(settings: Settings, app: App) -> dict[str, str]:
     if not isinstance(app.image, Build):
         return {}
     folder = settings.workspace / app.image.context
-    root = settings.workspace if folder.is_relative_to(settings.workspace) else folder
+    root = root_of(settings.workspace, folder)
     build = app.config.get("build") or {}
     dockerfile = posixpath.normpath(build.get("dockerfile") or app.image.dockerfile_in_context)
     ignore = _read_ignore_file(root, folder, build.get("ignorefile") or "", f"{dockerfile}.dockerignore")

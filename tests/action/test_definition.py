@@ -13,7 +13,7 @@ from scorefly.report.report import Report
 from scorefly.ui.outputs import outputs
 from workspaces import DATA, REPOSITORY
 
-ADDED = ("new-state", "replace")  # since the contract was written
+ADDED = ("new-state", "replace", "subtrees", "prune", "prune-limit", "source-cache")  # since the contract was written
 
 
 @pytest.fixture(scope="module")
