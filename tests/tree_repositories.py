@@ -114,7 +114,7 @@ def statuses(result: Result) -> dict[str, str]:
     """The status of each app in the tables of an outcome."""
     words = ("created", "deployed", "unchanged", "failed", "skipped", "destroyed")
     rows = [line.split() for line in result.out.splitlines()]
-    return {row[0]: row[1] for row in rows if len(row) > 1 and row[1] in words}
+    return {row[0]: row[1] for row in rows if len(row) > 1 and row[1] in words and not row[0].endswith(":")}
 
 
 @contextmanager
