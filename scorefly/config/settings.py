@@ -1,4 +1,4 @@
-"""What a run is asked to do: every option, typed once, wherever it came from."""
+"""Settings: every option of a run, typed once, wherever it was given."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorefly.config.workloads import WorkloadConfig
+from scorefly.convert.build_spec import BuildSpec
 from scorefly.github.context import Trigger
 from scorefly.problems import InputError, Place, Problem
 
@@ -72,6 +73,8 @@ class Settings:
     app_prefix: str = ""
     app_suffix: str = ""
     images: Images = field(default_factory=Images)
+    images_from: str = ""
+    build: Mapping[str, BuildSpec] = field(default_factory=dict)
     overrides_file: str = ""
     override_property: tuple[str, ...] = ()
     overrides: Mapping[str, Override] = field(default_factory=dict)
@@ -107,6 +110,8 @@ class Settings:
     unsupported: str = "error"
     force: bool = False
     replace: tuple[str, ...] = ()
+    workload: tuple[str, ...] = ()
+    to: str = ""
     dry_run: bool = False
     rehearse: bool = False
     scratch: Path | None = None
@@ -122,7 +127,7 @@ class Settings:
 
     @property
     def untrusted(self) -> bool:
-        """Whether the run is about code that gets no secrets and calls nothing outside."""
+        """Decide whether the run is about code that gets no secrets and calls nothing outside."""
         return self.scratch is not None
 
     def config(self, workload: str) -> WorkloadConfig:

@@ -11,6 +11,8 @@ from types import TracebackType
 from scorefly.config.settings import Settings
 from scorefly.fly.api import FlyApi, OrganizationMachines
 from scorefly.fly.deployer import Deployer
+from scorefly.fly.registry import Registries, registry_credentials
+from scorefly.http import is_loopback
 from scorefly.problems import Place, input_error, option_place
 from scorefly.state.keeper import Keeper
 
@@ -23,6 +25,7 @@ class Connection:
 
     api: FlyApi
     deployer: Deployer
+    registries: Registries
     slots: AbstractContextManager[object] = field(default_factory=nullcontext)
     shared: SharedFly | None = None
 
@@ -73,6 +76,12 @@ def connect(settings: Settings, keeper: Keeper | None = None, shared: SharedFly 
         yield replace(connection, slots=shared.slots, shared=shared) if shared else connection
 
 
+def open_api(settings: Settings) -> FlyApi:
+    """Return a client of the real Fly, or of what takes its place."""
+    platform = settings.environ.get("FLY_API_BASE_URL") or "https://api.fly.io"
+    return FlyApi(settings.fly_api_token, settings.fly_base_url, platform_url=platform)
+
+
 @contextmanager
 def _rehearsal(settings: Settings) -> Iterator[str]:
     """Run the simulated Fly. Yields its address."""
@@ -94,13 +103,15 @@ def _rehearsal(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def _connect(settings: Settings, shared: SharedFly | None) -> Iterator[Connection]:
+    registries = open_registries(settings)
     if settings.rehearse:
         from scorefly.fly.machines import MachinesDeployer
 
         with ExitStack() as stack:
             url = shared.rehearsal_url if shared else stack.enter_context(_rehearsal(settings))
-            api = stack.enter_context(FlyApi(REHEARSAL_TOKEN, base_url=url))
-            yield Connection(api, MachinesDeployer(api, wait_timeout=settings.wait_timeout, ha=settings.ha))
+            api = stack.enter_context(FlyApi(REHEARSAL_TOKEN, url, platform_url=url))
+            machines = MachinesDeployer(api, wait_timeout=settings.wait_timeout, ha=settings.ha)
+            yield Connection(api, machines, registries)
         return
     from scorefly.fly.flyctl import DeployOptions, FlyctlDeployer
 
@@ -117,7 +128,19 @@ def _connect(settings: Settings, shared: SharedFly | None) -> Iterator[Connectio
     )
     hidden = [*settings.secrets.values(), settings.github_token]
     with (
-        FlyApi(settings.fly_api_token, base_url=settings.fly_base_url) as api,
-        FlyctlDeployer(settings.fly_api_token, options, settings.environ, hidden) as deployer,
+        open_api(settings) as api,
+        FlyctlDeployer(settings.fly_api_token, options, settings.environ, hidden, registries=registries) as deployer,
     ):
-        yield Connection(api, deployer)
+        yield Connection(api, deployer, registries)
+
+
+def open_registries(settings: Settings) -> Registries:
+    """Return the client of image registries. A rehearsal asks none but those on loopback, and hands out no credentials.
+
+    SCOREFLY_TEST_REGISTRY is the address of a registry on loopback that replaces all others.
+    """
+    base_url = settings.environ.get("SCOREFLY_TEST_REGISTRY", "")
+    base_url = base_url if is_loopback(base_url) else ""
+    if settings.rehearse:
+        return Registries(base_url=base_url, offline=True)
+    return Registries(registry_credentials(settings.environ, settings.fly_api_token), base_url)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from scorefly.config.settings import Settings
-from scorefly.confined import exists, open_file, resolve, root_of, shown
+from scorefly.confined import exists, open_file, resolve, shown
 from scorefly.convert.overlay import Overlay, lay_over, read_overlays
 from scorefly.convert.places import place_of
 from scorefly.convert.resource_app import convert_resource_app
@@ -23,9 +23,12 @@ from scorefly.desired.artefacts import (
     working_folder,
     write_artefact,
 )
+from scorefly.desired.builds import repository_root, settle_build, stated_builds
+from scorefly.desired.counts import read_scale, with_counts
 from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
+from scorefly.desired.promotion import with_promoted_images
 from scorefly.desired.provision import Resolution, provision
 from scorefly.fly.app import App
 from scorefly.fly.check.checker import check
@@ -64,9 +67,11 @@ def compute_desired_apps(
     trial: bool = False,
     warnings: Sequence[Problem] = (),
 ) -> DesiredApps:
-    """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
+    """Return what Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = keeper.state
+    if not trial:
+        settings = with_promoted_images(settings, loaded.workloads)
     replaced = replaced_resources(settings, loaded, before)
     resolution = provision(settings, loaded, keeper, progress, trial=trial, problems=replaced)
     problems = [*warnings, *loaded.problems, *resolution.problems]
@@ -126,7 +131,7 @@ def write_artefacts(settings: Settings, wanted: DesiredApps, progress: Progress)
 
 
 def app_report(settings: Settings, app: App) -> AppReport:
-    """What is known of an app before it is deployed."""
+    """Return what is known of an app before it is deployed."""
     return AppReport(
         app=app.name,
         owner=app.owner,
@@ -142,7 +147,7 @@ def app_report(settings: Settings, app: App) -> AppReport:
 
 
 def _resource_apps(settings: Settings, loaded: Loaded, resolution: Resolution, problems: list[Problem]) -> list[App]:
-    """The apps that come with resources. One that resources share is the last one's: it was made knowing the others."""
+    """The apps of resources. One that resources share is the last one's: it was made knowing the others."""
     apps: dict[tuple[str, str], App] = {}
     for uid, brought in resolution.apps.items():
         place, spec = loaded.graph.nodes[uid].place, loaded.provisioners[uid].spec
@@ -167,17 +172,22 @@ def _workload_app(
     trial: bool,
 ) -> list[App]:
     name, config = settings.app_name(workload.name), settings.config(workload.name)
+    scale = read_scale(settings, workload, loaded, resolution.params, problems)
+    auto_stop = scale.autoscaler.auto_stop if scale.autoscaler else "off"
     target = Target(
         workspace=settings.workspace,
         app_name=name,
-        region=settings.region,
+        region=scale.region,
         images={**({workload.name: config.image} if config.image else {}), **settings.images.by_name},
         default_image=settings.images.default,
         unsupported="warn" if settings.unsupported == "warn" else "error",
         flycast=resolution.workloads[workload.name].flycast,
         artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
-        auto_stop=settings.auto_stop or "off",
+        auto_stop=settings.auto_stop or auto_stop,
+        min_running=scale.autoscaler.least if scale.autoscaler else None,
         trial=trial,
+        builds=stated_builds(settings, workload),
+        checkout=repository_root(settings, workload.file.parent),
     )
     uids = loaded.graph.uids_of(workload)
     if secret := _secret_words(workload, loaded, resolution):
@@ -191,7 +201,7 @@ def _workload_app(
     overlays = [*overlays, *_overlays(settings, problems, workload.name)]
     if config.fly:
         overlays.append(Overlay(config.fly.file, config.fly.data))
-    app = lay_over(converted.app, overlays)
+    app = settle_build(settings, with_counts(lay_over(converted.app, overlays), scale, problems))
     problems += _refused(settings, app, workload, overlays)
     needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
     for uid in uids.values():
@@ -217,7 +227,7 @@ def _overlays(settings: Settings, problems: list[Problem], workload: str = "") -
 
 
 def _refused(settings: Settings, app: App, source: Workload | Place, overlays: Sequence[Overlay] = ()) -> list[Problem]:
-    """What Fly would not take of an app as it stands, found before Fly is asked; `source` is what it was made of."""
+    """Find what Fly would refuse of an app, before Fly is called; `source` is what it was made of."""
     folder = settings.workspace / artefact_folder(settings, app.name)
     config = app.config
     strategy = effective_strategy(settings.strategy, has_volumes=bool(app.volumes))
@@ -256,8 +266,8 @@ def _build_findings(settings: Settings, app: App) -> list[Finding]:
         try:
             if Path(name).is_absolute():
                 raise input_error(f"{shown(name)} is an absolute path", "give a path relative to the build context")
-            folder = working_folder(settings, app)
-            root, path = root_of(settings.workspace, folder), folder / name
+            root = repository_root(settings, app.image if isinstance(app.image, str) else app.image.context)
+            path = Path(os.path.normpath(settings.workspace / artefact_folder(settings, app.name) / name))
             resolve(root, path, Place(name))
             if exists(root, path):
                 open_file(root, path, Place(name)).close()
@@ -379,7 +389,7 @@ def _resource_reports(loaded: Loaded, resolution: Resolution) -> tuple[ResourceR
 
 
 def with_stand_in_variables(settings: Settings, loaded: Loaded) -> tuple[Settings, list[Problem]]:
-    """For a trial: variables that Score files read and nobody gave, each with a warning."""
+    """For a trial: variables that Score files read and that were not given, each with a warning."""
     missing: dict[str, Problem] = {}
     for workload in loaded.workloads:
         names = {name for name, each in workload.resources.items() if each.type == "environment"}

@@ -1,4 +1,4 @@
-"""What a run did, for whoever shows it: frozen data, nothing secret, no Markdown."""
+"""The report of a run: frozen data without secrets or Markdown."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from scorefly.problems import Problem
 
 if TYPE_CHECKING:
     from scorefly.report.plan import Plan
+    from scorefly.report.status import AppStatus
 
 T = TypeVar("T")
 Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destroyed", "generated"]
@@ -73,7 +74,7 @@ Outcome = Literal["removed", "kept", "failed"]
 class Finding:
     """One thing a run that tidies up came upon, and what became of it: `kind` is secret, resource, volume, address.
 
-    `app` is the one it is part of; `why` says why it is wanted or not.
+    `app` is the one it is part of; `why` says why it is kept or not.
     """
 
     kind: str
@@ -87,9 +88,10 @@ class Finding:
 class Report:
     """A whole run. `problems` holds warnings and notices too; errors decide the exit status.
 
-    `superseded` says why a run left everything to a newer one; else it is empty. A run over a tree has the report of
-    each unit in `units`, and their apps in `apps`; in a unit's report `project` is its project, and `commits` are
-    those of its sources by workload.
+    `superseded` says why a run left everything to a newer one; else it is empty. `rolled_back` says why a run left the
+    environment as a rollback left it. `running` is what `status` shows. A run over a tree has the report of each unit
+    in `units`, and their apps in `apps`; in a unit's report `project` is its project, and `commits` are those of its
+    sources by workload.
     """
 
     command: str
@@ -104,6 +106,8 @@ class Report:
     plan: Plan | None = None
     plan_path: str = ""
     superseded: str = ""
+    rolled_back: str = ""
+    running: tuple[AppStatus, ...] = ()
     units: tuple[Report, ...] = ()
     project: str = ""
     commits: Mapping[str, str] = field(default_factory=dict)
