@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, str] = {
     "version": "scorefly.cli.version:version",
     "check-version": "scorefly.cli.version:check_version",
     "help": "scorefly.cli.help:help_",
+    "listen": "scorefly.cli.listen:listen",
 }
 
 

@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from scorefly import interruption
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
+from scorefly.deployment.certificates import CertificateStep
 from scorefly.deployment.connection import SharedFly, connect
 from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.live import app_names, list_machines
@@ -63,6 +64,10 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
             for app in wanted.apps
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
+        certified = CertificateStep(settings, keeper, progress, connection.api).run(
+            wanted.apps, outcomes, skip=found.newer_apps
+        )
+    outcomes = list(certified.apps)
     save_the_rest(keeper, outcomes)
     unchanged = {each.app for each in outcomes if each.status == "unchanged"} - set(found.newer_apps)
     tags = mutable_tag_notices(app for app in wanted.apps if app.name in unchanged)
@@ -74,6 +79,8 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
         apps=tuple(outcomes),
         resources=wanted.resources,
         problems=(*found.problems, *found.notices, *wanted.problems, *_warnings(jobs), *tags),
+        findings=certified.findings,
+        certificates=certified.certificates,
         artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
         dry_run=settings.dry_run,

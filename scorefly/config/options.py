@@ -215,6 +215,23 @@ OPTIONS: tuple[Option, ...] = (
         commands=CONVERTING,
     ),
     Option(
+        "certificates",
+        "choice",
+        "Certificates for custom hosts of routes and dns: auto (not in previews), always, never.",
+        "auto",
+        choices=("auto", "always", "never"),
+        group="Fly",
+        commands=CONVERTING,
+    ),
+    Option(
+        "wait-for-certificates",
+        "flag",
+        "Wait up to wait-timeout until the certificates of custom hosts are active.",
+        "false",
+        group="Fly",
+        commands=DEPLOYING,
+    ),
+    Option(
         "strategy",
         "choice",
         "How Machines are replaced. Fly's default if not set. With a volume, canary and bluegreen become rolling.",

@@ -93,6 +93,8 @@ class Settings:
     wait_timeout: float = 300.0
     ha: bool | None = None
     auto_stop: str = ""
+    certificates: str = "auto"
+    wait_for_certificates: bool = False
     strategy: str = ""
     deploy_args: tuple[str, ...] = ()
     build_args: Mapping[str, str] = field(default_factory=dict)
@@ -133,6 +135,16 @@ class Settings:
     def config(self, workload: str) -> WorkloadConfig:
         """Return the settings of one workload; those of a workload without any are empty."""
         return self.workloads.get(workload) or WorkloadConfig()
+
+    @property
+    def custom_domains(self) -> bool:
+        """Decide whether the environment uses the custom hosts of its Score files; a preview only on request."""
+        return self.certificates != "auto" or not is_preview(self.environment)
+
+    @property
+    def requests_certificates(self) -> bool:
+        """Decide whether a deploy requests certificates for custom hosts."""
+        return self.certificates != "never" and self.custom_domains
 
     def app_name(self, stem: str) -> str:
         """Return the name of a workload's Fly app: the one it is given, else its own within prefix and suffix."""

@@ -221,7 +221,7 @@ class AppDeployment:
 
     def _create(self) -> None:
         """State knows that the app is being made before it is there: a run that is killed leaves no stranger."""
-        self._record(id="", digest="", secrets={}, addresses=(), record="")
+        self._record(id="", digest="", secrets={}, addresses=(), record="", certificates={})
         self._record(id=self.api.create_app(self.app.name, self.settings.org).id)
 
     def _ensure_prerequisites(self) -> None:

@@ -26,6 +26,7 @@ from scorefly.desired.artefacts import (
 from scorefly.desired.builds import repository_root, settle_build, stated_builds
 from scorefly.desired.counts import read_scale, with_counts
 from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
+from scorefly.desired.hosts import assign_hosts
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
 from scorefly.desired.promotion import with_promoted_images
@@ -81,6 +82,7 @@ def compute_desired_apps(
     for workload in loaded.workloads:
         if not _depends_on_failure(workload, loaded, resolution):
             apps += _workload_app(settings, workload, loaded, resolution, problems, overlays, trial=trial)
+    apps = assign_hosts(settings, loaded, resolution, before, apps, problems)
     problems += _name_clashes(apps, loaded)
     orphaned = {resource.uid for resource in orphaned_resources(settings, loaded, before)}
     problems += app_name_conflicts(apps, loaded, resolution, before, orphaned)
@@ -107,6 +109,9 @@ def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iter
         yield from (uid, node.type, node.class_, node.id, node.name)
         host = resolution.params.get(uid, {}).get("host")
         if node.type in ("route", "dns") and isinstance(host, str):
+            yield from (host, f"https://{host}")
+    for app in apps:
+        for host in app.hosts:
             yield from (host, f"https://{host}")
 
 
@@ -286,7 +291,11 @@ def _blamed(source: Workload, app: App, finding: Finding, overlays: Sequence[Ove
 
 def _secret_words(workload: Workload, loaded: Loaded, resolution: Resolution) -> list[Problem]:
     """Params that fly.toml or messages show, and that are secret."""
-    shown = {"route": ("host", "path", "port"), **dict.fromkeys(REFERRING_TYPES, ("workload", "port"))}
+    shown = {
+        "route": ("host", "path", "port"),
+        "dns": ("host",),
+        **dict.fromkeys(REFERRING_TYPES, ("workload", "port")),
+    }
     return [
         Problem(
             f"{name} of {loaded.graph.nodes[uid].type} {resource!r} is secret, and is shown in fly.toml or messages",
@@ -308,7 +317,6 @@ def _route(name: str, params: Mapping[str, object]) -> Route:
     text = reveal_text(to_text(port)) if not isinstance(port, int) else port  # type: ignore[arg-type]
     return Route(
         name=name,
-        host=reveal_text(to_text(params.get("host", ""))),  # type: ignore[arg-type]
         path=reveal_text(to_text(params.get("path", "/"))),  # type: ignore[arg-type]
         port=int(text) if str(text).isdecimal() else text,
     )

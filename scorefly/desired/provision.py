@@ -285,6 +285,7 @@ def provisioning_context(
         trial=trial,
         own_secrets=own,
         replaced=frozenset(settings.replace),
+        custom_domains=settings.custom_domains,
     )
 
 

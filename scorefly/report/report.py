@@ -12,6 +12,7 @@ from scorefly.fly.machine_config import guest_text
 from scorefly.problems import Problem
 
 if TYPE_CHECKING:
+    from scorefly.report.certificates import CertificateReport
     from scorefly.report.plan import Plan
     from scorefly.report.status import AppStatus
 
@@ -112,6 +113,7 @@ class Report:
     project: str = ""
     commits: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    certificates: tuple[CertificateReport, ...] = ()
 
     def named(self, *statuses: Status) -> tuple[str, ...]:
         """The names of the apps that ended in one of `statuses`."""
@@ -133,7 +135,7 @@ def redacted_report(report: Report, redact: Callable[[str], str]) -> Report:
 
 
 # Words of our own, that others are chosen by.
-_OUR_WORDS = {"command", "status", "action", "outcome", "severity", "how"}
+_OUR_WORDS = {"command", "status", "action", "outcome", "severity", "how", "purpose"}
 
 
 def redacted(value: T, redact: Callable[[str], str]) -> T:

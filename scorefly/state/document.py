@@ -68,6 +68,7 @@ class AppState:
     `uses` and `used_secrets` are the uids and the names of secrets that the last good deploy used.
     `deployed_at` is when that was. `releases` are the last different deploys of a workload, oldest first, `release` is
     the id of the one that runs (empty: unknown), and `artefacts` are theirs, packed: see `state/releases.py`.
+    `certificates` are those that were requested for it, by host: Fly's last status, empty where its answer is unknown.
     """
 
     name: str
@@ -85,6 +86,7 @@ class AppState:
     record: str = ""
     uses: tuple[str, ...] = ()
     used_secrets: tuple[str, ...] = ()
+    certificates: Mapping[str, str] = field(default_factory=dict)
     deployed_at: str = ""
     releases: tuple[Release, ...] = ()
     release: str = ""

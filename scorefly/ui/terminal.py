@@ -137,6 +137,10 @@ def report_text(report: Report, *, coloured: bool = False) -> str:
         head, *rows = table([("what", "name", "app", "outcome", "why"), *found])
         painted = [paint(line, each.outcome, coloured) for line, each in zip(rows, report.findings, strict=True)]
         lines += [head, *painted, ""]
+    if report.certificates:
+        from scorefly.ui.certificates import certificate_lines
+
+        lines += [*map(one_line, certificate_lines(report.certificates, table)), ""]
     return "\n".join([*lines, one_line(_ending(report))])
 
 
