@@ -164,6 +164,8 @@ def _workload_app(
     if converted.app is None:
         return None
     overlays = [*overlays, *_overlays(settings, problems, inputs.workload.name)]
+    if fragment := settings.config(inputs.workload.name).fly:
+        overlays.append(Overlay(fragment.file, fragment.data))
     app = settle_build(settings, with_counts(lay_over(converted.app, overlays), inputs.scale, problems))
     problems += fly_problems(settings, app, inputs.workload, overlays)
     return replace(app, needs=inputs.needs)
@@ -172,7 +174,7 @@ def _workload_app(
 def _overlays(settings: Settings, problems: list[Problem], workload: str = "") -> tuple[Overlay, ...]:
     """The overlays of a workload, or those for all; what is wrong with one is a problem."""
     try:
-        return read_overlays(settings.workspace, workload)
+        return read_overlays(settings.workspace, workload, settings.folder)
     except InputError as error:
         problems += error.problems
         return ()

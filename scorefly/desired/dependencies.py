@@ -9,7 +9,7 @@ from scorefly.config.settings import Settings
 from scorefly.desired.load import Loaded
 from scorefly.desired.provision import Resolution
 from scorefly.fly.app import App
-from scorefly.problems import Problem
+from scorefly.problems import Problem, nearest
 from scorefly.score.workload import Workload
 from scorefly.values import reveal_text, to_text
 
@@ -26,7 +26,14 @@ def needed_apps(
         if (other := _other_workload(loaded, resolution, uid)) and other != workload.name:
             needs.add(settings.app_name(other))
             problems += _moved_ports(loaded, resolution, uid, other)
-    return tuple(sorted(needs))
+    config = settings.config(workload.name)
+    for other in config.after:
+        if other in settings.workloads or any(each.name == other for each in loaded.workloads):
+            needs.add(settings.app_name(other))
+        else:
+            names = [each.name for each in loaded.workloads if each.name != workload.name]
+            problems.append(Problem(f"after: unknown workload {other!r}", nearest(other, names), config.place("after")))
+    return tuple(sorted(needs - {settings.app_name(workload.name)}))
 
 
 def in_order(apps: Sequence[App]) -> list[App]:

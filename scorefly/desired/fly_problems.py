@@ -62,8 +62,8 @@ def _build_findings(settings: Settings, app: App) -> list[Finding]:
         try:
             if Path(name).is_absolute():
                 raise input_error(f"{shown(name)} is an absolute path", "give a path relative to the build context")
-            root, path = repository_root(settings), settings.workspace / artefact_folder(settings, app.name) / name
-            path = Path(os.path.normpath(path))
+            root = repository_root(settings, app.image if isinstance(app.image, str) else app.image.context)
+            path = Path(os.path.normpath(settings.workspace / artefact_folder(settings, app.name) / name))
             resolve(root, path, Place(name))
             if exists(root, path):
                 open_file(root, path, Place(name)).close()

@@ -71,13 +71,13 @@ def workload_inputs(
 
 
 def _target(settings: Settings, workload: Workload, resolution: Resolution, scale: Scale, *, trial: bool) -> Target:
-    name = settings.app_name(workload.name)
+    name, config = settings.app_name(workload.name), settings.config(workload.name)
     auto_stop = scale.autoscaler.auto_stop if scale.autoscaler else "off"
     return Target(
         workspace=settings.workspace,
         app_name=name,
         region=scale.region,
-        images=settings.images.by_name,
+        images={**({workload.name: config.image} if config.image else {}), **settings.images.by_name},
         default_image=settings.images.default,
         unsupported="warn" if settings.unsupported == "warn" else "error",
         flycast=resolution.workloads[workload.name].flycast,
@@ -86,7 +86,7 @@ def _target(settings: Settings, workload: Workload, resolution: Resolution, scal
         min_running=scale.autoscaler.least if scale.autoscaler else None,
         trial=trial,
         builds=stated_builds(settings, workload),
-        checkout=repository_root(settings),
+        checkout=repository_root(settings, workload.file.parent),
     )
 
 
