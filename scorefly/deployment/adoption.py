@@ -41,7 +41,7 @@ class Adopted:
 def adopt_apps(
     settings: Settings, workloads: Mapping[str, str], keeper: Keeper, progress: Progress, connection: Connection
 ) -> Adopted:
-    """Take over the apps of workloads, by app name. Raises ExternalError, before anything changes, for another's app."""
+    """Take over the apps of workloads, by app name. Raises ExternalError for the app of another owner."""
     running: list[RunningApp] = []
     missing: list[str] = []
     problems: list[Problem] = []

@@ -26,6 +26,7 @@ from scorefly.desired.artefacts import (
 from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
+from scorefly.desired.overlaid import read_overlaid
 from scorefly.desired.provision import Resolution, provision
 from scorefly.fly.app import App
 from scorefly.fly.check.checker import check
@@ -189,7 +190,7 @@ def _workload_app(
     if converted.app is None:
         return []
     overlays = [*overlays, *_overlays(settings, problems, workload.name)]
-    app = lay_over(converted.app, overlays)
+    app = read_overlaid(lay_over(converted.app, overlays), overlays, problems)
     problems += _refused(settings, app, workload, overlays)
     needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
     for uid in uids.values():

@@ -66,7 +66,12 @@ def read_fly_toml(text: str, file: str, machine: Mapping[str, Any] | None = None
     findings += [replace(each, path=reading.origin(each.path)) for each in check(reading.document, machine)]
     problems = [_problem(fly, each) for each in findings]
     problems += [
-        Problem(f"{dotted(each.path)} left out: {each.reason}", "", _at(places, each.path), "notice")
+        Problem(
+            f"{dotted(each.path)} left out: {each.reason}",
+            f"did you mean {each.similar!r}?" if each.similar else "",
+            _at(places, each.path),
+            "notice",
+        )
         for each in reading.dropped
     ]
     return replace(fly, problems=tuple(dict.fromkeys(problems)))
