@@ -25,7 +25,7 @@ MAX_FILE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What was written, relative to the working folder, with the apps by workload, and what to know about it."""
+    """The files written, relative to the working folder, with the apps by workload, and what to know about it."""
 
     written: tuple[str, ...]
     apps: Mapping[str, str]
@@ -139,7 +139,7 @@ def _common_folder(workspace: Path, files: list[Path]) -> Path:
 
 
 def _copies(root: Path, base: Path, inputs: list[Input], problems: list[Problem]) -> dict[str, bytes]:
-    """What a Score file needs beside it, when it is written into another folder: its files and its Dockerfile."""
+    """Return the files that a Score file needs beside it when it is written elsewhere, with its Dockerfile."""
     if root == base:
         return {}
     found: dict[str, bytes] = {}

@@ -12,6 +12,7 @@ from scorefly import interruption
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
 from scorefly.deployment.connection import connect
+from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.newest_commit import commit_order, superseded
 from scorefly.deployment.state_guard import refuse_unknown_apps
@@ -46,16 +47,19 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         live = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
-        check_regions(loaded, wanted.apps, connection.api)
+        check_regions(settings, loaded, wanted.apps, connection.api)
         save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
         stop = threading.Event()
+        builds = ImageBuilds(settings)
         jobs = [
-            AppDeployment(settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, found)
+            AppDeployment(
+                settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, builds, found
+            )
             for app in wanted.apps
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
-    _save_the_rest(keeper, outcomes)
+    save_the_rest(keeper, outcomes)
     unchanged = {each.app for each in outcomes if each.status == "unchanged"} - set(found.newer_apps)
     tags = mutable_tag_notices(app for app in wanted.apps if app.name in unchanged)
     for problem in tags:
@@ -94,7 +98,7 @@ class Deployment:
     finished: SimpleQueue[Future[AppReport | None]] = field(default_factory=SimpleQueue)
 
     def __post_init__(self) -> None:
-        self.waiting = longest_chains_first({name: job.app.needs for name, job in self.jobs.items()})
+        self.waiting = longest_chains_first({name: self._needs(name) for name in self.jobs})
 
     def run(self) -> list[AppReport]:
         """Deploys each app as soon as those it needs are there, `max-parallel` at a time."""
@@ -146,17 +150,21 @@ class Deployment:
         for name in tuple(self.waiting):
             if room <= 0 and not self.is_broken:
                 return
-            job = self.jobs[name]
-            broken = [need for need in job.app.needs if self._is_broken(need)]
+            job, needs = self.jobs[name], self._needs(name)
+            broken = [need for need in needs if self._is_broken(need)]
             if broken and name in self.prepared:
                 self.waiting.remove(name)
                 self.done[name] = self._skipped(job, broken)
-            elif room > 0 and not broken and all(need in self.there or need in self.done for need in job.app.needs):
+            elif room > 0 and not broken and all(need in self.there or need in self.done for need in needs):
                 room -= 1
                 if name in self.prepared:
                     self.waiting.remove(name)
                     self.brought += 1
                     self._start(pool, name, "replace_machines", job.replace_machines)
+
+    def _needs(self, name: str) -> tuple[str, ...]:
+        """The apps of this run that have to be deployed before another one."""
+        return tuple(need for need in self.jobs[name].app.needs if need in self.jobs)
 
     def _is_broken(self, name: str) -> bool:
         return name not in self.there and name in self.done and self.done[name].status in _BROKEN
@@ -175,7 +183,7 @@ def _warnings(jobs: Sequence[AppDeployment]) -> Iterator[Problem]:
         yield from job.warnings
 
 
-def _save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:
+def save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:
     """Save what no one waited for. Where that fails and an app did too, the report of it all matters more."""
     try:
         keeper.save()

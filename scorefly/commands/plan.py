@@ -13,7 +13,10 @@ from scorefly.deployment.connection import connect
 from scorefly.deployment.drift import changes_from_running, drift
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
 from scorefly.deployment.live import app_names, list_machines
-from scorefly.deployment.machine_counts import Census, app_machines
+from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
+from scorefly.deployment.newest_commit import CommitOrder, commit_order, rollback_notice, rolled_back
+from scorefly.deployment.releases import artefact_key
+from scorefly.deployment.scaling_checks import ScalingVolumes, check_scaling, removal_warnings, scaling_reasons
 from scorefly.deployment.state_guard import refuse_unknown_apps, unknown_apps
 from scorefly.deployment.volumes import misplaced_machines, plan_volumes, volume_warnings
 from scorefly.desired.apps import (
@@ -41,6 +44,7 @@ from scorefly.report.plan import (
     MatrixJob,
     Plan,
     PlannedApp,
+    PlannedMachines,
     PlannedResource,
     PlannedVolume,
     plan_json,
@@ -70,9 +74,10 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
             # Without the lock a deploy may have made them since the state was read.
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
-        check_regions(loaded, wanted.apps, connection.api)
+        check_regions(settings, loaded, wanted.apps, connection.api)
         problems = _write_artefacts(settings, wanted, progress)
-        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress)
+        order = _order(settings, loaded, known)
+        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order)
     planned = _plan(settings, loaded, wanted, known, looked)
     path = ""
     try:
@@ -81,6 +86,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     except ExternalError as error:
         problems += error.problems
     problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
+    problems += _rollback_notices(planned, known)
     kept = {each.app for each in planned.apps if each.action == "keep"}
     problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept)
     for problem in problems:
@@ -109,6 +115,20 @@ def _write_artefacts(settings: Settings, wanted: DesiredApps, progress: Progress
     return []
 
 
+def _order(settings: Settings, loaded: Loaded, state: EnvironmentState) -> CommitOrder:
+    """Compare this run's commit with those that were rolled back; where none was, git is not asked."""
+    if any(app.rollback for app in state.apps.values()):
+        return commit_order(settings, loaded, state)
+    return CommitOrder()
+
+
+def _rollback_notices(planned: Plan, state: EnvironmentState) -> Iterator[Problem]:
+    for each in planned.apps:
+        app = state.apps.get(each.app)
+        if each.action == "keep" and app and app.rollback and rolled_back(app.rollback) in each.reasons:
+            yield rollback_notice(each.app, app.rollback)
+
+
 def _look_at_all(
     settings: Settings,
     state: EnvironmentState,
@@ -116,12 +136,13 @@ def _look_at_all(
     live: Mapping[str, Sequence[MachineView]],
     apps: Sequence[App],
     progress: Progress,
+    order: CommitOrder,
 ) -> dict[str, PlannedApp | Problem]:
     """Each app as it would be deployed, or why it could not be."""
 
     def one(app: App) -> PlannedApp | Problem:
         try:
-            return _Comparison(settings, state, api, app, live.get(app.name, ())).planned()
+            return _Comparison(settings, state, api, app, live.get(app.name, ()), order).planned()
         except ExternalError as error:
             progress.problem(error.problems[0])
             return error.problems[0]
@@ -139,6 +160,7 @@ class _Comparison:
     api: FlyApi
     app: App
     listed: Sequence[MachineView]
+    order: CommitOrder
 
     def planned(self) -> PlannedApp:
         app, settings = self.app, self.settings
@@ -149,6 +171,16 @@ class _Comparison:
         diffs = _diffs(record, app)
         action: Action = "keep" if inspection.up_to_date else "change" if inspection.exists else "create"
         report = app_report(settings, app)
+        if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.built), force=settings.force):
+            return PlannedApp(
+                app=app.name,
+                owner=app.owner,
+                workload=app.workload,
+                action="keep",
+                reasons=(rolled_back(rollback),),
+                needs=app.needs,
+                drift=drift(record, inspection.machines),
+            )
         shown = PlannedApp(
             app=app.name,
             owner=app.owner,
@@ -166,14 +198,23 @@ class _Comparison:
             diffs=diffs,
             drift=(*drift(record, inspection.machines), *self._drift(inspection)) if inspection.machines else (),
         )
-        if action == "keep" or inspection.repair_only:
+        if action == "keep":
+            return shown
+        scaling = check_scaling(settings, self.api, app, inspection)
+        shown = replace(
+            shown,
+            machines=tuple(PlannedMachines(*each) for each in compare_regions(app, inspection.machines)),
+            volumes=_scaled_volumes(scaling),
+            data_risks=tuple(map(str, removal_warnings(app, scaling.remove))),
+        )
+        if inspection.repair_only:
             return shown
         changes = plan_volumes(self.api, app, inspection.machines, exists=inspection.exists)
         return replace(
             shown,
-            volumes=_planned_volumes(changes),
+            volumes=(*_planned_volumes(changes), *shown.volumes),
             addresses=self._addresses(inspection),
-            data_risks=tuple(str(each) for each in volume_warnings(app, changes)),
+            data_risks=(*(str(each) for each in volume_warnings(app, changes)), *shown.data_risks),
         )
 
     def _reasons(
@@ -192,6 +233,8 @@ class _Comparison:
         reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
         if moved := misplaced_machines(self.app, inspection.machines):
             reasons.append(f"moves from {', '.join(sorted({each.region for each in moved}))} to {self.app.region}")
+        if inspection.machines:
+            reasons += scaling_reasons(self.app, inspection)
         if not inspection.machines:
             reasons.append("no Machine runs")
         elif not inspection.census.complete:
@@ -250,6 +293,12 @@ def _planned_volumes(changes: VolumeChanges) -> tuple[PlannedVolume, ...]:
     created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim, region in changes.create]
     detached = [PlannedVolume("detach", each.name, each.size_gb, each.region) for each in changes.detach]
     return (*extended, *updated, *created, *detached)
+
+
+def _scaled_volumes(changes: ScalingVolumes) -> tuple[PlannedVolume, ...]:
+    created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim, region in changes.create]
+    removed = [PlannedVolume("remove", each.name, each.size_gb, each.region) for each in changes.remove]
+    return (*created, *removed)
 
 
 def _diffs(record: Record | None, app: App) -> tuple[FileDiff, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorefly.config.workloads import WorkloadConfig
+from scorefly.convert.build_spec import BuildSpec
 from scorefly.github.context import Trigger
 from scorefly.problems import InputError, Place, Problem
 
@@ -60,6 +61,8 @@ class Settings:
     app_prefix: str = ""
     app_suffix: str = ""
     images: Images = field(default_factory=Images)
+    images_from: str = ""
+    build: Mapping[str, BuildSpec] = field(default_factory=dict)
     overrides_file: str = ""
     override_property: tuple[str, ...] = ()
     overrides: Mapping[str, Override] = field(default_factory=dict)
@@ -91,6 +94,8 @@ class Settings:
     unsupported: str = "error"
     force: bool = False
     replace: tuple[str, ...] = ()
+    workload: tuple[str, ...] = ()
+    to: str = ""
     dry_run: bool = False
     rehearse: bool = False
     scratch: Path | None = None

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from scorefly.convert.build_spec import BuildSpec, parse_build
+from scorefly.fly.app import MAX_MACHINES
 from scorefly.problems import InputError, Place, Problem, input_error, nearest
 from scorefly.score.document import Places
 from scorefly.values import Plain
 
 WORKLOADS = "workloads"
 ALL_GROUPS = ""  # the process group of a count or of regions that are for every process group
-MAX_COUNT = 500
 
 Keys = tuple[str, ...]
 Values = Mapping[str, Any]  # parsed values of one workload by key
@@ -23,11 +25,13 @@ class WorkloadConfig:
     """The settings of one workload in one environment. An empty value means not set.
 
     `count` is Machines by process group, `regions` Machines by process group and region; `ALL_GROUPS` is the group of
-    values that are for all of them. `sources` is the path in the file of the workload that each key was read from.
+    values that are for all of them. `builds` are the builds of images by container. `sources` is the path in the file
+    of the workload that each key was read from.
     """
 
     count: Mapping[str, int] = field(default_factory=dict)
     regions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    builds: Mapping[str, BuildSpec] = field(default_factory=dict)
     name_place: Place = field(default_factory=lambda: Place(""))
     places: Places = field(default_factory=lambda: Places({}))
     sources: Mapping[str, Keys] = field(default_factory=dict)
@@ -131,6 +135,30 @@ def parse_regions(value: Value) -> Mapping[str, Mapping[str, int]]:
     return {ALL_GROUPS: _counts(value)}
 
 
+def parse_builds(value: Value) -> Mapping[str, BuildSpec]:
+    """Parse `builds: {main: {context: ., dockerfile: Dockerfile}}`, by container."""
+    if not isinstance(value.data, dict):
+        hint = "write the containers below it, such as `main: {context: .}`"
+        raise input_error("builds: expected a mapping of containers", hint, value.place)
+    builds: dict[str, BuildSpec] = {}
+    problems: list[Problem] = []
+    for name, each in value.children().items():
+        if each.data is None:
+            continue
+        try:
+            builds[name] = parse_build(each.data, each.place, partial(_place_of, each))
+        except InputError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise InputError(*problems)
+    return builds
+
+
+def _place_of(value: Value, key: str) -> Place:
+    children = value.children()
+    return children[key].place if key in children else value.place
+
+
 def _counts(value: Value) -> Mapping[str, int]:
     _require_entries(value)
     return {region: _positive(each) for region, each in value.children().items()}
@@ -143,8 +171,8 @@ def _require_entries(value: Value) -> None:
 
 def _positive(value: Value) -> int:
     number = value.data
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_COUNT:
-        message = f"{value.path[-1]}: expected a whole number from 1 to {MAX_COUNT}, not {_shown(number)}"
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_MACHINES:
+        message = f"{value.path[-1]}: expected a whole number from 1 to {MAX_MACHINES}, not {_shown(number)}"
         raise input_error(message, "give the number of Machines", value.place)
     return number
 
@@ -158,4 +186,5 @@ def _shown(data: Plain) -> str:
 PARSERS: Mapping[str, Parser] = {
     "count": parse_count,
     "regions": parse_regions,
+    "builds": parse_builds,
 }

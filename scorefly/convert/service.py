@@ -313,10 +313,11 @@ def _running(conversion: Conversion, port: str) -> dict[str, Any]:
     annotations = conversion.annotations
     stop = annotations.of(port, "auto-stop")
     start = annotations.of(port, "auto-start")
+    least = annotations.of(port, "min-running")
     found = {
         "auto_stop_machines": conversion.target.auto_stop if stop is None else stop,
         "auto_start_machines": True if start is None else start,
-        "min_machines_running": annotations.of(port, "min-running"),
+        "min_machines_running": conversion.target.min_running if least is None else least,
         "concurrency": annotations.of(port, "concurrency"),
     }
     return {key: value for key, value in found.items() if value is not None}

@@ -41,7 +41,7 @@ class Adopted:
 def adopt_apps(
     settings: Settings, workloads: Mapping[str, str], keeper: Keeper, progress: Progress, connection: Connection
 ) -> Adopted:
-    """Take over the apps of workloads, by app name. Raises ExternalError for the app of another owner."""
+    """Take over apps of workloads, by name. Raises ExternalError, before anything changes, for another's app."""
     running: list[RunningApp] = []
     missing: list[str] = []
     problems: list[Problem] = []
@@ -78,7 +78,7 @@ def adopt_apps(
 def _refusal(
     settings: Settings, keeper: Keeper, name: str, app_id: str, machines: Sequence[MachineView]
 ) -> Problem | None:
-    """Why an app stays its owner's: its Machines carry the mark of another environment, or of an unknown project."""
+    """Return why an app stays its owner's: its Machines carry the mark of another environment or project."""
     if other := other_environment(settings, machines):
         hint = "destroy that environment first, or remove the metadata key scorefly_owner of the app's Machines"
         return Problem(f"the app {name!r} belongs to {other}, so it is not taken over", hint)

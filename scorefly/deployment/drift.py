@@ -71,7 +71,7 @@ def changes_from_running(app: App, machines: Sequence[MachineView]) -> tuple[str
 
 
 def _changes(what: str, before: set[str], after: set[str]) -> Iterator[str]:
-    """What is gone and what is new; a value that is not shown, such as a variable's, has changed."""
+    """Yield what is gone and what is new; a value that is not shown, such as a variable's, has changed."""
     gone, come = ({_shown(text) for text in texts} for texts in (before - after, after - before))
     if len(gone) == len(come) == 1 and gone != come:
         yield f"{what}: {min(gone)} becomes {min(come)}"

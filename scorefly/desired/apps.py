@@ -23,10 +23,13 @@ from scorefly.desired.artefacts import (
     working_folder,
     write_artefact,
 )
+from scorefly.desired.builds import repository_root, settle_build, stated_builds
+from scorefly.desired.counts import read_scale, with_counts
 from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
 from scorefly.desired.overlaid import read_overlaid
+from scorefly.desired.promotion import with_promoted_images
 from scorefly.desired.provision import Resolution, provision
 from scorefly.fly.app import App
 from scorefly.fly.check.checker import check
@@ -68,6 +71,8 @@ def compute_desired_apps(
     """Return what Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = keeper.state
+    if not trial:
+        settings = with_promoted_images(settings, loaded.workloads)
     replaced = replaced_resources(settings, loaded, before)
     resolution = provision(settings, loaded, keeper, progress, trial=trial, problems=replaced)
     problems = [*warnings, *loaded.problems, *resolution.problems]
@@ -168,17 +173,22 @@ def _workload_app(
     trial: bool,
 ) -> list[App]:
     name = settings.app_name(workload.name)
+    scale = read_scale(settings, workload, loaded, resolution.params, problems)
+    auto_stop = scale.autoscaler.auto_stop if scale.autoscaler else "off"
     target = Target(
         workspace=settings.workspace,
         app_name=name,
-        region=settings.region,
+        region=scale.region,
         images=settings.images.by_name,
         default_image=settings.images.default,
         unsupported="warn" if settings.unsupported == "warn" else "error",
         flycast=resolution.workloads[workload.name].flycast,
         artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
-        auto_stop=settings.auto_stop or "off",
+        auto_stop=settings.auto_stop or auto_stop,
+        min_running=scale.autoscaler.least if scale.autoscaler else None,
         trial=trial,
+        builds=stated_builds(settings, workload),
+        checkout=repository_root(settings),
     )
     uids = loaded.graph.uids_of(workload)
     if secret := _secret_words(workload, loaded, resolution):
@@ -191,6 +201,7 @@ def _workload_app(
         return []
     overlays = [*overlays, *_overlays(settings, problems, workload.name)]
     app = read_overlaid(lay_over(converted.app, overlays), overlays, problems)
+    app = settle_build(settings, with_counts(app, scale, problems))
     problems += _refused(settings, app, workload, overlays)
     needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
     for uid in uids.values():
@@ -249,10 +260,11 @@ def _build_findings(settings: Settings, app: App) -> list[Finding]:
         try:
             if Path(name).is_absolute():
                 raise input_error(f"{shown(name)} is an absolute path", "give a path relative to the build context")
-            path = working_folder(settings, app) / name
-            resolve(settings.workspace, path, Place(name))
-            if exists(settings.workspace, path):
-                open_file(settings.workspace, path, Place(name)).close()
+            root, path = repository_root(settings), settings.workspace / artefact_folder(settings, app.name) / name
+            path = Path(os.path.normpath(path))
+            resolve(root, path, Place(name))
+            if exists(root, path):
+                open_file(root, path, Place(name)).close()
         except InputError as error:
             found += [Finding(("build", key), problem.message, problem.hint) for problem in error.problems]
     return found

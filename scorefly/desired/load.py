@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scorefly.config.settings import Settings
 from scorefly.confined import exists, is_glob
+from scorefly.desired.builds import build_problems
 from scorefly.desired.likely_mistakes import class_problems, placeholder_problems, unknown_type, unread_files
 from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
 from scorefly.resources.files import LoadedProvisioners, is_remote, load_provisioners
@@ -47,6 +48,7 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
             problems += class_problems(node, provisioner, specs)
     for workload in workloads:
         problems += placeholder_problems(workload)
+    problems += build_problems(settings, workloads)
     raise_errors(problems)
     if not settings.score_files:
         problems += unread_files(settings, [workload.name for workload in workloads])

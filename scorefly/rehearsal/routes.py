@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scorefly.rehearsal import graphql, leases, life, machines, rules, uiex
+from scorefly.rehearsal import graphql, leases, life, machines, placements, rules, uiex
 from scorefly.rehearsal.listing import OrganizationListing
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
@@ -220,7 +220,9 @@ def _regions(_call: Call) -> tuple[int, Any]:
     return 200, {"nearest": rules.NEAREST, "regions": rows}
 
 
-def _no_builder(_call: Call) -> tuple[int, Any]:
+def _builder(call: Call) -> tuple[int, Any]:
+    if call.world.has_builder:
+        return 200, {"build_id": "rehearsal", "build_token": "rehearsal"}
     raise Refused(422, rules.NO_BUILDER)
 
 
@@ -235,6 +237,7 @@ _VOLUME = f"{_APP}/volumes/{{volume}}"
 
 _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/platform/regions", _regions),
+    ("POST", "/v1/platform/placements", _ok(lambda call: placements.simulate(call.world, call.body))),
     ("GET", "/v1/apps", _list_apps),
     ("POST", "/v1/apps", lambda call: (201, _app(call.world.create_app(call.body)))),
     ("GET", _APP, _ok(lambda call: _app(call.world.app(call.app)))),
@@ -283,7 +286,7 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/api/v1/organizations/{org}", _ok(lambda call: uiex.organization(call.app))),
     ("POST", "/api/v1/builds", _ok(lambda call: uiex.build(call.world))),
     ("POST", "/api/v1/builds/finish", _ok(lambda call: uiex.build(call.world))),
-    ("POST", "/api/v1/builds/depot_builder", _no_builder),
+    ("POST", "/api/v1/builds/depot_builder", _builder),
     ("POST", "/api/v1/releases", lambda call: (201, uiex.create_release(call.world, call.body))),
     ("PATCH", "/api/v1/releases/{id}", _ok(lambda call: uiex.update_release(call.world, call.app, call.body))),
     ("GET", "/api/v1/apps/{app}/releases", _ok(lambda call: uiex.releases(call.world, call.app, call.query))),

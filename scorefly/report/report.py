@@ -13,6 +13,7 @@ from scorefly.problems import Problem
 
 if TYPE_CHECKING:
     from scorefly.report.plan import Plan
+    from scorefly.report.status import AppStatus
 
 T = TypeVar("T")
 Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destroyed", "generated"]
@@ -87,7 +88,8 @@ class Finding:
 class Report:
     """A whole run. `problems` holds warnings and notices too; errors decide the exit status.
 
-    `superseded` says why a run left everything to a newer one; else it is empty.
+    `superseded` says why a run left everything to a newer one; else it is empty. `rolled_back` says why a run left the
+    environment as a rollback left it. `running` is what `status` shows.
     """
 
     command: str
@@ -102,6 +104,8 @@ class Report:
     plan: Plan | None = None
     plan_path: str = ""
     superseded: str = ""
+    rolled_back: str = ""
+    running: tuple[AppStatus, ...] = ()
 
     def named(self, *statuses: Status) -> tuple[str, ...]:
         """The names of the apps that ended in one of `statuses`."""

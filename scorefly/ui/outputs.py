@@ -20,7 +20,7 @@ def outputs(report: Report) -> dict[str, str]:
     changed = changed or any(each.outcome == "removed" for each in report.findings)
     return {
         "environment": report.environment,
-        "apps": _json([_app(app) for app in report.apps]),
+        "apps": _json([app_json(app) for app in report.apps]),
         "urls": _json(urls),
         "url": next(iter(urls.values()), ""),
         "deployed": _json(report.named("created", "deployed")),
@@ -34,7 +34,8 @@ def outputs(report: Report) -> dict[str, str]:
     }
 
 
-def _app(app: AppReport) -> dict[str, Any]:
+def app_json(app: AppReport) -> dict[str, Any]:
+    """Return the outcome of an app as JSON data."""
     return {
         "workload": app.workload,
         "app": app.app,

@@ -33,12 +33,14 @@ class TerminalProgress:
         self._stream = stream
         self._redactor = Redactor(markdown.text, markdown.in_code, markdown.mermaid_label)
         self._lock = threading.Lock()
-        self.verbose = False
+        self.verbose = self.quiet = False
         self.live = stream.isatty()
         self.coloured = self.live and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
     def step(self, message: str) -> None:
         """One line; on a terminal the next step takes its place."""
+        if self.quiet:
+            return
         text = one_line(self._redactor.redact(message))
         with self._lock:
             self._stream.write(f"\r\033[K{_fitting(text)}" if self.live else f"{text}\n")
@@ -46,6 +48,8 @@ class TerminalProgress:
 
     def problem(self, problem: Problem) -> None:
         """One line that stays."""
+        if self.quiet and problem.severity == "notice":
+            return
         text = one_line(self._redactor.redact(str(problem)))
         label = "" if problem.severity == "error" else f"{problem.severity}: "
         self._line(paint(f"{label}{text}", problem.severity, self.coloured))
@@ -114,6 +118,10 @@ def report_text(report: Report, *, coloured: bool = False) -> str:
 
         shown = plan_text(report.plan, lambda line, name: paint(line, name, coloured))
         lines += [shown, ""] if shown else []
+    elif report.command == "status":
+        from scorefly.ui.status_text import status_lines
+
+        lines += status_lines(report.running)
     elif report.apps:
         head, *rows = table(
             [("app", "status", "size", "region", "secrets", "seconds", "url"), *(_row(app) for app in report.apps)]
@@ -149,9 +157,15 @@ def _ending(report: Report) -> str:
     if report.command == "validate":
         warnings = sum(problem.severity == "warning" for problem in report.problems)
         return f"valid{f', with {warnings} warnings' if warnings > 1 else ', with 1 warning' if warnings else ''}"
+    if report.command == "status":
+        started = sum(each.state == "started" for app in report.running for each in app.machines)
+        apps = f"{len(report.running)} {'app' if len(report.running) == 1 else 'apps'}"
+        return f"{where}: {apps}, {started} Machines started" if report.running else f"{where}: nothing is deployed"
     if report.command == "generate":
         return f"{report.environment}: {len(report.apps)} in {report.artefacts or 'a temporary folder'}"
     if report.superseded:
         return f"{where}: superseded, for {report.superseded}, which is deployed already (--force deploys this one)"
+    if report.rolled_back:
+        return f"{where} {report.rolled_back} (use --force to deploy anyway)"
     would = "would be: " if report.dry_run else ""
     return f"{where}: {would}{counts(report) or 'nothing to do'}"

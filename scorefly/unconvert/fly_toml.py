@@ -42,7 +42,7 @@ class FlyToml:
 
     @property
     def refused(self) -> bool:
-        """Whether Fly would not take the document."""
+        """Decide whether Fly would not take the document."""
         return any(problem.severity == "error" for problem in self.problems)
 
     def place(self, path: tuple[str | int, ...]) -> Place:

@@ -74,7 +74,7 @@ def _table(keys: tuple[str, ...], *, is_list: bool, counts: dict[Path, int]) -> 
 
 
 def _lines_of_value(rest: str) -> int:
-    """How many further lines a value takes that begins at the beginning of `rest`."""
+    """Return how many further lines a value takes that begins at the beginning of `rest`."""
     depth, at = 0, 0
     while True:
         end = rest.find("\n", at)

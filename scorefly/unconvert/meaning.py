@@ -1,4 +1,4 @@
-"""What a fly.toml means to flyctl, as data: two documents that mean the same give equal data.
+"""The meaning of a fly.toml to flyctl, as data: two documents that mean the same give equal data.
 
 Source: flyctl's `internal/appconfig` (`machines.go`, `processgroups.go`, `service.go`).
 """

@@ -116,7 +116,7 @@ def _convert_group(group: Group, source: Source, file: str, output: Output) -> N
 
 
 def _environment(base: Carried, other: Input, source: Source) -> dict[str, Any]:
-    """What one environment changes: its app's name, a Score fragment, and a fragment of fly.toml."""
+    """Return what one environment changes: its app's name, a Score fragment, and a fragment of fly.toml."""
     document = other.fly.document
     mine = carry(document, source)
     section: dict[str, Any] = {}

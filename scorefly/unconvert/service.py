@@ -76,7 +76,7 @@ def _carry_http(made: Services, http: Mapping[str, Any], *, alone: bool) -> None
 
 
 def _is_simple(service: Mapping[str, Any]) -> bool:
-    """Whether a service is one public port with a number of its own, as a Score port with annotations is."""
+    """Decide whether a service is one public port with a number of its own, as a Score port with annotations is."""
     ports = service.get("ports") or []
     known = {
         *("protocol", "internal_port", "ports", "concurrency", "processes"),

@@ -13,7 +13,7 @@ from scorefly.report.report import Report
 from scorefly.ui.outputs import outputs
 from workspaces import DATA, REPOSITORY
 
-ADDED = ("new-state", "replace")  # since the contract was written
+ADDED = ("build", "images-from", "new-state", "replace", "workload", "to")  # since the contract was written
 
 
 @pytest.fixture(scope="module")
