@@ -28,7 +28,7 @@ from scorefly.desired.counts import read_scale, with_counts
 from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
-from scorefly.desired.overlaid import read_overlaid
+from scorefly.desired.overlaid import has_builtin, read_overlaid
 from scorefly.desired.promotion import with_promoted_images
 from scorefly.desired.provision import Resolution, provision
 from scorefly.fly.app import App
@@ -175,6 +175,7 @@ def _workload_app(
     name = settings.app_name(workload.name)
     scale = read_scale(settings, workload, loaded, resolution.params, problems)
     auto_stop = scale.autoscaler.auto_stop if scale.autoscaler else "off"
+    overlays = [*overlays, *_overlays(settings, problems, workload.name)]
     target = Target(
         workspace=settings.workspace,
         app_name=name,
@@ -189,6 +190,7 @@ def _workload_app(
         trial=trial,
         builds=stated_builds(settings, workload),
         checkout=repository_root(settings),
+        builtin=has_builtin(overlays),
     )
     uids = loaded.graph.uids_of(workload)
     if secret := _secret_words(workload, loaded, resolution):
@@ -199,7 +201,6 @@ def _workload_app(
     problems += converted.problems
     if converted.app is None:
         return []
-    overlays = [*overlays, *_overlays(settings, problems, workload.name)]
     app = read_overlaid(lay_over(converted.app, overlays), overlays, problems)
     app = settle_build(settings, with_counts(app, scale, problems))
     problems += _refused(settings, app, workload, overlays)

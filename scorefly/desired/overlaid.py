@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from scorefly.convert.overlay import Overlay
@@ -32,6 +32,12 @@ def read_overlaid(app: App, overlays: Sequence[Overlay], problems: list[Problem]
             message = f"{dotted(key.path)} is left out, because flyctl ignores it"
             problems.append(Problem(message, reason or "remove it", place, severity="warning"))
     return replace(app, config=reading.document, volumes=volume_claims(reading.document.get("mounts")))
+
+
+def has_builtin(overlays: Sequence[Overlay]) -> bool:
+    """Report whether overlays have the image built by a builder of flyctl's own, without a Dockerfile."""
+    builds = [overlay.config.get("build") for overlay in overlays]
+    return any(isinstance(build, Mapping) and build.get("builtin") for build in builds)
 
 
 def _place(overlays: Sequence[Overlay], path: tuple[str | int, ...]) -> Place:

@@ -65,6 +65,10 @@ def read_fly_toml(text: str, file: str, machine: Mapping[str, Any] | None = None
     findings = list(reading.findings)
     findings += [replace(each, path=reading.origin(each.path)) for each in check(reading.document, machine)]
     problems = [_problem(fly, each) for each in findings]
+    if "compose" in reading.document.get("build", {}):
+        hint = "describe the containers in the Score file, and remove build.compose"
+        message = "build.compose makes flyctl read files that scorefly does not check"
+        problems.append(Problem(message, hint, fly.place(("build", "compose"))))
     problems += [
         Problem(
             f"{dotted(each.path)} left out: {each.reason}",
@@ -80,7 +84,7 @@ def read_fly_toml(text: str, file: str, machine: Mapping[str, Any] | None = None
 def convert_fly_toml(fly: FlyToml, source: Source) -> Carried:
     """Make a Score file of a document that Fly accepts; of one that it refuses, return the problems only."""
     if fly.refused:
-        return Carried({"metadata": {"name": source.workload}}, {}, {}, tuple(fly.reading.dropped), fly.problems)
+        return Carried({"metadata": {"name": source.workload}}, {}, {}, {}, tuple(fly.reading.dropped), fly.problems)
     carried = carry(fly.document, source)
     return replace(carried, dropped=tuple(fly.reading.dropped), problems=fly.problems)
 
