@@ -67,6 +67,18 @@ def _remove_unused_secrets(settings: Settings, progress: Progress) -> Report:
     return _with_state(remove_unused_secrets, settings, progress)
 
 
+def _status(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.status import status
+
+    return status(settings, progress)
+
+
+def _rollback(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.rollback import rollback
+
+    return _with_state(rollback, settings, progress)
+
+
 def _with_state(
     command: Callable[[Settings, Keeper, Progress], Report], settings: Settings, progress: Progress
 ) -> Report:
@@ -86,6 +98,8 @@ REPORTING: Mapping[str, Callable[[Settings, Progress], Report]] = {
     "destroy": _destroy,
     "preview": _preview,
     "remove-unused-secrets": _remove_unused_secrets,
+    "status": _status,
+    "rollback": _rollback,
 }
 
 

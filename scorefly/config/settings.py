@@ -1,4 +1,4 @@
-"""What a run is asked to do: every option, typed once, wherever it came from."""
+"""Settings: every option of a run, typed once, wherever it was given."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scorefly.config.workloads import WorkloadConfig
+from scorefly.convert.build_spec import BuildSpec
 from scorefly.github.context import Trigger
 from scorefly.problems import InputError, Place, Problem
 
@@ -59,9 +61,12 @@ class Settings:
     app_prefix: str = ""
     app_suffix: str = ""
     images: Images = field(default_factory=Images)
+    images_from: str = ""
+    build: Mapping[str, BuildSpec] = field(default_factory=dict)
     overrides_file: str = ""
     override_property: tuple[str, ...] = ()
     overrides: Mapping[str, Override] = field(default_factory=dict)
+    workloads: Mapping[str, WorkloadConfig] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     provisioners: tuple[str, ...] = PROVISIONERS
@@ -76,6 +81,8 @@ class Settings:
     wait_timeout: float = 300.0
     ha: bool | None = None
     auto_stop: str = ""
+    certificates: str = "auto"
+    wait_for_certificates: bool = False
     strategy: str = ""
     deploy_args: tuple[str, ...] = ()
     build_args: Mapping[str, str] = field(default_factory=dict)
@@ -89,6 +96,8 @@ class Settings:
     unsupported: str = "error"
     force: bool = False
     replace: tuple[str, ...] = ()
+    workload: tuple[str, ...] = ()
+    to: str = ""
     dry_run: bool = False
     rehearse: bool = False
     scratch: Path | None = None
@@ -103,8 +112,18 @@ class Settings:
 
     @property
     def untrusted(self) -> bool:
-        """Whether the run is about code that gets no secrets and calls nothing outside."""
+        """Decide whether the run is about code that gets no secrets and calls nothing outside."""
         return self.scratch is not None
+
+    @property
+    def custom_domains(self) -> bool:
+        """Decide whether the environment uses the custom hosts of its Score files; a preview only on request."""
+        return self.certificates != "auto" or not is_preview(self.environment)
+
+    @property
+    def requests_certificates(self) -> bool:
+        """Decide whether a deploy requests certificates for custom hosts."""
+        return self.certificates != "never" and self.custom_domains
 
     def app_name(self, stem: str) -> str:
         """The Fly app name around a workload's name."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from scorefly.config.settings import Settings
 from scorefly.fly.api import FlyApi
 from scorefly.fly.deployer import Deployer
+from scorefly.fly.registry import Registries, registry_credentials
+from scorefly.http import is_loopback
 from scorefly.problems import Place, input_error, option_place
 from scorefly.state.keeper import Keeper
 
@@ -21,6 +23,7 @@ class Connection:
 
     api: FlyApi
     deployer: Deployer
+    registries: Registries
 
 
 @contextmanager
@@ -36,8 +39,15 @@ def connect(settings: Settings, keeper: Keeper | None = None) -> Iterator[Connec
         yield connection
 
 
+def open_api(settings: Settings) -> FlyApi:
+    """Return a client of the real Fly, or of what takes its place."""
+    platform = settings.environ.get("FLY_API_BASE_URL") or "https://api.fly.io"
+    return FlyApi(settings.fly_api_token, settings.fly_base_url, platform_url=platform)
+
+
 @contextmanager
 def _connect(settings: Settings) -> Iterator[Connection]:
+    registries = open_registries(settings)
     if settings.rehearse:
         from scorefly.fly.machines import MachinesDeployer
         from scorefly.rehearsal.server import Rehearsal
@@ -52,8 +62,9 @@ def _connect(settings: Settings) -> Iterator[Connection]:
             raise input_error(
                 str(error), f"remove {name}: the next rehearsal starts with an empty one", Place(name)
             ) from error
-        with server as rehearsal, FlyApi(REHEARSAL_TOKEN, base_url=rehearsal.url) as api:
-            yield Connection(api, MachinesDeployer(api, wait_timeout=settings.wait_timeout, ha=settings.ha))
+        with server as rehearsal, FlyApi(REHEARSAL_TOKEN, rehearsal.url, platform_url=rehearsal.url) as api:
+            machines = MachinesDeployer(api, wait_timeout=settings.wait_timeout, ha=settings.ha)
+            yield Connection(api, machines, registries)
         return
     from scorefly.fly.flyctl import DeployOptions, FlyctlDeployer
 
@@ -70,7 +81,19 @@ def _connect(settings: Settings) -> Iterator[Connection]:
     )
     hidden = [*settings.secrets.values(), settings.github_token]
     with (
-        FlyApi(settings.fly_api_token, base_url=settings.fly_base_url) as api,
-        FlyctlDeployer(settings.fly_api_token, options, settings.environ, hidden) as deployer,
+        open_api(settings) as api,
+        FlyctlDeployer(settings.fly_api_token, options, settings.environ, hidden, registries=registries) as deployer,
     ):
-        yield Connection(api, deployer)
+        yield Connection(api, deployer, registries)
+
+
+def open_registries(settings: Settings) -> Registries:
+    """Return the client of image registries. A rehearsal asks none but those on loopback, and hands out no credentials.
+
+    SCOREFLY_TEST_REGISTRY is the address of a registry on loopback that replaces all others.
+    """
+    base_url = settings.environ.get("SCOREFLY_TEST_REGISTRY", "")
+    base_url = base_url if is_loopback(base_url) else ""
+    if settings.rehearse:
+        return Registries(base_url=base_url, offline=True)
+    return Registries(registry_credentials(settings.environ, settings.fly_api_token), base_url)

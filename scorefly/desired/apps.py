@@ -23,9 +23,13 @@ from scorefly.desired.artefacts import (
     working_folder,
     write_artefact,
 )
+from scorefly.desired.builds import repository_root, settle_build, stated_builds
+from scorefly.desired.counts import read_scale, with_counts
 from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
+from scorefly.desired.hosts import assign_hosts
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
+from scorefly.desired.promotion import with_promoted_images
 from scorefly.desired.provision import Resolution, provision
 from scorefly.fly.app import App
 from scorefly.fly.check.checker import check
@@ -64,9 +68,11 @@ def compute_desired_apps(
     trial: bool = False,
     warnings: Sequence[Problem] = (),
 ) -> DesiredApps:
-    """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
+    """Return what Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = keeper.state
+    if not trial:
+        settings = with_promoted_images(settings, loaded.workloads)
     replaced = replaced_resources(settings, loaded, before)
     resolution = provision(settings, loaded, keeper, progress, trial=trial, problems=replaced)
     problems = [*warnings, *loaded.problems, *resolution.problems]
@@ -76,6 +82,7 @@ def compute_desired_apps(
     for workload in loaded.workloads:
         if not _depends_on_failure(workload, loaded, resolution):
             apps += _workload_app(settings, workload, loaded, resolution, problems, overlays, trial=trial)
+    apps = assign_hosts(settings, loaded, resolution, before, apps, problems)
     problems += _name_clashes(apps, loaded)
     orphaned = {resource.uid for resource in orphaned_resources(settings, loaded, before)}
     problems += app_name_conflicts(apps, loaded, resolution, before, orphaned)
@@ -103,6 +110,9 @@ def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iter
         host = resolution.params.get(uid, {}).get("host")
         if node.type in ("route", "dns") and isinstance(host, str):
             yield from (host, f"https://{host}")
+    for app in apps:
+        for host in app.hosts:
+            yield from (host, f"https://{host}")
 
 
 def save_and_write_artefacts(
@@ -126,7 +136,7 @@ def write_artefacts(settings: Settings, wanted: DesiredApps, progress: Progress)
 
 
 def app_report(settings: Settings, app: App) -> AppReport:
-    """What is known of an app before it is deployed."""
+    """Return what is known of an app before it is deployed."""
     return AppReport(
         app=app.name,
         owner=app.owner,
@@ -142,7 +152,7 @@ def app_report(settings: Settings, app: App) -> AppReport:
 
 
 def _resource_apps(settings: Settings, loaded: Loaded, resolution: Resolution, problems: list[Problem]) -> list[App]:
-    """The apps that come with resources. One that resources share is the last one's: it was made knowing the others."""
+    """The apps of resources. One that resources share is the last one's: it was made knowing the others."""
     apps: dict[tuple[str, str], App] = {}
     for uid, brought in resolution.apps.items():
         place, spec = loaded.graph.nodes[uid].place, loaded.provisioners[uid].spec
@@ -167,17 +177,22 @@ def _workload_app(
     trial: bool,
 ) -> list[App]:
     name = settings.app_name(workload.name)
+    scale = read_scale(settings, workload, loaded, resolution.params, problems)
+    auto_stop = scale.autoscaler.auto_stop if scale.autoscaler else "off"
     target = Target(
         workspace=settings.workspace,
         app_name=name,
-        region=settings.region,
+        region=scale.region,
         images=settings.images.by_name,
         default_image=settings.images.default,
         unsupported="warn" if settings.unsupported == "warn" else "error",
         flycast=resolution.workloads[workload.name].flycast,
         artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
-        auto_stop=settings.auto_stop or "off",
+        auto_stop=settings.auto_stop or auto_stop,
+        min_running=scale.autoscaler.least if scale.autoscaler else None,
         trial=trial,
+        builds=stated_builds(settings, workload),
+        checkout=repository_root(settings),
     )
     uids = loaded.graph.uids_of(workload)
     if secret := _secret_words(workload, loaded, resolution):
@@ -189,7 +204,7 @@ def _workload_app(
     if converted.app is None:
         return []
     overlays = [*overlays, *_overlays(settings, problems, workload.name)]
-    app = lay_over(converted.app, overlays)
+    app = settle_build(settings, with_counts(lay_over(converted.app, overlays), scale, problems))
     problems += _refused(settings, app, workload, overlays)
     needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
     for uid in uids.values():
@@ -209,7 +224,7 @@ def _overlays(settings: Settings, problems: list[Problem], workload: str = "") -
 
 
 def _refused(settings: Settings, app: App, source: Workload | Place, overlays: Sequence[Overlay] = ()) -> list[Problem]:
-    """What Fly would not take of an app as it stands, found before Fly is asked; `source` is what it was made of."""
+    """Find what Fly would refuse of an app, before Fly is called; `source` is what it was made of."""
     folder = settings.workspace / artefact_folder(settings, app.name)
     config = app.config
     strategy = effective_strategy(settings.strategy, has_volumes=bool(app.volumes))
@@ -248,10 +263,11 @@ def _build_findings(settings: Settings, app: App) -> list[Finding]:
         try:
             if Path(name).is_absolute():
                 raise input_error(f"{shown(name)} is an absolute path", "give a path relative to the build context")
-            path = working_folder(settings, app) / name
-            resolve(settings.workspace, path, Place(name))
-            if exists(settings.workspace, path):
-                open_file(settings.workspace, path, Place(name)).close()
+            root, path = repository_root(settings), settings.workspace / artefact_folder(settings, app.name) / name
+            path = Path(os.path.normpath(path))
+            resolve(root, path, Place(name))
+            if exists(root, path):
+                open_file(root, path, Place(name)).close()
         except InputError as error:
             found += [Finding(("build", key), problem.message, problem.hint) for problem in error.problems]
     return found
@@ -267,7 +283,11 @@ def _blamed(source: Workload, app: App, finding: Finding, overlays: Sequence[Ove
 
 def _secret_words(workload: Workload, loaded: Loaded, resolution: Resolution) -> list[Problem]:
     """Params that fly.toml or messages show, and that are secret."""
-    shown = {"route": ("host", "path", "port"), **dict.fromkeys(REFERRING_TYPES, ("workload", "port"))}
+    shown = {
+        "route": ("host", "path", "port"),
+        "dns": ("host",),
+        **dict.fromkeys(REFERRING_TYPES, ("workload", "port")),
+    }
     return [
         Problem(
             f"{name} of {loaded.graph.nodes[uid].type} {resource!r} is secret, and is shown in fly.toml or messages",
@@ -289,7 +309,6 @@ def _route(name: str, params: Mapping[str, object]) -> Route:
     text = reveal_text(to_text(port)) if not isinstance(port, int) else port  # type: ignore[arg-type]
     return Route(
         name=name,
-        host=reveal_text(to_text(params.get("host", ""))),  # type: ignore[arg-type]
         path=reveal_text(to_text(params.get("path", "/"))),  # type: ignore[arg-type]
         port=int(text) if str(text).isdecimal() else text,
     )
@@ -370,7 +389,7 @@ def _resource_reports(loaded: Loaded, resolution: Resolution) -> tuple[ResourceR
 
 
 def with_stand_in_variables(settings: Settings, loaded: Loaded) -> tuple[Settings, list[Problem]]:
-    """For a trial: variables that Score files read and nobody gave, each with a warning."""
+    """For a trial: variables that Score files read and that were not given, each with a warning."""
     missing: dict[str, Problem] = {}
     for workload in loaded.workloads:
         names = {name for name, each in workload.resources.items() if each.type == "environment"}

@@ -1,4 +1,4 @@
-"""Who may see and do things: two tokens, a cookie made from one of them, and form tokens."""
+"""Access to pages and actions: two tokens, a cookie made from one of them, and form tokens."""
 
 from __future__ import annotations
 

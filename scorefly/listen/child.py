@@ -31,7 +31,7 @@ _MAX_APPS = 10_000
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Program:
-    """How to start scorefly: the command, and the environment of the child."""
+    """The way to start scorefly: the command, and the environment of the child."""
 
     argv: tuple[str, ...]
     environ: Mapping[str, str]
@@ -39,7 +39,7 @@ class Program:
 
 @dataclass(slots=True)
 class Events:
-    """What a run has told so far: its log, apps and problems."""
+    """The output of a run so far: its log, apps and problems."""
 
     redact: Callable[[str], str]
     apps: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What the page and the API show: plain data from the ledger."""
+"""The content of the page and the API: plain data from the ledger."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What may start now: keys of repositories, names of units, the tree; and when to decide again."""
+    """The work that may start now: keys of repositories, names of units, the tree; and when to decide again."""
 
     looks: tuple[str, ...]
     runs: tuple[str, ...]
@@ -122,7 +122,7 @@ class Service:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a unit runs."""
+        """Decide whether a unit runs."""
         return bool(self._running)
 
     def _decide(self, ledger: Ledger, now: float) -> Due:

@@ -57,7 +57,7 @@ class Settings:
 
     @property
     def behind_fly(self) -> bool:
-        """Whether Fly's proxy is in front, which says who the client is and that it came by https."""
+        """Decide whether Fly's proxy is in front, which says who the client is and that it came by https."""
         return bool(self.environ.get("FLY_APP_NAME"))
 
 

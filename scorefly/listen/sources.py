@@ -37,7 +37,7 @@ def follow_root(ledger: Ledger, url: str, ref: str) -> str:
 
 
 def poll_all(ledger: Ledger) -> None:
-    """Make a look at every repository due now: a host never sends again what nobody heard."""
+    """Make every repository due now: a host never repeats a delivery that was not received."""
     ledger.execute("UPDATE repositories SET looked_at = 0, next_look = 0, attempts = 0")
 
 

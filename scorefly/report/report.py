@@ -1,4 +1,4 @@
-"""What a run did, for whoever shows it: frozen data, nothing secret, no Markdown."""
+"""The report of a run: frozen data without secrets or Markdown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from scorefly.fly.machine_config import guest_text
 from scorefly.problems import Problem
 
 if TYPE_CHECKING:
+    from scorefly.report.certificates import CertificateReport
     from scorefly.report.plan import Plan
+    from scorefly.report.status import AppStatus
 
 T = TypeVar("T")
 Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destroyed", "generated"]
@@ -73,7 +75,7 @@ Outcome = Literal["removed", "kept", "failed"]
 class Finding:
     """One thing a run that tidies up came upon, and what became of it: `kind` is secret, resource, volume, address.
 
-    `app` is the one it is part of; `why` says why it is wanted or not.
+    `app` is the one it is part of; `why` says why it is kept or not.
     """
 
     kind: str
@@ -87,7 +89,8 @@ class Finding:
 class Report:
     """A whole run. `problems` holds warnings and notices too; errors decide the exit status.
 
-    `superseded` says why a run left everything to a newer one; else it is empty.
+    `superseded` says why a run left everything to a newer one; else it is empty. `rolled_back` says why a run left the
+    environment as a rollback left it. `running` is what `status` shows.
     """
 
     command: str
@@ -102,6 +105,9 @@ class Report:
     plan: Plan | None = None
     plan_path: str = ""
     superseded: str = ""
+    rolled_back: str = ""
+    running: tuple[AppStatus, ...] = ()
+    certificates: tuple[CertificateReport, ...] = ()
 
     def named(self, *statuses: Status) -> tuple[str, ...]:
         """The names of the apps that ended in one of `statuses`."""
@@ -120,7 +126,7 @@ def redacted_report(report: Report, redact: Callable[[str], str]) -> Report:
 
 
 # Words of our own, that others are chosen by.
-_OUR_WORDS = {"command", "status", "action", "outcome", "severity", "how"}
+_OUR_WORDS = {"command", "status", "action", "outcome", "severity", "how", "purpose"}
 
 
 def redacted(value: T, redact: Callable[[str], str]) -> T:

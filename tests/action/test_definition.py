@@ -13,7 +13,10 @@ from scorefly.report.report import Report
 from scorefly.ui.outputs import outputs
 from workspaces import DATA, REPOSITORY
 
-ADDED = ("new-state", "replace")  # since the contract was written
+ADDED = (  # since the contract was written
+    *("build", "images-from", "new-state", "replace", "workload", "to"),
+    *("certificates", "wait-for-certificates"),
+)
 
 
 @pytest.fixture(scope="module")

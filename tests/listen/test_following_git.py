@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -197,8 +198,10 @@ def test_a_child_gets_the_secrets_of_its_unit_and_none_of_the_listener(tmp_path:
     environments = Environments.create(
         tmp_path / "git", standin_tree("staging", "production", runs={"staging": {"lines": [*lines, "$FLY_API_TOKEN"]}})
     )
-    variables = {"FLY_API_TOKEN": "fly-token-canary-123", "FLY_APP_NAME": "listener"}
-    secrets = {"SCOREFLY_SECRETS": json.dumps({"STAGING__DB": "canary-staging-1", "PRODUCTION__DB": "canary-prod-22"})}
+    variables: dict[str, Any] = {"FLY_API_TOKEN": "fly-token-canary-123", "FLY_APP_NAME": "listener"}
+    secrets: dict[str, Any] = {
+        "SCOREFLY_SECRETS": json.dumps({"STAGING__DB": "canary-staging-1", "PRODUCTION__DB": "canary-prod-22"})
+    }
     with listening(environments.url, data, **variables, **secrets) as listener:
         run = listener.wait(lambda: listener.units().get("staging", {}).get("last_run"))
         listener.wait(lambda: listener.get(f"/api/runs/{run['id']}").json()["ended"])
