@@ -55,6 +55,7 @@ class Settings:
     environment: str = "local"
     environment_given: bool = False
     org: str = "personal"
+    org_given: bool = False
     region: str = ""
     app_prefix: str = ""
     app_suffix: str = ""
