@@ -96,6 +96,7 @@ def _settings(
     values["given"] = given
     values["trigger"] = read_trigger(environ)
     values["environment_given"] = sources.environment_given
+    values["org_given"] = sources.is_given("org", sources.environment)
     values["notices"] = tuple(each for each in found if each.severity != "error")
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
 
@@ -170,11 +171,15 @@ class _Sources:
         self.environment = ""
         found = self._find(BY_NAME["environment"])
         self.environment = str(found[0]).strip() if found else ""
-        option = BY_NAME["environment"]
-        self.environment_given = (
-            option.name in given
-            or any(environ.get(variable) for variable in option.all_variables)
-            or self.file.option(option.name, "") is not None
+        self.environment_given = self.is_given("environment", "")
+
+    def is_given(self, name: str, environment: str) -> bool:
+        """Report whether anything but the default says what an option is."""
+        option = BY_NAME[name]
+        return (
+            name in self.given
+            or any(self.environ.get(variable) for variable in option.all_variables)
+            or self.file.option(name, environment) is not None
         )
 
     def all(self) -> tuple[dict[str, Any], dict[str, Place]]:
