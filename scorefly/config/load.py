@@ -75,6 +75,7 @@ def _settings(
     sources.problems += [each for each in found if each.severity == "error"]
     _check_texts(values, places, sources.problems)
     _check_deploy_args(values, places, sources.problems)
+    _refuse_placeholder_prefix(command, values, places, sources.problems)
     if sources.problems:
         raise InputError(*sources.problems)
     variables = {
@@ -234,6 +235,18 @@ def _check_deploy_args(values: Mapping[str, Any], places: Mapping[str, Place], p
         if problem := refused(arguments):
             argument, hint = problem
             problems.append(Problem(f"deploy-args: {argument!r} is not passed to flyctl", hint, places["deploy_args"]))
+
+
+PLACEHOLDER_PREFIX = "change-me-"  # what `scorefly init` writes where no app prefix is given
+
+
+def _refuse_placeholder_prefix(
+    command: str, values: Mapping[str, Any], places: Mapping[str, Place], problems: list[Problem]
+) -> None:
+    deploys = command in ("deploy", "plan", "preview") and not values.get("rehearse")
+    if deploys and values.get("app_prefix") == PLACEHOLDER_PREFIX:
+        hint = "set it to a prefix of your own, such as your organization's name"
+        problems.append(Problem(f"app-prefix is still {PLACEHOLDER_PREFIX!r}", hint, places["app_prefix"]))
 
 
 _TOKENS: Mapping[str, str] = {
