@@ -17,6 +17,7 @@ from scorefly.config.parse import parse
 from scorefly.config.project_file import ProjectFile, read_project_file
 from scorefly.config.settings import Settings
 from scorefly.confined import is_inside, shown
+from scorefly.fly.regions import suggest_region
 from scorefly.github.context import read_trigger
 from scorefly.github.event import from_fork
 from scorefly.problems import InputError, Place, Problem, option_place
@@ -265,4 +266,6 @@ def _check_texts(values: Mapping[str, Any], places: Mapping[str, Place], problem
     for name, (pattern, hint) in TEXT_RULES.items():
         text = values.get(name)
         if text and not re.fullmatch(pattern, text, re.ASCII):
-            problems.append(Problem(f"{name.replace('_', '-')} is {text!r}", hint, places[name]))
+            meant = suggest_region(text) if name == "region" else ""
+            more = f": {meant}" if meant.startswith("did you mean") else ""
+            problems.append(Problem(f"{name.replace('_', '-')} is {text!r}", f"{hint}{more}", places[name]))

@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from scorefly.desired.load import Loaded
 from scorefly.fly.api import FlyApi
 from scorefly.fly.app import App
-from scorefly.problems import InputError, Place, Problem, nearest, option_place
+from scorefly.fly.regions import suggest_region
+from scorefly.problems import InputError, Place, Problem, option_place
 from scorefly.rehearsal.rules import REGIONS
 
 ANNOTATION = "scorefly/region"
@@ -18,7 +19,7 @@ def check_regions(loaded: Loaded, apps: Sequence[App], api: FlyApi | None = None
     unknown = [app for app in apps if app.region and app.region not in REGIONS]
     codes: Collection[str] = api.regions().codes if api and unknown else REGIONS
     problems = [
-        Problem(f"Fly has no region {app.region!r}", nearest(app.region, codes), _place(loaded, app))
+        Problem(f"Fly has no region {app.region!r}", suggest_region(app.region, codes), _place(loaded, app))
         for app in unknown
         if app.region not in codes
     ]
