@@ -18,6 +18,7 @@ from scorefly.config.project_file import ProjectFile, read_project_file
 from scorefly.config.settings import PROVISIONERS, Settings
 from scorefly.config.workload_configs import chain, workload_configs
 from scorefly.confined import is_inside, shown
+from scorefly.fly.regions import suggest_region
 from scorefly.github.context import read_trigger
 from scorefly.github.event import from_fork
 from scorefly.problems import InputError, Place, Problem, option_place, raise_errors
@@ -78,6 +79,7 @@ def _settings(
     sources.problems += [each for each in found if each.severity == "error"]
     _check_texts(values, places, sources.problems)
     _check_deploy_args(values, places, sources.problems)
+    _refuse_placeholder_prefix(command, values, places, sources.problems)
     if sources.problems:
         raise InputError(*sources.problems)
     variables = {
@@ -277,6 +279,18 @@ def _check_deploy_args(values: Mapping[str, Any], places: Mapping[str, Place], p
             problems.append(Problem(f"deploy-args: {argument!r} is not passed to flyctl", hint, places["deploy_args"]))
 
 
+PLACEHOLDER_PREFIX = "change-me-"  # what `scorefly init` writes where no app prefix is given
+
+
+def _refuse_placeholder_prefix(
+    command: str, values: Mapping[str, Any], places: Mapping[str, Place], problems: list[Problem]
+) -> None:
+    deploys = command in ("deploy", "plan", "preview") and not values.get("rehearse")
+    if deploys and values.get("app_prefix") == PLACEHOLDER_PREFIX:
+        hint = "set it to a prefix of your own, such as your organization's name"
+        problems.append(Problem(f"app-prefix is still {PLACEHOLDER_PREFIX!r}", hint, places["app_prefix"]))
+
+
 _TOKENS: Mapping[str, str] = {
     "fly_api_token": r"(?:(?:FlyV1|Bearer) )?[!-~]+",
     "github_token": r"[!-~]+",
@@ -293,4 +307,6 @@ def _check_texts(values: Mapping[str, Any], places: Mapping[str, Place], problem
     for name, (pattern, hint) in TEXT_RULES.items():
         text = values.get(name)
         if text and not re.fullmatch(pattern, text, re.ASCII):
-            problems.append(Problem(f"{name.replace('_', '-')} is {text!r}", hint, places[name]))
+            meant = suggest_region(text) if name == "region" else ""
+            more = f": {meant}" if meant.startswith("did you mean") else ""
+            problems.append(Problem(f"{name.replace('_', '-')} is {text!r}", f"{hint}{more}", places[name]))
