@@ -1,6 +1,6 @@
 """`metadata.annotations`: what Fly has and Score has no word for.
 
-Ours stand under `scorefly/`. Those of score-flyio mean what they mean there, so that its users change no file.
+Ours begin with `scorefly/`. Those of score-flyio mean what they mean there, so that its users change no file.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ class Annotations:
 
 
 def read_annotations(workload: Workload, problems: list[Problem]) -> Annotations:
-    """What a workload's annotations say to us; those under other prefixes are nobody's business."""
+    """Return what a workload's annotations say to us; those with other prefixes are ignored."""
     values: dict[str, Any] = {}
     of_ports: dict[tuple[str, str], Any] = {}
     for key, text in workload.annotations.items():

@@ -1,4 +1,4 @@
-"""What tells whether an app has to be deployed again."""
+"""The digest that decides whether an app has to be deployed again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an app stands before anything is done to it: what `deploy` acts upon, and `plan` tells."""
+"""Inspects an app before anything is done to it: `deploy` acts on the result, and `plan` shows it."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from scorefly.state.snapshot import unpack
 
 @dataclass(frozen=True, slots=True)
 class AppInspection:
-    """`fingerprints` are the fingerprints of the wanted secrets, `digest` that of all that is wanted.
+    """`fingerprints` are the fingerprints of the desired secrets, `digest` that of the whole desired app.
 
     `built` are the files that the image is built from: see `desired/build_context.py`.
 
     `as_wanted` says that there is nothing to deploy; secrets may be there to be removed. `repair_only` says that every
-    Machine has what is wanted, and only their number or their state is not. `machines` are those of the listing where
+    Machine has what is desired, and only their number or their state is not. `machines` are those of the listing where
     it was enough, else the app's own with their configurations. `unused_volumes` are the ids of volumes that an
     interrupted run was about to remove.
     """
@@ -103,7 +103,7 @@ def inspect_app(
     machines = listed if believed else _own_machines(settings, api, app.name, listed)
     exists = machines is not None
     machines = machines or ()
-    if exists and (problem := not_ours(settings, api, app.name, machines, state, app.owner)):
+    if exists and (problem := not_ours(settings, api, app.name, machines, state)):
         raise ExternalError(problem)
     secrets = plan_secrets(
         fingerprints,
@@ -148,7 +148,7 @@ def _own_machines(
 
 
 def _is_known(machine: MachineView) -> bool:
-    """Whether a run finished with the Machine, or at least marked it."""
+    """Decide whether a run finished with the Machine, or at least marked it."""
     return OWNER_KEY in machine.metadata or METADATA_KEY in machine.metadata
 
 
@@ -166,7 +166,7 @@ def _census(settings: Settings, app: App, machines: Sequence[MachineView]) -> Ce
 
 
 def known_app(state: EnvironmentState, app: App) -> AppState:
-    """What state says of an app, brought up to what this run wants of it."""
+    """Return an app's state, updated with what this run desires."""
     known = state.apps.get(app.name) or AppState(name=app.name, owner=app.owner)
     ports = {port.name: (port.port, port.internal) for port in app.ports}
     return replace(

@@ -1,4 +1,4 @@
-"""How many Machines an app needs, which of them must run, and which are left over from another run."""
+"""Counts the Machines an app needs, those that must run, and those left over from another run."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ class Census:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is to be done."""
+        """Decide whether nothing is to be done."""
         return not (self.missing or self.missing_standbys or self.stopped or self.surplus or self.resizes)
 
     @property
     def resizes(self) -> bool:
-        """Whether a stated number of Machines is not there."""
+        """Decide whether a stated number of Machines is not there."""
         return bool(self.create or self.remove)
 
 
 def desired_groups(app: App, ha: bool | None) -> dict[str, GroupSize]:
-    """What flyctl makes on a first deploy, by process group; empty for Machines that remove themselves.
+    """Return what flyctl makes on a first deploy, by process group; empty for Machines that remove themselves.
 
     As many as are stated. Else one Machine; a second one where the group has services, else a standby, unless it has a
     volume or `ha` is false.
@@ -102,12 +102,12 @@ def app_machines(machines: Sequence[MachineView]) -> tuple[MachineView, ...]:
 
 
 def is_standby(machine: MachineView) -> bool:
-    """Whether Fly starts the Machine in place of another one."""
+    """Decide whether Fly starts the Machine in place of another one."""
     return bool(machine.config.get("standbys"))
 
 
 def listed_as_complete(app: App, ha: bool | None, machines: Sequence[MachineView]) -> bool:
-    """Whether a listing without configurations shows enough Machines, and enough of them running."""
+    """Decide whether a listing without configurations shows enough Machines, and enough of them running."""
     for group, size in desired_groups(app, ha).items():
         present = [each for each in machines if group_of(each) == group]
         running = [each for each in present if each.state not in _DOWN]
@@ -220,14 +220,14 @@ def count_by_group(machines: Sequence[MachineView]) -> dict[str, int]:
 
 
 def _may_be_down(machine: MachineView) -> bool:
-    """Whether something else starts the Machine when that is due, or it has done its work."""
+    """Decide whether something else starts the Machine when that is due, or it has done its work."""
     config = machine.config
     served = any(each.get("ports") and each.get("autostart") is not False for each in config.get("services") or ())
     return served or bool(config.get("schedule")) or _is_finished(machine)
 
 
 def _is_finished(machine: MachineView) -> bool:
-    """Whether it ended with success where that is not a reason to start it again."""
+    """Decide whether it ended with success where that is not a reason to start it again."""
     restart = (machine.config.get("restart") or {}).get("policy")
     event = next((each for each in machine.events if each.get("type") in _LIFE_EVENTS), {})
     ended = (event.get("request") or {}).get("exit_event") if event.get("type") == "exit" else None

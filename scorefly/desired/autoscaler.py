@@ -31,7 +31,7 @@ class Autoscaler:
 
     @property
     def auto_stop(self) -> str:
-        """What Fly does with idle Machines."""
+        """Return what Fly does with idle Machines."""
         return "stop" if self.least < self.most else "off"
 
     def notice(self, served: bool) -> Problem:

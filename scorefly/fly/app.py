@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,15 +16,25 @@ MAX_MACHINES = 500  # of one process group, or in one region
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """An image to build: folder and Dockerfile, relative to the workspace."""
+    """An image to build. `context` and `dockerfile` are relative to the workspace; `ignorefile` is, where it is named.
+
+    `stated` tells a build of scorefly.yaml, an option or an overlay from the Dockerfile beside the Score file, which
+    needs no `[build]` in fly.toml. With a `builder` there is no Dockerfile: buildpacks make the image.
+    """
 
     context: str
     dockerfile: str
+    target: str = ""
+    args: tuple[tuple[str, str], ...] = ()
+    builder: str = ""
+    buildpacks: tuple[str, ...] = ()
+    ignorefile: str = ""
+    stated: bool = False
 
     @property
     def dockerfile_in_context(self) -> str:
-        """The Dockerfile relative to the context."""
-        return self.dockerfile.removeprefix(f"{self.context}/") if self.context != "." else self.dockerfile
+        """The Dockerfile relative to the context; it may be outside of it."""
+        return posixpath.relpath(self.dockerfile, self.context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +53,12 @@ class Port:
 
     @property
     def public(self) -> bool:
-        """Whether the Internet reaches it."""
+        """Decide whether the Internet reaches it."""
         return self.how not in ("private", "flycast")
 
     @property
     def address(self) -> str:
-        """Where other apps of the organization reach it, behind the app's name."""
+        """Return where other apps of the organization reach it, behind the app's name."""
         return f".flycast:{self.port}" if self.how == "flycast" else f".internal:{self.internal}"
 
 
@@ -69,11 +80,12 @@ class App:
     """One Fly app, wanted.
 
     `config` is fly.toml as data, without secrets, and `machine` the part of a Machine's configuration that fly.toml
-    has no words for, which stands beside it. `files` are what it mounts by `local_path`, by their path
+    has no words for, in a file beside it. `files` are what it mounts by `local_path`, by their path
     below the artefact's `files/` folder; never secret. `secrets` are what Fly must hold before a Machine
     starts. `needs` are the names of apps that must be deployed first. `owner` is the workload's name, or the
     uid of the resource that brings the app. `counts` are the desired Machines by process group and region; the region
     `ANY_REGION` stands for wherever the app's Machines are. A group that is not in it has as many as flyctl makes.
+    `hosts` are the custom host names that the app serves.
     """
 
     name: str
@@ -92,6 +104,7 @@ class App:
     workload: str = ""
     region: str = ""
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
 
 
 def volume_claims(mounts: Any) -> tuple[VolumeClaim, ...]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scorefly.confined import is_file, read_file
+from scorefly.confined import exists, read_file
 from scorefly.fly.api import FlyApi, MachineView, VolumeView
-from scorefly.fly.app import App
+from scorefly.fly.app import App, Build
 from scorefly.fly.health import POLL, logs_hint, wait_until_healthy
 from scorefly.fly.machine_config import MAX_FILE_BYTES, machine_config, release_config, standby_config
 from scorefly.fly.mounts import attach_volumes, check_mounts
@@ -42,12 +42,30 @@ class MachinesDeployer:
     def prepare(self, app: App, *, stop: threading.Event) -> None:
         """It reads secrets when it deploys."""
 
+    def build(
+        self,
+        app: App,
+        artefact: Path,
+        folder: Path,
+        label: str,
+        *,
+        on_line: Callable[[str], None],
+        stop: threading.Event,
+    ) -> str:
+        """Build nothing, and return a digest that stands for the label."""
+        del artefact, stop
+        if isinstance(app.image, Build) and not (app.image.builder or exists(folder, app.image.dockerfile_in_context)):
+            dockerfile = app.image.dockerfile_in_context
+            raise external_error(f"failed to fetch an image or build from source: dockerfile '{dockerfile}' not found")
+        on_line(f"no image is built in a rehearsal: {label}")
+        return f"registry.fly.io/{app.name}@sha256:{hashlib.sha256(label.encode()).hexdigest()}"
+
     def deploy(
         self, app: App, artefact: Path, folder: Path, *, on_line: Callable[[str], None], stop: threading.Event
     ) -> None:
         """Deploys what the artefact's fly.toml says. Raises OutsideError."""
         toml = tomllib.loads(_fly_toml(artefact).decode())
-        image = self._image(app, artefact, folder)
+        image = str(app.image)
         machines, groups = self.api.machines(app.name), group_names(toml)
         volumes = self.api.volumes(app.name) if toml.get("mounts") else ()
         by_group = {group: [each for each in machines if _group_of(each) == group] for group in groups}
@@ -132,16 +150,6 @@ class MachinesDeployer:
 
     def _settle(self, machine: MachineView, on_line: Callable[[str], None], stop: threading.Event) -> None:
         wait_until_healthy(self.api, machine, self.wait_timeout, on_line=on_line, stop=stop, poll=self.poll)
-
-    @staticmethod
-    def _image(app: App, artefact: Path, folder: Path) -> str:
-        if isinstance(app.image, str):
-            return app.image
-        dockerfile = app.config.get("build", {}).get("dockerfile", app.image.dockerfile_in_context)
-        if not is_file(folder, dockerfile):
-            raise external_error(f"failed to fetch an image or build from source: dockerfile '{dockerfile}' not found")
-        digest = hashlib.sha256(f"{app.image}{_fly_toml(artefact).decode()}".encode()).hexdigest()[:12]
-        return f"registry.fly.io/{app.name}:rehearsal-{digest}"
 
 
 def _group_of(machine: MachineView) -> str:

@@ -1,4 +1,4 @@
-"""Which call is answered by what: the Machines API, and what else flyctl asks."""
+"""The routes of the simulated Fly: the Machines API, and the other calls of flyctl."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scorefly.rehearsal import graphql, leases, life, machines, placements, rules, uiex
+from scorefly.rehearsal import certificates, graphql, leases, life, machines, placements, rules, uiex
 from scorefly.rehearsal.listing import OrganizationListing
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
@@ -41,7 +41,7 @@ Handler = Callable[[Call], "tuple[int, Any]"]
 
 
 def handler_of(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
-    """What answers a request, and the parts of its path that vary. Raises Refused where nothing does."""
+    """Return what answers a request, and the parts of its path that vary. Raises Refused where nothing does."""
     for known, pattern, handler in _ROUTES:
         if known == method and (match := pattern.fullmatch(path)):
             return handler, match.groups()
@@ -81,6 +81,11 @@ def _address(address: Mapping[str, Any]) -> Json:
 
 def _release_address(call: Call) -> tuple[int, Any]:
     call.world.release_address(call.app, call.item)
+    return 204, None
+
+
+def _delete_certificate(call: Call) -> tuple[int, Any]:
+    certificates.remove(call.world, call.app, call.item)
     return 204, None
 
 
@@ -168,7 +173,7 @@ def _release_lease(call: Call) -> tuple[int, Any]:
 
 
 def _metadata(call: Call) -> Json:
-    """A lease keeps nobody from writing metadata: flyctl sends no nonce with it."""
+    """A lease does not prevent writing metadata: flyctl sends no nonce with it."""
     found: Json = _machine(call)["config"].setdefault("metadata", {})
     return found
 
@@ -220,7 +225,9 @@ def _regions(_call: Call) -> tuple[int, Any]:
     return 200, {"nearest": rules.NEAREST, "regions": rows}
 
 
-def _no_builder(_call: Call) -> tuple[int, Any]:
+def _builder(call: Call) -> tuple[int, Any]:
+    if call.world.has_builder:
+        return 200, {"build_id": "rehearsal", "build_token": "rehearsal"}
     raise Refused(422, rules.NO_BUILDER)
 
 
@@ -232,6 +239,8 @@ def _ok(answer: Callable[[Call], Any]) -> Handler:
 _APP = "/v1/apps/{app}"
 _MACHINE = f"{_APP}/machines/{{machine}}"
 _VOLUME = f"{_APP}/volumes/{{volume}}"
+_CERTIFICATES = f"{_APP}/certificates"
+_CERTIFICATE = f"{_CERTIFICATES}/{{host}}"
 
 _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/platform/regions", _regions),
@@ -249,6 +258,11 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ),
     ("POST", f"{_APP}/ip_assignments", _ok(lambda call: _address(call.world.assign_address(call.app, call.body)))),
     ("DELETE", f"{_APP}/ip_assignments/{{ip}}", _release_address),
+    ("GET", _CERTIFICATES, _ok(lambda call: certificates.listed(call.world, call.app, call.query))),
+    ("POST", f"{_CERTIFICATES}/acme", lambda call: (201, certificates.request(call.world, call.app, call.body))),
+    ("GET", _CERTIFICATE, _ok(lambda call: certificates.detail(call.world, call.app, call.item))),
+    ("POST", f"{_CERTIFICATE}/check", _ok(lambda call: certificates.check(call.world, call.app, call.item))),
+    ("DELETE", _CERTIFICATE, _delete_certificate),
     ("GET", f"{_APP}/volumes", _ok(lambda call: list(call.world.app(call.app)["volumes"].values()))),
     ("POST", f"{_APP}/volumes", _ok(lambda call: call.world.create_volume(call.app, call.body))),
     ("GET", _VOLUME, _ok(lambda call: call.world.volume(call.app, call.item))),
@@ -284,7 +298,7 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/api/v1/organizations/{org}", _ok(lambda call: uiex.organization(call.app))),
     ("POST", "/api/v1/builds", _ok(lambda call: uiex.build(call.world))),
     ("POST", "/api/v1/builds/finish", _ok(lambda call: uiex.build(call.world))),
-    ("POST", "/api/v1/builds/depot_builder", _no_builder),
+    ("POST", "/api/v1/builds/depot_builder", _builder),
     ("POST", "/api/v1/releases", lambda call: (201, uiex.create_release(call.world, call.body))),
     ("PATCH", "/api/v1/releases/{id}", _ok(lambda call: uiex.update_release(call.world, call.app, call.body))),
     ("GET", "/api/v1/apps/{app}/releases", _ok(lambda call: uiex.releases(call.world, call.app, call.query))),

@@ -19,6 +19,7 @@ from typing import Any
 
 from scorefly import safe_files
 from scorefly.rehearsal import rules
+from scorefly.rehearsal.registry import ImageRegistry
 from scorefly.rehearsal.rules import Refused
 
 Json = dict[str, Any]
@@ -51,6 +52,9 @@ class World:
         self.lock = threading.RLock()
         self.received: dict[str, dict[str, str]] = {}
         self.organizations: set[str] = set()
+        self.images = ImageRegistry(has_app=lambda name: name in self.data["apps"])
+        self.registry_host = ""  # where `images` answers
+        self.has_builder = False
         self.new_app_answers: tuple[int, ...] = ()
         self.room = 1000  # Machines that an organization may have in one region
         self.detaching: set[str] = set()  # volumes whose Machine was destroyed just now
@@ -145,7 +149,7 @@ class World:
         return [each for _, each in sorted(self.app(name)["secrets"].items())]
 
     def require_secrets(self, name: str, version: object) -> None:
-        """Refuses a version of the app's secrets that nobody has made yet."""
+        """Refuse a version of the app's secrets that does not exist yet."""
         known = self.app(name)["secrets_version"]
         if version is not None and rules.whole_number(version, "secrets version") > known:
             raise Refused(412, f"secrets version {version} is not known yet: the newest is {known}")
@@ -288,6 +292,7 @@ def _is_world(data: Json) -> bool:
         and all(isinstance(app, dict) and app.keys() >= _PARTS.keys() for app in apps.values())
         and all(isinstance(app[part], kind) for app in apps.values() for part, kind in _PARTS.items())
         and all(isinstance(each, dict) for app in apps.values() for part in _TABLES for each in app[part].values())
+        and all(isinstance(app.get("certificates", {}), dict) for app in apps.values())
     )
 
 
