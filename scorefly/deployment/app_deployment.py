@@ -395,7 +395,8 @@ class AppDeployment:
         record = unpack(self._known.record) or Record()
         image = self._image or record.image
         texts, files = artefact_texts(app), file_digests(app)
-        return pack(Record(texts, files, facts, secrets, count, built, unused_volumes, image, record.build))
+        build, counts = record.build, app.counts
+        return pack(Record(texts, files, facts, secrets, count, built, unused_volumes, image, build, counts))
 
     def _warn_of_shortage(self, machines: Sequence[MachineView]) -> int:
         """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""

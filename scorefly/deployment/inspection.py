@@ -8,12 +8,21 @@ from dataclasses import dataclass, field, replace
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.digest import METADATA_KEY, app_digest, state_digest
-from scorefly.deployment.machine_counts import Census, app_machines, count_by_group, listed_as_complete, take_census
+from scorefly.deployment.machine_counts import (
+    Census,
+    app_machines,
+    count_by_group,
+    group_of,
+    listed_as_complete,
+    mounted_names,
+    take_census,
+)
 from scorefly.deployment.ownership import OWNER_KEY, STATE_KEY, marks, not_ours
 from scorefly.deployment.secrets import SecretPlan, plan_secrets
 from scorefly.desired.build_context import built_files
 from scorefly.fly.api import AddressView, AppView, FlyApi, ForbiddenError, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
+from scorefly.fly.process_groups import group_names
 from scorefly.problems import ExternalError, external_error
 from scorefly.state.document import AppState, EnvironmentState, fingerprint
 from scorefly.state.snapshot import unpack
@@ -186,7 +195,10 @@ def missing_addresses(app: App, present: Sequence[AddressView]) -> tuple[str, ..
 
 
 def volume_changes(app: App, volumes: Sequence[VolumeView], machines: Sequence[MachineView]) -> VolumeChanges:
-    """Compare the app's claims with its volumes: one for each Machine in the Machine's region, one at least."""
+    """Compare the app's claims with its volumes: one for each Machine that mounts it, in the Machine's region.
+
+    A process group without Machines gets its first one, with its volume, in the app's region.
+    """
     claimed = {claim.name for claim in app.volumes}
     regions = [machine.region for machine in machines]
     regions += [volume.region for volume in volumes if volume.name in claimed]
@@ -202,7 +214,9 @@ def volume_changes(app: App, volumes: Sequence[VolumeView], machines: Sequence[M
         for volume in present:
             changes = {key: value for key, value in claim.snapshots.items() if volume.snapshots.get(key) != value}
             update += [(volume, changes)] if changes else []
-        here = Counter(machine.region for machine in machines) or Counter([region])
+        groups = [group for group in group_names(app.config) if claim.name in mounted_names(app, group)]
+        here = Counter(machine.region for machine in machines if group_of(machine) in groups)
+        here.update(region for group in groups if group not in map(group_of, machines))
         there = Counter(volume.region for volume in present)
         create += [(claim, code) for code in sorted(here) for _ in range(here[code] - there[code])]
     detach = tuple(volume for volume in volumes if volume.machine and volume.name not in claimed)

@@ -329,6 +329,10 @@ class FlyApi:
         """Starts a Machine that is stopped."""
         self._call("POST", f"/apps/{app}/machines/{machine}/start", repeat=True)
 
+    def stop_machine(self, app: str, machine: str) -> None:
+        """Stop a Machine as its configuration says: its program gets a signal, and time to end."""
+        self._call("POST", f"/apps/{app}/machines/{machine}/stop", repeat=True, accept=(404, 409, 412))
+
     def delete_machine(self, app: str, machine: str) -> None:
         """Destroys a Machine, running or not."""
         self._delete(f"/apps/{app}/machines/{machine}", params={"force": "true"})
