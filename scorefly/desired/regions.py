@@ -9,6 +9,7 @@ from scorefly.desired.counts import place_of_region
 from scorefly.desired.load import Loaded
 from scorefly.fly.api import FlyApi
 from scorefly.fly.app import App
+from scorefly.fly.regions import suggest_region
 from scorefly.problems import InputError, Place, Problem, option_place
 from scorefly.rehearsal.rules import REGIONS
 
