@@ -1,4 +1,4 @@
-"""What can be wrong, and where: problems are values until a face prints them."""
+"""Problems and their places: values, until the UI prints them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Severity = Literal["error", "warning", "notice"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where something stands: a file (relative to the workspace) or an option, line and column from 1."""
+    """A place: a file (relative to the workspace) or an option, line and column from 1."""
 
     file: str
     line: int = 1
@@ -118,7 +118,7 @@ def shortened(text: str, length: int) -> str:
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str = "there are:") -> str:
-    """A hint for a name nobody knows: the one that was probably meant, else all there are."""
+    """Suggest the closest known name, or list all known names."""
     from difflib import get_close_matches
 
     names = list(known)

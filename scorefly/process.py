@@ -160,7 +160,7 @@ class _Child:
         return bool(self._reason)
 
     def _has_ended(self) -> bool:
-        """Whether it has ended. Its number stays its own, and its group's, until it is waited for."""
+        """Decide whether it has ended. Its number stays its own, and its group's, until it is waited for."""
         if self._process.returncode is not None:
             return True
         try:

@@ -17,7 +17,7 @@ def confirm(session: Session, what: str, *, sure: bool) -> None:
     if sure:
         return
     if not sys.stdin.isatty():
-        raise input_error(f"{what}?", "say --yes where nobody can be asked", option_place("yes"))
+        raise input_error(f"{what}?", "add --yes to run without a terminal", option_place("yes"))
     if not _ask(one_line(session.progress.redact(f"{what}? [y/N]: "))):
         session.write("nothing was changed", err=True)
         sys.exit(1)

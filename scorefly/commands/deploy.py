@@ -47,7 +47,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         live = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
-        check_regions(loaded, wanted.apps, connection.api)
+        check_regions(settings, loaded, wanted.apps, connection.api)
         save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
         stop = threading.Event()
@@ -80,7 +80,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
 class Deployment:
     """One deploy of several apps, by name.
 
-    Each app is prepared (what does no harm ahead of its turn), brought (Machines replaced, when what it needs is
+    Each app is prepared (what does no harm ahead of its turn), deployed (Machines replaced, when what it needs is
     there), and settled (remembered and tidied up, while those that need it go on already).
     """
 
@@ -167,7 +167,9 @@ class Deployment:
 
     def _skipped(self, job: AppDeployment, broken: Sequence[str]) -> AppReport:
         name = job.app.name
-        problem = Problem(f"{name} was not deployed, for it needs {', '.join(broken)}", "mend that first")
+        problem = Problem(
+            f"{name} was not deployed, because it needs {', '.join(broken)}", "fix that, and deploy again"
+        )
         self.progress.step(f"{name}: skipped, for {', '.join(broken)} failed")
         return job.not_deployed("skipped", problem)
 
@@ -178,7 +180,7 @@ def _warnings(jobs: Sequence[AppDeployment]) -> Iterator[Problem]:
 
 
 def _save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:
-    """Saves what nobody waited for. Where that fails and an app did too, the report of it all matters more."""
+    """Save what no one waited for. Where that fails and an app did too, the report of it all matters more."""
     try:
         keeper.save()
     except ScoreflyError:

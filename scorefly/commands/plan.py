@@ -13,7 +13,8 @@ from scorefly.deployment.connection import connect
 from scorefly.deployment.drift import drift
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
 from scorefly.deployment.live import app_names, list_machines
-from scorefly.deployment.machine_counts import Census, app_machines
+from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
+from scorefly.deployment.scaling_checks import ScalingVolumes, check_scaling, removal_warnings, scaling_reasons
 from scorefly.deployment.state_guard import refuse_unknown_apps, unknown_apps
 from scorefly.deployment.volumes import misplaced_machines, plan_volumes, volume_warnings
 from scorefly.desired.apps import (
@@ -41,6 +42,7 @@ from scorefly.report.plan import (
     MatrixJob,
     Plan,
     PlannedApp,
+    PlannedMachines,
     PlannedResource,
     PlannedVolume,
     plan_json,
@@ -70,7 +72,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
             # Without the lock a deploy may have made them since the state was read.
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
-        check_regions(loaded, wanted.apps, connection.api)
+        check_regions(settings, loaded, wanted.apps, connection.api)
         problems = _write_artefacts(settings, wanted, progress)
         looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress)
     planned = _plan(settings, loaded, wanted, known, looked)
@@ -132,7 +134,7 @@ def _look_at_all(
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """One app: as it is wanted, as it was last deployed, and as it runs."""
+    """One app: as desired, as it was last deployed, and as it runs."""
 
     settings: Settings
     state: EnvironmentState
@@ -166,14 +168,23 @@ class _Comparison:
             diffs=diffs,
             drift=(*drift(record, inspection.machines), *self._drift(inspection)) if inspection.machines else (),
         )
-        if action == "keep" or inspection.repair_only:
+        if action == "keep":
+            return shown
+        scaling = check_scaling(settings, self.api, app, inspection)
+        shown = replace(
+            shown,
+            machines=tuple(PlannedMachines(*each) for each in compare_regions(app, inspection.machines)),
+            volumes=_scaled_volumes(scaling),
+            data_risks=tuple(map(str, removal_warnings(app, scaling.remove))),
+        )
+        if inspection.repair_only:
             return shown
         changes = plan_volumes(self.api, app, inspection.machines, exists=inspection.exists)
         return replace(
             shown,
-            volumes=_planned_volumes(changes),
+            volumes=(*_planned_volumes(changes), *shown.volumes),
             addresses=self._addresses(inspection),
-            data_risks=tuple(str(each) for each in volume_warnings(app, changes)),
+            data_risks=(*(str(each) for each in volume_warnings(app, changes)), *shown.data_risks),
         )
 
     def _reasons(
@@ -190,6 +201,8 @@ class _Comparison:
         reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
         if moved := misplaced_machines(self.app, inspection.machines):
             reasons.append(f"moves from {', '.join(sorted({each.region for each in moved}))} to {self.app.region}")
+        if inspection.machines:
+            reasons += scaling_reasons(self.app, inspection)
         if not inspection.machines:
             reasons.append("no Machine runs")
         elif not inspection.census.complete:
@@ -209,7 +222,7 @@ class _Comparison:
         return sorted(set(before) - set(self.app.secrets))
 
     def _drift(self, inspection: AppInspection) -> Iterator[Drift]:
-        """What is no longer there of what a deploy gave the app, beside its Machines' configuration."""
+        """Yield what is no longer there of what a deploy gave the app, beside its Machines' configuration."""
         app, down = self.app, inspection.census.stopped
         if down:
             count = len(app_machines(inspection.machines))
@@ -231,7 +244,7 @@ class _Comparison:
 
 
 def _shortcomings(census: Census) -> Iterator[str]:
-    """Why an app's Machines are not as desired, though all of them have the desired configuration."""
+    """Return why an app's Machines are not as desired, though all of them have the desired configuration."""
     for count, what in (
         (len(census.missing), "missing"),
         (len(census.missing_standbys), "missing as standby"),
@@ -248,6 +261,12 @@ def _planned_volumes(changes: VolumeChanges) -> tuple[PlannedVolume, ...]:
     created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim, region in changes.create]
     detached = [PlannedVolume("detach", each.name, each.size_gb, each.region) for each in changes.detach]
     return (*extended, *updated, *created, *detached)
+
+
+def _scaled_volumes(changes: ScalingVolumes) -> tuple[PlannedVolume, ...]:
+    created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim, region in changes.create]
+    removed = [PlannedVolume("remove", each.name, each.size_gb, each.region) for each in changes.remove]
+    return (*created, *removed)
 
 
 def _diffs(record: Record | None, app: App) -> tuple[FileDiff, ...]:

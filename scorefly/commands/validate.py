@@ -20,7 +20,7 @@ def validate(settings: Settings, progress: Progress) -> Report:
     keeper = Keeper(None, _state_at_hand(settings))
     progress.hide(secrets_in(keeper.state))
     wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=True, warnings=missing)
-    check_regions(loaded, wanted.apps)
+    check_regions(settings, loaded, wanted.apps)
     return Report(
         command=settings.command,
         environment=settings.environment,

@@ -11,7 +11,8 @@ from typing import Any
 
 from scorefly.config.checkout import repository
 from scorefly.config.environments import environment_problems
-from scorefly.config.options import BY_NAME, OPTIONS, Option
+from scorefly.config.option import Option
+from scorefly.config.options import BY_NAME, OPTIONS
 from scorefly.config.parse import parse
 from scorefly.config.project_file import ProjectFile, read_project_file
 from scorefly.config.settings import Settings
@@ -151,7 +152,7 @@ class _Sources:
         )
 
     def all(self) -> tuple[dict[str, Any], dict[str, Place]]:
-        """Typed values by their field in Settings, and where each came from; those nobody gave are left out."""
+        """Typed values by their field in Settings, and where each came from; those that were not given are left out."""
         values: dict[str, Any] = {}
         places: dict[str, Place] = {}
         for option in OPTIONS:
@@ -216,7 +217,7 @@ class _Sources:
         return None if has_special_default else (default, option_place(option.name))
 
 
-_TEXT_RULES: Mapping[str, tuple[str, str]] = {
+TEXT_RULES: Mapping[str, tuple[str, str]] = {
     "environment": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "use letters, digits, `.`, `_` and `-`, 63 at most"),
     "images_from": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "name an environment"),
     "org": (r"[a-z0-9][a-z0-9-]*", "give the organization's slug, as `flyctl orgs list` shows it"),
@@ -249,7 +250,7 @@ def _check_texts(values: Mapping[str, Any], places: Mapping[str, Place], problem
         if text and not re.fullmatch(pattern, text):
             message = f"{name.replace('_', '-')} has a space, a line break or a character that no token has"
             problems.append(Problem(message, "store it again, as one line", places[name]))
-    for name, (pattern, hint) in _TEXT_RULES.items():
+    for name, (pattern, hint) in TEXT_RULES.items():
         text = values.get(name)
         if text and not re.fullmatch(pattern, text, re.ASCII):
             problems.append(Problem(f"{name.replace('_', '-')} is {text!r}", hint, places[name]))

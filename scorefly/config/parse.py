@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from scorefly.config.options import Kind, Option
+from scorefly.config.option import Kind, Option
 from scorefly.config.settings import Images
 from scorefly.convert.build_spec import BuildSpec, parse_build
 from scorefly.durations import parse_duration

@@ -41,7 +41,7 @@ class ProjectFile:
         return None
 
     def overrides(self, environment: str) -> dict[str, Override]:
-        """The Score fragments by workload; an environment's stand in the place of those for all."""
+        """The Score fragments by workload; those of an environment replace those for all."""
         for path in (*self._environment(environment), ()):
             found = _below(self.data, (*path, OVERRIDES))
             if found:
@@ -67,7 +67,7 @@ class ProjectFile:
         return bool(self._environment(environment))
 
     def _environment(self, environment: str) -> tuple[Keys, ...]:
-        """Where the options of an environment stand: under its name, else under the first pattern that fits."""
+        """Return where the options of an environment stand: under its name, else under the first pattern that fits."""
         names = list(_below(self.data, (ENVIRONMENTS,)))
         fitting = [name for name in names if fnmatchcase(environment, name)]
         chosen = environment if environment in names else next(iter(fitting), None)
@@ -97,13 +97,13 @@ def read_project_file(
     environments = document.data.get(ENVIRONMENTS)
     if not isinstance(environments, dict | None):
         hint = "write `production: {app-prefix: acme-}` lines below it"
-        problems.append(Problem(f"{ENVIRONMENTS} is no mapping", hint, places.at(ENVIRONMENTS)))
+        problems.append(Problem(f"{ENVIRONMENTS} is not a mapping", hint, places.at(ENVIRONMENTS)))
         return ProjectFile({key: value for key, value in document.data.items() if key != ENVIRONMENTS}, places)
     sections: list[Keys] = [(WORKLOADS,)] if WORKLOADS in document.data else []
     for environment, given in (environments or {}).items():
         at = (ENVIRONMENTS, environment)
         if not isinstance(given, dict | None):
-            problems.append(Problem(f"environment {environment!r} is no mapping", "", places.at(*at)))
+            problems.append(Problem(f"environment {environment!r} is not a mapping", "", places.at(*at)))
         for key in given if isinstance(given, dict) else ():
             _check_key(key, at, document, problems, not_here="environment")
         if isinstance(given, dict) and WORKLOADS in given:

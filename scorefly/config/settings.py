@@ -1,4 +1,4 @@
-"""What a run is asked to do: every option, typed once, wherever it came from."""
+"""Settings: every option of a run, typed once, wherever it was given."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Settings:
 
     @property
     def untrusted(self) -> bool:
-        """Whether the run is about code that gets no secrets and calls nothing outside."""
+        """Decide whether the run is about code that gets no secrets and calls nothing outside."""
         return self.scratch is not None
 
     def app_name(self, stem: str) -> str:

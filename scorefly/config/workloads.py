@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any
 
 from scorefly.convert.build_spec import BuildSpec, parse_build
+from scorefly.fly.app import MAX_MACHINES
 from scorefly.problems import InputError, Place, Problem, input_error, nearest
 from scorefly.score.document import Places
 from scorefly.values import Plain
 
 WORKLOADS = "workloads"
 ALL_GROUPS = ""  # the process group of a count or of regions that are for every process group
-MAX_COUNT = 500
 
 Keys = tuple[str, ...]
 Values = Mapping[str, Any]  # parsed values of one workload by key
@@ -171,8 +171,8 @@ def _require_entries(value: Value) -> None:
 
 def _positive(value: Value) -> int:
     number = value.data
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_COUNT:
-        message = f"{value.path[-1]}: expected a whole number from 1 to {MAX_COUNT}, not {_shown(number)}"
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_MACHINES:
+        message = f"{value.path[-1]}: expected a whole number from 1 to {MAX_MACHINES}, not {_shown(number)}"
         raise input_error(message, "give the number of Machines", value.place)
     return number
 

@@ -132,7 +132,7 @@ def _source(conversion: Conversion, file: ContainerFile) -> bytes | Secret | Non
 
 
 def _expanded(conversion: Conversion, text: str, path: Path) -> bytes | Secret | None:
-    """The text with placeholders replaced; one that names nothing is shown where it stands in that file."""
+    """The text with placeholders replaced; one that names nothing is shown with its place in that file."""
     try:
         result = substitute(text, conversion.lookup)
     except UnknownReference as whole:
@@ -167,7 +167,7 @@ def _add(
 
 
 def local_path(conversion: Conversion, image: str | Build, local: str) -> str:
-    """Where flyctl finds a file of the artefact."""
+    """Return where flyctl finds a file of the artefact."""
     if isinstance(image, Build):
         # flyctl reads it from its working folder, which is the build context then.
         workspace = conversion.target.workspace

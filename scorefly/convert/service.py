@@ -185,7 +185,7 @@ def _check_host_and_path(conversion: Conversion, route: Route) -> None:
 
 
 def _served(conversion: Conversion, routed: dict[int, Route]) -> dict[int, int]:
-    """What stands behind 80 and 443, as HTTP and HTTPS: the target ports by the public ones.
+    """Return what stands behind 80 and 443, as HTTP and HTTPS: the target ports by the public ones.
 
     Routes come first, and make both of them one. Without a route each of the two may have a port of its own.
     """
@@ -313,10 +313,11 @@ def _running(conversion: Conversion, port: str) -> dict[str, Any]:
     annotations = conversion.annotations
     stop = annotations.of(port, "auto-stop")
     start = annotations.of(port, "auto-start")
+    least = annotations.of(port, "min-running")
     found = {
         "auto_stop_machines": conversion.target.auto_stop if stop is None else stop,
         "auto_start_machines": True if start is None else start,
-        "min_machines_running": annotations.of(port, "min-running"),
+        "min_machines_running": conversion.target.min_running if least is None else least,
         "concurrency": annotations.of(port, "concurrency"),
     }
     return {key: value for key, value in found.items() if value is not None}

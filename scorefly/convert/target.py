@@ -1,4 +1,4 @@
-"""What a conversion is for, and where it gathers what is wrong."""
+"""The target of a conversion, and the list it adds problems to."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ class Target:
     `images` are references by `workload` or `workload.container`, `default_image` is for all others whose
     image is `.`. `artefact` is the app's artefact folder, relative to `workspace`. With `flycast` others reach private
     ports through Fly's proxy. `auto_stop` is what happens to idle Machines where no annotation says it, in Fly's words.
-    `builds` are the stated builds by container; what they name is below `repository`, which the workspace is part of.
-    In a `trial`, which only checks, what may still be given later is no error.
+    `builds` are the stated builds by container; what they name is below `repository`, which contains the workspace.
+    `min_running` is how many of them keep running where no annotation says it.
+    In a `trial`, which only checks, what may still be given later is not an error.
     """
 
     workspace: Path
@@ -36,6 +37,7 @@ class Target:
     unsupported: Literal["error", "warn"] = "error"
     flycast: bool = False
     auto_stop: str = "off"
+    min_running: int | None = None
     trial: bool = False
     checkout: Path | None = None
 

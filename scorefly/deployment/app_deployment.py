@@ -1,4 +1,4 @@
-"""One app on its way to Fly: prepared, brought, settled."""
+"""Deploys one app: prepares it, replaces its Machines, records the result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from scorefly.config.settings import Settings
 from scorefly.deployment.addresses import resolve_pending
 from scorefly.deployment.connection import Connection
-from scorefly.deployment.digest import METADATA_KEY
+from scorefly.deployment.digest import METADATA_KEY, state_digest
 from scorefly.deployment.drift import facts_of
 from scorefly.deployment.image_builds import ImageBuilds, build_key
 from scorefly.deployment.inspection import (
@@ -23,11 +23,13 @@ from scorefly.deployment.inspection import (
     known_app,
     missing_addresses,
 )
-from scorefly.deployment.machine_counts import app_machines, is_standby, lone_standbys
+from scorefly.deployment.machine_counts import Census, app_machines, is_standby, lone_standbys
 from scorefly.deployment.machine_move import MachineMove
 from scorefly.deployment.machine_repair import MachineRepair
+from scorefly.deployment.machine_scaling import MachineScaling
 from scorefly.deployment.newest_commit import CommitOrder
 from scorefly.deployment.ownership import marks
+from scorefly.deployment.scaling_checks import check_scaling, removal_warnings
 from scorefly.deployment.secrets import remove_secrets
 from scorefly.deployment.volumes import creation_settings, misplaced_machines, plan_volumes, volume_warnings
 from scorefly.desired.apps import app_report
@@ -80,7 +82,7 @@ class AppDeployment:
         return report if self._before.exists and self._before.machines else replace(report, url="")
 
     def prepare(self) -> AppReport | None:
-        """Looks whether anything is to do. A new app gets all but its Machines at once: nobody uses it yet."""
+        """Decide whether anything is to do. A new app gets all but its Machines at once: it is not in use yet."""
         if self.app.name in self.standing.newer_apps:
             return replace(app_report(self.settings, self.app), status="unchanged")
         self._before = inspect_app(self.settings, self.keeper.state, self.api, self.app, self.listed)
@@ -90,6 +92,9 @@ class AppDeployment:
                 self._mark(self._before.machines)
                 self._remember_unchanged()
             return self._report("unchanged", self._before.machines)
+        changes = check_scaling(self.settings, self.api, self.app, self._before)
+        for warning in removal_warnings(self.app, changes.remove):
+            self._warn(warning)
         if not self._before.repair_only:
             self._plan_volumes()
         if self.settings.dry_run:
@@ -103,7 +108,8 @@ class AppDeployment:
     def replace_machines(self) -> None:
         """Replaces the Machines, once everything that the app needs is there."""
         if self._before.repair_only:
-            self.progress.step(f"{self.app.name}: repairing")
+            scales = self._before.census.resizes
+            self.progress.step(f"{self.app.name}: {'changing the number of Machines' if scales else 'repairing'}")
             return
         if self._before.exists:
             record = unpack(self._known.record)
@@ -154,11 +160,15 @@ class AppDeployment:
             self._warn(Problem(f"{app.name} has no Machine after its deploy", hint, severity="warning"))
         elif repair.repair(census, machines):
             machines = self.api.machines(app.name)
+        unused_volumes: tuple[str, ...] = ()
+        if census.resizes or self._before.unused_volumes:
+            unused_volumes = self._scale(census, machines)
+            machines = self.api.machines(app.name)
         self._mark(machines)
         for machine in app_machines(machines):
             if machine.metadata.get(METADATA_KEY) != self._before.digest:
                 self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
-        self._record(**self._wanted, record=self._record_of(machines))
+        self._record(**self._wanted, record=self._record_of(machines, unused_volumes))
         self._remove_secrets()
         return self._report(self._done, machines)
 
@@ -173,13 +183,13 @@ class AppDeployment:
 
     @property
     def _known(self) -> AppState:
-        """What state says of the app, brought up to what this run wants of it."""
+        """Return the app's state, updated with what this run desires."""
         return known_app(self.keeper.state, self.app)
 
     @property
     def _wanted(self) -> dict[str, Any]:
-        """What state says more of the app once it runs as wanted."""
-        return {"digest": self._before.digest, "commit": self.standing.commit}
+        """Return what state says more of the app once it runs as wanted."""
+        return {"digest": state_digest(self.app, self._before.digest), "commit": self.standing.commit}
 
     def _record(self, **changes: Any) -> None:
         self.keeper.record(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
@@ -190,7 +200,7 @@ class AppDeployment:
         self._record(id=self.api.create_app(self.app.name, self.settings.org).id)
 
     def _ensure_prerequisites(self) -> None:
-        """What Machines find when they start: addresses, volumes and secrets."""
+        """Return what Machines find when they start: addresses, volumes and secrets."""
         found = None if self._known.id else self.api.app(self.app.name)
         self._record(id=found.id if found else self._known.id, digest="")
         self._ensure_addresses()
@@ -304,6 +314,26 @@ class AppDeployment:
         MachineMove(self.api, self.progress, app, self.settings.wait_timeout, self.stop).move(misplaced)
         return self.api.machines(app.name)
 
+    def _scale(self, census: Census, machines: Sequence[MachineView]) -> tuple[str, ...]:
+        """Bring the Machines to their stated number; return the ids of volumes that are still to be removed."""
+        app, settings = self.app, self.settings
+
+        def keep_note(volumes: tuple[str, ...]) -> None:
+            record = unpack(self._known.record) or Record()
+            self._record(record=pack(replace(record, removing=volumes)))
+
+        scaling = MachineScaling(
+            self.api,
+            self.progress,
+            app,
+            settings.wait_timeout,
+            self.stop,
+            marks(settings, self.keeper.state, app.owner),
+            keep_note,
+            app.owner in settings.replace,
+        )
+        return scaling.scale(census, app_machines(machines), self._before.unused_volumes)
+
     def _remove_secrets(self) -> None:
         to_remove = self._before.secrets.to_remove
         if to_remove and not self.settings.dry_run:
@@ -320,35 +350,27 @@ class AppDeployment:
     def _remember_unchanged(self) -> None:
         """State may have missed the end of the run that deployed this."""
         changes, machines = self._wanted, self._before.machines
-        if self._known.digest != self._before.digest:
+        if self._known.digest != self._wanted["digest"]:
             changes["record"] = self._record_of(machines)
         else:
             self._warn_of_shortage(machines)
         self.keeper.change(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
 
-    def _record_of(self, machines: Sequence[MachineView]) -> str:
+    def _record_of(self, machines: Sequence[MachineView], unused_volumes: tuple[str, ...] = ()) -> str:
         app, count = self.app, self._warn_of_shortage(machines)
         secrets = tuple(sorted(app.secrets))
         built = summarised(self._before.built)
+        facts = facts_of(machines)
         record = unpack(self._known.record) or Record()
-        return pack(
-            Record(
-                artefact_texts(app),
-                file_digests(app),
-                facts_of(machines),
-                secrets,
-                count,
-                built,
-                self._image or record.image,
-                record.build,
-            )
-        )
+        image = self._image or record.image
+        texts, digests = artefact_texts(app), file_digests(app)
+        return pack(Record(texts, digests, facts, secrets, count, built, unused_volumes, image, record.build))
 
     def _warn_of_shortage(self, machines: Sequence[MachineView]) -> int:
         """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""
         record = unpack(self._known.record)
         now, last = len(app_machines(machines)), record.machines if record else 0
-        if self.settings.force or last <= now:
+        if self.settings.force or last <= now or self.app.counts:
             return now
         hint = f"`fly scale count {last} -a {self.app.name}` makes them; deploy with force to keep {now}"
         self._warn(Problem(f"{self.app.name} has {now} Machines, and had {last}", hint, severity="warning"))
@@ -359,7 +381,7 @@ class AppDeployment:
         self.warnings += (problem,)
 
     def _report(self, status: Status, machines: Sequence[MachineView] = ()) -> AppReport:
-        """What Fly says of the Machines, where there are any, and else what is wanted."""
+        """Report what Fly says of the Machines, where there are any, and else what is desired."""
         secrets = self._before.secrets
         report = replace(app_report(self.settings, self.app), status=status)
         report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove)

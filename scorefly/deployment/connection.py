@@ -84,7 +84,7 @@ def _connect(settings: Settings) -> Iterator[Connection]:
 def open_registries(settings: Settings) -> Registries:
     """Return the client of image registries. A rehearsal asks none but those on loopback, and hands out no credentials.
 
-    SCOREFLY_TEST_REGISTRY is the address of a registry on loopback that stands in for all.
+    SCOREFLY_TEST_REGISTRY is the address of a registry on loopback that replaces all others.
     """
     base_url = settings.environ.get("SCOREFLY_TEST_REGISTRY", "")
     base_url = base_url if is_loopback(base_url) else ""

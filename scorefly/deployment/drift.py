@@ -1,4 +1,4 @@
-"""What others changed about an app's Machines since the last deploy."""
+"""Finds what others changed about an app's Machines since the last deploy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scorefly.state.snapshot import Facts, Record
 
 
 def facts_of(machines: Sequence[MachineView]) -> Facts:
-    """What there is to know of an app's Machines, each fact once. Values of variables are only their digests."""
+    """Return what there is to know of an app's Machines, each fact once. Values of variables are only their digests."""
     found: dict[str, set[str]] = {}
     for machine in machines:
         for key, texts in _facts(machine.config).items():
@@ -27,7 +27,7 @@ def facts_of(machines: Sequence[MachineView]) -> Facts:
 
 
 def drift(record: Record | None, machines: Sequence[MachineView]) -> tuple[Drift, ...]:
-    """What somebody else changed since the last deploy; nothing where it is not known what that left."""
+    """Return what somebody else changed since the last deploy; nothing where it is not known what that left."""
     if record is None or not record.facts:
         return ()
     now = facts_of(machines)
@@ -66,7 +66,7 @@ def _facts(config: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _check(name: str, check: Mapping[str, Any]) -> str:
-    """Its headers may hold what nobody should read."""
+    """Its headers may hold secrets, so they are a digest."""
     where = f"{check.get('port', '')}{check.get('path', '')}"
     return f"{name}: {check.get('type', '')} {where}".rstrip() + _digest(json.dumps(check, sort_keys=True))
 

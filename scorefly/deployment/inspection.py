@@ -1,4 +1,4 @@
-"""How an app stands before anything is done to it: what `deploy` acts upon, and `plan` tells."""
+"""Inspects an app before anything is done to it: `deploy` acts on the result, and `plan` shows it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scorefly.config.settings import Settings
-from scorefly.deployment.digest import METADATA_KEY, app_digest
+from scorefly.deployment.digest import METADATA_KEY, app_digest, state_digest
 from scorefly.deployment.machine_counts import Census, app_machines, count_by_group, listed_as_complete, take_census
 from scorefly.deployment.ownership import OWNER_KEY, STATE_KEY, marks, not_ours
 from scorefly.deployment.secrets import SecretPlan, plan_secrets
@@ -16,17 +16,19 @@ from scorefly.fly.api import AddressView, AppView, FlyApi, MachineView, VolumeVi
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.problems import ExternalError, external_error
 from scorefly.state.document import AppState, EnvironmentState, fingerprint
+from scorefly.state.snapshot import unpack
 
 
 @dataclass(frozen=True, slots=True)
 class AppInspection:
-    """`fingerprints` are the fingerprints of the wanted secrets, `digest` that of all that is wanted.
+    """`fingerprints` are the fingerprints of the desired secrets, `digest` that of the whole desired app.
 
     `built` are the files that the image is built from: see `desired/build_context.py`.
 
     `as_wanted` says that there is nothing to deploy; secrets may be there to be removed. `repair_only` says that every
-    Machine has what is wanted, and only their number or their state is not. `machines` are those of the listing where
-    it was enough, else the app's own with their configurations.
+    Machine has what is desired, and only their number or their state is not. `machines` are those of the listing where
+    it was enough, else the app's own with their configurations. `unused_volumes` are the ids of volumes that an
+    interrupted run was about to remove.
     """
 
     exists: bool = False
@@ -38,6 +40,7 @@ class AppInspection:
     repair_only: bool = False
     census: Census = field(default_factory=Census)
     built: Mapping[str, str] = field(default_factory=dict)
+    unused_volumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,14 @@ def inspect_app(
     fingerprints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
     built = built_files(settings, app)
     digest = app_digest(settings, app, fingerprints, built)
+    record = unpack(known.record) if app.counts else None
+    unused_volumes = record.removing if record else ()
     finished = {METADATA_KEY: digest, **marks(settings, state, app.owner)}
     believed = (
         trusted
         and not settings.force
-        and known.digest == digest
+        and known.digest == state_digest(app, digest)
+        and not unused_volumes
         and bool(listed)
         and all(finished.items() <= machine.metadata.items() for machine in listed)
         and listed_as_complete(app, settings.ha, listed)
@@ -98,7 +104,9 @@ def inspect_app(
         keep=settings.keep_secrets,
     )
     census = Census() if believed else _census(settings, app, machines)
-    ours = [each for each in app_machines(machines) if each not in census.surplus]
+    all_machines = app_machines(machines)
+    leaving = (*census.surplus, *census.remove)
+    ours = [each for each in all_machines if each not in leaving] or all_machines
     current = bool(ours) and all(
         machine.metadata.get(METADATA_KEY) == digest
         and machine.metadata.get(STATE_KEY) in (None, finished[STATE_KEY])  # new-state leaves them another's
@@ -111,10 +119,13 @@ def inspect_app(
         fingerprints=fingerprints,
         digest=digest,
         secrets=secrets,
-        up_to_date=current and census.complete,
-        repair_only=current and not census.complete and set(census.missing) <= count_by_group(ours).keys(),
+        up_to_date=current and census.complete and not unused_volumes,
+        repair_only=current
+        and not (census.complete and not unused_volumes)
+        and {*census.missing, *(each.group for each in census.create)} <= count_by_group(all_machines).keys(),
         census=census,
         built=built,
+        unused_volumes=unused_volumes,
     )
 
 
@@ -128,7 +139,7 @@ def _own_machines(
 
 
 def _is_known(machine: MachineView) -> bool:
-    """Whether a run finished with the Machine, or at least marked it."""
+    """Decide whether a run finished with the Machine, or at least marked it."""
     return OWNER_KEY in machine.metadata or METADATA_KEY in machine.metadata
 
 
@@ -146,7 +157,7 @@ def _census(settings: Settings, app: App, machines: Sequence[MachineView]) -> Ce
 
 
 def known_app(state: EnvironmentState, app: App) -> AppState:
-    """What state says of an app, brought up to what this run wants of it."""
+    """Return an app's state, updated with what this run desires."""
     known = state.apps.get(app.name) or AppState(name=app.name, owner=app.owner)
     ports = {port.name: (port.port, port.internal) for port in app.ports}
     return replace(

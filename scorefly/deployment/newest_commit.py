@@ -24,7 +24,7 @@ class CommitOrder:
 
     @property
     def notices(self) -> tuple[Problem, ...]:
-        """What is to be said when the run goes on, though some of its apps stay as they are."""
+        """Return what is to be said when the run goes on, though some of its apps stay as they are."""
         return tuple(
             Problem(
                 f"{name} runs {other[:7]}, which is newer than this run's {self.commit[:7]}, and stays as it is",
@@ -107,7 +107,7 @@ def _later(settings: Settings, folder: Path, own: str, others: Collection[str]) 
 
 def _unknown(own: str, other: str) -> Problem:
     return Problem(
-        f"nobody can tell whether {other[:7]}, which runs now, came before or after {own[:7]}",
+        f"git cannot tell whether {other[:7]}, which runs now, came before or after {own[:7]}",
         "this run goes on, as if it were the newer one",
         severity="warning",
     )

@@ -1,4 +1,4 @@
-"""Whose an app is: one that is not ours is neither changed nor destroyed, whatever its name.
+"""Decides whether an app belongs to this environment. An app of others is neither changed nor destroyed.
 
 An app is ours when its Machines say so, or when it is the very app that state says we made.
 """
@@ -19,7 +19,7 @@ _NO_REPOSITORY = "-"
 
 
 def owner_mark(settings: Settings, owner: str) -> str:
-    """What a Machine says of who made it: `<repository> <environment> <workload or resource uid>`."""
+    """Return what a Machine says of who made it: `<repository> <environment> <workload or resource uid>`."""
     return f"{_environment_mark(settings)} {owner}"
 
 
@@ -39,7 +39,7 @@ def marked_owners(machines: Iterable[MachineView]) -> set[str]:
 
 
 def bears_our_mark(settings: Settings, machines: Iterable[MachineView]) -> bool:
-    """Whether some of an app's Machines say that this environment made them, and none says another."""
+    """Decide whether some of an app's Machines say that this environment made them, and none says another."""
     return {_made_by(machine) for machine in machines} - {""} == {_environment_mark(settings)}
 
 
@@ -70,7 +70,7 @@ def not_ours(
     state: EnvironmentState,
     owner: str = "WORKLOAD",
 ) -> Problem | None:
-    """Why an app that exists must be left alone, or None when it is ours.
+    """Return why an app that exists must be left alone, or None when it is ours.
 
     The app that was being made when a run was killed is ours while nothing is in it. Without a repository the mark is
     not enough, because another project without one has the same: then what is of this very state counts.

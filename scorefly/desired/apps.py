@@ -24,6 +24,7 @@ from scorefly.desired.artefacts import (
     write_artefact,
 )
 from scorefly.desired.builds import repository_root, settle_build, stated_builds
+from scorefly.desired.counts import read_scale, with_counts
 from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
@@ -66,7 +67,7 @@ def compute_desired_apps(
     trial: bool = False,
     warnings: Sequence[Problem] = (),
 ) -> DesiredApps:
-    """What Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
+    """Return what Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = keeper.state
     if not trial:
@@ -130,7 +131,7 @@ def write_artefacts(settings: Settings, wanted: DesiredApps, progress: Progress)
 
 
 def app_report(settings: Settings, app: App) -> AppReport:
-    """What is known of an app before it is deployed."""
+    """Return what is known of an app before it is deployed."""
     return AppReport(
         app=app.name,
         owner=app.owner,
@@ -146,7 +147,7 @@ def app_report(settings: Settings, app: App) -> AppReport:
 
 
 def _resource_apps(settings: Settings, loaded: Loaded, resolution: Resolution, problems: list[Problem]) -> list[App]:
-    """The apps that come with resources. One that resources share is the last one's: it was made knowing the others."""
+    """The apps of resources. One that resources share is the last one's: it was made knowing the others."""
     apps: dict[tuple[str, str], App] = {}
     for uid, brought in resolution.apps.items():
         place, spec = loaded.graph.nodes[uid].place, loaded.provisioners[uid].spec
@@ -171,16 +172,19 @@ def _workload_app(
     trial: bool,
 ) -> list[App]:
     name = settings.app_name(workload.name)
+    scale = read_scale(settings, workload, loaded, resolution.params, problems)
+    auto_stop = scale.autoscaler.auto_stop if scale.autoscaler else "off"
     target = Target(
         workspace=settings.workspace,
         app_name=name,
-        region=settings.region,
+        region=scale.region,
         images=settings.images.by_name,
         default_image=settings.images.default,
         unsupported="warn" if settings.unsupported == "warn" else "error",
         flycast=resolution.workloads[workload.name].flycast,
         artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
-        auto_stop=settings.auto_stop or "off",
+        auto_stop=settings.auto_stop or auto_stop,
+        min_running=scale.autoscaler.least if scale.autoscaler else None,
         trial=trial,
         builds=stated_builds(settings, workload),
         checkout=repository_root(settings),
@@ -195,7 +199,7 @@ def _workload_app(
     if converted.app is None:
         return []
     overlays = [*overlays, *_overlays(settings, problems, workload.name)]
-    app = settle_build(settings, lay_over(converted.app, overlays))
+    app = with_counts(settle_build(settings, lay_over(converted.app, overlays)), scale, problems)
     problems += _refused(settings, app, workload, overlays)
     needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
     for uid in uids.values():
@@ -215,7 +219,7 @@ def _overlays(settings: Settings, problems: list[Problem], workload: str = "") -
 
 
 def _refused(settings: Settings, app: App, source: Workload | Place, overlays: Sequence[Overlay] = ()) -> list[Problem]:
-    """What Fly would not take of an app as it stands, found before Fly is asked; `source` is what it was made of."""
+    """Find what Fly would refuse of an app, before Fly is called; `source` is what it was made of."""
     folder = settings.workspace / artefact_folder(settings, app.name)
     config = app.config
     strategy = effective_strategy(settings.strategy, has_volumes=bool(app.volumes))
@@ -377,7 +381,7 @@ def _resource_reports(loaded: Loaded, resolution: Resolution) -> tuple[ResourceR
 
 
 def with_stand_in_variables(settings: Settings, loaded: Loaded) -> tuple[Settings, list[Problem]]:
-    """For a trial: variables that Score files read and nobody gave, each with a warning."""
+    """For a trial: variables that Score files read and that were not given, each with a warning."""
     missing: dict[str, Problem] = {}
     for workload in loaded.workloads:
         names = {name for name, each in workload.resources.items() if each.type == "environment"}

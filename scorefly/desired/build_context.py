@@ -1,4 +1,4 @@
-"""What the builder receives of a build context: the files by path, each with a digest."""
+"""Lists the files of a build context that the builder receives, each with a digest."""
 
 from __future__ import annotations
 

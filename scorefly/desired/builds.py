@@ -1,4 +1,4 @@
-"""Which containers are built from what: `builds` in scorefly.yaml, the option `build`, and `[build]` of overlays."""
+"""The builds of containers: `builds` in scorefly.yaml, the option `build`, and `[build]` of overlays."""
 
 from __future__ import annotations
 

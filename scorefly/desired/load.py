@@ -35,8 +35,9 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
     available = provisioners_of(settings, check_templates=check_templates)
     graph = build_graph(workloads)
     problems += [*available.problems, *graph.problems]
-    specs = [each.spec for each in available.provisioners]
     chosen: dict[str, Provisioner] = {}
+    # Files without a resource need none of the built-in provisioners, and reading these takes time.
+    specs = [each.spec for each in available.provisioners] if graph.nodes else []
     for node in graph.nodes.values():
         provisioner = available.for_resource(node.type, node.class_, node.id)
         if provisioner is None:
@@ -68,7 +69,7 @@ def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvi
         for pattern in settings.provisioners
         if not (is_remote(pattern) or is_glob(pattern)) and not exists(settings.workspace, pattern)
     ]
-    return LoadedProvisioners(loaded.provisioners, (*loaded.problems, *missing))
+    return LoadedProvisioners(loaded.own, (*loaded.problems, *missing))
 
 
 def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Problem]]:

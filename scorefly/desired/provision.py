@@ -37,7 +37,7 @@ from scorefly.values import Tree, merge_patch, texts_to_hide
 
 @dataclass(slots=True)
 class Resolution:
-    """What provisioning gave: by uid the outputs, the resolved params, and the Fly apps that come along.
+    """The result of provisioning, by uid: outputs, resolved params, and the Fly apps of resources.
 
     `workloads` are those it knew of, by name. `open_outputs` are the uids of resources whose outputs are not known yet.
     """
@@ -51,11 +51,11 @@ class Resolution:
 
     @property
     def failed(self) -> bool:
-        """Whether anything is wrong."""
+        """Decide whether anything is wrong."""
         return any(problem.severity == "error" for problem in self.problems)
 
     def lookup(self, workload: Workload, loaded: Loaded) -> Lookup:
-        """What the placeholders of a workload find."""
+        """Return what the placeholders of a workload find."""
         uids = loaded.graph.uids_of(workload)
         return output_lookup(
             workload.metadata,
@@ -160,7 +160,7 @@ class _Provisioning:
             resolution.open_outputs.add(node.uid)
 
     def _ask(self, node: ResourceNode, request: Request, provisioner: Provisioner) -> Provisioned:
-        """What reaches out is remembered and saved before, and directly after."""
+        """Return what reaches out is remembered and saved before, and directly after."""
         keeper, progress = self.keeper, self.progress
 
         def remember(given: Provisioned) -> Callable[[EnvironmentState], EnvironmentState]:
@@ -199,7 +199,7 @@ def _changed_hands(node: ResourceNode, provisioner: Provisioner, state: Environm
 
 
 def _calls(settings: Settings, trial: bool) -> Calls:
-    """What this run may call commands and servers for."""
+    """Return what this run may call commands and servers for."""
     if trial:
         return "never"
     if settings.dry_run or settings.command == "plan":
@@ -235,7 +235,7 @@ def provisioning_context(
     calls: Calls,
     trial: bool = False,
 ) -> ProvisioningContext:
-    """What provisioners see of a run, and what they are called with."""
+    """Return what provisioners see of a run, and what they are called with."""
     from scorefly.fly.names import resource_app_name
     from scorefly.resources.own_tokens import own_secrets
 

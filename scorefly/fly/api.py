@@ -66,7 +66,8 @@ class CheckView:
 class MachineView:
     """A Machine as Fly has it. `config` is the Machines API's own format, empty in listings of an organization.
 
-    `updated` is when it last changed, by deploy, start or stop: in UTC, as RFC 3339 writes it.
+    `created` is when it was made, `updated` when it last changed, by deploy, start or stop: in UTC, as RFC 3339 writes
+    it.
     """
 
     id: str
@@ -79,10 +80,11 @@ class MachineView:
     config: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[Mapping[str, Any], ...] = ()
     updated: str = ""
+    created: str = ""
 
     @property
     def crashed(self) -> int:
-        """The exit status with which it last ended, if nobody had told it to; else 0."""
+        """The exit status with which it last ended, if it was not stopped; else 0."""
         exits = (event.get("request") or {} for event in self.events if event.get("type") == "exit")
         ended = next(exits, {}).get("exit_event") or {}
         return 0 if ended.get("requested_stop") else int(ended.get("exit_code") or 0)
@@ -179,7 +181,7 @@ class FlyApi:
         self._session.close()
 
     def app(self, name: str) -> AppView | None:
-        """The app, or None when nobody has it. Raises OutsideError when it is somebody else's."""
+        """The app, or None when there is none of that name. Raises OutsideError when it is somebody else's."""
 
         def refused(status: int) -> None:
             if status == 403:
@@ -391,8 +393,13 @@ class FlyApi:
         self._delete(f"{path}/{ip}", listing=path, listed=lambda data: any(each.ip == ip for each in _addresses(data)))
 
     def regions(self) -> Regions:
-        """Where Fly is."""
+        """Return where Fly is."""
         return self._read("GET", "/platform/regions", _regions)
+
+    def placements(self, organization: str, region: str, count: int, guest: Mapping[str, Any]) -> dict[str, int]:
+        """Simulate placing Machines; return how many of them each region takes. `region` may be `any`."""
+        body = {"org_slug": organization, "region": region, "count": count, "compute": dict(guest)}
+        return self._read("POST", "/platform/placements", _placements, json=body, repeat=True)
 
     def _delete(
         self,
@@ -629,6 +636,7 @@ def _machine(data: Any, app: str) -> MachineView:
         config=config,
         events=tuple(objects(data.get("events") or [], "events")),
         updated=text(data, "updated_at", ""),
+        created=text(data, "created_at", ""),
     )
     _ = machine.crashed  # events of another form are found here, not where they are looked at
     return machine
@@ -661,6 +669,11 @@ def _regions(data: Any) -> Regions:
     found = mapping(data)
     codes = tuple(text(each, "code") for each in objects(found.get("regions") or [], "regions"))
     return Regions(text(found, "nearest", ""), codes)
+
+
+def _placements(data: Any) -> dict[str, int]:
+    found = objects(mapping(data).get("regions") or [], "regions")
+    return {text(each, "region"): int(each.get("count") or 0) for each in found}
 
 
 def _address_kind(data: Mapping[str, Any]) -> str:

@@ -10,6 +10,9 @@ from typing import Any
 
 from scorefly.values import Secret
 
+ANY_REGION = ""
+MAX_MACHINES = 500  # of one process group, or in one region
+
 
 @dataclass(frozen=True, slots=True)
 class Build:
@@ -50,12 +53,12 @@ class Port:
 
     @property
     def public(self) -> bool:
-        """Whether the Internet reaches it."""
+        """Decide whether the Internet reaches it."""
         return self.how not in ("private", "flycast")
 
     @property
     def address(self) -> str:
-        """Where other apps of the organization reach it, behind the app's name."""
+        """Return where other apps of the organization reach it, behind the app's name."""
         return f".flycast:{self.port}" if self.how == "flycast" else f".internal:{self.internal}"
 
 
@@ -77,10 +80,11 @@ class App:
     """One Fly app, wanted.
 
     `config` is fly.toml as data, without secrets, and `machine` the part of a Machine's configuration that fly.toml
-    has no words for, which stands beside it. `files` are what it mounts by `local_path`, by their path
+    has no words for, in a file beside it. `files` are what it mounts by `local_path`, by their path
     below the artefact's `files/` folder; never secret. `secrets` are what Fly must hold before a Machine
     starts. `needs` are the names of apps that must be deployed first. `owner` is the workload's name, or the
-    uid of the resource that brings the app.
+    uid of the resource that brings the app. `counts` are the desired Machines by process group and region; the region
+    `ANY_REGION` stands for wherever the app's Machines are. A group that is not in it has as many as flyctl makes.
     """
 
     name: str
@@ -98,6 +102,7 @@ class App:
     url: str = ""
     workload: str = ""
     region: str = ""
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def volume_claims(mounts: Any) -> tuple[VolumeClaim, ...]:

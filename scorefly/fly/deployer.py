@@ -1,4 +1,4 @@
-"""What brings an app's Machines to what its artefact says: the contract of every deploy engine."""
+"""The contract of every deploy engine: make an app's Machines match its artefact."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # flyctl colours its check marks whate
 
 @dataclass(frozen=True, slots=True)
 class DeployOptions:
-    """What a user may choose of a deploy. Times are seconds."""
+    """The options of a deploy that a user can choose. Times are seconds."""
 
     wait_timeout: float = 300.0
     ha: bool | None = None
@@ -67,8 +67,10 @@ def deploy_arguments(app: App, fly_toml: str, options: DeployOptions) -> tuple[s
     command = ["deploy", "--config", fly_toml, "--app", app.name, "--yes", "--image", str(app.image)]
     if app.region:
         command += ["--primary-region", app.region]
-    if options.ha is not None:
-        command.append(f"--ha={str(options.ha).lower()}")
+    # Where the number of Machines is stated, all but the first are created after the deploy.
+    ha = False if app.counts else options.ha
+    if ha is not None:
+        command.append(f"--ha={str(ha).lower()}")
     if strategy := effective_strategy(options.strategy, has_volumes=bool(app.volumes)):
         command += ["--strategy", strategy]
     command += ["--wait-timeout", f"{options.wait_timeout:.0f}s"]

@@ -1,4 +1,4 @@
-"""What flyctl's failures mean: its words, classified into what to do, and whether trying again may help."""
+"""Classifies flyctl's failures by its words: what to do, and whether trying again may help."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CANCELLED = 127  # flyctl's exit status when it was cancelled; also when several
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why flyctl ended without success, what to do, and whether trying again may help."""
+    """A failure of flyctl: why it ended, what to do, and whether trying again may help."""
 
     what: str
     hint: str
@@ -117,7 +117,7 @@ _SMOKE_CHECKS = re.compile(r"\W*smoke checks for ", re.IGNORECASE)
 
 
 def interrupted(app: str) -> tuple[str, str]:
-    """What is said of a deploy that we ended ourselves."""
+    """Return what is said of a deploy that we ended ourselves."""
     return f"the deploy of {app} was interrupted", "run it again: it converges"
 
 
@@ -129,7 +129,7 @@ def just_pushed(failure: Failure) -> Failure:
 
 
 def _lease(lines: Sequence[str]) -> str:
-    """Who holds the lease that flyctl did not get, and until when, in flyctl's words; empty for another failure."""
+    """Return the holder of the lease that flyctl did not get, and its end, in flyctl's words; else empty."""
     found = (_LEASE.search(line) for line in lines)
     return next((f" ({match[0]})" for match in found if match), "")
 

@@ -121,7 +121,7 @@ def size_text(toml: Mapping[str, Any]) -> str:
 
 
 def guest_text(guest: Mapping[str, Any]) -> str:
-    """Return the size of a Machine, for people; what is no preset is told by its CPUs. Empty where it is not known."""
+    """Return the size of a Machine, for people: a preset, else its CPUs. Empty where it is not known."""
     kind, cpus, memory = guest.get("cpu_kind"), guest.get("cpus"), guest.get("memory_mb")
     if not (kind and cpus and memory):
         return ""

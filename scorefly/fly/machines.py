@@ -100,7 +100,7 @@ class MachinesDeployer:
         machine = self.api.create_machine(app.name, config, app.region)
         on_line(f"created Machine {machine.id} in {machine.region}")
         self._settle(machine, on_line, stop)
-        if self.ha is False or toml.get("mounts"):
+        if self.ha is False or app.counts or toml.get("mounts"):
             return
         if toml.get("http_service") or toml.get("services"):
             spare = self.api.create_machine(app.name, config, app.region)

@@ -125,7 +125,7 @@ def local_failure(what: str, done: Done) -> ExternalError:
 
 
 def told(done: Done) -> str:
-    """What the server and git said of a failure, as one line."""
+    """Return what the server and git said of a failure, as one line."""
     lines = [line.strip() for line in done.error.splitlines()]
     kept = [line for line in lines if line.startswith(("fatal:", "error:", "!", "remote: "))]
     kept = [line for line in kept if not line.startswith("error: failed to push some refs")]

@@ -1,4 +1,4 @@
-"""What a pull request's comment says of its preview, in Markdown."""
+"""Renders a pull request's comment about its preview, in Markdown."""
 
 from __future__ import annotations
 

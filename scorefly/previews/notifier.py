@@ -1,4 +1,4 @@
-"""What a pull request is told of its preview: one comment, and deployments with their environment.
+"""Reports a preview to its pull request: one comment, and deployments with their environment.
 
 None of it is worth a failed preview: what GitHub refuses is a warning.
 """

@@ -181,7 +181,7 @@ def _latest_image(_world: World, _variables: Variables) -> Json:
 
 
 def _no_network(_world: World, _variables: Variables) -> Json:
-    """What flyctl wants a private network for, it does another way when it cannot have one."""
+    """Return what flyctl wants a private network for, it does another way when it cannot have one."""
     raise Refused(422, "the rehearsal has no private network")
 
 

@@ -1,4 +1,4 @@
-"""Which call is answered by what: the Machines API, and what else flyctl asks."""
+"""The routes of the simulated Fly: the Machines API, and the other calls of flyctl."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scorefly.rehearsal import graphql, leases, life, machines, rules, uiex
+from scorefly.rehearsal import graphql, leases, life, machines, placements, rules, uiex
 from scorefly.rehearsal.listing import OrganizationListing
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
@@ -41,7 +41,7 @@ Handler = Callable[[Call], "tuple[int, Any]"]
 
 
 def handler_of(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
-    """What answers a request, and the parts of its path that vary. Raises Refused where nothing does."""
+    """Return what answers a request, and the parts of its path that vary. Raises Refused where nothing does."""
     for known, pattern, handler in _ROUTES:
         if known == method and (match := pattern.fullmatch(path)):
             return handler, match.groups()
@@ -168,7 +168,7 @@ def _release_lease(call: Call) -> tuple[int, Any]:
 
 
 def _metadata(call: Call) -> Json:
-    """A lease keeps nobody from writing metadata: flyctl sends no nonce with it."""
+    """A lease does not prevent writing metadata: flyctl sends no nonce with it."""
     found: Json = _machine(call)["config"].setdefault("metadata", {})
     return found
 
@@ -237,6 +237,7 @@ _VOLUME = f"{_APP}/volumes/{{volume}}"
 
 _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/platform/regions", _regions),
+    ("POST", "/v1/platform/placements", _ok(lambda call: placements.simulate(call.world, call.body))),
     ("GET", "/v1/apps", _list_apps),
     ("POST", "/v1/apps", lambda call: (201, _app(call.world.create_app(call.body)))),
     ("GET", _APP, _ok(lambda call: _app(call.world.app(call.app)))),

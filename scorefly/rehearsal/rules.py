@@ -1,4 +1,4 @@
-"""What Fly refuses. Each rule raises Refused with the status and words the API answers with.
+"""The rules by which Fly refuses. Each raises Refused with the status and words of the API's answer.
 
 A Machine's configuration has a module of its own, `config_rules`.
 """

@@ -55,7 +55,7 @@ class Rehearsal:
 
     @property
     def url(self) -> str:
-        """Where it answers, without `/v1`."""
+        """Return where it answers, without `/v1`."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @property
@@ -105,7 +105,7 @@ class _Server(ThreadingHTTPServer):
     rehearsal: Rehearsal
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle is not worth a traceback."""
+        """A client that disconnects in the middle is not worth a traceback."""
 
 
 class _Handler(BaseHTTPRequestHandler):

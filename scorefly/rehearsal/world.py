@@ -56,6 +56,8 @@ class World:
         self.registry_host = ""  # where `images` answers
         self.has_builder = False
         self.new_app_answers: tuple[int, ...] = ()
+        self.room = 1000  # Machines that an organization may have in one region
+        self.detaching: set[str] = set()  # volumes whose Machine was destroyed just now
         self._hesitating: dict[str, list[int]] = {}
         self._gone: dict[str, dict[str, Json]] = {}
         self.on_change: Callable[[], None] = lambda: None
@@ -147,7 +149,7 @@ class World:
         return [each for _, each in sorted(self.app(name)["secrets"].items())]
 
     def require_secrets(self, name: str, version: object) -> None:
-        """Refuses a version of the app's secrets that nobody has made yet."""
+        """Refuse a version of the app's secrets that does not exist yet."""
         known = self.app(name)["secrets_version"]
         if version is not None and rules.whole_number(version, "secrets version") > known:
             raise Refused(412, f"secrets version {version} is not known yet: the newest is {known}")
@@ -204,6 +206,9 @@ class World:
         found = self.volume(name, volume)
         if found["attached_machine_id"]:
             raise Refused(412, "volume is attached to a machine")
+        if volume in self.detaching:
+            self.detaching.remove(volume)
+            raise Refused(412, "volume is being detached from its machine")
         self.changed()
         removed: Json = self.app(name)["volumes"].pop(volume)
         return removed

@@ -1,4 +1,4 @@
-"""What the core tells while it works: an object handed in, so that the core never prints."""
+"""The interface that the core reports progress to, so that it never prints."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Progress(Protocol):
         ...
 
     def output(self, title: str) -> AbstractContextManager[Callable[[str], None]]:
-        """Where another program's output goes, line by line, under a title; an exception inside says that it failed."""
+        """Open a titled group for another program's output, line by line; an exception inside means that it failed."""
         ...
 
     def redact(self, text: str) -> str:

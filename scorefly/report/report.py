@@ -1,4 +1,4 @@
-"""What a run did, for whoever shows it: frozen data, nothing secret, no Markdown."""
+"""The report of a run: frozen data without secrets or Markdown."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ Outcome = Literal["removed", "kept", "failed"]
 class Finding:
     """One thing a run that tidies up came upon, and what became of it: `kind` is secret, resource, volume, address.
 
-    `app` is the one it is part of; `why` says why it is wanted or not.
+    `app` is the one it is part of; `why` says why it is kept or not.
     """
 
     kind: str

@@ -60,7 +60,7 @@ class AppState:
     """One app scorefly made or deployed. `ports` maps a service port's name to (port, target port).
 
     `flycast` says that others connect to its service ports, through Fly's proxy. `commit` is the one it was deployed
-    from last; empty where nobody knows. `id` is Fly's, empty while the app is being made. `needs` are apps it uses.
+    from last; empty where it is unknown. `id` is Fly's, empty while the app is being made. `needs` are apps it uses.
     `addresses` are the IPs it was given; a kind such as `v6` stands for one whose allocation was not answered.
     `record` is what was last deployed, packed: see `deployment/drift.py`.
     `uses` and `used_secrets` are the uids and the names of secrets that the last good deploy used.
@@ -168,7 +168,7 @@ def bound(state: EnvironmentState, environment: str, repository: Repository, pla
 
 
 def fingerprint(seed: str, name: str, value: str) -> str:
-    """What stands for a secret's value: the same for the same value, and useless to anybody without the seed."""
+    """Return what stands for a secret's value: the same for the same value, and useless to anybody without the seed."""
     return hmac.new(bytes.fromhex(seed), f"{name}\0{value}".encode(), hashlib.sha256).hexdigest()
 
 
@@ -232,7 +232,7 @@ def _apply(data: dict[str, Any], changes: dict[str, Any]) -> None:
 def load(content: bytes, changes: Iterable[bytes] = ()) -> EnvironmentState:
     """The state in its JSON, with changes that were made since.
 
-    Raises InputError when it is of a newer version, or is no state.
+    Raises InputError when it is of a newer version, or is not a state document.
     """
     try:
         data = json.loads(content)
@@ -258,7 +258,9 @@ def load(content: bytes, changes: Iterable[bytes] = ()) -> EnvironmentState:
             workloads=dict(data["workloads"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(Problem("the state is damaged: it is no state document", "restore it from a copy")) from error
+        raise InputError(
+            Problem("the state is damaged: it is not a state document", "restore it from a copy")
+        ) from error
 
 
 def _to_version_2(data: dict[str, Any]) -> None:

@@ -24,11 +24,11 @@ class Keys:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What stands for each key: the same for the same key, and of no use without it."""
+        """Return what stands for each key: the same for the same key, and of no use without it."""
         return tuple(map(_name, self.keys))
 
     def first_encrypted(self, content: bytes) -> bool:
-        """Whether what can be decrypted was encrypted with the first key."""
+        """Decide whether what can be decrypted was encrypted with the first key."""
         return _named(content) == self.names[0]
 
     def encrypt(self, content: bytes) -> bytes:
@@ -39,12 +39,12 @@ class Keys:
         return header.encode() + Fernet(self.keys[0]).encrypt(content) + b"\n"
 
     def decrypt(self, content: bytes) -> bytes:
-        """What was encrypted with one of the keys. Raises InputError: wrong key, or damaged."""
+        """Return what was encrypted with one of the keys. Raises InputError: wrong key, or damaged."""
         from cryptography.fernet import Fernet, InvalidToken
 
         named = _named(content)
         if not named:
-            raise InputError(Problem("the state is damaged: its first line is no header", "restore it from a copy"))
+            raise InputError(Problem("the state is damaged: its first line is not a header", "restore it from a copy"))
         key = next((key for key in self.keys if _name(key) == named), None)
         if key is None:
             raise InputError(
@@ -70,7 +70,7 @@ def new_key() -> str:
 
 
 def parse_keys(text: str) -> Keys:
-    """The keys of a text, one a line. Raises InputError without quoting them."""
+    """Read the keys of a text, one per line. Raises InputError without quoting them."""
     lines = tuple(line.strip() for line in text.splitlines() if line.strip())
     for number, line in enumerate(lines, start=1):
         if not _is_key(line):

@@ -1,4 +1,4 @@
-"""What was last deployed of an app, as state keeps it: to tell what a plan changes, and what others changed."""
+"""A snapshot of an app's last deploy, kept in state to compute what a plan changes, and drift."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Record:
 
     `facts` describe the Machines as they were after the deploy: what flyctl makes of a fly.toml is flyctl's business,
     so a Machine is compared with what it was, not with what we think it should be. `secrets` are the names of those it
-    used (None: not known), `machines` is how many there should be: a shortage does not lower it.
+    used (None: not known), `machines` is how many there should be: a shortage does not lower it. `removing` are the ids
+    of volumes that are to be removed, and may still be there.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -31,6 +32,7 @@ class Record:
     secrets: tuple[str, ...] | None = None
     machines: int = 0
     built: Mapping[str, str] = field(default_factory=dict)
+    removing: tuple[str, ...] = ()
     image: str = ""
     build: tuple[str, str] = ("", "")
 
@@ -41,6 +43,8 @@ def pack(record: Record) -> str:
     data |= {"secrets": record.secrets, "machines": record.machines}
     if record.built:
         data["built"] = dict(record.built)
+    if record.removing:
+        data["removing"] = record.removing
     if record.image:
         data["image"] = record.image
     if record.build[0]:
@@ -63,6 +67,7 @@ def unpack(packed: str) -> Record | None:
         None if secrets is None else tuple(secrets),
         data.get("machines", 0),
         data.get("built", {}),
+        tuple(data.get("removing", ())),
         data.get("image", ""),
         tuple(data.get("build", ("", ""))),
     )

@@ -167,7 +167,7 @@ def _problem(problem: Problem) -> str:
 
 
 def _private_addresses(apps: Sequence[AppReport]) -> dict[tuple[str, str], str]:
-    """Where other apps reach a port that is not public, by app and port name."""
+    """Return where other apps reach a port that is not public, by app and port name."""
     return {(app.app, port.name): f"{app.app}{port.address}" for app in apps for port in app.ports if not port.public}
 
 

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees: progress and problems on standard error, the outcome on standard output."""
+"""Shows a run in a terminal: progress and problems on standard error, the outcome on standard output."""
 
 from __future__ import annotations
 
@@ -33,12 +33,14 @@ class TerminalProgress:
         self._stream = stream
         self._redactor = Redactor(markdown.text, markdown.in_code, markdown.mermaid_label)
         self._lock = threading.Lock()
-        self.verbose = False
+        self.verbose = self.quiet = False
         self.live = stream.isatty()
         self.coloured = self.live and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
     def step(self, message: str) -> None:
         """One line; on a terminal the next step takes its place."""
+        if self.quiet:
+            return
         text = one_line(self._redactor.redact(message))
         with self._lock:
             self._stream.write(f"\r\033[K{_fitting(text)}" if self.live else f"{text}\n")
@@ -46,6 +48,8 @@ class TerminalProgress:
 
     def problem(self, problem: Problem) -> None:
         """One line that stays."""
+        if self.quiet and problem.severity == "notice":
+            return
         text = one_line(self._redactor.redact(str(problem)))
         label = "" if problem.severity == "error" else f"{problem.severity}: "
         self._line(paint(f"{label}{text}", problem.severity, self.coloured))
@@ -60,7 +64,7 @@ class TerminalProgress:
 
     @contextmanager
     def output(self, title: str) -> Iterator[Callable[[str], None]]:
-        """Another program's output, indented under its title, where it explains a failure or everything is wanted."""
+        """Show another program's output, indented under its title, on failure or when all output was requested."""
         lines: list[str] = []
         wanted = True
         try:

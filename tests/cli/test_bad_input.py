@@ -13,10 +13,10 @@ PROVISIONERS = ".scorefly/x.provisioners.yaml"
 
 # name, files, arguments, where the first problem is, and words of it
 CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
-    ("no yaml", {"score.yaml": "a: [1\n"}, (), "score.yaml:2:1", "this is no valid YAML"),
+    ("no yaml", {"score.yaml": "a: [1\n"}, (), "score.yaml:2:1", "this is not valid YAML"),
     ("a tab", {"score.yaml": "a:\n\tb: 1\n"}, (), "score.yaml:2:1", "tabs are not allowed in YAML"),
-    ("a list", {"score.yaml": "- a\n"}, (), "score.yaml:1:1", "a mapping is wanted"),
-    ("empty", {"score.yaml": ""}, (), "score.yaml:1:1", "a mapping is wanted"),
+    ("a list", {"score.yaml": "- a\n"}, (), "score.yaml:1:1", "has to be a mapping"),
+    ("empty", {"score.yaml": ""}, (), "score.yaml:1:1", "has to be a mapping"),
     ("two documents", {"score.yaml": HEAD + "---\na: 1\n"}, (), "score.yaml:6:1", "a second document"),
     (
         "a key twice",
@@ -113,6 +113,13 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
         (),
         "b.score.yaml:6:41",
         "params differ from those at",
+    ),
+    (
+        "an option of other commands",
+        {"score.yaml": HEAD},
+        ("--max-parallel", "3"),
+        "--max-parallel:1:1",
+        "`scorefly generate` does not use --max-parallel",
     ),
     ("a long app name", {"score.yaml": HEAD}, ("--app-prefix", "x" * 61), "score.yaml:2:12", "has 64 characters"),
     ("a bad prefix", {"score.yaml": HEAD}, ("--app-prefix", "A_"), "--app-prefix:1:1", "lower-case"),
@@ -341,9 +348,15 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
         "is no JSON",
     ),
     ("a bad choice", {"score.yaml": HEAD}, ("--unsupported", "wran"), "--unsupported:1:1", "did you mean 'warn'?"),
-    ("a bad number", {"score.yaml": HEAD}, ("--max-parallel", "many"), "--max-parallel:1:1", "whole number"),
-    ("a bad time", {"score.yaml": HEAD}, ("--wait-timeout", "soon"), "--wait-timeout:1:1", "duration"),
-    ("a bad truth", {"score.yaml": HEAD}, ("--force=perhaps",), "--force:1:1", "true or false"),
+    (
+        "a bad number",
+        {"score.yaml": HEAD, "scorefly.yaml": "max-parallel: many\n"},
+        (),
+        "scorefly.yaml:1:1",
+        "whole number",
+    ),
+    ("a bad time", {"score.yaml": HEAD}, ("--lock-timeout", "soon"), "--lock-timeout:1:1", "duration"),
+    ("a bad truth", {"score.yaml": HEAD}, ("--rehearse=perhaps",), "--rehearse:1:1", "true or false"),
     ("a bad environment", {"score.yaml": HEAD}, ("--environment", "../x"), "--environment:1:1", "letters"),
     ("a bad region", {"score.yaml": HEAD}, ("--region", "Amsterdam"), "--region:1:1", "three letters"),
     ("an unknown option", {"score.yaml": HEAD}, ("--nope",), "--nope:1:1", "no such option"),

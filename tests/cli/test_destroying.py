@@ -68,7 +68,7 @@ def test_where_nobody_can_be_asked_yes_is_needed(shop: Workspace) -> None:
     result = shop.run("destroy", "--rehearse")
     assert (result.code, result.problems) == (
         2,
-        ["--yes:1:1: Destroy all of local, with its data? (say --yes where nobody can be asked)"],
+        ["--yes:1:1: Destroy all of local, with its data? (add --yes to run without a terminal)"],
     )
     assert shop.tree() == before
 

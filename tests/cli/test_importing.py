@@ -66,7 +66,7 @@ def theirs(workspace: Workspace) -> Workspace:
 def test_resources_go_on_with_their_passwords_and_provisioners(theirs: Workspace) -> None:
     result = theirs.run("state", "import")
     assert result.code == 0, result.err
-    assert "1 resources and 1 apps more" in result.out
+    assert "imported 1 resources and 1 apps into local" in result.out
     assert "app-prefix: acme-" in result.out
     assert PASSWORD not in result.out + result.err
     made = theirs.run("generate", "--app-prefix", "acme-")
@@ -98,9 +98,9 @@ def test_what_is_known_is_not_shown_and_not_imported_twice(theirs: Workspace) ->
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: [", "no valid YAML"),
-        ("a: 1", "no state of score-flyio's"),
-        ("{workloads: {}, resources: [1]}", "resources is no mapping"),
+        ("a: [", "not valid YAML"),
+        ("a: 1", "not a state of score-flyio"),
+        ("{workloads: {}, resources: [1]}", "resources is not a mapping"),
         ("{workloads: {}, resources: {x: {type: y}}}", "not as score-flyio writes it"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Every key fly.toml has, and what may stand there.
+"""Every key of fly.toml, with the values it may have.
 
 The source is flyctl's `internal/appconfig` (Config and what it holds) with fly-go's machine_types.go, at
 v0.4.87; limits that flyctl leaves to Fly are those of fly.io/docs/reference/configuration.

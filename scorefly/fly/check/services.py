@@ -67,7 +67,7 @@ def service_ports(config: Section) -> Iterator[Finding]:
         ports = service.sections("ports")
         if not service.get("ports"):
             hint = "add [[services.ports]], or take the service out: apps of the organization need none"
-            yield Finding(service.at("ports"), "is missing: nobody reaches the service", hint, "warning")
+            yield Finding(service.at("ports"), "is missing: the service cannot be reached", hint, "warning")
         for port in ports:
             yield from _port(port, udp=service.get("protocol") == "udp")
 
@@ -75,7 +75,7 @@ def service_ports(config: Section) -> Iterator[Finding]:
 def _port(port: Section, *, udp: bool) -> Iterator[Finding]:
     range_keys = [key for key in ("start_port", "end_port") if port.has(key)]
     if port.has("port") and range_keys:
-        yield Finding(port.at("port"), f"stands beside {range_keys[0]}", "give one port, or a range of them")
+        yield Finding(port.at("port"), f"is beside {range_keys[0]}", "give one port, or a range of them")
     elif not port.has("port") and len(range_keys) < 2:
         missing = {(): "port", ("start_port",): "end_port", ("end_port",): "start_port"}[tuple(range_keys)]
         yield Finding(port.at(missing), "is missing", "give one port, or start_port and end_port")
