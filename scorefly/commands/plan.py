@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import connect
 from scorefly.deployment.drift import drift
-from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
+from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses, moved_tag
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
 from scorefly.deployment.scaling_checks import ScalingVolumes, check_scaling, removal_warnings, scaling_reasons
@@ -28,6 +28,7 @@ from scorefly.desired.artefacts import artefact_texts, file_digests, shown_folde
 from scorefly.desired.build_context import changed_files
 from scorefly.desired.data_risks import PREFIX
 from scorefly.desired.load import Loaded, load
+from scorefly.desired.moved_tags import resolve_tags
 from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import waves
 from scorefly.desired.orphans import find_orphans
@@ -73,6 +74,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(settings, loaded, wanted.apps, connection.api)
+        wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
         problems = _write_artefacts(settings, wanted, progress)
         looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress)
     planned = _plan(settings, loaded, wanted, known, looked)
@@ -84,7 +86,8 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         problems += error.problems
     problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
     kept = {each.app for each in planned.apps if each.action == "keep"}
-    problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept)
+    problems += unresolved
+    problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept and not app.pinned)
     for problem in problems:
         progress.problem(problem)
     return Report(
@@ -197,6 +200,8 @@ class _Comparison:
         )
         if changed := changed_files(record.built, inspection.built) if record else "":
             reasons.append(f"built from {changed}")
+        if digest := moved_tag(record, self.app):
+            reasons.append(f"{self.app.image} is {digest[:19]} now")
         reasons += ["secrets"] if inspection.secrets.to_set else []
         reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
         if moved := misplaced_machines(self.app, inspection.machines):
