@@ -20,6 +20,7 @@ from scorefly.deployment.state_guard import refuse_unknown_apps
 from scorefly.desired.apps import compute_desired_apps, save_and_write_artefacts
 from scorefly.desired.artefacts import shown_folder
 from scorefly.desired.load import load
+from scorefly.desired.moved_tags import resolve_tags
 from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import longest_chains_first
 from scorefly.desired.regions import check_regions
@@ -54,6 +55,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(settings, loaded, wanted.apps, connection.api)
+        wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
         save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
         stop = threading.Event()
@@ -71,7 +73,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
     outcomes = list(certified.apps)
     save_the_rest(keeper, outcomes)
     unchanged = {each.app for each in outcomes if each.status == "unchanged"} - set(found.newer_apps)
-    tags = mutable_tag_notices(app for app in wanted.apps if app.name in unchanged)
+    tags = [*unresolved, *mutable_tag_notices(app for app in wanted.apps if app.name in unchanged and not app.pinned)]
     for problem in tags:
         progress.problem(problem)
     return Report(

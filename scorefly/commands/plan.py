@@ -12,7 +12,7 @@ from scorefly.config.settings import Settings
 from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
 from scorefly.deployment.connection import SharedFly, connect
 from scorefly.deployment.drift import changes_from_running, drift
-from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
+from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses, moved_tag
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
 from scorefly.deployment.newest_commit import CommitOrder, commit_order, rollback_notice, rolled_back
@@ -31,6 +31,7 @@ from scorefly.desired.artefacts import artefact_texts, file_digests, shown_folde
 from scorefly.desired.build_context import changed_files
 from scorefly.desired.data_risks import PREFIX
 from scorefly.desired.load import Loaded, load
+from scorefly.desired.moved_tags import resolve_tags
 from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import waves
 from scorefly.desired.orphans import find_orphans
@@ -82,6 +83,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(settings, loaded, wanted.apps, connection.api)
+        wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
         problems = _write_artefacts(settings, wanted, progress)
         order = _order(settings, loaded, known)
         looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order, token)
@@ -95,7 +97,8 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
     problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
     problems += _rollback_notices(planned, known)
     kept = {each.app for each in planned.apps if each.action == "keep"}
-    problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept)
+    problems += unresolved
+    problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept and not app.pinned)
     for problem in problems:
         progress.problem(problem)
     return Report(
@@ -263,6 +266,8 @@ class _Comparison:
         )
         if changed := changed_files(record.built, inspection.built) if record else "":
             reasons.append(f"built from {changed}")
+        if digest := moved_tag(record, self.app):
+            reasons.append(f"{self.app.image} is {digest[:19]} now")
         reasons += ["secrets"] if inspection.secrets.to_set else []
         reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
         if moved := misplaced_machines(self.app, inspection.machines):

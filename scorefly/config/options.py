@@ -89,8 +89,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "build",
         "builds",
-        "Lines [WORKLOAD.]CONTAINER=PATH or =JSON: the build context of a container whose image is `.`, or a JSON "
-        "object of context, dockerfile, target, args, builder and buildpacks.",
+        "Lines [WORKLOAD.]CONTAINER=PATH or CONTAINER=JSON: build context of a container whose image is `.`, or a JSON "
+        "object with context, dockerfile, target, args, builder and buildpacks.",
         group="Input",
         commands=CONVERTING,
     ),

@@ -142,6 +142,16 @@ def _images(_option: Option) -> Schema:
     }
 
 
+def _builds(_option: Option) -> Schema:
+    pattern = r"^\s*(?:[^=\n]+=[^\n]+(?:\n\s*|$))*$"
+    return {
+        "type": ["string", "array", "null"],
+        "pattern": pattern,
+        "items": {"type": "string", "pattern": pattern},
+        "examples": ["main=services/web"],
+    }
+
+
 _SCHEMAS: Mapping[Kind, Callable[[Option], Schema]] = {
     "text": _text,
     "flag": _flag,
@@ -154,5 +164,5 @@ _SCHEMAS: Mapping[Kind, Callable[[Option], Schema]] = {
     "pairs": _pairs,
     "json": _json,
     "images": _images,
-    "builds": _lines,
+    "builds": _builds,
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scorefly.config.workloads import PARSERS
+from scorefly.convert.build_spec import BUILD_TEXTS
 from scorefly.fly.app import MAX_MACHINES
 
 Schema = dict[str, Any]
@@ -13,25 +14,31 @@ Schema = dict[str, Any]
 _COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_MACHINES}
 _COUNTS: Schema = {"type": "object", "minProperties": 1, "additionalProperties": _COUNT}
 
-_BUILD: Schema = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "context": {"type": "string"},
-        "dockerfile": {"type": "string"},
-        "target": {"type": "string"},
-        "args": {"type": "object"},
-        "builder": {"type": "string"},
-        "buildpacks": {"type": "array", "items": {"type": "string"}},
-    },
+_TEXT: Schema = {"type": "string", "minLength": 1}
+_ARGS: Schema = {
+    "anyOf": [
+        {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+        {"type": "array", "items": {"type": "string", "pattern": "="}},
+        {"type": "null"},
+    ]
 }
+_BUILD: Schema = {
+    "anyOf": [
+        _TEXT,
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                **{key: {"type": ["string", "null"], "minLength": 1} for key in BUILD_TEXTS},
+                "args": _ARGS,
+                "buildpacks": {"type": ["array", "null"], "items": _TEXT},
+            },
+        },
+        {"type": "null"},
+    ]
+}
+
 _KEYS: Mapping[str, Schema] = {
-    "builds": {
-        "description": "The image build of a container whose image is `.`, by container.",
-        "type": ["object", "null"],
-        "additionalProperties": {"anyOf": [{"type": "string"}, _BUILD]},
-        "examples": [{"main": {"context": ".", "dockerfile": "docker/web.Dockerfile", "target": "prod"}}],
-    },
     "count": {
         "description": "Number of Machines, or a number for each process group.",
         "anyOf": [_COUNT, _COUNTS, {"type": "null"}],
@@ -45,6 +52,12 @@ _KEYS: Mapping[str, Schema] = {
             {"type": "null"},
         ],
         "examples": [{"ams": 2, "iad": 1}],
+    },
+    "builds": {
+        "description": "How the image of each container is built: the path of its context, or a mapping.",
+        "type": ["object", "null"],
+        "additionalProperties": _BUILD,
+        "examples": [{"main": {"context": ".", "dockerfile": "docker/web.Dockerfile", "target": "prod"}}],
     },
 }
 

@@ -147,7 +147,7 @@ class AppDeployment:
         State has it before the deploy begins: one that fails is not built again.
         """
         if not isinstance(self.app.image, Build):
-            return self.app.image
+            return self.app.pinned or self.app.image
 
         def build(label: str) -> str:
             return self.connection.deployer.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
