@@ -15,6 +15,7 @@ from scorefly.deployment.drift import changes_from_running, drift
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
+from scorefly.deployment.networks import environment_network, unreachable_apps
 from scorefly.deployment.newest_commit import CommitOrder, commit_order, rollback_notice, rolled_back
 from scorefly.deployment.releases import artefact_key
 from scorefly.deployment.scaling_checks import ScalingVolumes, check_scaling, removal_warnings, scaling_reasons
@@ -89,6 +90,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
         problems += error.problems
     problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
     problems += _rollback_notices(planned, known)
+    problems += unreachable_apps(wanted.apps, known, environment_network(settings, known))
     kept = {each.app for each in planned.apps if each.action == "keep"}
     problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept)
     for problem in problems:
@@ -209,6 +211,7 @@ class _Comparison:
             diffs=diffs,
             drift=(*drift(record, inspection.machines), *self._drift(inspection)) if inspection.machines else (),
             certificates=tuple(certificates),
+            network="" if inspection.exists else environment_network(settings, self.state),
         )
         if missing := tuple(each.host for each in certificates if each.status == "missing"):
             shown = replace(shown, drift=(*shown.drift, Drift("certificates", missing, ())))

@@ -64,6 +64,7 @@ class AppDeployment:
     builds: ImageBuilds
     standing: CommitOrder = field(default_factory=CommitOrder)
     target: RollbackTarget | None = None
+    network: str = ""  # what a new app joins
     seconds: float = 0.0
     warnings: tuple[Problem, ...] = ()
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
@@ -221,8 +222,8 @@ class AppDeployment:
 
     def _create(self) -> None:
         """State knows that the app is being made before it is there: a run that is killed leaves no stranger."""
-        self._record(id="", digest="", secrets={}, addresses=(), record="", certificates={})
-        self._record(id=self.api.create_app(self.app.name, self.settings.org).id)
+        self._record(id="", digest="", secrets={}, addresses=(), record="", certificates={}, network=self.network)
+        self._record(id=self.api.create_app(self.app.name, self.settings.org, self.network).id)
 
     def _ensure_prerequisites(self) -> None:
         """Return what Machines find when they start: addresses, volumes and secrets."""
@@ -243,10 +244,11 @@ class AppDeployment:
             self._record(addresses=recorded)
         for kind in missing_addresses(self.app, present):
             before = self._known.addresses
+            network = self._known.network if kind == "private_v6" else ""
             # Recorded as ours before Fly knows of it: its answer may be lost.
             self._record(addresses=(*before, kind))
             try:
-                ip = self.api.allocate_address(self.app.name, kind, self.settings.org)
+                ip = self.api.allocate_address(self.app.name, kind, self.settings.org, network)
             except RefusedError:
                 self._record(addresses=before)
                 raise

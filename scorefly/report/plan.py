@@ -61,6 +61,7 @@ class PlannedApp:
 
     `machines` is given where a number of Machines is stated and the app changes. `data_risks` name data that the app
     would no longer see, and volumes that stay as they are.
+    `network` is the private network that a new app joins; empty for the organization's default one.
     `wave` counts from 0: apps of a wave need only apps of earlier ones. It is None where nothing is to be deployed.
     """
 
@@ -85,6 +86,7 @@ class PlannedApp:
     data_risks: tuple[str, ...] = ()
     machines: tuple[PlannedMachines, ...] = ()
     certificates: tuple[PlannedCertificate, ...] = ()
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)

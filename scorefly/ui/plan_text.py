@@ -74,6 +74,8 @@ def _facts(app: PlannedApp, shown: Callable[[str], str]) -> Iterator[tuple[str, 
             yield "artefact", shown(app.artefact)
     if app.machines:
         yield "machines", ", ".join(_machines(each) for each in app.machines)
+    if app.network:
+        yield "network", shown(app.network)
     if app.volumes:
         yield "volumes", ", ".join(_volume(each) for each in app.volumes)
     if app.addresses:
