@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from scorefly.config.settings import Settings
 from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
 from scorefly.deployment.connection import SharedFly, connect
+from scorefly.deployment.costs import app_cost
 from scorefly.deployment.drift import changes_from_running, drift
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
 from scorefly.deployment.live import app_names, list_machines
@@ -40,6 +41,7 @@ from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import ExternalError, Problem
 from scorefly.report.certificates import PlannedCertificate
+from scorefly.report.costs import summarise_costs
 from scorefly.report.plan import (
     Action,
     Drift,
@@ -139,6 +141,14 @@ def _rollback_notices(planned: Plan, state: EnvironmentState) -> Iterator[Proble
             yield rollback_notice(each.app, app.rollback)
 
 
+def _nearest_region(api: FlyApi, live: Mapping[str, Sequence[MachineView]], apps: Sequence[App]) -> str:
+    """Return where new apps without a region would be created, for the estimate of costs; empty where it is unknown."""
+    try:
+        return api.regions().nearest if any(not app.region and app.name not in live for app in apps) else ""
+    except ExternalError:
+        return ""
+
+
 def _look_at_all(
     settings: Settings,
     state: EnvironmentState,
@@ -149,10 +159,11 @@ def _look_at_all(
     order: CommitOrder,
 ) -> dict[str, PlannedApp | Problem]:
     """Each app as it would be deployed, or why it could not be."""
+    nearest = _nearest_region(api, live, apps)
 
     def one(app: App) -> PlannedApp | Problem:
         try:
-            return _Comparison(settings, state, api, app, live.get(app.name, ()), order).planned()
+            return _Comparison(settings, state, api, app, live.get(app.name, ()), order, nearest).planned()
         except ExternalError as error:
             progress.problem(error.problems[0])
             return error.problems[0]
@@ -171,6 +182,7 @@ class _Comparison:
     app: App
     listed: Sequence[MachineView]
     order: CommitOrder
+    nearest: str = ""  # where Machines without a region would be created
 
     def planned(self) -> PlannedApp:
         app, settings = self.app, self.settings
@@ -211,6 +223,14 @@ class _Comparison:
             diffs=diffs,
             drift=(*drift(record, inspection.machines), *self._drift(inspection)) if inspection.machines else (),
             certificates=tuple(certificates),
+            cost=app_cost(
+                app,
+                settings.ha,
+                inspection.machines,
+                unchanged=inspection.up_to_date,
+                exists=inspection.exists,
+                nearest=self.nearest,
+            ),
             network="" if inspection.exists else environment_network(settings, self.state),
         )
         if missing := tuple(each.host for each in certificates if each.status == "missing"):
@@ -378,6 +398,9 @@ def _plan(
         matrix=_matrix(settings, loaded, wanted, to_do),
         problems=tuple(str(each) for each in looked.values() if isinstance(each, Problem)),
         risks=tuple(str(each) for each in wanted.problems if each.message.startswith(PREFIX)),
+        cost=summarise_costs(
+            (name, each.cost if isinstance(each, PlannedApp) else None) for name, each in looked.items()
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from scorefly.config.settings import Settings
 from scorefly.deployment.addresses import resolve_pending
 from scorefly.deployment.connection import Connection
+from scorefly.deployment.costs import app_cost
 from scorefly.deployment.digest import METADATA_KEY, state_digest
 from scorefly.deployment.drift import facts_of
 from scorefly.deployment.image_builds import ImageBuilds, build_key
@@ -413,5 +414,14 @@ class AppDeployment:
         """Report what Fly says of the Machines, where there are any, and else what is desired."""
         secrets = self._before.secrets
         report = replace(app_report(self.settings, self.app), status=status)
-        report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove)
+        before = self._before
+        cost = app_cost(
+            self.app,
+            self.settings.ha,
+            before.machines,
+            unchanged=status == "unchanged",
+            exists=before.exists,
+            nearest=next((each.region for each in machines), ""),
+        )
+        report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove, cost=cost)
         return report.with_machines(app_machines(machines))

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from scorefly.report.certificates import PlannedCertificate
+from scorefly.report.costs import AppCost, CostSummary, cost_json
 
 VERSION = 1
 
@@ -87,6 +88,7 @@ class PlannedApp:
     machines: tuple[PlannedMachines, ...] = ()
     certificates: tuple[PlannedCertificate, ...] = ()
     network: str = ""
+    cost: AppCost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class Plan:
     matrix: tuple[MatrixJob, ...]
     problems: tuple[str, ...] = ()
     risks: tuple[str, ...] = ()
+    cost: CostSummary | None = None
 
 
 def matrix_json(plan: Plan) -> dict[str, Any]:
@@ -155,6 +158,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "matrix": matrix_json(plan),
         "problems": list(plan.problems),
         "risks": list(plan.risks),
+        "cost": cost_json(plan.cost) if plan.cost else None,
     }
 
 
