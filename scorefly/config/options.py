@@ -215,6 +215,13 @@ OPTIONS: tuple[Option, ...] = (
         commands=CONVERTING,
     ),
     Option(
+        "isolate-previews",
+        "flag",
+        "Create the apps of a new preview in a private network of their own.",
+        "true",
+        commands=("plan", *DEPLOYING),
+    ),
+    Option(
         "certificates",
         "choice",
         "Certificates for custom hosts of routes and dns: auto (not in previews), always, never.",
