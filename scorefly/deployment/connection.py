@@ -31,7 +31,7 @@ class Connection:
 
 
 class SharedFly:
-    """What the runs of one sync share: the simulated Fly, the listing of each organization, and the deploys at a time.
+    """The simulated Fly, the listing of each organization, and the number of deploys that the runs of a sync share.
 
     A context manager.
     """
