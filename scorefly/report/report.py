@@ -93,8 +93,8 @@ class Report:
 
     `superseded` says why a run left everything to a newer one; else it is empty. `rolled_back` says why a run left the
     environment as a rollback left it. `running` is what `status` shows. A run over a tree has the report of each unit
-    in `units`, and their apps in `apps`; in a unit's report `project` is its project, and `commits` are those of its
-    sources by workload.
+    in `units`, and their apps in `apps`; in a unit's report `project` and `stage` are its project and environment, and
+    `commits` those of its sources by workload.
     """
 
     command: str
@@ -113,6 +113,7 @@ class Report:
     running: tuple[AppStatus, ...] = ()
     units: tuple[Report, ...] = ()
     project: str = ""
+    stage: str = ""
     commits: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     certificates: tuple[CertificateReport, ...] = ()
