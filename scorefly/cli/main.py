@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "generate": "scorefly.cli.deploy:generate",
     "plan": "scorefly.cli.deploy:plan",
     "deploy": "scorefly.cli.deploy:deploy",
+    "sync": "scorefly.cli.tree:sync",
     "status": "scorefly.cli.status:status",
     "history": "scorefly.cli.status:history",
     "rollback": "scorefly.cli.status:rollback",
@@ -43,6 +44,7 @@ COMMANDS: Mapping[str, str] = {
     "version": "scorefly.cli.version:version",
     "check-version": "scorefly.cli.version:check_version",
     "help": "scorefly.cli.help:help_",
+    "listen": "scorefly.cli.listen:listen",
 }
 
 

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from scorefly.config.settings import Settings
-from scorefly.deployment.connection import connect
+from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
+from scorefly.deployment.connection import SharedFly, connect
 from scorefly.deployment.drift import changes_from_running, drift
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
 from scorefly.deployment.live import app_names, list_machines
@@ -23,7 +24,6 @@ from scorefly.desired.apps import (
     DesiredApps,
     app_report,
     compute_desired_apps,
-    with_stand_in_variables,
     write_artefacts,
 )
 from scorefly.desired.artefacts import artefact_texts, file_digests, shown_folder, write_plan
@@ -34,9 +34,11 @@ from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import waves
 from scorefly.desired.orphans import find_orphans
 from scorefly.desired.regions import check_regions
+from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import ExternalError, Problem
+from scorefly.report.certificates import PlannedCertificate
 from scorefly.report.plan import (
     Action,
     Drift,
@@ -51,7 +53,7 @@ from scorefly.report.plan import (
 )
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report, Status, redacted
-from scorefly.state.document import EnvironmentState
+from scorefly.state.document import AppState, EnvironmentState
 from scorefly.state.keeper import Keeper
 from scorefly.state.session import read_state
 from scorefly.state.snapshot import Record, unpack
@@ -62,14 +64,14 @@ LOOKS = 8  # apps looked at at a time
 _STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "keep": "unchanged"}
 
 
-def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
+def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedFly | None = None) -> Report:
     """Generates, and compares app by app. `keeper` never saves."""
     known = keeper.state
     loaded, missing = load(settings), list[Problem]()
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
-    with connect(settings) as connection:
-        live = list_machines(settings, connection.api, app_names(settings, loaded, known))
+    with connect(settings, None, shared) as connection:
+        live = list_machines(settings, connection.api, app_names(settings, loaded, known), shared)
         if unknown_apps(settings, known, live):
             # Without the lock a deploy may have made them since the state was read.
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
@@ -101,6 +103,12 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         rehearsed=settings.rehearse,
         dry_run=True,
         plan=planned,
+        certificates=tuple(
+            certificate
+            for app in wanted.apps
+            if isinstance(planned_app := looked[app.name], PlannedApp)
+            for certificate in planned_reports(app, planned_app.certificates)
+        ),
         plan_path="" if settings.scratch else path,
     )
 
@@ -169,7 +177,10 @@ class _Comparison:
         known = self.state.apps.get(app.name)
         record = unpack(known.record) if known and inspection.exists else None
         diffs = _diffs(record, app)
-        action: Action = "keep" if inspection.up_to_date else "change" if inspection.exists else "create"
+        certificates = self._certificates(known, exists=inspection.exists)
+        recertified = any(each.action != "keep" for each in certificates)
+        up_to_date = inspection.up_to_date and not recertified
+        action: Action = "keep" if up_to_date else "change" if inspection.exists else "create"
         report = app_report(settings, app)
         if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.built), force=settings.force):
             return PlannedApp(
@@ -186,19 +197,22 @@ class _Comparison:
             owner=app.owner,
             workload=app.workload,
             action=action,
-            reasons=self._reasons(inspection, record, diffs) if action == "change" else (),
+            reasons=self._all_reasons(inspection, record, diffs, recertified=recertified) if action == "change" else (),
             needs=app.needs,
             image=report.image,
             size=report.size,
             region=app.region,
-            url=app.url,
+            url=app.url and (custom_url(planned_reports(app, certificates)) or app.url),
             artefact=report.artefact,
             secrets_set=inspection.secrets.to_set,
             secrets_removed=inspection.secrets.to_remove,
             diffs=diffs,
             drift=(*drift(record, inspection.machines), *self._drift(inspection)) if inspection.machines else (),
+            certificates=tuple(certificates),
         )
-        if action == "keep":
+        if missing := tuple(each.host for each in certificates if each.status == "missing"):
+            shown = replace(shown, drift=(*shown.drift, Drift("certificates", missing, ())))
+        if inspection.up_to_date:
             return shown
         scaling = check_scaling(settings, self.api, app, inspection)
         shown = replace(
@@ -216,6 +230,17 @@ class _Comparison:
             addresses=self._addresses(inspection),
             data_risks=(*(str(each) for each in volume_warnings(app, changes)), *shown.data_risks),
         )
+
+    def _certificates(self, known: AppState | None, *, exists: bool) -> list[PlannedCertificate]:
+        if self.settings.certificates == "never":
+            return []
+        return plan_certificates(self.api, self.app, known, exists=exists)
+
+    def _all_reasons(
+        self, inspection: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...], *, recertified: bool
+    ) -> tuple[str, ...]:
+        reasons = () if inspection.up_to_date else self._reasons(inspection, record, diffs)
+        return (*reasons, *(["certificates"] if recertified else []))
 
     def _reasons(
         self, inspection: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...]
@@ -396,6 +421,7 @@ def _report(settings: Settings, app: App, looked: PlannedApp | Problem) -> AppRe
     return replace(
         report,
         status=_STATUS[looked.action],
+        url=looked.url,
         secrets_set=looked.secrets_set,
         secrets_removed=looked.secrets_removed,
     )

@@ -154,4 +154,5 @@ _SCHEMAS: Mapping[Kind, Callable[[Option], Schema]] = {
     "pairs": _pairs,
     "json": _json,
     "images": _images,
+    "builds": _lines,
 }

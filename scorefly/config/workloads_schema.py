@@ -13,7 +13,25 @@ Schema = dict[str, Any]
 _COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_MACHINES}
 _COUNTS: Schema = {"type": "object", "minProperties": 1, "additionalProperties": _COUNT}
 
+_BUILD: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "context": {"type": "string"},
+        "dockerfile": {"type": "string"},
+        "target": {"type": "string"},
+        "args": {"type": "object"},
+        "builder": {"type": "string"},
+        "buildpacks": {"type": "array", "items": {"type": "string"}},
+    },
+}
 _KEYS: Mapping[str, Schema] = {
+    "builds": {
+        "description": "The image build of a container whose image is `.`, by container.",
+        "type": ["object", "null"],
+        "additionalProperties": {"anyOf": [{"type": "string"}, _BUILD]},
+        "examples": [{"main": {"context": ".", "dockerfile": "docker/web.Dockerfile", "target": "prod"}}],
+    },
     "count": {
         "description": "Number of Machines, or a number for each process group.",
         "anyOf": [_COUNT, _COUNTS, {"type": "null"}],

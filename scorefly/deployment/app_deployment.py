@@ -128,10 +128,10 @@ class AppDeployment:
         self._forget_digest()
         self._remove_outdated_machines()
         self._report_leases()
-        self.keeper.confirm_lock()
         artefact = self.settings.workspace / artefact_folder(self.settings, self.app.name)
         folder = working_folder(self.settings, self.app)
-        with self.progress.output(f"deploy of {self.app.name}") as output:
+        with self.connection.slots, self.progress.output(f"deploy of {self.app.name}") as output:
+            self.keeper.confirm_lock()
             self._image = self._build(artefact, folder, output)
             self.keeper.confirm_lock()
             app = replace(self.app, image=self._image)
@@ -221,7 +221,7 @@ class AppDeployment:
 
     def _create(self) -> None:
         """State knows that the app is being made before it is there: a run that is killed leaves no stranger."""
-        self._record(id="", digest="", secrets={}, addresses=(), record="")
+        self._record(id="", digest="", secrets={}, addresses=(), record="", certificates={})
         self._record(id=self.api.create_app(self.app.name, self.settings.org).id)
 
     def _ensure_prerequisites(self) -> None:

@@ -529,6 +529,9 @@ class FlyApi:
         is_refusal = 400 <= answer.status_code < 500 and answer.status_code != 408
         return (RefusedError if is_refusal else ExternalError)(problem)
 
+    # For the endpoints that have modules of their own.
+    read, call, delete, error = _read, _call, _delete, _error
+
 
 _HINTS = {
     401: "the Fly API token is not accepted: check fly-api-token",

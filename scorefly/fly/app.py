@@ -85,6 +85,7 @@ class App:
     starts. `needs` are the names of apps that must be deployed first. `owner` is the workload's name, or the
     uid of the resource that brings the app. `counts` are the desired Machines by process group and region; the region
     `ANY_REGION` stands for wherever the app's Machines are. A group that is not in it has as many as flyctl makes.
+    `hosts` are the custom host names that the app serves.
     """
 
     name: str
@@ -103,6 +104,7 @@ class App:
     workload: str = ""
     region: str = ""
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
 
 
 def volume_claims(mounts: Any) -> tuple[VolumeClaim, ...]:
