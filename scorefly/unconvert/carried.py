@@ -82,10 +82,10 @@ def carry(document: Mapping[str, Any], source: Source) -> Carried:
     return _with_fragment(plain, generated, document, source) if generated else plain
 
 
-def generated_config(carried: Carried, source: Source) -> Mapping[str, Any]:
-    """Return the fly.toml that `generate` makes of a Score file with its fragment."""
+def generated_app(carried: Carried, source: Source) -> App | None:
+    """Return the app that `generate` makes of a Score file with its fragment."""
     app = generate(carried, source)
-    return lay_over(app, [Overlay("", carried.fly)]).config if app else {}
+    return lay_over(app, [Overlay("", carried.fly)]) if app else None
 
 
 def _carry(document: Mapping[str, Any], source: Source, *, simple: bool) -> Carried:
