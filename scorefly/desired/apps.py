@@ -24,7 +24,7 @@ from scorefly.desired.fly_problems import fly_problems
 from scorefly.desired.hosts import assign_hosts
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
-from scorefly.desired.overlaid import has_builtin, read_overlaid
+from scorefly.desired.overlaid import read_overlaid
 from scorefly.desired.promotion import with_promoted_images
 from scorefly.desired.provision import Resolution, provision
 from scorefly.desired.workload_inputs import WorkloadInputs, workload_inputs
@@ -34,6 +34,7 @@ from scorefly.problems import InputError, Problem, raise_errors
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, ResourceReport
 from scorefly.score.placeholders import bounded_texts
+from scorefly.score.workload import Workload
 from scorefly.state.keeper import Keeper
 from scorefly.state.names import app_names
 from scorefly.values import texts_to_hide
@@ -69,8 +70,9 @@ def compute_desired_apps(
     apps = _resource_apps(settings, loaded, resolution, problems)
     overlays = _overlays(settings, problems)
     for workload in loaded.workloads:
-        inputs = workload_inputs(settings, workload, loaded, resolution, problems, trial=trial)
-        if inputs and (app := _workload_app(settings, inputs, overlays, problems)):
+        own = (*overlays, *_overlays_of(settings, workload, problems))
+        inputs = workload_inputs(settings, workload, loaded, resolution, own, problems, trial=trial)
+        if inputs and (app := _workload_app(settings, inputs, problems)):
             apps.append(app)
     apps = assign_hosts(settings, loaded, resolution, before, apps, problems)
     problems += _name_clashes(apps, loaded)
@@ -156,22 +158,23 @@ def _resource_apps(settings: Settings, loaded: Loaded, resolution: Resolution, p
     return list(apps.values())
 
 
-def _workload_app(
-    settings: Settings, inputs: WorkloadInputs, overlays: Sequence[Overlay], problems: list[Problem]
-) -> App | None:
+def _workload_app(settings: Settings, inputs: WorkloadInputs, problems: list[Problem]) -> App | None:
     """Convert a workload, lay the overlays over it, and check the result."""
-    overlays = [*overlays, *_overlays(settings, problems, inputs.workload.name)]
-    if fragment := settings.config(inputs.workload.name).fly:
-        overlays.append(Overlay(fragment.file, fragment.data))
-    target = replace(inputs.target, builtin=has_builtin(overlays))
-    converted = convert(inputs.workload, inputs.lookup, inputs.routes, target)
+    converted = convert(inputs.workload, inputs.lookup, inputs.routes, inputs.target)
     problems += converted.problems
     if converted.app is None:
         return None
-    app = read_overlaid(lay_over(converted.app, overlays), overlays, problems)
+    app = read_overlaid(lay_over(converted.app, inputs.overlays), inputs.overlays, problems)
     app = settle_build(settings, with_counts(app, inputs.scale, problems))
-    problems += fly_problems(settings, app, inputs.workload, overlays)
+    problems += fly_problems(settings, app, inputs.workload, inputs.overlays)
     return replace(app, needs=inputs.needs)
+
+
+def _overlays_of(settings: Settings, workload: Workload, problems: list[Problem]) -> Iterator[Overlay]:
+    """Yield the overlays of one workload: its file, then the `fly` fragment of the project file."""
+    yield from _overlays(settings, problems, workload.name)
+    if fragment := settings.config(workload.name).fly:
+        yield Overlay(fragment.file, fragment.data)
 
 
 def _overlays(settings: Settings, problems: list[Problem], workload: str = "") -> tuple[Overlay, ...]:

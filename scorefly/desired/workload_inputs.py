@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from scorefly.config.settings import Settings
+from scorefly.convert.overlay import Overlay
 from scorefly.convert.service import Route
 from scorefly.convert.target import Target
 from scorefly.desired.artefacts import artefact_folder
@@ -14,6 +15,7 @@ from scorefly.desired.builds import repository_root, stated_builds
 from scorefly.desired.counts import Scale, read_scale
 from scorefly.desired.dependencies import REFERRING_TYPES, needed_apps
 from scorefly.desired.load import Loaded
+from scorefly.desired.overlaid import has_builtin
 from scorefly.desired.provision import Resolution
 from scorefly.problems import Problem
 from scorefly.score.placeholders import Lookup
@@ -26,7 +28,8 @@ class WorkloadInputs:
     """One workload, ready to be converted.
 
     `lookup` resolves its placeholders, `routes` publish its ports, `target` is the app to convert it to, `scale` says
-    how many Machines that has where, and `needs` are the names of apps to deploy first.
+    how many Machines that has where, `overlays` are laid over the result, in this order, and `needs` are the names of
+    apps to deploy first.
     """
 
     workload: Workload
@@ -34,6 +37,7 @@ class WorkloadInputs:
     routes: tuple[Route, ...]
     target: Target
     scale: Scale
+    overlays: tuple[Overlay, ...]
     needs: tuple[str, ...]
 
 
@@ -42,6 +46,7 @@ def workload_inputs(
     workload: Workload,
     loaded: Loaded,
     resolution: Resolution,
+    overlays: tuple[Overlay, ...],
     problems: list[Problem],
     *,
     trial: bool,
@@ -64,13 +69,22 @@ def workload_inputs(
         workload=workload,
         lookup=resolution.lookup(workload, loaded),
         routes=routes,
-        target=_target(settings, workload, resolution, scale, trial=trial),
+        target=_target(settings, workload, resolution, scale, overlays, trial=trial),
         scale=scale,
+        overlays=overlays,
         needs=needed_apps(settings, workload, loaded, resolution, problems),
     )
 
 
-def _target(settings: Settings, workload: Workload, resolution: Resolution, scale: Scale, *, trial: bool) -> Target:
+def _target(
+    settings: Settings,
+    workload: Workload,
+    resolution: Resolution,
+    scale: Scale,
+    overlays: Sequence[Overlay],
+    *,
+    trial: bool,
+) -> Target:
     name, config = settings.app_name(workload.name), settings.config(workload.name)
     auto_stop = scale.autoscaler.auto_stop if scale.autoscaler else "off"
     return Target(
@@ -87,6 +101,7 @@ def _target(settings: Settings, workload: Workload, resolution: Resolution, scal
         trial=trial,
         builds=stated_builds(settings, workload),
         checkout=repository_root(settings, workload.file.parent),
+        builtin=has_builtin(overlays),
     )
 
 

@@ -58,13 +58,16 @@ class Access:
         """Put a session into a cookie."""
         content = f"{level}.{int(time.time()) + LIFE}.{secrets.token_hex(16)}"
         value = f"{content}.{self._sign('session', content)}"
-        response.set_cookie(
-            COOKIE, value, max_age=LIFE, path="/", httponly=True, samesite="strict", secure=self._settings.behind_fly
-        )
+        self._set_cookie(response, value, LIFE)
 
     def end_session(self, response: Response) -> None:
         """Remove the cookie."""
-        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=self._settings.behind_fly)
+        self._set_cookie(response, "", 0)
+
+    def _set_cookie(self, response: Response, value: str, seconds: int) -> None:
+        secure = "; Secure" if self._settings.behind_fly else ""
+        attributes = f"Max-Age={seconds}; Path=/; HttpOnly; SameSite=Strict{secure}"
+        response.headers["Set-Cookie"] = f"{COOKIE}={value}; {attributes}"
 
     def form_token(self, request: Request) -> str:
         """Return the token that the forms of this session carry."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scorefly import safe_files
 from scorefly.git.process import Done, Git, told
-from scorefly.git.remote import Address, Credentials
+from scorefly.git.remote import Credentials
 from scorefly.listen.settings import Project
 from scorefly.problems import ExternalError, Place, external_error
 
@@ -126,12 +126,12 @@ def logins_of(environ: Mapping[str, str], hosts: Iterable[str] = ("github.com",)
 
 
 def _server_git(url: str, environ: Mapping[str, str], folder: Path, logins: Sequence[Login]) -> tuple[Git, str]:
-    from scorefly.git.remote import _credential_config
+    from scorefly.git.remote import credential_config
 
     host = re.sub(r"^https://([^/]+)/.*$", r"\1", url) if url.startswith("https://") else ""
     login = next((each for each in logins if each.host == host), None)
     credentials = Credentials(f"https://{host}", login.username, login.password) if login else None
-    config, variables = _credential_config(Address(url, credentials))
+    config, variables = credential_config(credentials)
     allowed = {"GIT_ALLOW_PROTOCOL": "https:ssh:http:file", **variables}
     return Git(folder, environ, config, allowed), url
 

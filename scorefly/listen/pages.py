@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -18,6 +19,8 @@ from scorefly.listen.page import render as page
 from scorefly.listen.service import Service
 
 MAX_FORM = 4096  # bytes
+# What needs somebody first.
+_ORDER = {name: at for at, name in enumerate(("failed", "invalid", "running", "due", "new"))}
 _BUSY_REFRESH, _REFRESH = 3, 30  # seconds
 
 
@@ -32,8 +35,10 @@ class Pages:
         """Show all units."""
 
         def read(ledger: Ledger) -> dict[str, Any]:
+            units = sorted(overview.units(ledger), key=lambda unit: _ORDER.get(unit["state"], len(_ORDER)))
             return {
-                "units": overview.units(ledger),
+                "units": units,
+                "summary": list(Counter(unit["state"] for unit in units).items()),
                 "tree": overview.tree(ledger),
                 "repositories": overview.repositories(ledger),
                 "history": overview.history(ledger),

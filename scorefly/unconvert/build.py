@@ -1,4 +1,4 @@
-"""How an image is built: `[build]` of a fly.toml as `builds` of scorefly.yaml."""
+"""Converts the build of an image: `[build]` of a fly.toml as `builds` of scorefly.yaml."""
 
 from __future__ import annotations
 

@@ -66,7 +66,9 @@ def service_ports(config: Section) -> Iterator[Finding]:
     for service in config.sections("services"):
         ports = service.sections("ports")
         if not service.has("protocol"):
-            yield Finding(service.at("protocol"), "is missing: flyctl sends none", 'say "tcp" or "udp"', "warning")
+            yield Finding(
+                service.at("protocol"), "is missing: flyctl sends none", 'set it to "tcp" or "udp"', "warning"
+            )
         if not service.get("ports"):
             hint = "add [[services.ports]], or take the service out: apps of the organization need none"
             yield Finding(service.at("ports"), "is missing: the service cannot be reached", hint, "warning")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.resources import files
@@ -37,7 +38,8 @@ TONES = {
     **dict.fromkeys(("failed", "invalid"), "bad"),
     **dict.fromkeys(("running", "due", "new"), "busy"),
 }
-LABELS = {"invalid": "invalid input", "new": "not deployed yet", "ok": "up to date", "due": "waiting"}
+LABELS = {"invalid": "invalid input", "due": "waiting"}
+UNIT_LABELS = {**LABELS, "new": "not deployed yet", "ok": "up to date"}
 
 
 @lru_cache(1)
@@ -48,7 +50,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(ago=ago, state=state, commit=commit, link=link, seconds=seconds)
+    environment.filters.update(ago=ago, state=state, unit_state=unit_state, commit=commit, link=link, seconds=seconds)
     return environment
 
 
@@ -80,10 +82,15 @@ def _age(seconds_ago: float) -> str:
     return words.format(f"{number:.0f} s") if number >= 1 else "now"
 
 
-def state(name: str) -> Markup:
+def unit_state(name: str) -> Markup:
+    """Return the state of a unit as a coloured word with a sign."""
+    return state(name, UNIT_LABELS)
+
+
+def state(name: str, labels: Mapping[str, str] = LABELS) -> Markup:
     """Return a state as a coloured word with a sign."""
     return Markup('<span class="state {}"><span aria-hidden="true">{}</span> {}</span>').format(
-        TONES.get(name, "calm"), MARKS.get(name, "·"), LABELS.get(name, name)
+        TONES.get(name, "calm"), MARKS.get(name, "·"), labels.get(name, name)
     )
 
 
