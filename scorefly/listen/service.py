@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from scorefly.listen import sources, units
+from scorefly.listen import notices, sources, units
 from scorefly.listen.child import Program, read_repositories, run_sync
 from scorefly.listen.child_environment import child_environment
 from scorefly.listen.git_repositories import Login, ProjectRepository, logins_of, read_refs
@@ -26,6 +26,7 @@ from scorefly.problems import ScoreflyError
 
 PARALLEL_LOOKS = 4
 RETRY_LEDGER = 2.0  # seconds
+NOTICE_PAUSE = 1.0  # seconds between two looks at the notices
 
 T = TypeVar("T")
 
@@ -230,7 +231,8 @@ class Service:
         """Record an outcome, however long the disk is full."""
         while True:
             try:
-                await self.ledger.call(units.end_run, run, outcome, time.time())
+                notify = bool(self.settings.notify)
+                await self.ledger.call(units.end_run, run, outcome, time.time(), notify=notify)
             except sqlite3.Error as error:
                 self.log(f"ledger: {error}")
                 if self._interrupting:
@@ -262,6 +264,25 @@ class Service:
 
     def _logins(self) -> list[Login]:
         return logins_of(self.settings.environ)
+
+    async def send_notices(self) -> None:
+        """Send notices until the service stops. To be run beside `run`."""
+        while not self.stopping:
+            delay = NOTICE_PAUSE
+            try:
+                notice = await self.ledger.call(notices.due_notice, time.time())
+                if notice:
+                    secret = self.settings.environ["SCOREFLY_NOTIFY_SECRET"]
+                    failure = await self._in_thread(
+                        notices.send, self.settings.notify, secret, notice.body, time.time()
+                    )
+                    if failure:
+                        self.log(f"notify: {failure}")
+                    await self.ledger.call(notices.record_attempt, notice, time.time(), delivered=not failure)
+                    delay = 0.0
+            except sqlite3.Error as error:
+                self.log(f"ledger: {error}")
+            await asyncio.sleep(delay)
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*arguments))

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scorefly.listen.ledger import Ledger
+from scorefly.listen.notices import add_notice
 from scorefly.listen.planner import UnitRow, backoff
 from scorefly.listen.sources import replace_follows
 
 KEPT_RUNS = 50  # per unit
 KEPT_LOGS = 3  # per unit
 MAX_LOG = 64 << 10  # characters
-NOTICE_STATUSES = ("ok", "failed")
 
 # A run that ends like this left nothing to repeat; `invalid` waits for another commit.
 DONE = ("ok", "invalid")
@@ -38,6 +38,7 @@ class Run:
     unit: str
     generation: int
     arguments: tuple[str, ...]
+    commits: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +100,16 @@ def begin_run(ledger: Ledger, name: str, now: float) -> Run | None:
             "SELECT f.key, f.ref, r.value FROM follows f JOIN refs r USING (key, ref) WHERE f.unit = ?", name
         )
         shown = {each["key"] if each["ref"] == "HEAD" else f"{each[0]}#{each[1]}": each["value"] for each in commits}
+        shown = {ledger.get("root_key", "project"): ledger.get("tree"), **shown}
         identity = ledger.execute(
             "INSERT INTO runs(unit, generation, began, commits) VALUES (?, ?, ?, ?)",
             name,
             row["wanted"],
             now,
-            json.dumps({ledger.get("root_key", "project"): ledger.get("tree"), **shown}),
+            json.dumps(shown),
         )
         ledger.execute("UPDATE units SET running = ? WHERE name = ?", identity, name)
-    return Run(identity, name, row["wanted"], tuple(json.loads(row["arguments"])))
+    return Run(identity, name, row["wanted"], tuple(json.loads(row["arguments"])), shown)
 
 
 def note_process(ledger: Ledger, run: Run, pid: int, started: int) -> None:
@@ -115,8 +117,8 @@ def note_process(ledger: Ledger, run: Run, pid: int, started: int) -> None:
     ledger.execute("UPDATE runs SET pid = ?, pid_started = ? WHERE id = ?", pid, started, run.id)
 
 
-def end_run(ledger: Ledger, run: Run, outcome: Outcome, now: float) -> str:
-    """Record how a run ended. Returns `failed` or `recovered` when that is news, else ""."""
+def end_run(ledger: Ledger, run: Run, outcome: Outcome, now: float, *, notify: bool = False) -> None:
+    """Record how a run ended. A unit that fails now, or no longer, makes a notice where somebody is to be notified."""
     with ledger.transaction():
         row = ledger.row("SELECT attempts, status FROM units WHERE name = ? AND running = ?", run.unit, run.id)
         ledger.execute(
@@ -124,7 +126,7 @@ def end_run(ledger: Ledger, run: Run, outcome: Outcome, now: float) -> str:
             *(now, outcome.status, outcome.reason, outcome.log[-MAX_LOG:], run.id),
         )
         if row is None:  # the tree lost the unit meanwhile
-            return ""
+            return
         is_done = outcome.status in DONE
         attempts = 0 if is_done or outcome.status == "interrupted" else row["attempts"] + 1
         ledger.execute(
@@ -134,15 +136,15 @@ def end_run(ledger: Ledger, run: Run, outcome: Outcome, now: float) -> str:
         _record_apps(ledger, run.unit, outcome, now)
         _trim(ledger, run.unit)
         if outcome.status == "interrupted":
-            return ""
+            return
         if outcome.status != row["status"]:
             ledger.execute(
                 "UPDATE units SET status = ?, status_since = ? WHERE name = ?", outcome.status, now, run.unit
             )
         was_good, is_good = row["status"] in ("ok", "new"), outcome.status == "ok"
-        if was_good == is_good:
-            return ""
-        return "recovered" if is_good else "failed"
+        if notify and was_good != is_good:
+            data = {"unit": run.unit, "status": outcome.status, "reason": outcome.reason, "run": run.id}
+            add_notice(ledger, "recovered" if is_good else "failed", {**data, "commits": run.commits}, now)
 
 
 def recover(ledger: Ledger, now: float) -> list[tuple[int, int]]:
