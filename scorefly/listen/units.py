@@ -133,7 +133,7 @@ def end_run(ledger: Ledger, run: Run, outcome: Outcome, now: float, *, notify: b
             "UPDATE units SET running = 0, ended = ?, attempts = ?, not_before = ?, done = max(done, ?) WHERE name = ?",
             *(now, attempts, now + backoff(attempts), run.generation if is_done else 0, run.unit),
         )
-        _record_apps(ledger, run.unit, outcome, now)
+        _record_apps(ledger, run, outcome, now)
         _trim(ledger, run.unit)
         if outcome.status == "interrupted":
             return
@@ -160,25 +160,30 @@ def recover(ledger: Ledger, now: float) -> list[tuple[int, int]]:
     return [(row["pid"], row["pid_started"]) for row in lost if row["pid"]]
 
 
-def _record_apps(ledger: Ledger, unit: str, outcome: Outcome, now: float) -> None:
+def _record_apps(ledger: Ledger, run: Run, outcome: Outcome, now: float) -> None:
     for app, fresh in outcome.apps.items():
-        row = ledger.row("SELECT details FROM apps WHERE unit = ? AND app = ?", unit, app)
-        before = json.loads(row["details"]) if row else {}
+        row = ledger.row("SELECT details FROM apps WHERE unit = ? AND app = ?", run.unit, app)
         if fresh.get("status") == "destroyed":
-            ledger.execute("DELETE FROM apps WHERE unit = ? AND app = ?", unit, app)
+            ledger.execute("DELETE FROM apps WHERE unit = ? AND app = ?", run.unit, app)
             continue
-        has_changed = fresh.get("status") in ("created", "deployed") or "since" not in before
-        merged = {**before, **fresh, "since": now if has_changed else before["since"]}
-        if fresh.get("status") in ("created", "deployed", "unchanged"):
-            merged = {name: value for name, value in merged.items() if name != "problem" or "problem" in fresh}
+        details = _app_details(json.loads(row["details"]) if row else {}, fresh, run, now)
         ledger.execute(
             "INSERT INTO apps VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET details = excluded.details",
-            *(unit, app, json.dumps(merged)),
+            *(run.unit, app, json.dumps(details)),
         )
     if outcome.complete:
-        for row in ledger.rows("SELECT app FROM apps WHERE unit = ?", unit):
+        for row in ledger.rows("SELECT app FROM apps WHERE unit = ?", run.unit):
             if row["app"] not in outcome.apps:
-                ledger.execute("DELETE FROM apps WHERE unit = ? AND app = ?", unit, row["app"])
+                ledger.execute("DELETE FROM apps WHERE unit = ? AND app = ?", run.unit, row["app"])
+
+
+def _app_details(before: Mapping[str, Any], fresh: Mapping[str, Any], run: Run, now: float) -> dict[str, Any]:
+    """Merge what a run said of an app into what is known. A workload without a source has the project's commit."""
+    kept = {name: before[name] for name in ("workload", "url", "image", "region", "commit") if name in before}
+    runs = fresh.get("status") in ("created", "deployed", "unchanged")
+    own = {"commit": next(iter(run.commits.values()), "")} if runs and not fresh.get("commit") else {}
+    has_changed = fresh.get("status") in ("created", "deployed") or "since" not in before
+    return {**kept, **fresh, **own, "since": now if has_changed else before["since"]}
 
 
 def _trim(ledger: Ledger, unit: str) -> None:

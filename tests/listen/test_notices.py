@@ -78,9 +78,9 @@ def test_a_notice_that_was_not_taken_is_sent_again_after_a_restart(tmp_path: Pat
     tree = standin_tree("staging", runs={"staging": {"exit": 2, "problem": "no such key"}})
     environments = Environments.create(tmp_path / "git", tree)
     arguments = (environments.url, tmp_path / "data", f"--notify={receiver.url}")
-    with listening(*arguments, SCOREFLY_NOTIFY_SECRET=SECRET) as listener:  # type: ignore[arg-type]
+    with listening(*arguments, SCOREFLY_NOTIFY_SECRET=SECRET) as listener:
         listener.wait(lambda: any("notify: HTTP 500" in line for line in listener.lines))
         listener.end()
-    with listening(*arguments, SCOREFLY_NOTIFY_SECRET=SECRET) as listener:  # type: ignore[arg-type]
+    with listening(*arguments, SCOREFLY_NOTIFY_SECRET=SECRET) as listener:
         listener.wait(lambda: len(receiver.received) == 2)
     assert receiver.received[0] == receiver.received[1]
