@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,7 +86,7 @@ class Load:
                     listener.wait_for_commit(unit, self.commit)
                 listener.end()
 
-    def _listening(self):  # type: ignore[no-untyped-def]
+    def _listening(self) -> AbstractContextManager[Listener]:
         options = (f"--port={self._port}", "--read-timeout=2s", "--poll=5s")
         return listening(self.environments.url, self.root / "data", *options)
 
@@ -160,7 +160,7 @@ class Load:
         self.statuses[f"{kind} {status}"] += 1
         if status == 202 and kind == "good":
             self.times.append(time.monotonic() - began)
-            self.accepted.append(ref if sender != "bitbucket" else ref)
+            self.accepted.append(ref)
         elif status == 202:
             self.forged_accepted += 1
 
@@ -196,6 +196,3 @@ def pss(pid: int) -> int:
     with suppress(OSError, IndexError, ValueError):
         return int(Path(f"/proc/{pid}/smaps_rollup").read_text().split("Pss:")[1].split()[0])
     return 0
-
-
-__all__ = ["Listener", "Load", "children", "pss"]

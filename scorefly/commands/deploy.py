@@ -12,7 +12,7 @@ from scorefly import interruption
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
 from scorefly.deployment.certificates import CertificateStep
-from scorefly.deployment.connection import connect
+from scorefly.deployment.connection import SharedFly, connect
 from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.newest_commit import commit_order, superseded
@@ -32,8 +32,11 @@ AHEAD = 8  # apps looked at and prepared at a time, beside those that are deploy
 _BROKEN = ("failed", "skipped")
 
 
-def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
-    """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users."""
+def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedFly | None = None) -> Report:
+    """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users.
+
+    `shared` is what it shares with other deploys of the same sync.
+    """
     loaded, missing = load(settings), list[Problem]()
     found = commit_order(settings, loaded, keeper.state)
     for problem in found.problems:
@@ -44,8 +47,9 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         progress.problem(problem)
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
-    with connect(settings, keeper) as connection:
-        live = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
+    with connect(settings, keeper, shared) as connection:
+        names = app_names(settings, loaded, keeper.state)
+        live = list_machines(settings, connection.api, names, shared)
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(settings, loaded, wanted.apps, connection.api)

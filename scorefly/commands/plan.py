@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
-from scorefly.deployment.connection import connect
+from scorefly.deployment.connection import SharedFly, connect
 from scorefly.deployment.drift import changes_from_running, drift
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
 from scorefly.deployment.live import app_names, list_machines
@@ -64,14 +64,14 @@ LOOKS = 8  # apps looked at at a time
 _STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "keep": "unchanged"}
 
 
-def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
+def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedFly | None = None) -> Report:
     """Generates, and compares app by app. `keeper` never saves."""
     known = keeper.state
     loaded, missing = load(settings), list[Problem]()
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
-    with connect(settings) as connection:
-        live = list_machines(settings, connection.api, app_names(settings, loaded, known))
+    with connect(settings, None, shared) as connection:
+        live = list_machines(settings, connection.api, app_names(settings, loaded, known), shared)
         if unknown_apps(settings, known, live):
             # Without the lock a deploy may have made them since the state was read.
             refuse_unknown_apps(settings, loaded, read_state(settings), live)

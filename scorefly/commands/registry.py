@@ -13,6 +13,10 @@ from scorefly.state.keeper import Keeper
 
 
 def _validate(settings: Settings, progress: Progress) -> Report:
+    if has_tree(settings):
+        from scorefly.commands.tree_plan import validate_tree
+
+        return validate_tree(settings, progress)
     from scorefly.commands.validate import validate
 
     return validate(settings, progress)
@@ -24,7 +28,17 @@ def _generate(settings: Settings, progress: Progress) -> Report:
     return _with_state(generate, settings, progress)
 
 
+def _sync(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.sync import sync
+
+    return sync(settings, progress)
+
+
 def _plan(settings: Settings, progress: Progress) -> Report:
+    if has_tree(settings):
+        from scorefly.commands.tree_plan import plan_tree
+
+        return plan_tree(settings, progress)
     from scorefly.commands.plan import plan
     from scorefly.state.document import secrets_in
     from scorefly.state.keeper import Keeper
@@ -93,6 +107,7 @@ REPORTING: Mapping[str, Callable[[Settings, Progress], Report]] = {
     "validate": _validate,
     "generate": _generate,
     "plan": _plan,
+    "sync": _sync,
     "deploy": _deploy,
     "cleanup": _cleanup,
     "destroy": _destroy,
@@ -110,6 +125,7 @@ def execute(settings: Settings, progress: Progress) -> Report:
         hint = nearest(settings.command, REPORTING)
         raise InputError(Problem(f"there is no command {settings.command!r}", hint, option_place("command")))
     hide_given(settings, progress)
+    _refuse_tree(settings)
     if settings.command == "preview" or not settings.in_action:
         return command(settings, progress)
     from scorefly.previews.untrusted import guarded
@@ -121,6 +137,20 @@ def execute(settings: Settings, progress: Progress) -> Report:
     notice = Problem(f"simulated without secrets: {why}", severity="notice")
     progress.problem(notice)
     return replace(report, problems=(*report.problems, notice))
+
+
+def has_tree(settings: Settings) -> bool:
+    """Report whether scorefly.yaml describes a tree: other projects, or workloads of other repositories."""
+    from scorefly.config.workload_configs import WorkloadConfigs
+
+    return isinstance(settings.workloads, WorkloadConfigs) and settings.workloads.file.has_tree
+
+
+def _refuse_tree(settings: Settings) -> None:
+    """Raise InputError where a command is for one project, and scorefly.yaml describes a tree."""
+    if settings.command in ("deploy", "generate", "preview") and not settings.score_files and has_tree(settings):
+        hint = "run scorefly sync, or name the Score files to deploy"
+        raise InputError(Problem(f"scorefly.yaml describes a tree, which {settings.command} does not deploy", hint))
 
 
 def hide_given(settings: Settings, progress: Progress) -> None:

@@ -9,21 +9,22 @@ from scorefly.config.option import Option
 # Commands by what they do; an option lists the commands that use it, and the others refuse it.
 DEPROVISION = "resources deprovision"
 CONVERTING = (
-    *("validate", "generate", "plan", "deploy", "preview"),
+    *("sync", "validate", "generate", "plan", "deploy", "preview"),
     *("export-secrets", "remove-unused-secrets", "cleanup"),
 )
 LOADING = (*CONVERTING, "resources list", "adopt")
+TREE = ("repos", "pin")
 AFTER = ("status", "logs", "open", "history", "rollback", "doctor")
 STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move")
 FLY = (
-    *("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets"),
+    *("sync", "deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets"),
     *(DEPROVISION, "state import", "adopt", *AFTER),
 )
-DEPLOYING = ("deploy", "preview")
+DEPLOYING = ("sync", "deploy", "preview")
 PLANNING = ("plan", *DEPLOYING)
 ROLLING = (*PLANNING, "rollback")
 REMOVING = ("destroy", DEPROVISION)
-STATEFUL = (*LOADING, "resources outputs", *REMOVING, *STATE, *AFTER)
+STATEFUL = (*LOADING, *TREE, "resources outputs", *REMOVING, *STATE, *AFTER)
 ALL = (*STATEFUL, "provisioners list")
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -110,14 +111,14 @@ OPTIONS: tuple[Option, ...] = (
         "JSON object of secrets by name. List each one; at most 131,071 bytes in the Action.",
         private=True,
         group="Input",
-        commands=(*CONVERTING, *REMOVING),
+        commands=(*CONVERTING, *REMOVING, *TREE),
     ),
     Option(
         "variables",
         "json",
         "JSON object of variables by name, as toJSON(vars) writes it.",
         group="Input",
-        commands=(*CONVERTING, *REMOVING),
+        commands=(*CONVERTING, *REMOVING, *TREE),
     ),
     Option(
         "provisioners",
@@ -181,7 +182,7 @@ OPTIONS: tuple[Option, ...] = (
         ".scorefly/out",
         group="Output",
         flags=("--output", "-o"),
-        commands=("generate", *ROLLING),
+        commands=("sync", "generate", *ROLLING),
     ),
     Option(
         "max-parallel",
@@ -307,6 +308,33 @@ OPTIONS: tuple[Option, ...] = (
         commands=("preview",),
     ),
     Option(
+        "subtrees",
+        "lines",
+        "For sync: projects, environments, units (PROJECT.ENVIRONMENT) or folders, one per line. Default: all.",
+        private=True,
+        commands=(),
+    ),
+    Option(
+        "prune",
+        "flag",
+        "Destroy the apps of workloads that were removed from the tree; their volumes are kept.",
+        "false",
+        commands=("sync",),
+    ),
+    Option(
+        "prune-limit",
+        "count",
+        "The largest share of a unit's apps that one sync may destroy, in percent; one app is always allowed.",
+        "33",
+        commands=("sync",),
+    ),
+    Option(
+        "source-cache",
+        "text",
+        "Folder for copies of the repositories of workloads, kept between runs. Default: below ~/.cache.",
+        commands=("sync", "plan", "validate", *TREE),
+    ),
+    Option(
         "unsupported",
         "choice",
         "How to treat Score features that Fly does not support: error or warn.",
@@ -345,7 +373,7 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         "Show what would be done, and change nothing.",
         "false",
-        commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback", "adopt"),
+        commands=("sync", "deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback", "adopt"),
     ),
     Option(
         "rehearse",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scorefly.confined import exists, is_folder, open_file, resolve, shown
+from scorefly.confined import exists, is_folder, open_file, resolve, root_of, shown
 from scorefly.convert.build_spec import BuildSpec
 from scorefly.convert.target import Conversion
 from scorefly.fly.app import Build
@@ -66,10 +66,10 @@ def build_table(build: Build, overlay: Mapping[str, Any], artefact: str) -> dict
 def _build(conversion: Conversion) -> Build:
     folder = conversion.workload.file.parent
     dockerfile = folder / "Dockerfile"
-    root = Path(folder) if folder.is_absolute() else conversion.target.workspace
-    if exists(root, dockerfile):
+    workspace = conversion.target.workspace
+    if exists(workspace, dockerfile):
         try:
-            open_file(root, dockerfile, conversion.place("image")).close()
+            open_file(root_of(workspace, folder), workspace / dockerfile, conversion.place("image")).close()
         except InputError as error:
             conversion.problems.extend(error.problems)
     else:

@@ -128,10 +128,10 @@ class AppDeployment:
         self._forget_digest()
         self._remove_outdated_machines()
         self._report_leases()
-        self.keeper.confirm_lock()
         artefact = self.settings.workspace / artefact_folder(self.settings, self.app.name)
         folder = working_folder(self.settings, self.app)
-        with self.progress.output(f"deploy of {self.app.name}") as output:
+        with self.connection.slots, self.progress.output(f"deploy of {self.app.name}") as output:
+            self.keeper.confirm_lock()
             self._image = self._build(artefact, folder, output)
             self.keeper.confirm_lock()
             app = replace(self.app, image=self._image)

@@ -36,7 +36,7 @@ from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding
 from scorefly.fly.machine_config import size_text
 from scorefly.fly.strategy import effective_strategy
-from scorefly.problems import InputError, Place, Problem, input_error, option_place, raise_errors
+from scorefly.problems import InputError, Place, Problem, input_error, nearest, option_place, raise_errors
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, ResourceReport
 from scorefly.resources.lookup import STAND_IN
@@ -176,14 +176,14 @@ def _workload_app(
     *,
     trial: bool,
 ) -> list[App]:
-    name = settings.app_name(workload.name)
+    name, config = settings.app_name(workload.name), settings.config(workload.name)
     scale = read_scale(settings, workload, loaded, resolution.params, problems)
     auto_stop = scale.autoscaler.auto_stop if scale.autoscaler else "off"
     target = Target(
         workspace=settings.workspace,
         app_name=name,
         region=scale.region,
-        images=settings.images.by_name,
+        images={**({workload.name: config.image} if config.image else {}), **settings.images.by_name},
         default_image=settings.images.default,
         unsupported="warn" if settings.unsupported == "warn" else "error",
         flycast=resolution.workloads[workload.name].flycast,
@@ -192,7 +192,7 @@ def _workload_app(
         min_running=scale.autoscaler.least if scale.autoscaler else None,
         trial=trial,
         builds=stated_builds(settings, workload),
-        checkout=repository_root(settings),
+        checkout=repository_root(settings, workload.file.parent),
     )
     uids = loaded.graph.uids_of(workload)
     if secret := _secret_words(workload, loaded, resolution):
@@ -204,6 +204,8 @@ def _workload_app(
     if converted.app is None:
         return []
     overlays = [*overlays, *_overlays(settings, problems, workload.name)]
+    if config.fly:
+        overlays.append(Overlay(config.fly.file, config.fly.data))
     app = settle_build(settings, with_counts(lay_over(converted.app, overlays), scale, problems))
     problems += _refused(settings, app, workload, overlays)
     needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
@@ -211,13 +213,19 @@ def _workload_app(
         if (other := _other_workload(loaded, resolution, uid)) and other != workload.name:
             needs.append(settings.app_name(other))
             problems += _moved_ports(loaded, resolution, uid, other)
-    return [replace(app, needs=tuple(sorted(set(needs))))]
+    for other in config.after:
+        if other in settings.workloads or any(each.name == other for each in loaded.workloads):
+            needs.append(settings.app_name(other))
+        else:
+            names = [each.name for each in loaded.workloads if each.name != workload.name]
+            problems.append(Problem(f"after: unknown workload {other!r}", nearest(other, names), config.place("after")))
+    return [replace(app, needs=tuple(sorted(set(needs) - {name})))]
 
 
 def _overlays(settings: Settings, problems: list[Problem], workload: str = "") -> tuple[Overlay, ...]:
     """The overlays of a workload, or those for all; what is wrong with one is a problem."""
     try:
-        return read_overlays(settings.workspace, workload)
+        return read_overlays(settings.workspace, workload, settings.folder)
     except InputError as error:
         problems += error.problems
         return ()
@@ -263,8 +271,8 @@ def _build_findings(settings: Settings, app: App) -> list[Finding]:
         try:
             if Path(name).is_absolute():
                 raise input_error(f"{shown(name)} is an absolute path", "give a path relative to the build context")
-            root, path = repository_root(settings), settings.workspace / artefact_folder(settings, app.name) / name
-            path = Path(os.path.normpath(path))
+            root = repository_root(settings, app.image if isinstance(app.image, str) else app.image.context)
+            path = Path(os.path.normpath(settings.workspace / artefact_folder(settings, app.name) / name))
             resolve(root, path, Place(name))
             if exists(root, path):
                 open_file(root, path, Place(name)).close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scorefly import safe_files
 from scorefly.git.process import Done, Git, told
-from scorefly.git.remote import Address, Credentials
+from scorefly.git.remote import Credentials
 from scorefly.listen.github_tokens import GitHubTokens
 from scorefly.listen.settings import Project
 from scorefly.problems import ExternalError, Place, external_error
@@ -76,14 +76,21 @@ class ProjectRepository:
 
     def check_out(self, name: str, commit: str) -> Path:
         """Put a commit into the checkout of this name. Returns the folder of the project file. Raises ExternalError."""
-        folder = self._data / "units" / folder_name(name)
+        folder = self._checkout(name)
         if self._try_check_out(folder, commit):
             # A killed git leaves its lock files: everything in `.git` is made anew.
             shutil.rmtree(folder / ".git", ignore_errors=True)
             if failed := self._try_check_out(folder, commit):
                 raise external_error(f"cannot check out {commit[:12]}: {told(failed)}", "check the disk of --data")
             self._git(folder).run("clean", "-ffdq", "-e", ".scorefly")
-        return folder / self._project.path
+        return self.folder(name)
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of the project file in the checkout of this name."""
+        return self._checkout(name) / self._project.path
+
+    def _checkout(self, name: str) -> Path:
+        return self._data / "units" / folder_name(name)
 
     def _try_check_out(self, folder: Path, commit: str) -> Done | None:
         """Check a commit out. Returns the command that failed, or None."""
@@ -127,12 +134,12 @@ def logins_of(environ: Mapping[str, str], tokens: GitHubTokens) -> Logins:
 
 
 def _server_git(url: str, environ: Mapping[str, str], folder: Path, logins: Logins) -> tuple[Git, str]:
-    from scorefly.git.remote import _credential_config
+    from scorefly.git.remote import credential_config
 
     login = logins(url) if url.startswith("https://") else None
     server = "/".join(url.split("/")[:3])
     credentials = Credentials(server, *login) if login else None
-    config, variables = _credential_config(Address(url, credentials))
+    config, variables = credential_config(credentials)
     allowed = {"GIT_ALLOW_PROTOCOL": "https:ssh:http:file", **variables}
     return Git(folder, environ, config, allowed), url
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
 
 from scorefly.listen.child import Program, read_repositories, run_sync
 from scorefly.listen.child_environment import child_environment
@@ -12,9 +15,9 @@ from scorefly.listen.github_tokens import GitHubTokens
 from scorefly.listen.repository_keys import repository_key
 from scorefly.listen.settings import Settings
 from scorefly.listen.sources import Look
-from scorefly.listen.tree import parse_tree
+from scorefly.listen.tree import parse_tree, values_of
 from scorefly.listen.units import Outcome, Run, Unit
-from scorefly.problems import ScoreflyError
+from scorefly.problems import ExternalError, ScoreflyError
 
 
 class Runner:
@@ -29,18 +32,28 @@ class Runner:
         self._stop = stop
         self._tokens = GitHubTokens(settings.environ)
         self._logins = logins_of(settings.environ, self._tokens)
+        self._project = threading.Lock()  # on the checkout that the tree is read in
         self._repository = ProjectRepository(settings.project, settings.data, settings.environ)
 
     def look(self, look: Look) -> dict[str, str]:
-        """Return the values of the refs that somebody follows. Raises ExternalError."""
-        return read_refs(look.url, look.refs, self._settings.environ, self._settings.data, self._logins)
+        """Return the values of the refs that somebody follows. Raises ExternalError.
+
+        A source that is not readable with the listener's own token is read by `scorefly repos`, which has the
+        credentials that the project names.
+        """
+        try:
+            return read_refs(look.url, look.refs, self._settings.environ, self._settings.data, self._logins)
+        except ExternalError:
+            if look.key == repository_key(self._settings.project.url):
+                raise
+        with self._project:
+            return values_of(self._read_repositories(self._repository.folder("project")), look.key)
 
     def read_tree(self) -> tuple[str, tuple[Unit, ...]]:
         """Fetch the project. Returns its commit and its units. Raises ExternalError."""
-        commit = self._repository.fetch(self._logins)
-        folder = self._repository.check_out("project", commit)
-        data = read_repositories(self._program("", ()), (), folder, redact=self._redact, stop=self._stop)
-        tree = parse_tree(data)
+        with self._project:
+            commit = self._repository.fetch(self._logins)
+            tree = parse_tree(self._read_repositories(self._repository.check_out("project", commit)))
         return commit, (dispatch_unit(tree),) if self._settings.dispatch else tree
 
     def run(
@@ -59,10 +72,14 @@ class Runner:
         arguments = [*run.arguments, *options]
         return run_sync(program, arguments, folder, redact=self._redact, stop=self._stop, on_start=on_start)
 
+    def _read_repositories(self, folder: Path) -> Any:
+        return read_repositories(self._program("", ()), (), folder, redact=self._redact, stop=self._stop)
+
     def _program(self, environment: str, others: Collection[str]) -> Program:
         variables = child_environment(self._settings.environ, environment, others)
         if self._tokens.has_app and (owner := github_owner(self._settings)):
             variables["GITHUB_TOKEN"] = self._tokens.token(owner)
+        variables.setdefault("SCOREFLY_SOURCE_CACHE", str(self._settings.data / "sources"))
         return Program(self._argv, variables)
 
 

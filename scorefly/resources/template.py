@@ -279,6 +279,11 @@ class _Evaluation:
 
         if str(name) in self.run_context.own_secrets or is_own_name(str(name)):
             raise ExpressionError(refusal(str(name)), "secret of scorefly's own")
+        granted = self.run_context.granted_secrets
+        if granted is not None and str(name) not in granted:
+            message = f"secret {name} is not granted to {self.request.owner.name}"
+            hint = f"add it to workloads.{self.request.owner.name}.secrets in scorefly.yaml"
+            raise ExpressionError(message, "secret that is not granted", hint)
         value = self.run_context.secrets.get(str(name)) or (STAND_IN if self.run_context.trial else "")
         if not value:
             message, hint = _no_secret(str(name), self.run_context.secrets)

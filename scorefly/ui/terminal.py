@@ -113,6 +113,10 @@ def paint(text: str, name: str, coloured: bool) -> str:
 def report_text(report: Report, *, coloured: bool = False) -> str:
     """The outcome of a run for standard output: redacted before, and without control characters but our colours."""
     lines: list[str] = []
+    for unit in report.units:
+        lines += [report_text(unit, coloured=coloured), ""]
+    if report.units:
+        return "\n".join([*lines, one_line(_ending(report))])
     if report.plan:
         from scorefly.ui.plan_text import plan_text
 
@@ -155,8 +159,20 @@ def _row(app: AppReport) -> tuple[str, ...]:
     return (app.app, app.status, app.size, app.region, " ".join(secrets), seconds, app.url)
 
 
+def _unit_ending(report: Report) -> str:
+    """The last line of a unit, or of all units."""
+    name = "all units" if report.units else report.environment
+    simulated = " (simulated: nothing was deployed to Fly)" if report.rehearsed and not report.environment else ""
+    if report.command == "validate":
+        return f"{name}: {'failed' if report.exit_code else 'valid'}"
+    what = counts(report) or ("failed" if report.exit_code else "nothing to do")
+    return f"{name}{simulated}: {'would be: ' if report.dry_run else ''}{what}"
+
+
 def _ending(report: Report) -> str:
     """The last line: what it comes to."""
+    if report.units or report.stage:
+        return _unit_ending(report)
     where = f"{report.environment}{' (rehearsed: nothing was deployed to Fly)' if report.rehearsed else ''}"
     if report.command == "validate":
         warnings = sum(problem.severity == "warning" for problem in report.problems)

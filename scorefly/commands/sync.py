@@ -1,0 +1,128 @@
+"""`sync`: makes Fly follow a tree of projects and their git repositories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from scorefly.commands.deploy import deploy
+from scorefly.commands.tree_run import TreeRun, tree_run
+from scorefly.config.settings import Settings
+from scorefly.deployment.connection import connect
+from scorefly.deployment.live import list_machines
+from scorefly.deployment.prune import prune
+from scorefly.deployment.unit_digest import runs_as_deployed, unit_digest
+from scorefly.problems import ExternalError, InputError, Problem
+from scorefly.project.units import Unit
+from scorefly.report.progress import Progress
+from scorefly.report.report import AppReport, Report
+from scorefly.report.unit_progress import UnitProgress
+from scorefly.state.document import EnvironmentState, SourceState
+from scorefly.state.keeper import Keeper
+from scorefly.state.session import open_state
+
+
+def sync(settings: Settings, progress: Progress) -> Report:
+    """Deploy every unit of the tree that differs from git. A unit that fails does not stop the others.
+
+    Raises InputError with everything that is invalid.
+    """
+    with tree_run(settings, progress) as run:
+        report = run.run(Sync(run).sync)
+    if run.invalid and not any(unit.apps for unit in report.units):
+        raise InputError(*dict.fromkeys(run.invalid))
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """The work of a sync on one unit."""
+
+    run: TreeRun
+
+    def sync(self, unit: Unit, progress: UnitProgress) -> Report:
+        """Deploy a unit, unless everything is as its last sync left it."""
+        run, state = self.run, self.run.states.get(unit.name)
+        trees = run.trees(unit)
+        if state and is_unchanged(run, unit, state, trees):
+            return unchanged_report(run, unit, state)
+        if not unit.settings.score_files and not (state and state.workloads):
+            return run.report(unit)
+        with open_state(unit.settings, progress) as keeper:
+            if state is None or keeper.state.sources != state.sources:
+                # Another run deployed meanwhile: refs may have moved since they were looked up.
+                trees = self._look_again(unit)
+            run.check_out(unit)
+            if unit.settings.score_files:
+                report = deploy(unit.settings, keeper, progress, run.shared)
+            else:
+                report = run.report(unit)
+            report = self._prune(unit, keeper, progress, report)
+            self._remember(unit, keeper, trees, report)
+        return report
+
+    def _look_again(self, unit: Unit) -> dict[str, str]:
+        self.run.find_commits([unit])
+        self.run.fetch([unit])
+        if self.run.failed[unit.name]:
+            raise ExternalError(*self.run.failed[unit.name])
+        return {name: self.run.store.tree_id(pin) for name, pin in self.run.pins[unit.name].items()}
+
+    def _prune(self, unit: Unit, keeper: Keeper, progress: UnitProgress, report: Report) -> Report:
+        if not unit.settings.prune or report.exit_code:
+            return report
+        if not self.run.is_complete:
+            message = f"{unit.name}: nothing is pruned, because a part of the tree cannot be read"
+            problem = Problem(message, "fix that and sync again", severity="warning")
+            progress.problem(problem)
+            return replace(report, problems=(*report.problems, problem))
+        others = (each for each in self.run.all_units if each.name != unit.name)
+        elsewhere = {each.settings.app_name(name) for each in others for name in each.workloads}
+        pruned = prune(unit.settings, keeper, progress, self.run.shared, elsewhere)
+        return replace(
+            report,
+            apps=(*report.apps, *pruned.apps),
+            findings=(*report.findings, *pruned.findings),
+            problems=(*report.problems, *pruned.problems),
+        )
+
+    def _remember(self, unit: Unit, keeper: Keeper, trees: Mapping[str, str], report: Report) -> None:
+        """Record what was deployed; of a unit that failed, nothing that would make the next sync skip it."""
+        if unit.settings.dry_run:
+            return
+        broken = {app.workload for app in report.apps if app.status in ("failed", "skipped")}
+        known = {name: each for name, each in keeper.state.sources.items() if name in unit.workloads}
+        for name, pin in self.run.pins[unit.name].items():
+            if name not in broken:
+                key, path = pin.source.repository.key, pin.source.path
+                known[name] = SourceState(key, str(pin.source.ref), pin.commit, path, trees[name])
+        digest = "" if report.exit_code else unit_digest(unit.settings, keeper.state, trees, home_tree(self.run, unit))
+        keeper.record(lambda state: replace(state, sources=known, synced=digest))
+
+
+def is_unchanged(run: TreeRun, unit: Unit, state: EnvironmentState, trees: Mapping[str, str]) -> bool:
+    """Decide without a checkout and a lock whether a unit is as its last sync left it."""
+    if unit.settings.force or not state.synced:
+        return False
+    digest = unit_digest(unit.settings, state, trees, home_tree(run, unit))
+    if not digest or digest != state.synced:
+        return False
+    if unit.settings.prune and set(state.workloads) - set(unit.workloads):
+        return False
+    with connect(unit.settings, None, run.shared) as connection:
+        live = list_machines(unit.settings, connection.api, state.apps, run.shared)
+    return runs_as_deployed(unit.settings, state, live)
+
+
+def unchanged_report(run: TreeRun, unit: Unit, state: EnvironmentState) -> Report:
+    """Return the report of a unit that is as its last sync left it."""
+    apps = tuple(
+        AppReport(app=app.name, owner=app.owner, status="unchanged", workload=app.workload, url=app.url)
+        for app in state.apps.values()
+    )
+    return replace(run.report(unit), apps=apps)
+
+
+def home_tree(run: TreeRun, unit: Unit) -> str:
+    """Return git's id of the files of the unit's own repository; empty where it has no workloads of its own."""
+    return run.home_tree() if unit.local else ""
