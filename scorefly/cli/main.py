@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, str] = {
     "check-version": "scorefly.cli.version:check_version",
     "help": "scorefly.cli.help:help_",
     "listen": "scorefly.cli.listen:listen",
+    "install": "scorefly.cli.install:install",
 }
 
 
