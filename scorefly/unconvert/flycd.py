@@ -59,7 +59,7 @@ class FlycdApp:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What projects say for all apps below them."""
+    """The settings of projects for all apps below them."""
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
     overrides: Mapping[str, Any] = field(default_factory=dict)

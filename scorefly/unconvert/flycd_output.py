@@ -1,4 +1,4 @@
-"""What an app of FlyCD adds to its converted fly.toml: secrets, files, and settings of the workload."""
+"""The additions of an app of FlyCD to its converted fly.toml: secrets, files, and settings of the workload."""
 
 from __future__ import annotations
 
