@@ -117,17 +117,28 @@ def execute(settings: Settings, progress: Progress) -> Report:
         hint = nearest(settings.command, REPORTING)
         raise InputError(Problem(f"there is no command {settings.command!r}", hint, option_place("command")))
     hide_given(settings, progress)
-    if settings.command == "preview" or not settings.in_action:
+    if settings.command == "preview":
         return command(settings, progress)
+    if not settings.in_action:
+        return command(_with_organization(settings), progress)
     from scorefly.previews.untrusted import guarded
 
     with guarded(settings) as (guarded_settings, why):
-        report = command(guarded_settings, progress)
+        report = command(_with_organization(guarded_settings), progress)
     if not why:
         return report
     notice = Problem(f"simulated without secrets: {why}", severity="notice")
     progress.problem(notice)
     return replace(report, problems=(*report.problems, notice))
+
+
+def _with_organization(settings: Settings) -> Settings:
+    """Return settings with the organization of the token, where that decides and it may be used."""
+    if settings.untrusted or settings.command in ("validate", "generate"):
+        return settings
+    from scorefly.deployment.token_check import with_organization_of_token
+
+    return with_organization_of_token(settings)
 
 
 def hide_given(settings: Settings, progress: Progress) -> None:

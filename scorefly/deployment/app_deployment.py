@@ -95,6 +95,10 @@ class AppDeployment:
         if rollback := self._keeping_rollback():
             self._warn(rollback_notice(self.app.name, rollback))
             return self._report("unchanged", self._before.machines)
+        if self._before.unseen:
+            message = f"{self.app.name} was not checked: the Fly API token may not see it, and state has it unchanged"
+            self._warn(Problem(message, severity="notice"))
+            return self._report("unchanged")
         if self._before.up_to_date:
             self._remove_secrets()
             if not self.settings.dry_run:

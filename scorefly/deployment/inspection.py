@@ -20,7 +20,7 @@ from scorefly.deployment.machine_counts import (
 from scorefly.deployment.ownership import OWNER_KEY, STATE_KEY, marks, not_ours
 from scorefly.deployment.secrets import SecretPlan, plan_secrets
 from scorefly.desired.build_context import built_files
-from scorefly.fly.api import AddressView, AppView, FlyApi, MachineView, VolumeView
+from scorefly.fly.api import AddressView, AppView, FlyApi, ForbiddenError, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.fly.process_groups import group_names
 from scorefly.problems import ExternalError, external_error
@@ -50,6 +50,7 @@ class AppInspection:
     census: Census = field(default_factory=Census)
     built: Mapping[str, str] = field(default_factory=dict)
     unused_volumes: tuple[str, ...] = ()
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,12 @@ def inspect_app(
         and all(finished.items() <= machine.metadata.items() for machine in listed)
         and listed_as_complete(app, settings.ha, listed)
     )
-    machines = listed if believed else _own_machines(settings, api, app.name, listed)
+    try:
+        machines = listed if believed else _own_machines(settings, api, app.name, listed)
+    except ForbiddenError:
+        if settings.force or not known.digest or known.digest != digest:
+            raise
+        return AppInspection(True, (), fingerprints, digest, up_to_date=True, built=built, unseen=True)
     exists = machines is not None
     machines = machines or ()
     if exists and (problem := not_ours(settings, api, app.name, machines, state)):
@@ -221,10 +227,18 @@ def find_app(settings: Settings, api: FlyApi, name: str) -> AppView | None:
     """Return the app of that name, or None. Raises OutsideError when it is in another organization."""
     view = api.app(name)
     # A personal organization has two slugs, so a different one is not enough.
-    if view and view.organization not in ("", settings.org) and name not in api.org_apps(settings.org):
+    if view and view.organization not in ("", settings.org) and name not in _apps_of(api, settings.org):
         message = f"the app {name!r} is in organization {view.organization}, not in {settings.org}"
         raise external_error(message, f"set org: {view.organization}, or choose another app-prefix or app-suffix")
     return view
+
+
+def _apps_of(api: FlyApi, organization: str) -> frozenset[str]:
+    """Return the names of an organization's apps; none where the token may not list them."""
+    try:
+        return api.org_apps(organization)
+    except ForbiddenError:
+        return frozenset()
 
 
 def _live_secrets(settings: Settings, api: FlyApi, app: App, known: AppState) -> dict[str, str]:

@@ -200,7 +200,7 @@ class FlyApi:
                 raise ForbiddenError(
                     Problem(
                         f"the app name {name!r} belongs to somebody else, or the token may not see it",
-                        "choose another app-prefix, or use a token of the app's organization",
+                        "choose another app-prefix, or use a token of the app's organization (`fly tokens create org`)",
                     )
                 )
 
