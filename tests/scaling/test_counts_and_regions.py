@@ -206,6 +206,7 @@ def test_region_without_room_is_refused_in_plan_with_those_that_have_it(workspac
         ("regions=ams=0", "", "the number of Machines must be from 1 to 500"),
         ("regions=amx=1", "", "web.score.yaml:4:17: Fly has no region 'amx' (did you mean 'ams'? there are: ams, arn"),
         ("", "workloads: {web: {regions: {ams: 1, zzz: 1}}}", "scorefly.yaml:1:37: Fly has no region 'zzz'"),
+        ("", "workloads: {web: {regions: {london: 1}}}", "1:29: Fly has no region 'london' (did you mean 'lhr'?"),
         ("count=2", "workloads: {web: {regions: {ams: 1}}}", "count is 2, and regions (scorefly.yaml:1:19) come to 1"),
         ("regions=ams=1 region=iad", "", "the primary region is iad, and regions has no Machine there: ams"),
         ("count=2 schedule=daily", "", "count is set for a workload with a schedule"),
