@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from flyctl_programs import environment
+from scorefly.rehearsal.faults import Fault
 from scorefly.rehearsal.server import Rehearsal
 from workspaces import DATA, Workspace
 
@@ -193,6 +194,22 @@ def test_region_without_room_is_refused_in_plan_with_those_that_have_it(workspac
         assert "web" not in fly.world.data["apps"]
         state(workspace, "regions=ams=1,iad=2")
         assert workspace.run("deploy", **given).code == 0
+
+
+def test_full_region_that_placements_did_not_foresee_keeps_what_runs(workspace: Workspace, tmp_path: Path) -> None:
+    state(workspace, "regions=ams=1")
+    with Rehearsal(None) as fly:
+        given = environment(tmp_path, fly)
+        assert workspace.run("deploy", **given).code == 0
+        state(workspace, "regions=ams=1,iad=2")
+        fly.world.room = 1
+        fly.faults.append(Fault("POST", "/v1/platform/placements", status=404))
+        result = workspace.run("deploy", **given)
+        assert (result.code, "Fly has no room for a Machine in iad" in result.err) == (1, True), result.err
+        assert machines(fly.world.data["apps"]["web"]) == {"ams": 1, "iad": 1}
+        fly.world.room = 2
+        assert workspace.run("deploy", **given).code == 0
+        assert machines(fly.world.data["apps"]["web"]) == {"ams": 1, "iad": 2}
 
 
 @pytest.mark.parametrize(
