@@ -354,7 +354,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "replace",
         "lines",
-        "UIDs of resources with data that may be replaced by empty ones, one per line. The old data is kept.",
+        "UIDs of resources with data that may be replaced by empty ones, which keeps the old data, and workloads whose "
+        "last volume may be removed when their regions change; one per line.",
         private=True,
         group="State",
         commands=("generate", *PLANNING),
