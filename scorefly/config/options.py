@@ -210,7 +210,11 @@ OPTIONS: tuple[Option, ...] = (
         commands=PLANNING,
     ),
     Option(
-        "build-args", "pairs", "Lines NAME=VALUE for images built from a Dockerfile.", group="Fly", commands=PLANNING
+        "build-args",
+        "pairs",
+        "Lines NAME=VALUE for images built from a Dockerfile.",
+        group="Fly",
+        commands=("validate", *PLANNING),
     ),
     Option(
         "build-secrets",
@@ -218,7 +222,7 @@ OPTIONS: tuple[Option, ...] = (
         "Lines NAME=VALUE, secret, for images built from a Dockerfile.",
         private=True,
         group="Fly",
-        commands=PLANNING,
+        commands=("validate", *PLANNING),
     ),
     Option(
         "unused-secrets",

@@ -84,6 +84,15 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class RunDetails:
+    """The run that a report is about: the commit, a link to the run's log, and when it ended, as text in UTC."""
+
+    commit: str = ""
+    link: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole run. `problems` holds warnings and notices too; errors decide the exit status.
 
@@ -102,6 +111,7 @@ class Report:
     plan: Plan | None = None
     plan_path: str = ""
     superseded: str = ""
+    run: RunDetails = RunDetails()
 
     def named(self, *statuses: Status) -> tuple[str, ...]:
         """The names of the apps that ended in one of `statuses`."""
