@@ -10,7 +10,7 @@ PAGE = Path(__file__).with_name("annotations.md")
 HEAD = f"""\
 # Annotations and overlays
 
-What Fly has and Score has no word for stands in `metadata.annotations` of a Score file, under `{PREFIX}`; other
+What Fly has and Score has no word for is set in `metadata.annotations` of a Score file, under `{PREFIX}`; other
 implementations pass over it. Each is checked, with its place; one that does not exist is an error.
 
 ```yaml

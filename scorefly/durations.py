@@ -12,7 +12,7 @@ _NUMBER = re.compile("[0-9]{1,9}")
 
 
 def parse_duration(value: Plain) -> float | None:
-    """Seconds, more than 0; None for what is no duration. A bare number is seconds."""
+    """Seconds, more than 0; None for what is not a duration. A bare number is seconds."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     text = str(value).strip()

@@ -73,7 +73,7 @@ class Answer:
             raise MalformedAnswerError(f"the answer is not JSON ({kind}, HTTP {self.status_code})") from error
 
     def read(self, reader: Callable[[Any], T]) -> T:
-        """What `reader` makes of the JSON data. Raises MalformedAnswerError when it cannot use it."""
+        """Return what `reader` makes of the JSON data. Raises MalformedAnswerError when it cannot use it."""
         data = self.json()
         try:
             return reader(data)
@@ -233,7 +233,7 @@ def api_exchange(session: requests.Session, method: str, url: str, *, seconds: f
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Whether two addresses have the same scheme, host and port."""
+    """Decide whether two addresses have the same scheme, host and port."""
     return _origin(one) == _origin(other) != ("", "", 0)
 
 
@@ -283,7 +283,7 @@ def _is_internal(address: IPv4Address | IPv6Address) -> bool:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the address is one of this machine."""
+    """Decide whether the address is one of this machine."""
     host = _origin(url)[1]
     try:
         return host == "localhost" or ip_address(host).is_loopback

@@ -46,12 +46,12 @@ def install() -> None:
 
 
 def requested() -> bool:
-    """Whether the run has to end, and this thread is not finishing something first."""
+    """Decide whether the run has to end, and this thread is not finishing something first."""
     return bool(_Note.number) and not getattr(_thread, "finishing", False)
 
 
 def overdue(patience: float) -> bool:
-    """Whether the run has had to end for `patience` seconds, and this thread is not finishing something first."""
+    """Decide whether the run was interrupted `patience` seconds ago, and this thread finishes nothing first."""
     return requested() and time.monotonic() >= _Note.since + patience
 
 

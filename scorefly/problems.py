@@ -1,4 +1,4 @@
-"""What can be wrong, and where: problems are values until a face prints them."""
+"""Problems and their places: values, until the UI prints them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Severity = Literal["error", "warning", "notice"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where something stands: a file (relative to the workspace) or an option, line and column from 1."""
+    """A place: a file (relative to the workspace) or an option, line and column from 1."""
 
     file: str
     line: int = 1

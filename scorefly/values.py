@@ -63,7 +63,7 @@ def conceal(tree: Tree, *, given: bool = False) -> Tree:
 
 
 def holds_secret(tree: Tree) -> bool:
-    """Whether any leaf is secret."""
+    """Decide whether any leaf is secret."""
     if isinstance(tree, dict):
         return any(holds_secret(value) for value in tree.values())
     if isinstance(tree, list):
@@ -72,7 +72,7 @@ def holds_secret(tree: Tree) -> bool:
 
 
 def holds_given(tree: Tree) -> bool:
-    """Whether any leaf was made from a secret that the run was given."""
+    """Decide whether any leaf was made from a secret that the run was given."""
     if isinstance(tree, dict):
         return any(holds_given(value) for value in tree.values())
     if isinstance(tree, list):
@@ -131,7 +131,7 @@ def secret_texts(tree: Tree) -> Iterator[str]:
 def texts_to_hide(tree: Tree) -> Iterator[str]:
     """Yield the texts to hide: of what was made from a given secret, only those that are not easily guessed.
 
-    Given secrets are hidden as they are; the port or the database's name in a URL is no secret by itself.
+    Given secrets are hidden as they are; the port or the database's name in a URL is not a secret by itself.
     """
     return (text for text, given in _secret_leaves(tree) if not given or worth_hiding(text))
 

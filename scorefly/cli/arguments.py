@@ -51,7 +51,7 @@ def _click_option(option: Option, without: tuple[str, ...]) -> Decorator:
     notes += [f"or ${name}" for name in option.variables]
     shown = option.help + (f"  [{'; '.join(notes)}]" if notes else "")
     metavar = "|".join(option.choices) if option.choices else _METAVARS[option.kind]
-    many = option.kind in ("lines", "pairs", "images", "words")
+    many = option.kind in ("lines", "pairs", "images", "builds", "words")
     names = [f"--{option.name}", *(name for name in option.flags if name not in without)]
     return click.option(
         *names,
@@ -85,6 +85,7 @@ _METAVARS: Mapping[Kind, str] = {
     "pairs": "NAME=VALUE",
     "json": "JSON",
     "images": "[NAME=]IMAGE",
+    "builds": "CONTAINER=PATH|JSON",
     "words": "WORDS",
 }
 

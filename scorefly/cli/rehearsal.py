@@ -46,7 +46,7 @@ def rehearsal_serve(
     lag: str,
     error_regions: tuple[str, ...],
 ) -> None:
-    """Serve the simulated Fly until interrupted, for flyctl or your own tools.
+    """Serve the simulated Fly to flyctl or your own tools, until interrupted.
 
     \b
     Example:

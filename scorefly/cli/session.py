@@ -1,4 +1,4 @@
-"""What every command needs: the settings of its options, and progress to tell."""
+"""One run of the command line: the settings of its options, and its output."""
 
 from __future__ import annotations
 

@@ -11,16 +11,21 @@ from queue import Empty, SimpleQueue
 from scorefly import interruption
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
-from scorefly.deployment.connection import connect
+from scorefly.deployment.certificates import CertificateStep
+from scorefly.deployment.connection import SharedFly, connect
+from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.live import app_names, list_machines
+from scorefly.deployment.networks import environment_network, unreachable_apps
 from scorefly.deployment.newest_commit import commit_order, superseded
 from scorefly.deployment.state_guard import refuse_unknown_apps
-from scorefly.desired.apps import compute_desired_apps, save_and_write_artefacts, with_stand_in_variables
+from scorefly.desired.apps import compute_desired_apps, save_and_write_artefacts
 from scorefly.desired.artefacts import shown_folder
 from scorefly.desired.load import load
+from scorefly.desired.moved_tags import resolve_tags
 from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import longest_chains_first
 from scorefly.desired.regions import check_regions
+from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
@@ -30,8 +35,11 @@ AHEAD = 8  # apps looked at and prepared at a time, beside those that are deploy
 _BROKEN = ("failed", "skipped")
 
 
-def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
-    """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users."""
+def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedFly | None = None) -> Report:
+    """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users.
+
+    `shared` is what it shares with other deploys of the same sync.
+    """
     loaded, missing = load(settings), list[Problem]()
     found = commit_order(settings, loaded, keeper.state)
     for problem in found.problems:
@@ -42,22 +50,44 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         progress.problem(problem)
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
-    with connect(settings, keeper) as connection:
-        live = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
+    with connect(settings, keeper, shared) as connection:
+        names = app_names(settings, loaded, keeper.state)
+        live = list_machines(settings, connection.api, names, shared)
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
-        check_regions(loaded, wanted.apps, connection.api)
+        check_regions(settings, loaded, wanted.apps, connection.api)
+        wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
         save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
         stop = threading.Event()
+        builds = ImageBuilds(settings)
+        network = environment_network(settings, keeper.state)
+        unreachable = list(unreachable_apps(wanted.apps, keeper.state, network))
+        for problem in unreachable:
+            progress.problem(problem)
         jobs = [
-            AppDeployment(settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, found)
+            AppDeployment(
+                settings,
+                keeper,
+                progress,
+                connection,
+                app,
+                tuple(live.get(app.name, ())),
+                stop,
+                builds,
+                found,
+                network=network,
+            )
             for app in wanted.apps
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
-    _save_the_rest(keeper, outcomes)
+        certified = CertificateStep(settings, keeper, progress, connection.api).run(
+            wanted.apps, outcomes, skip={*found.newer_apps, *found.rolled_back}
+        )
+    outcomes = list(certified.apps)
+    save_the_rest(keeper, outcomes)
     unchanged = {each.app for each in outcomes if each.status == "unchanged"} - set(found.newer_apps)
-    tags = mutable_tag_notices(app for app in wanted.apps if app.name in unchanged)
+    tags = [*unresolved, *mutable_tag_notices(app for app in wanted.apps if app.name in unchanged and not app.pinned)]
     for problem in tags:
         progress.problem(problem)
     return Report(
@@ -65,7 +95,9 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         environment=settings.environment,
         apps=tuple(outcomes),
         resources=wanted.resources,
-        problems=(*found.problems, *found.notices, *wanted.problems, *_warnings(jobs), *tags),
+        problems=(*found.problems, *found.notices, *wanted.problems, *unreachable, *_warnings(jobs), *tags),
+        findings=certified.findings,
+        certificates=certified.certificates,
         artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
         dry_run=settings.dry_run,
@@ -76,7 +108,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
 class Deployment:
     """One deploy of several apps, by name.
 
-    Each app is prepared (what does no harm ahead of its turn), brought (Machines replaced, when what it needs is
+    Each app is prepared (what does no harm ahead of its turn), deployed (Machines replaced, when what it needs is
     there), and settled (remembered and tidied up, while those that need it go on already).
     """
 
@@ -94,7 +126,7 @@ class Deployment:
     finished: SimpleQueue[Future[AppReport | None]] = field(default_factory=SimpleQueue)
 
     def __post_init__(self) -> None:
-        self.waiting = longest_chains_first({name: job.app.needs for name, job in self.jobs.items()})
+        self.waiting = longest_chains_first({name: self._needs(name) for name in self.jobs})
 
     def run(self) -> list[AppReport]:
         """Deploys each app as soon as those it needs are there, `max-parallel` at a time."""
@@ -146,24 +178,30 @@ class Deployment:
         for name in tuple(self.waiting):
             if room <= 0 and not self.is_broken:
                 return
-            job = self.jobs[name]
-            broken = [need for need in job.app.needs if self._is_broken(need)]
+            job, needs = self.jobs[name], self._needs(name)
+            broken = [need for need in needs if self._is_broken(need)]
             if broken and name in self.prepared:
                 self.waiting.remove(name)
                 self.done[name] = self._skipped(job, broken)
-            elif room > 0 and not broken and all(need in self.there or need in self.done for need in job.app.needs):
+            elif room > 0 and not broken and all(need in self.there or need in self.done for need in needs):
                 room -= 1
                 if name in self.prepared:
                     self.waiting.remove(name)
                     self.brought += 1
                     self._start(pool, name, "replace_machines", job.replace_machines)
 
+    def _needs(self, name: str) -> tuple[str, ...]:
+        """The apps of this run that have to be deployed before another one."""
+        return tuple(need for need in self.jobs[name].app.needs if need in self.jobs)
+
     def _is_broken(self, name: str) -> bool:
         return name not in self.there and name in self.done and self.done[name].status in _BROKEN
 
     def _skipped(self, job: AppDeployment, broken: Sequence[str]) -> AppReport:
         name = job.app.name
-        problem = Problem(f"{name} was not deployed, for it needs {', '.join(broken)}", "mend that first")
+        problem = Problem(
+            f"{name} was not deployed, because it needs {', '.join(broken)}", "fix that, and deploy again"
+        )
         self.progress.step(f"{name}: skipped, for {', '.join(broken)} failed")
         return job.not_deployed("skipped", problem)
 
@@ -173,8 +211,8 @@ def _warnings(jobs: Sequence[AppDeployment]) -> Iterator[Problem]:
         yield from job.warnings
 
 
-def _save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:
-    """Saves what nobody waited for. Where that fails and an app did too, the report of it all matters more."""
+def save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:
+    """Save what no one waited for. Where that fails and an app did too, the report of it all matters more."""
     try:
         keeper.save()
     except ScoreflyError:

@@ -19,7 +19,7 @@ _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compos
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What to write. `source` is None where no Score file is wanted; an empty text leaves the default."""
+    """The files to write. `source` is None where no Score file is requested; an empty text leaves the default."""
 
     score_file: str
     source: str | None

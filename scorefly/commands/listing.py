@@ -63,7 +63,7 @@ class ResourceRow:
     """One resource of the Score files or of the state.
 
     `provisioner` is who makes it: for one that no Score file asks for, an orphan, who made it. `provisioned` says
-    whether state has it, and `apps` are those it brought to Fly.
+    whether state has it, and `apps` are those it created on Fly.
     """
 
     uid: str

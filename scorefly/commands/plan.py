@@ -9,31 +9,41 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from scorefly.config.settings import Settings
-from scorefly.deployment.connection import connect
-from scorefly.deployment.drift import drift
-from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
+from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
+from scorefly.deployment.connection import SharedFly, connect
+from scorefly.deployment.costs import app_cost
+from scorefly.deployment.drift import changes_from_running, drift
+from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses, moved_tag
 from scorefly.deployment.live import app_names, list_machines
-from scorefly.deployment.machine_counts import Census, app_machines
+from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
+from scorefly.deployment.networks import environment_network, unreachable_apps
+from scorefly.deployment.newest_commit import CommitOrder, commit_order, rollback_notice, rolled_back
+from scorefly.deployment.releases import artefact_key
+from scorefly.deployment.scaling_checks import ScalingVolumes, check_scaling, removal_warnings, scaling_reasons
 from scorefly.deployment.state_guard import refuse_unknown_apps, unknown_apps
+from scorefly.deployment.token_check import TokenCheck, check_token, refuse_creation, token_problems
 from scorefly.deployment.volumes import misplaced_machines, plan_volumes, volume_warnings
 from scorefly.desired.apps import (
     DesiredApps,
     app_report,
     compute_desired_apps,
-    with_stand_in_variables,
     write_artefacts,
 )
 from scorefly.desired.artefacts import artefact_texts, file_digests, shown_folder, write_plan
 from scorefly.desired.build_context import changed_files
 from scorefly.desired.data_risks import PREFIX
 from scorefly.desired.load import Loaded, load
+from scorefly.desired.moved_tags import resolve_tags
 from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import waves
 from scorefly.desired.orphans import find_orphans
 from scorefly.desired.regions import check_regions
+from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import ExternalError, Problem
+from scorefly.report.certificates import PlannedCertificate
+from scorefly.report.costs import summarise_costs
 from scorefly.report.plan import (
     Action,
     Drift,
@@ -41,13 +51,14 @@ from scorefly.report.plan import (
     MatrixJob,
     Plan,
     PlannedApp,
+    PlannedMachines,
     PlannedResource,
     PlannedVolume,
     plan_json,
 )
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report, Status, redacted
-from scorefly.state.document import EnvironmentState
+from scorefly.state.document import AppState, EnvironmentState
 from scorefly.state.keeper import Keeper
 from scorefly.state.session import read_state
 from scorefly.state.snapshot import Record, unpack
@@ -58,21 +69,27 @@ LOOKS = 8  # apps looked at at a time
 _STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "keep": "unchanged"}
 
 
-def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
+def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedFly | None = None) -> Report:
     """Generates, and compares app by app. `keeper` never saves."""
     known = keeper.state
     loaded, missing = load(settings), list[Problem]()
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
-    with connect(settings) as connection:
-        live = list_machines(settings, connection.api, app_names(settings, loaded, known))
+    with connect(settings, None, shared) as connection:
+        token = None if settings.rehearse else check_token(settings, connection.api)
+        tokens = token_problems(settings, token) if token else []
+        for problem in tokens:
+            progress.problem(problem)
+        live = list_machines(settings, connection.api, app_names(settings, loaded, known), shared)
         if unknown_apps(settings, known, live):
             # Without the lock a deploy may have made them since the state was read.
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
-        check_regions(loaded, wanted.apps, connection.api)
+        check_regions(settings, loaded, wanted.apps, connection.api)
+        wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
         problems = _write_artefacts(settings, wanted, progress)
-        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress)
+        order = _order(settings, loaded, known)
+        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order, token)
     planned = _plan(settings, loaded, wanted, known, looked)
     path = ""
     try:
@@ -81,8 +98,11 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     except ExternalError as error:
         problems += error.problems
     problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
+    problems += _rollback_notices(planned, known)
+    problems += unreachable_apps(wanted.apps, known, environment_network(settings, known))
     kept = {each.app for each in planned.apps if each.action == "keep"}
-    problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept)
+    problems += unresolved
+    problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept and not app.pinned)
     for problem in problems:
         progress.problem(problem)
     return Report(
@@ -90,11 +110,17 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         environment=settings.environment,
         apps=tuple(_report(settings, app, looked[app.name]) for app in wanted.apps),
         resources=wanted.resources,
-        problems=(*wanted.problems, *problems),
+        problems=(*tokens, *wanted.problems, *problems),
         artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
         dry_run=True,
         plan=planned,
+        certificates=tuple(
+            certificate
+            for app in wanted.apps
+            if isinstance(planned_app := looked[app.name], PlannedApp)
+            for certificate in planned_reports(app, planned_app.certificates)
+        ),
         plan_path="" if settings.scratch else path,
     )
 
@@ -109,6 +135,28 @@ def _write_artefacts(settings: Settings, wanted: DesiredApps, progress: Progress
     return []
 
 
+def _order(settings: Settings, loaded: Loaded, state: EnvironmentState) -> CommitOrder:
+    """Compare this run's commit with those that were rolled back; where none was, git is not asked."""
+    if any(app.rollback for app in state.apps.values()):
+        return commit_order(settings, loaded, state)
+    return CommitOrder()
+
+
+def _rollback_notices(planned: Plan, state: EnvironmentState) -> Iterator[Problem]:
+    for each in planned.apps:
+        app = state.apps.get(each.app)
+        if each.action == "keep" and app and app.rollback and rolled_back(app.rollback) in each.reasons:
+            yield rollback_notice(each.app, app.rollback)
+
+
+def _nearest_region(api: FlyApi, live: Mapping[str, Sequence[MachineView]], apps: Sequence[App]) -> str:
+    """Return where new apps without a region would be created, for the estimate of costs; empty where it is unknown."""
+    try:
+        return api.regions().nearest if any(not app.region and app.name not in live for app in apps) else ""
+    except ExternalError:
+        return ""
+
+
 def _look_at_all(
     settings: Settings,
     state: EnvironmentState,
@@ -116,12 +164,15 @@ def _look_at_all(
     live: Mapping[str, Sequence[MachineView]],
     apps: Sequence[App],
     progress: Progress,
+    order: CommitOrder,
+    token: TokenCheck | None,
 ) -> dict[str, PlannedApp | Problem]:
     """Each app as it would be deployed, or why it could not be."""
+    nearest = _nearest_region(api, live, apps)
 
     def one(app: App) -> PlannedApp | Problem:
         try:
-            return _Comparison(settings, state, api, app, live.get(app.name, ())).planned()
+            return _Comparison(settings, state, api, app, live.get(app.name, ()), order, token, nearest).planned()
         except ExternalError as error:
             progress.problem(error.problems[0])
             return error.problems[0]
@@ -132,64 +183,120 @@ def _look_at_all(
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """One app: as it is wanted, as it was last deployed, and as it runs."""
+    """One app: as desired, as it was last deployed, and as it runs."""
 
     settings: Settings
     state: EnvironmentState
     api: FlyApi
     app: App
     listed: Sequence[MachineView]
+    order: CommitOrder
+    token: TokenCheck | None
+    nearest: str = ""  # where Machines without a region would be created
 
     def planned(self) -> PlannedApp:
         app, settings = self.app, self.settings
         # A plan compares configurations, which a listing does not have: the app's own Machines are asked for.
         inspection = inspect_app(settings, self.state, self.api, app, self.listed, trusted=False)
+        if self.token and not inspection.exists:
+            refuse_creation(settings, self.token, app.name)
         known = self.state.apps.get(app.name)
         record = unpack(known.record) if known and inspection.exists else None
         diffs = _diffs(record, app)
-        action: Action = "keep" if inspection.up_to_date else "change" if inspection.exists else "create"
+        certificates = self._certificates(known, exists=inspection.exists)
+        recertified = any(each.action != "keep" for each in certificates)
+        up_to_date = inspection.up_to_date and not recertified
+        action: Action = "keep" if up_to_date else "change" if inspection.exists else "create"
         report = app_report(settings, app)
+        if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.built), force=settings.force):
+            return PlannedApp(
+                app=app.name,
+                owner=app.owner,
+                workload=app.workload,
+                action="keep",
+                reasons=(rolled_back(rollback),),
+                needs=app.needs,
+                drift=drift(record, inspection.machines),
+            )
         shown = PlannedApp(
             app=app.name,
             owner=app.owner,
             workload=app.workload,
             action=action,
-            reasons=self._reasons(inspection, record, diffs) if action == "change" else (),
+            reasons=self._all_reasons(inspection, record, diffs, recertified=recertified) if action == "change" else (),
             needs=app.needs,
             image=report.image,
             size=report.size,
             region=app.region,
-            url=app.url,
+            url=app.url and (custom_url(planned_reports(app, certificates)) or app.url),
             artefact=report.artefact,
             secrets_set=inspection.secrets.to_set,
             secrets_removed=inspection.secrets.to_remove,
             diffs=diffs,
             drift=(*drift(record, inspection.machines), *self._drift(inspection)) if inspection.machines else (),
+            certificates=tuple(certificates),
+            cost=app_cost(
+                app,
+                settings.ha,
+                inspection.machines,
+                unchanged=inspection.up_to_date,
+                exists=inspection.exists,
+                nearest=self.nearest,
+            ),
+            network="" if inspection.exists else environment_network(settings, self.state),
         )
-        if action == "keep" or inspection.repair_only:
+        if missing := tuple(each.host for each in certificates if each.status == "missing"):
+            shown = replace(shown, drift=(*shown.drift, Drift("certificates", missing, ())))
+        if inspection.up_to_date:
+            return shown
+        scaling = check_scaling(settings, self.api, app, inspection)
+        shown = replace(
+            shown,
+            machines=tuple(PlannedMachines(*each) for each in compare_regions(app, inspection.machines)),
+            volumes=_scaled_volumes(scaling),
+            data_risks=tuple(map(str, removal_warnings(app, scaling.remove))),
+        )
+        if inspection.repair_only:
             return shown
         changes = plan_volumes(self.api, app, inspection.machines, exists=inspection.exists)
         return replace(
             shown,
-            volumes=_planned_volumes(changes),
+            volumes=(*_planned_volumes(changes), *shown.volumes),
             addresses=self._addresses(inspection),
-            data_risks=tuple(str(each) for each in volume_warnings(app, changes)),
+            data_risks=(*(str(each) for each in volume_warnings(app, changes)), *shown.data_risks),
         )
+
+    def _certificates(self, known: AppState | None, *, exists: bool) -> list[PlannedCertificate]:
+        if self.settings.certificates == "never":
+            return []
+        return plan_certificates(self.api, self.app, known, exists=exists)
+
+    def _all_reasons(
+        self, inspection: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...], *, recertified: bool
+    ) -> tuple[str, ...]:
+        reasons = () if inspection.up_to_date else self._reasons(inspection, record, diffs)
+        return (*reasons, *(["certificates"] if recertified else []))
 
     def _reasons(
         self, inspection: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...]
     ) -> tuple[str, ...]:
         reasons = [each.file for each in diffs]
+        if record and not record.texts:  # taken over: what runs was not deployed from these files
+            reasons += changes_from_running(self.app, inspection.machines)
         before, after = record.files if record else {}, file_digests(self.app)
         reasons += sorted(
             f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)
         )
         if changed := changed_files(record.built, inspection.built) if record else "":
             reasons.append(f"built from {changed}")
+        if digest := moved_tag(record, self.app):
+            reasons.append(f"{self.app.image} is {digest[:19]} now")
         reasons += ["secrets"] if inspection.secrets.to_set else []
         reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
         if moved := misplaced_machines(self.app, inspection.machines):
             reasons.append(f"moves from {', '.join(sorted({each.region for each in moved}))} to {self.app.region}")
+        if inspection.machines:
+            reasons += scaling_reasons(self.app, inspection)
         if not inspection.machines:
             reasons.append("no Machine runs")
         elif not inspection.census.complete:
@@ -209,7 +316,7 @@ class _Comparison:
         return sorted(set(before) - set(self.app.secrets))
 
     def _drift(self, inspection: AppInspection) -> Iterator[Drift]:
-        """What is no longer there of what a deploy gave the app, beside its Machines' configuration."""
+        """Yield what is no longer there of what a deploy gave the app, beside its Machines' configuration."""
         app, down = self.app, inspection.census.stopped
         if down:
             count = len(app_machines(inspection.machines))
@@ -231,7 +338,7 @@ class _Comparison:
 
 
 def _shortcomings(census: Census) -> Iterator[str]:
-    """Why an app's Machines are not as desired, though all of them have the desired configuration."""
+    """Return why an app's Machines are not as desired, though all of them have the desired configuration."""
     for count, what in (
         (len(census.missing), "missing"),
         (len(census.missing_standbys), "missing as standby"),
@@ -248,6 +355,12 @@ def _planned_volumes(changes: VolumeChanges) -> tuple[PlannedVolume, ...]:
     created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim, region in changes.create]
     detached = [PlannedVolume("detach", each.name, each.size_gb, each.region) for each in changes.detach]
     return (*extended, *updated, *created, *detached)
+
+
+def _scaled_volumes(changes: ScalingVolumes) -> tuple[PlannedVolume, ...]:
+    created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim, region in changes.create]
+    removed = [PlannedVolume("remove", each.name, each.size_gb, each.region) for each in changes.remove]
+    return (*created, *removed)
 
 
 def _diffs(record: Record | None, app: App) -> tuple[FileDiff, ...]:
@@ -299,6 +412,9 @@ def _plan(
         matrix=_matrix(settings, loaded, wanted, to_do),
         problems=tuple(str(each) for each in looked.values() if isinstance(each, Problem)),
         risks=tuple(str(each) for each in wanted.problems if each.message.startswith(PREFIX)),
+        cost=summarise_costs(
+            (name, each.cost if isinstance(each, PlannedApp) else None) for name, each in looked.items()
+        ),
     )
 
 
@@ -345,6 +461,7 @@ def _report(settings: Settings, app: App, looked: PlannedApp | Problem) -> AppRe
     return replace(
         report,
         status=_STATUS[looked.action],
+        url=looked.url,
         secrets_set=looked.secrets_set,
         secrets_removed=looked.secrets_removed,
     )

@@ -59,7 +59,7 @@ def preview(settings: Settings, progress: Progress) -> Report:
 
 
 def preview_settings(settings: Settings) -> Settings:
-    """What is different in a preview: its apps' names, and that it costs little."""
+    """Return what is different in a preview: its apps' names, and that it costs little."""
     return replace(
         settings,
         app_suffix=f"{settings.app_suffix}-{settings.environment}",

@@ -26,6 +26,12 @@ def _generate(settings: Settings, progress: Progress) -> Report:
     return _with_state(generate, settings, progress)
 
 
+def _sync(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.sync import sync
+
+    return sync(settings, progress)
+
+
 def _plan(settings: Settings, progress: Progress) -> Report:
     from scorefly.commands.plan import plan
     from scorefly.state.document import secrets_in
@@ -69,6 +75,18 @@ def _remove_unused_secrets(settings: Settings, progress: Progress) -> Report:
     return _with_state(remove_unused_secrets, settings, progress)
 
 
+def _status(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.status import status
+
+    return status(settings, progress)
+
+
+def _rollback(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.rollback import rollback
+
+    return _with_state(rollback, settings, progress)
+
+
 def _with_state(
     command: Callable[[Settings, Keeper, Progress], Report], settings: Settings, progress: Progress
 ) -> Report:
@@ -83,11 +101,14 @@ REPORTING: Mapping[str, Callable[[Settings, Progress], Report]] = {
     "validate": _validate,
     "generate": _generate,
     "plan": _plan,
+    "sync": _sync,
     "deploy": _deploy,
     "cleanup": _cleanup,
     "destroy": _destroy,
     "preview": _preview,
     "remove-unused-secrets": _remove_unused_secrets,
+    "status": _status,
+    "rollback": _rollback,
 }
 
 
@@ -98,12 +119,14 @@ def execute(settings: Settings, progress: Progress) -> Report:
         hint = nearest(settings.command, REPORTING)
         raise InputError(Problem(f"there is no command {settings.command!r}", hint, option_place("command")))
     hide_given(settings, progress)
-    if settings.command == "preview" or not settings.in_action:
+    if settings.command == "preview":
         return replace(command(settings, progress), run=_run_details(settings))
+    if not settings.in_action:
+        return replace(command(_with_organization(settings), progress), run=_run_details(settings))
     from scorefly.previews.untrusted import guarded
 
     with guarded(settings) as (guarded_settings, why):
-        report = replace(command(guarded_settings, progress), run=_run_details(settings))
+        report = replace(command(_with_organization(guarded_settings), progress), run=_run_details(settings))
     if not why:
         return report
     notice = Problem(f"simulated without secrets: {why}", severity="notice")
@@ -120,6 +143,15 @@ def _run_details(settings: Settings) -> RunDetails:
         pull = read_event(settings.environ).pull
         commit = pull.head_sha if pull else commit
     return RunDetails(commit, settings.trigger.link, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+
+
+def _with_organization(settings: Settings) -> Settings:
+    """Return settings with the organization of the token, where that decides and it may be used."""
+    if settings.untrusted or settings.command in ("validate", "generate"):
+        return settings
+    from scorefly.deployment.token_check import with_organization_of_token
+
+    return with_organization_of_token(settings)
 
 
 def hide_given(settings: Settings, progress: Progress) -> None:

@@ -24,7 +24,7 @@ def show_state(settings: Settings) -> dict[str, Any]:
 
 
 def unlock_state(settings: Settings) -> str:
-    """Takes the lock from a run that is dead. Returns who had it; empty when nobody had."""
+    """Takes the lock from a run that is dead. Returns the holder; empty when there was none."""
     with open_store(settings, reads=False) as store:
         holder = store.holder()
         if holder:
@@ -55,7 +55,7 @@ def _existing(store: StateStore, settings: Settings) -> EnvironmentState:
     state = store.load()
     if state is None:
         raise input_error(
-            f"there is no state of {settings.environment} in {store.place}", "say --environment and --state"
+            f"there is no state of {settings.environment} in {store.place}", "set --environment and --state"
         )
     return state
 

@@ -32,7 +32,7 @@ PROVISIONERS = ".scorefly/score-flyio.provisioners.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came over: uids of resources, names of apps with their prefix, and the provisioner file that was made.
+    """The result of an import: uids of resources, names of apps with their prefix, and the provisioner file written.
 
     `taken_over` are the apps that were found on Fly and are this environment's now.
     """
@@ -118,14 +118,14 @@ def _read(workspace: Path, path: str) -> dict[str, Any]:
     content = read_file(*scope_of(workspace, path, outside=True), Place(shown(path)))
     data: dict[str, Any] = parse(content, path).data
     if "resources" not in data or "workloads" not in data:
-        raise input_error("this is no state of score-flyio's", "it has `workloads` and `resources`", Place(path))
+        raise input_error("this is not a state of score-flyio", "it has `workloads` and `resources`", Place(path))
     return data
 
 
 def _mapping(data: Mapping[str, Any], key: str, path: str) -> dict[str, Any]:
     found = data.get(key) or {}
     if not isinstance(found, dict):
-        raise input_error(f"{key} is no mapping", "", Place(path))
+        raise input_error(f"{key} is not a mapping", "", Place(path))
     return found
 
 
@@ -174,7 +174,7 @@ def _provisioner_file(entries: Any, path: str) -> str:
     import yaml
 
     if not isinstance(entries, list):
-        raise input_error("provisioners is no list", "", Place(path))
+        raise input_error("provisioners is not a list", "", Place(path))
     made = [_entry(each) for each in entries if isinstance(each, dict)]
     return yaml.safe_dump(made, sort_keys=False, allow_unicode=True) if made else ""
 

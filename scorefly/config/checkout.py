@@ -1,4 +1,4 @@
-"""What git says of the workspace: the repository on GitHub, and the commit that is checked out."""
+"""Reads from git the repository on GitHub and the commit that is checked out in the workspace."""
 
 from __future__ import annotations
 

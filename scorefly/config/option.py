@@ -14,6 +14,7 @@ Kind = Literal[
     "pairs",
     "json",
     "images",
+    "builds",
     "choice",
     "words",
     "optional_flag",
@@ -26,7 +27,7 @@ Group = Literal["Input", "Environment", "Fly", "State", "GitHub", "Cleanup", "Ou
 class Option:
     """One option or input.
 
-    `default` is the text the contract's table shows and what is used when nobody says otherwise; `cli_default`
+    `default` is the text the contract's table shows and what is used when no value is given; `cli_default`
     differs only where the contract says so. `variables` are environment variables that may give it, beside
     SCOREFLY_<NAME>. A `private` one cannot be set in `scorefly.yaml`. `group` is its heading in help texts, and
     `flags` are its other names on the command line.

@@ -1,1 +1,1 @@
-"""How a Workload with its resource outputs becomes a Fly app. One module a Score element."""
+"""Converts a Workload with its resources' outputs to a Fly app. One module per Score element."""

@@ -1,6 +1,6 @@
 """Several containers in one Machine, or one that needs what only containers have: `machine.json`.
 
-fly.toml has one image and one environment. What Fly calls containers stands in a Machine's configuration, which
+fly.toml has one image and one environment. What Fly calls containers is part of a Machine's configuration, which
 flyctl reads from the file that `machine_config` names.
 """
 
@@ -21,7 +21,7 @@ CONDITIONS = {"started": "started", "healthy": "healthy", "complete": "exited_su
 
 
 def needs_containers(workload: Workload) -> bool:
-    """Whether plain fly.toml is not enough: several containers, an exec probe, or a file mode of its own."""
+    """Decide whether plain fly.toml is not enough: several containers, an exec probe, or a file mode of its own."""
     containers = workload.containers.values()
     return len(containers) > 1 or any(_asks_by_command(each) or _has_a_mode(each) for each in containers)
 

@@ -1,4 +1,4 @@
-"""Where in the Score file a part of the generated fly.toml or machine.json comes from."""
+"""Finds the line of a Score file that a part of the generated fly.toml or machine.json is made from."""
 
 from __future__ import annotations
 

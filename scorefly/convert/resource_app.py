@@ -1,4 +1,4 @@
-"""A Fly app that comes with a resource: fly.toml as the provisioner wrote it, made into an App."""
+"""A Fly app that belongs to a resource: fly.toml as the provisioner wrote it, made into an App."""
 
 from __future__ import annotations
 

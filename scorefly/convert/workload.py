@@ -42,7 +42,7 @@ class Converted:
 
 @dataclass(slots=True)
 class _Inside:
-    """What runs in the Machine: parts of fly.toml, of the Machine's configuration, and what Fly must hold for it."""
+    """The content of a Machine: parts of fly.toml, of the Machine's configuration, and what Fly must hold for it."""
 
     config: dict[str, Any]
     machine: dict[str, Any]
@@ -150,7 +150,7 @@ def _several(conversions: Mapping[str, Conversion], front: Conversion, image: st
 
 
 def _schedule(conversion: Conversion) -> dict[str, Any]:
-    """When the Machine is started, which fly.toml has no word for."""
+    """Return when the Machine is started, which fly.toml has no word for."""
     schedule = conversion.annotations.get("schedule")
     return {"schedule": schedule} if schedule else {}
 

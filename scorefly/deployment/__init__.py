@@ -1,1 +1,1 @@
-"""What runs on Fly against what should run, and changing it."""
+"""Compares what runs on Fly with what should run, and changes it."""

@@ -1,4 +1,4 @@
-"""One app on its way to Fly: prepared, brought, settled."""
+"""Deploys one app: prepares it, replaces its Machines, records the result."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.addresses import resolve_pending
 from scorefly.deployment.connection import Connection
-from scorefly.deployment.digest import METADATA_KEY
+from scorefly.deployment.costs import app_cost
+from scorefly.deployment.digest import METADATA_KEY, state_digest
 from scorefly.deployment.drift import facts_of
+from scorefly.deployment.image_builds import ImageBuilds, build_key
 from scorefly.deployment.inspection import (
     AppInspection,
     VolumeChanges,
@@ -21,29 +24,36 @@ from scorefly.deployment.inspection import (
     known_app,
     missing_addresses,
 )
-from scorefly.deployment.machine_counts import app_machines, is_standby, lone_standbys
+from scorefly.deployment.machine_counts import Census, app_machines, is_standby, lone_standbys
 from scorefly.deployment.machine_move import MachineMove
 from scorefly.deployment.machine_repair import MachineRepair
-from scorefly.deployment.newest_commit import CommitOrder
+from scorefly.deployment.machine_scaling import MachineScaling
+from scorefly.deployment.newest_commit import CommitOrder, rollback_notice
 from scorefly.deployment.ownership import marks
+from scorefly.deployment.releases import RollbackTarget, artefact_key, release_changes, timestamp, unchanged_release
+from scorefly.deployment.scaling_checks import check_scaling, removal_warnings
 from scorefly.deployment.secrets import remove_secrets
 from scorefly.deployment.volumes import creation_settings, misplaced_machines, plan_volumes, volume_warnings
 from scorefly.desired.apps import app_report
 from scorefly.desired.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.desired.build_context import changed_files, summarised
 from scorefly.fly.api import FlyApi, MachineView, RefusedError
-from scorefly.fly.app import App
+from scorefly.fly.app import App, Build
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Status
 from scorefly.state.document import AppState, SecretState
 from scorefly.state.keeper import Keeper
+from scorefly.state.releases import Rollback
 from scorefly.state.snapshot import Record, pack, unpack
 
 
 @dataclass(slots=True)
 class AppDeployment:
-    """The runbook of one app. `listed` are its Machines in a listing, which may be late; a set `stop` ends it early."""
+    """The runbook of one app. `listed` are its Machines in a listing, which may be late; a set `stop` ends it early.
+
+    `target` is the release that a rollback deploys.
+    """
 
     settings: Settings
     keeper: Keeper
@@ -52,11 +62,15 @@ class AppDeployment:
     app: App
     listed: tuple[MachineView, ...]
     stop: threading.Event
+    builds: ImageBuilds
     standing: CommitOrder = field(default_factory=CommitOrder)
+    target: RollbackTarget | None = None
+    network: str = ""  # what a new app joins
     seconds: float = 0.0
     warnings: tuple[Problem, ...] = ()
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
+    _image: str = ""  # what was deployed
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
         """Takes a step. A report ends the app's way: what failed is told and reported, not raised."""
@@ -76,16 +90,26 @@ class AppDeployment:
         return report if self._before.exists and self._before.machines else replace(report, url="")
 
     def prepare(self) -> AppReport | None:
-        """Looks whether anything is to do. A new app gets all but its Machines at once: nobody uses it yet."""
-        if self.app.name in self.standing.newer_apps:
+        """Decide whether anything is to do. A new app gets all but its Machines at once: it is not in use yet."""
+        if self.app.name in self.standing.newer_apps or self.app.name in self.standing.rolled_back:
             return replace(app_report(self.settings, self.app), status="unchanged")
         self._before = inspect_app(self.settings, self.keeper.state, self.api, self.app, self.listed)
+        if rollback := self._keeping_rollback():
+            self._warn(rollback_notice(self.app.name, rollback))
+            return self._report("unchanged", self._before.machines)
+        if self._before.unseen:
+            message = f"{self.app.name} was not checked: the Fly API token may not see it, and state has it unchanged"
+            self._warn(Problem(message, severity="notice"))
+            return self._report("unchanged")
         if self._before.up_to_date:
             self._remove_secrets()
             if not self.settings.dry_run:
                 self._mark(self._before.machines)
                 self._remember_unchanged()
             return self._report("unchanged", self._before.machines)
+        changes = check_scaling(self.settings, self.api, self.app, self._before)
+        for warning in removal_warnings(self.app, changes.remove):
+            self._warn(warning)
         if not self._before.repair_only:
             self._plan_volumes()
         if self.settings.dry_run:
@@ -99,7 +123,8 @@ class AppDeployment:
     def replace_machines(self) -> None:
         """Replaces the Machines, once everything that the app needs is there."""
         if self._before.repair_only:
-            self.progress.step(f"{self.app.name}: repairing")
+            scales = self._before.census.resizes
+            self.progress.step(f"{self.app.name}: {'changing the number of Machines' if scales else 'repairing'}")
             return
         if self._before.exists:
             record = unpack(self._known.record)
@@ -109,15 +134,32 @@ class AppDeployment:
         self._forget_digest()
         self._remove_outdated_machines()
         self._report_leases()
-        self.keeper.confirm_lock()
-        with self.progress.output(f"deploy of {self.app.name}") as output:
-            self.connection.deployer.deploy(
-                self.app,
-                self.settings.workspace / artefact_folder(self.settings, self.app.name),
-                working_folder(self.settings, self.app),
-                on_line=output,
-                stop=self.stop,
-            )
+        artefact = self.settings.workspace / artefact_folder(self.settings, self.app.name)
+        folder = working_folder(self.settings, self.app)
+        with self.connection.slots, self.progress.output(f"deploy of {self.app.name}") as output:
+            self.keeper.confirm_lock()
+            self._image = self._build(artefact, folder, output)
+            self.keeper.confirm_lock()
+            app = replace(self.app, image=self._image)
+            self.connection.deployer.deploy(app, artefact, folder, on_line=output, stop=self.stop)
+
+    def _build(self, artefact: Path, folder: Path, output: Callable[[str], None]) -> str:
+        """Return the reference of the app's image, which is built first unless that was done before.
+
+        State has it before the deploy begins: one that fails is not built again.
+        """
+        if not isinstance(self.app.image, Build):
+            return self.app.pinned or self.app.image
+
+        def build(label: str) -> str:
+            return self.connection.deployer.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
+
+        key = build_key(self.settings, self.app.image, self._before.built)
+        image = self.builds.image(self.app, key, self.keeper.state, build, self.stop)
+        record = unpack(self._known.record) or Record()
+        if record.build != (key, image):
+            self._record(record=pack(replace(record, build=(key, image))))
+        return image
 
     def record_result(self) -> AppReport:
         """Remembers what runs now, and removes secrets that nothing uses any longer.
@@ -133,11 +175,17 @@ class AppDeployment:
             self._warn(Problem(f"{app.name} has no Machine after its deploy", hint, severity="warning"))
         elif repair.repair(census, machines):
             machines = self.api.machines(app.name)
+        unused_volumes: tuple[str, ...] = ()
+        if census.resizes or self._before.unused_volumes:
+            unused_volumes = self._scale(census, machines)
+            machines = self.api.machines(app.name)
         self._mark(machines)
         for machine in app_machines(machines):
             if machine.metadata.get(METADATA_KEY) != self._before.digest:
                 self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
-        self._record(**self._wanted, record=self._record_of(machines))
+        self._record(
+            **self._wanted(machines), deployed_at=timestamp(), record=self._record_of(machines, unused_volumes)
+        )
         self._remove_secrets()
         return self._report(self._done, machines)
 
@@ -152,26 +200,41 @@ class AppDeployment:
 
     @property
     def _known(self) -> AppState:
-        """What state says of the app, brought up to what this run wants of it."""
+        """Return the app's state, updated with what this run desires."""
         return known_app(self.keeper.state, self.app)
 
-    @property
-    def _wanted(self) -> dict[str, Any]:
-        """What state says more of the app once it runs as wanted."""
-        return {"digest": self._before.digest, "commit": self.standing.commit}
+    def _wanted(self, machines: Sequence[MachineView]) -> dict[str, Any]:
+        """Return what state says more of the app once it runs as wanted."""
+        known, commit, at = self._known, self.standing.commit, self.standing.started
+        digest = state_digest(self.app, self._before.digest)
+        if self.target:
+            return {"digest": digest, **self.target.done(known)}
+        if known.digest == digest and known.release:
+            changes = {**unchanged_release(known, commit), "rollback": None}
+        else:
+            changes = release_changes(known, self.app, machines, self._before.built, commit, at)
+        return {"digest": digest, "commit": commit, **changes}
+
+    def _keeping_rollback(self) -> Rollback | None:
+        """Return the rollback that keeps this run from deploying the app."""
+        if self.target:
+            return None
+        known, built = self.keeper.state.apps.get(self.app.name), self._before.built
+        return self.standing.keeps(known, lambda: artefact_key(self.app, built), force=self.settings.force)
 
     def _record(self, **changes: Any) -> None:
         self.keeper.record(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
 
     def _create(self) -> None:
         """State knows that the app is being made before it is there: a run that is killed leaves no stranger."""
-        self._record(id="", digest="", secrets={}, addresses=(), record="")
-        self._record(id=self.api.create_app(self.app.name, self.settings.org).id)
+        self._record(id="", digest="", secrets={}, addresses=(), record="", certificates={}, network=self.network)
+        self._record(id=self.api.create_app(self.app.name, self.settings.org, self.network).id)
 
     def _ensure_prerequisites(self) -> None:
-        """What Machines find when they start: addresses, volumes and secrets."""
+        """Return what Machines find when they start: addresses, volumes and secrets."""
         found = None if self._known.id else self.api.app(self.app.name)
-        self._record(id=found.id if found else self._known.id, digest="")
+        begun = self.target.begun() if self.target else {}
+        self._record(id=found.id if found else self._known.id, digest="", **begun)
         self._ensure_addresses()
         self._ensure_volumes()
         self._set_secrets()
@@ -186,10 +249,11 @@ class AppDeployment:
             self._record(addresses=recorded)
         for kind in missing_addresses(self.app, present):
             before = self._known.addresses
+            network = self._known.network if kind == "private_v6" else ""
             # Recorded as ours before Fly knows of it: its answer may be lost.
             self._record(addresses=(*before, kind))
             try:
-                ip = self.api.allocate_address(self.app.name, kind, self.settings.org)
+                ip = self.api.allocate_address(self.app.name, kind, self.settings.org, network)
             except RefusedError:
                 self._record(addresses=before)
                 raise
@@ -283,6 +347,26 @@ class AppDeployment:
         MachineMove(self.api, self.progress, app, self.settings.wait_timeout, self.stop).move(misplaced)
         return self.api.machines(app.name)
 
+    def _scale(self, census: Census, machines: Sequence[MachineView]) -> tuple[str, ...]:
+        """Bring the Machines to their stated number; return the ids of volumes that are still to be removed."""
+        app, settings = self.app, self.settings
+
+        def keep_note(volumes: tuple[str, ...]) -> None:
+            record = unpack(self._known.record) or Record()
+            self._record(record=pack(replace(record, removing=volumes)))
+
+        scaling = MachineScaling(
+            self.api,
+            self.progress,
+            app,
+            settings.wait_timeout,
+            self.stop,
+            marks(settings, self.keeper.state, app.owner),
+            keep_note,
+            app.owner in settings.replace,
+        )
+        return scaling.scale(census, app_machines(machines), self._before.unused_volumes)
+
     def _remove_secrets(self) -> None:
         to_remove = self._before.secrets.to_remove
         if to_remove and not self.settings.dry_run:
@@ -298,24 +382,30 @@ class AppDeployment:
 
     def _remember_unchanged(self) -> None:
         """State may have missed the end of the run that deployed this."""
-        changes, machines = self._wanted, self._before.machines
-        if self._known.digest != self._before.digest:
+        machines = self._before.machines
+        changes = self._wanted(machines)
+        if self._known.digest != changes["digest"]:
             changes["record"] = self._record_of(machines)
         else:
             self._warn_of_shortage(machines)
         self.keeper.change(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
 
-    def _record_of(self, machines: Sequence[MachineView]) -> str:
+    def _record_of(self, machines: Sequence[MachineView], unused_volumes: tuple[str, ...] = ()) -> str:
         app, count = self.app, self._warn_of_shortage(machines)
-        secrets = tuple(sorted(app.secrets))
+        secrets = self.target.artefact.secrets if self.target else tuple(sorted(app.secrets))
         built = summarised(self._before.built)
-        return pack(Record(artefact_texts(app), file_digests(app), facts_of(machines), secrets, count, built))
+        facts = facts_of(machines)
+        record = unpack(self._known.record) or Record()
+        image = self._image or record.image
+        texts, files = artefact_texts(app), file_digests(app)
+        build, counts = record.build, app.counts
+        return pack(Record(texts, files, facts, secrets, count, built, unused_volumes, image, build, counts))
 
     def _warn_of_shortage(self, machines: Sequence[MachineView]) -> int:
         """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""
         record = unpack(self._known.record)
         now, last = len(app_machines(machines)), record.machines if record else 0
-        if self.settings.force or last <= now:
+        if self.settings.force or last <= now or self.app.counts:
             return now
         hint = f"`fly scale count {last} -a {self.app.name}` makes them; deploy with force to keep {now}"
         self._warn(Problem(f"{self.app.name} has {now} Machines, and had {last}", hint, severity="warning"))
@@ -326,8 +416,17 @@ class AppDeployment:
         self.warnings += (problem,)
 
     def _report(self, status: Status, machines: Sequence[MachineView] = ()) -> AppReport:
-        """What Fly says of the Machines, where there are any, and else what is wanted."""
+        """Report what Fly says of the Machines, where there are any, and else what is desired."""
         secrets = self._before.secrets
         report = replace(app_report(self.settings, self.app), status=status)
-        report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove)
+        before = self._before
+        cost = app_cost(
+            self.app,
+            self.settings.ha,
+            before.machines,
+            unchanged=status == "unchanged",
+            exists=before.exists,
+            nearest=next((each.region for each in machines), ""),
+        )
+        report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove, cost=cost)
         return report.with_machines(app_machines(machines))

@@ -1,4 +1,4 @@
-"""Takes resources away: what they brought to Fly, what provisioners made, and what state knows of them."""
+"""Removes resources: their Fly apps, what provisioners made, and what state knows of them."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def resource_in(state: EnvironmentState, uid: str) -> ResourceState:
 
 
 def apps_of(state: EnvironmentState, resource: ResourceState) -> tuple[str, ...]:
-    """The Fly apps a resource brought, those it brought in earlier runs too."""
+    """The Fly apps of a resource, those it created in earlier runs too."""
     owned = (app.name for app in state.apps.values() if app.owner == resource.uid)
     return tuple(sorted(name for name in {*resource.apps, *owned} if not _is_of_another(state, resource, name)))
 
 
 def _is_of_another(state: EnvironmentState, resource: ResourceState, name: str) -> bool:
-    """Decide whether an app that the resource once brought belongs to a workload or to another resource now."""
+    """Decide whether an app that the resource once created belongs to a workload or to another resource now."""
     app = state.apps.get(name)
     if app is None or app.owner == resource.uid:
         return False
@@ -120,7 +120,7 @@ def deprovision_each(
 
 @dataclass(slots=True)
 class _Makers:
-    """Who made a resource. The files are read when that is asked for one that was made outside."""
+    """Finds the provisioner that made a resource. Files are read at the first resource that was made outside."""
 
     settings: Settings
     _all: LoadedProvisioners | None = field(default=None)

@@ -1,4 +1,4 @@
-"""Whose an app is: one that is not ours is neither changed nor destroyed, whatever its name.
+"""Decides whether an app belongs to this environment. An app of others is neither changed nor destroyed.
 
 An app is ours when its Machines say so, or when it is the very app that state says we made.
 """
@@ -19,7 +19,7 @@ _NO_REPOSITORY = "-"
 
 
 def owner_mark(settings: Settings, owner: str) -> str:
-    """What a Machine says of who made it: `<repository> <environment> <workload or resource uid>`."""
+    """Return what a Machine says of who made it: `<repository> <environment> <workload or resource uid>`."""
     return f"{_environment_mark(settings)} {owner}"
 
 
@@ -39,7 +39,7 @@ def marked_owners(machines: Iterable[MachineView]) -> set[str]:
 
 
 def bears_our_mark(settings: Settings, machines: Iterable[MachineView]) -> bool:
-    """Whether some of an app's Machines say that this environment made them, and none says another."""
+    """Decide whether some of an app's Machines say that this environment made them, and none says another."""
     return {_made_by(machine) for machine in machines} - {""} == {_environment_mark(settings)}
 
 
@@ -68,9 +68,8 @@ def not_ours(
     name: str,
     machines: Sequence[MachineView],
     state: EnvironmentState,
-    owner: str = "WORKLOAD",
 ) -> Problem | None:
-    """Why an app that exists must be left alone, or None when it is ours.
+    """Return why an app that exists must be left alone, or None when it is ours.
 
     The app that was being made when a run was killed is ours while nothing is in it. Without a repository the mark is
     not enough, because another project without one has the same: then what is of this very state counts.
@@ -94,10 +93,8 @@ def not_ours(
     hint = "choose another app-prefix or app-suffix, or destroy that app if nobody needs it"
     if marked:
         hint = "add a git remote called origin, and choose another app-prefix or app-suffix"
-    elif machines and not other_environment(settings, machines):
-        mark = f"{OWNER_KEY}='{owner_mark(settings, owner)}'"
-        hint += f"; to adopt it, run `fly machine update ID -a {name} --metadata {mark}` for each of its Machines"
-        hint += ", and deploy once with new-state"
+    elif not other_environment(settings, machines):
+        hint += f"; to take it over, run `scorefly adopt {name} --environment {settings.environment}`"
     return Problem(f"the app {name!r} {who}, so it is left alone", hint)
 
 

@@ -1,4 +1,4 @@
-"""Which secrets an app's Fly secrets must be set to, and which are to go."""
+"""Plans which of an app's Fly secrets to set, and which to remove."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def _index(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
 def _owners(state: EnvironmentState, app: App, resources: set[str]) -> set[str]:
     """Return the workload or the resources' uids that state gives an app's name to.
 
-    An app that was deployed is the workload's, also where a resource that is left over brought it once.
+    An app that was deployed is the workload's, also where a resource that is left over created it once.
     """
     known = state.apps.get(app.name)
     if known and known.workload:

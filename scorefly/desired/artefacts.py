@@ -1,4 +1,4 @@
-"""Writes the artefacts: `<artefacts>/<environment>/<app>/fly.toml`, what stands beside it, and the files it mounts."""
+"""Writes the artefacts: `<artefacts>/<environment>/<app>/fly.toml`, the files beside it, and those it mounts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WROTE = re.compile(rf"# {re.escape(_HEADER).replace(re.escape('{owner}'), '(.+)
 
 
 def artefact_folder(settings: Settings, app_name: str) -> Path:
-    """Where an app's artefact stands, relative to the workspace."""
+    """Return where an app's artefact stands, relative to the workspace."""
     return Path(settings.artefacts, settings.environment, app_name)
 
 
@@ -52,7 +52,7 @@ def file_digests(app: App) -> dict[str, str]:
 
 
 def write_artefact(settings: Settings, app: App) -> Path:
-    """Writes one app's artefact over what stands there, and returns its folder relative to the workspace.
+    """Write one app's artefact over the previous one, and returns its folder relative to the workspace.
 
     Files of an earlier run that the app no longer mounts are removed. Only bytes that differ are written.
     """
@@ -108,6 +108,6 @@ def write_plan(settings: Settings, text: str) -> Path:
 
 
 def _below(settings: Settings, name: str) -> tuple[Path, Path]:
-    """Where an entry of the environment's artefact folder is: the root, and the path in which no link is followed."""
+    """Return the root of the environment's artefact folder, and an entry's path in which no link is followed."""
     root, below = safe_files.locate(settings.workspace, settings.artefacts, is_folder=True)
     return root, below / settings.environment / name

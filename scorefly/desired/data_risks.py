@@ -173,7 +173,7 @@ def _changed_outputs(
 
 
 def _is_repeated(name: str, outputs: Mapping[str, Tree], value: Tree) -> bool:
-    """Whether an earlier output says the same: a database's `name` is its `database`, too."""
+    """Decide whether an earlier output says the same: a database's `name` is its `database`, too."""
     names = _NAMES_OF_DATA[: _NAMES_OF_DATA.index(name)]
     return any(outputs.get(each) == value for each in names)
 

@@ -1,4 +1,4 @@
-"""Which workloads are reached through Flycast: Fly's proxy on the private network, which keeps Score's port mapping.
+"""Selects the workloads reached through Flycast: Fly's proxy on the private network, which keeps Score's port mapping.
 
 At `<app>.internal` an app answers at its target ports. A resource of type `service` is a name, and whoever uses it
 writes the service port beside it; where the two differ, the proxy has to stand between. It serves what the app

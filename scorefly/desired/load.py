@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scorefly.config.settings import Settings
 from scorefly.confined import exists, is_glob
+from scorefly.desired.builds import build_problems
 from scorefly.desired.likely_mistakes import class_problems, placeholder_problems, unknown_type, unread_files
 from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
 from scorefly.resources.files import LoadedProvisioners, is_remote, load_provisioners
@@ -34,8 +35,9 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
     available = provisioners_of(settings, check_templates=check_templates)
     graph = build_graph(workloads)
     problems += [*available.problems, *graph.problems]
-    specs = [each.spec for each in available.provisioners]
     chosen: dict[str, Provisioner] = {}
+    # Files without a resource need none of the built-in provisioners, and reading these takes time.
+    specs = [each.spec for each in available.provisioners] if graph.nodes else []
     for node in graph.nodes.values():
         provisioner = available.for_resource(node.type, node.class_, node.id)
         if provisioner is None:
@@ -46,6 +48,7 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
             problems += class_problems(node, provisioner, specs)
     for workload in workloads:
         problems += placeholder_problems(workload)
+    problems += build_problems(settings, workloads)
     raise_errors(problems)
     if not settings.score_files:
         problems += unread_files(settings, [workload.name for workload in workloads])
@@ -66,7 +69,7 @@ def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvi
         for pattern in settings.provisioners
         if not (is_remote(pattern) or is_glob(pattern)) and not exists(settings.workspace, pattern)
     ]
-    return LoadedProvisioners(loaded.provisioners, (*loaded.problems, *missing))
+    return LoadedProvisioners(loaded.own, (*loaded.problems, *missing))
 
 
 def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Problem]]:
@@ -84,6 +87,8 @@ def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Prob
         files,
         overrides_file=Path(settings.overrides_file) if settings.overrides_file else None,
         override_properties=settings.override_property,
+        declared=settings.checkouts,
+        fragment_of=lambda name: settings.config(name).score,
         for_workloads={name: (Path(each.file), each.place) for name, each in settings.overrides.items()},
         outside=not settings.in_action,
     )

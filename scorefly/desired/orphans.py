@@ -1,4 +1,4 @@
-"""What state knows and no Score file asks for any longer.
+"""Finds resources and apps that are in state, and no longer in any Score file.
 
 A run may be about some of the Score files only. What belongs to a workload is orphaned when this run has read the
 workload's file and it says otherwise, or when that file is gone; never because it was not looked at.
@@ -20,6 +20,8 @@ from scorefly.state.document import AppState, EnvironmentState, ResourceState
 def not_looked_at(settings: Settings, loaded: Loaded, state: EnvironmentState) -> frozenset[str]:
     """Workloads of the environment that this run is not about: their Score files are there, and were not read."""
     here = {workload.name: str(workload.file) for workload in loaded.workloads}
+    if settings.declared is not None:
+        return frozenset(name for name in state.workloads if name not in here and name in settings.declared)
     return frozenset(
         name
         for name, file in state.workloads.items()
@@ -45,7 +47,7 @@ def is_owner_gone(settings: Settings, loaded: Loaded, state: EnvironmentState, o
 
 @dataclass(frozen=True, slots=True)
 class Orphans:
-    """Resources, apps (those that orphaned resources brought too), and the names of workloads that are gone."""
+    """Resources, apps (those of orphaned resources too), and the names of workloads that are gone."""
 
     resources: tuple[ResourceState, ...]
     apps: tuple[AppState, ...]
@@ -86,7 +88,7 @@ def orphan_problems(found: Sequence[ResourceState]) -> list[Problem]:
     """A warning for each: it may cost money, and nothing takes it away unasked."""
     return [
         Problem(
-            f"{each.uid}, provisioned by {each.provisioner}, is asked for by no Score file any more",
+            f"{each.uid}, provisioned by {each.provisioner}, is no longer used by any Score file",
             f"`scorefly resources deprovision '{each.uid}'` takes it away"
             + (f" with {', '.join(each.apps)}" if each.apps else ""),
             severity="warning",

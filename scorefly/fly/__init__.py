@@ -1,1 +1,1 @@
-"""What Fly accepts, and the two ways to talk to it: the Machines REST API and flyctl."""
+"""Fly's formats and limits, and the two ways to talk to it: the Machines REST API and flyctl."""

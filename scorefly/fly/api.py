@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
 from scorefly import __version__, interruption
+from scorefly.fly.log import LogLine, read_log
 from scorefly.http import (
     MAX_PAGES,
     Answer,
@@ -66,7 +67,8 @@ class CheckView:
 class MachineView:
     """A Machine as Fly has it. `config` is the Machines API's own format, empty in listings of an organization.
 
-    `updated` is when it last changed, by deploy, start or stop: in UTC, as RFC 3339 writes it.
+    `created` is when it was made, `updated` when it last changed, by deploy, start or stop: in UTC, as RFC 3339 writes
+    it. `image_digest` is what Fly resolved the image's reference to; empty where it does not say.
     """
 
     id: str
@@ -79,10 +81,12 @@ class MachineView:
     config: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[Mapping[str, Any], ...] = ()
     updated: str = ""
+    created: str = ""
+    image_digest: str = ""
 
     @property
     def crashed(self) -> int:
-        """The exit status with which it last ended, if nobody had told it to; else 0."""
+        """The exit status with which it last ended, if it was not stopped; else 0."""
         exits = (event.get("request") or {} for event in self.events if event.get("type") == "exit")
         ended = next(exits, {}).get("exit_event") or {}
         return 0 if ended.get("requested_stop") else int(ended.get("exit_code") or 0)
@@ -126,6 +130,14 @@ class LeaseView:
 
 
 @dataclass(frozen=True, slots=True)
+class CurrentToken:
+    """The scope of a token: `apps` are names, empty where it is for the whole organization."""
+
+    organization: str
+    apps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Regions:
     """The regions there are, and the one nearest to us."""
 
@@ -160,6 +172,7 @@ class FlyApi:
         token: str,
         base_url: str = "https://api.machines.dev",
         *,
+        platform_url: str = "https://api.fly.io",
         sleep: Callable[[float], None] = interruption.sleep,
         connections: int = 16,
     ) -> None:
@@ -168,6 +181,7 @@ class FlyApi:
             raise InputError(Problem("there is no Fly API token", hint, option_place("fly-api-token")))
         self._token = token
         self._base = base_url.rstrip("/") + "/v1"
+        self._platform = platform_url.rstrip("/") + "/api/v1"
         self._sleep = sleep
         self.before_change: Callable[[], None] = lambda: None
         self._session = _session(token, connections)
@@ -179,14 +193,14 @@ class FlyApi:
         self._session.close()
 
     def app(self, name: str) -> AppView | None:
-        """The app, or None when nobody has it. Raises OutsideError when it is somebody else's."""
+        """The app, or None when there is none of that name. Raises OutsideError when it is somebody else's."""
 
         def refused(status: int) -> None:
             if status == 403:
                 raise ForbiddenError(
                     Problem(
                         f"the app name {name!r} belongs to somebody else, or the token may not see it",
-                        "choose another app-prefix, or use a token of the app's organization",
+                        "choose another app-prefix, or use a token of the app's organization (`fly tokens create org`)",
                     )
                 )
 
@@ -200,13 +214,16 @@ class FlyApi:
 
         return self._read("GET", "/apps", names, params={"org_slug": organization})
 
-    def create_app(self, name: str, organization: str) -> AppView:
-        """Makes the app. A name that is taken is refused, unless a lost answer hid that we just made it."""
+    def create_app(self, name: str, organization: str, network: str = "") -> AppView:
+        """Makes the app, in a private network where one is named.
+
+        A name that is taken is refused, unless a lost answer hid that we just made it.
+        """
         answer = self._call(
             "POST",
             "/apps",
             params={"wait": "true"},
-            json={"name": name, "org_slug": organization},
+            json={"name": name, "org_slug": organization, **_in_network(network)},
             repeat=True,
             accept=(400, 409, 422),
         )
@@ -315,6 +332,10 @@ class FlyApi:
         """Starts a Machine that is stopped."""
         self._call("POST", f"/apps/{app}/machines/{machine}/start", repeat=True)
 
+    def stop_machine(self, app: str, machine: str) -> None:
+        """Stop a Machine as its configuration says: its program gets a signal, and time to end."""
+        self._call("POST", f"/apps/{app}/machines/{machine}/stop", repeat=True, accept=(404, 409, 412))
+
     def delete_machine(self, app: str, machine: str) -> None:
         """Destroys a Machine, running or not."""
         self._delete(f"/apps/{app}/machines/{machine}", params={"force": "true"})
@@ -379,9 +400,12 @@ class FlyApi:
         """The app's IP addresses."""
         return self._read("GET", f"/apps/{app}/ip_assignments", _addresses)
 
-    def allocate_address(self, app: str, kind: str, organization: str) -> str:
-        """Gives the app an address, and returns it. Never repeated: it may have it already."""
-        body = {"type": kind, "org_slug": organization}
+    def allocate_address(self, app: str, kind: str, organization: str, network: str = "") -> str:
+        """Gives the app an address, and returns it. Never repeated: it may have it already.
+
+        A `private_v6` is reached from the network that is named.
+        """
+        body = {"type": kind, "org_slug": organization, **_in_network(network)}
         path = f"/apps/{app}/ip_assignments"
         return self._read("POST", path, lambda data: text(mapping(data), "ip", ""), json=body)
 
@@ -391,8 +415,22 @@ class FlyApi:
         self._delete(f"{path}/{ip}", listing=path, listed=lambda data: any(each.ip == ip for each in _addresses(data)))
 
     def regions(self) -> Regions:
-        """Where Fly is."""
+        """Return where Fly is."""
         return self._read("GET", "/platform/regions", _regions)
+
+    def placements(self, organization: str, region: str, count: int, guest: Mapping[str, Any]) -> dict[str, int]:
+        """Simulate placing Machines; return how many of them each region takes. `region` may be `any`."""
+        body = {"org_slug": organization, "region": region, "count": count, "compute": dict(guest)}
+        return self._read("POST", "/platform/placements", _placements, json=body, repeat=True)
+
+    def current_tokens(self) -> tuple[CurrentToken, ...]:
+        """Return the organizations that the token is for, with the apps where it is for some only."""
+        return self._read("GET", "/tokens/current", _current_tokens)
+
+    def log(self, app: str, after: str = "", machine: str = "") -> tuple[tuple[LogLine, ...], str]:
+        """Return the lines of the log of an app after those of an earlier answer, and what to ask for the next ones."""
+        query = {"next_token": after, **({"instance": machine} if machine else {})}
+        return self._read("GET", f"/apps/{app}/logs", read_log, params=query, base=self._platform)
 
     def _delete(
         self,
@@ -450,6 +488,7 @@ class FlyApi:
         accept: tuple[int, ...] = (),
         repeat: bool = False,
         hidden: list[str] | None = None,
+        base: str = "",
         **kwargs: Any,
     ) -> Answer:
         """One request, repeated while that can help. `repeat` says that doing it twice is doing it once.
@@ -460,7 +499,7 @@ class FlyApi:
         import requests
 
         safe = repeat or method in ("GET", "PUT", "DELETE")
-        url = self._base + quote(path)
+        url = (base or self._base) + quote(path)
         for attempt in range(1, ATTEMPTS + 1):
             last = attempt == ATTEMPTS
             if method != "GET":
@@ -500,6 +539,9 @@ class FlyApi:
         is_refusal = 400 <= answer.status_code < 500 and answer.status_code != 408
         return (RefusedError if is_refusal else ExternalError)(problem)
 
+    # For the endpoints that have modules of their own.
+    read, call, delete, error = _read, _call, _delete, _error
+
 
 _HINTS = {
     401: "the Fly API token is not accepted: check fly-api-token",
@@ -514,6 +556,10 @@ _HINTS = {
 }
 
 _STATUS_HINT = "try again later; https://status.flyio.net shows known problems"
+
+
+def _in_network(network: str) -> dict[str, str]:
+    return {"network": network} if network else {}
 
 
 def _skip_launch(launch: bool) -> dict[str, bool]:
@@ -629,6 +675,8 @@ def _machine(data: Any, app: str) -> MachineView:
         config=config,
         events=tuple(objects(data.get("events") or [], "events")),
         updated=text(data, "updated_at", ""),
+        created=text(data, "created_at", ""),
+        image_digest=text(mapping(data.get("image_ref") or {}, "image_ref"), "digest", ""),
     )
     _ = machine.crashed  # events of another form are found here, not where they are looked at
     return machine
@@ -657,10 +705,22 @@ def _addresses(data: Any) -> tuple[AddressView, ...]:
     return tuple(AddressView(text(each, "ip"), _address_kind(each)) for each in found)
 
 
+def _current_tokens(data: Any) -> tuple[CurrentToken, ...]:
+    found = objects(mapping(data).get("tokens") or [], "tokens")
+    return tuple(
+        CurrentToken(text(each, "org_slug", ""), tuple(str(app) for app in each.get("apps") or ())) for each in found
+    )
+
+
 def _regions(data: Any) -> Regions:
     found = mapping(data)
     codes = tuple(text(each, "code") for each in objects(found.get("regions") or [], "regions"))
     return Regions(text(found, "nearest", ""), codes)
+
+
+def _placements(data: Any) -> dict[str, int]:
+    found = objects(mapping(data).get("regions") or [], "regions")
+    return {text(each, "region"): int(each.get("count") or 0) for each in found}
 
 
 def _address_kind(data: Mapping[str, Any]) -> str:

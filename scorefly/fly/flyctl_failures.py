@@ -1,4 +1,4 @@
-"""What flyctl's failures mean: its words, classified into what to do, and whether trying again may help."""
+"""Classifies flyctl's failures by its words: what to do, and whether trying again may help."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CANCELLED = 127  # flyctl's exit status when it was cancelled; also when several
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why flyctl ended without success, what to do, and whether trying again may help."""
+    """A failure of flyctl: why it ended, what to do, and whether trying again may help."""
 
     what: str
     hint: str
@@ -22,6 +22,7 @@ class Failure:
 
 _TOKEN = "use a deploy token of the app or its organization"  # noqa: S105 - a hint, not a token
 _LATER = "run it again when that has ended"
+_NO_IMAGE = "Fly cannot find the image"
 _ROOM = "run it again, or choose another region"
 _SERVER = "run it again; https://status.fly.io says whether Fly has trouble"
 
@@ -49,7 +50,7 @@ _FAILURES: tuple[tuple[str, Failure], ...] = (
     (r"organization \S+ not found", Failure("there is no such organization for this token", "check org")),
     (
         "could not find image",
-        Failure("Fly cannot find the image", "check the reference, and that Fly may pull it"),
+        Failure(_NO_IMAGE, "check the reference, and that Fly may pull it"),
     ),
     (
         "app configuration is not valid|strict validation failed",
@@ -116,12 +117,19 @@ _SMOKE_CHECKS = re.compile(r"\W*smoke checks for ", re.IGNORECASE)
 
 
 def interrupted(app: str) -> tuple[str, str]:
-    """What is said of a deploy that we ended ourselves."""
+    """Return what is said of a deploy that we ended ourselves."""
     return f"the deploy of {app} was interrupted", "run it again: it converges"
 
 
+def just_pushed(failure: Failure) -> Failure:
+    """Return the failure of a deploy of an image in Fly's own registry, which may not find it until seconds later."""
+    if _NO_IMAGE not in failure.what:
+        return failure
+    return replace(failure, hint="deploy with force to build it again, or check the reference", again=True)
+
+
 def _lease(lines: Sequence[str]) -> str:
-    """Who holds the lease that flyctl did not get, and until when, in flyctl's words; empty for another failure."""
+    """Return the holder of the lease that flyctl did not get, and its end, in flyctl's words; else empty."""
     found = (_LEASE.search(line) for line in lines)
     return next((f" ({match[0]})" for match in found if match), "")
 

@@ -34,7 +34,7 @@ def secret_name_problem(name: str) -> str | None:
 
 
 def resource_app_name(prefix: str, stem: str, suffix: str) -> str:
-    """A name for an app nobody named: one too long is cut, with a hash of the whole so that it stays its own."""
+    """A name for an app that has none: one too long is cut, with a hash of the whole so that it stays its own."""
     name = f"{prefix}{stem.lower()}{suffix}"
     if len(name) <= MAX_APP_NAME:
         return name

@@ -37,7 +37,7 @@ GPUS = {"a100-40gb": "a100-pcie-40gb", "a100-80gb": "a100-sxm4-80gb", "l40s": "l
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A preset, with the memory that is wanted of it in MB."""
+    """A preset, with the desired memory in MB."""
 
     preset: str
     cpu_kind: str
@@ -96,7 +96,7 @@ def presets() -> Mapping[str, Size]:
 
 
 def guest_problem(cpu_kind: str, cpus: int, memory_mb: int) -> str | None:
-    """What is wrong with a Machine of that many CPUs and that much memory (MB), or None. Names the nearest there is."""
+    """Return what is wrong with a Machine of these CPUs and this memory (MB), or None. Names the nearest valid size."""
     kind = next((kind for kind in KINDS if kind.name == cpu_kind), None)
     if kind is None:
         return f"there are no {cpu_kind} CPUs, only {' and '.join(kind.name for kind in KINDS)} ones"

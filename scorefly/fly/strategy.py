@@ -1,4 +1,4 @@
-"""How Machines are replaced: the strategy that an option asks for, as far as an app can have it."""
+"""Chooses how Machines are replaced: the strategy of the option, as far as an app supports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which commit came before which, in clones that know little of their history."""
+"""Orders commits by ancestry, in clones that know little of their history."""
 
 from __future__ import annotations
 

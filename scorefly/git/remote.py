@@ -25,7 +25,7 @@ _HELPER = """!f() { if test "$1" = get; then printf 'username=%s\\npassword=%s\\
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
-    """What a server wants to know. `server` is its URL without a path; no other is told."""
+    """The credentials for a server. `server` is its URL without a path; no other server receives them."""
 
     server: str
     username: str
@@ -79,7 +79,7 @@ class GitRemote:
     """Refs of one repository, through a bare repository of our own in a temporary folder.
 
     So nothing depends on how the checkout was made, nothing is written to it, and a server's answer is seen by
-    nobody else. A context manager. All methods but `read` may be called by several threads at once.
+    no one else. A context manager. All methods but `read` may be called by several threads at once.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class GitRemote:
             raise external_error(
                 f"there is no temporary folder: {error.strerror}", "check the disk, and $TMPDIR"
             ) from error
-        config, variables = _credential_config(self.address)
+        config, variables = credential_config(self.address.credentials)
         own = {"GIT_DIR": str(folder)}
         self._local = Git(folder, self._environ, variables=own)
         server = (("remote.origin.url", self.address.url), *config)
@@ -160,7 +160,7 @@ class GitRemote:
         raise self._failure(done, "read")
 
     def commit(self, content: bytes, message: str, parent: str = "") -> str:
-        """A commit with this document, known to nobody yet. `parent` is one that was read before."""
+        """Make a commit with this document that no ref names yet. `parent` is one that was read before."""
         blob = self._local.must("hash-object", "-w", "--stdin", content=content)
         tree = self._local.must("mktree", content=f"100644 blob {blob}\t{_FILE}\n".encode())
         parents = ("-p", parent) if parent else ()
@@ -221,13 +221,12 @@ class GitRemote:
 
 
 def _refused(done: Done) -> bool:
-    """Whether asking again would give the same answer."""
+    """Decide whether asking again would give the same answer."""
     return any(word in done.error for word in _FINAL)
 
 
-def _credential_config(address: Address) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
-    """Configuration and environment that tell this server, and no other, who we are."""
-    known = address.credentials
+def credential_config(known: Credentials | None) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
+    """Return configuration and environment that give the credentials to their server, and to no other."""
     if known is None:
         return (), {}
     helper = f"credential.{known.server}.helper"

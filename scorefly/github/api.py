@@ -58,7 +58,7 @@ class PullView:
 
     @property
     def fork(self) -> bool:
-        """Whether its code comes from another repository."""
+        """Decide whether its code comes from another repository."""
         return self.head_repository.lower() != self.base_repository.lower()
 
 
@@ -130,7 +130,7 @@ class GitHubApi:
         return {pull.number: pull for pull in found}
 
     def may_write(self, user: str) -> bool:
-        """Whether a user has write access. GitHub counts `maintain` as write, and `triage` as read."""
+        """Decide whether a user has write access. GitHub counts `maintain` as write, and `triage` as read."""
         path = f"/collaborators/{quote(user, safe='')}/permission"
         found = self._read("GET", path, lambda data: text(mapping(data), "permission", ""), accept=(404,))
         return found in ("admin", "write")

@@ -11,7 +11,7 @@ _NAMES = ("GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_OUTPUT", "GITHUB_
 
 
 class CommandFiles:
-    """What the runner's files hold before any program of the workspace has run.
+    """A snapshot of the runner's files, taken before any program of the workspace has run.
 
     A program is not told where they are, but can find them: what it writes there would become variables and outputs.
     """

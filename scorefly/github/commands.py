@@ -52,7 +52,7 @@ def end_group() -> None:
 
 
 def stop_commands() -> str:
-    """Switches workflow commands off. Returns the token that switches them on again, which nobody can guess."""
+    """Switches workflow commands off. Returns the token that switches them on again, which cannot be guessed."""
     token = secrets.token_hex(24)
     sys.stdout.write(f"::stop-commands::{token}\n")
     return token
@@ -73,7 +73,7 @@ def plain(line: str) -> None:
 
 
 def _may_be_command(line: str) -> bool:
-    """Whether the runner might act on a line: `::` begins it, spaces aside, or `##[` is anywhere in it.
+    """Decide whether the runner might act on a line: `::` begins it, spaces aside, or `##[` is anywhere in it.
 
     The runner compares as its culture does, which passes over characters that have no width: only visible ASCII
     counts here.

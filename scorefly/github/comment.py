@@ -1,4 +1,4 @@
-"""One comment on a pull request, kept up to date: known by a marker that nobody sees."""
+"""One comment on a pull request, kept up to date: found by a hidden marker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What GitHub tells a step about itself, and its inputs."""
+"""Reads what GitHub tells a step about itself, and its inputs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What started a workflow's run. Outside of GitHub all but the server is empty; `link` leads to the run.
+    """The trigger of a workflow's run. Outside of GitHub all but the server is empty; `link` leads to the run.
 
     `run` identifies the attempt of the job on its runner: the jobs of a matrix have one name. `commit` is `GITHUB_SHA`,
     which need not be what is checked out, or in a preview, where `is_pull_head` is set, the pull request's head.

@@ -1,4 +1,4 @@
-"""What happened: the event that started the workflow, read from the runner's file into one frozen value.
+"""Reads the event that started the workflow from the runner's file into one frozen value.
 
 Formats: https://docs.github.com/webhooks/webhook-events-and-payloads.
 """
@@ -41,7 +41,7 @@ class Event:
 
     @property
     def asked(self) -> bool:
-        """Whether a person asked in a comment: anybody may write one."""
+        """Decide whether a person asked in a comment: anybody may write one."""
         return self.name == "issue_comment"
 
 
@@ -71,7 +71,7 @@ def read_pull_event(environ: Mapping[str, str]) -> Event | None:
 
 
 def from_fork(environ: Mapping[str, str]) -> bool:
-    """Whether the event itself says that its pull request comes from a fork. A comment's event does not."""
+    """Decide whether the event itself says that its pull request comes from a fork. A comment's event does not."""
     event = read_pull_event(environ)
     return bool(event and event.pull and event.pull.fork)
 

@@ -25,7 +25,7 @@ _COMMAND = re.compile(r"`((?:scorefly|fly|flyctl|gh|git|docker|SCOREFLY_[A-Z_]+=
 
 
 def text(value: str) -> str:
-    """A text that shows as it is, on one line; `@name` calls nobody, and an address is no link."""
+    """A text that shows as it is, on one line; `@name` notifies no one, and an address is not a link."""
     escaped = _SPECIAL.sub(r"\\\g<0>", _line(value).replace("&", "&amp;"))
     # Mentions are looked for in what is shown: only a character of no width keeps a name from its @.
     return escaped.replace("@", "&#64;&#8203;")

@@ -1,4 +1,4 @@
-"""What a pull request's comment says of its preview, in Markdown."""
+"""Renders a pull request's comment about its preview, in Markdown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scorefly.github.markdown import code, details, link, table, text
+from scorefly.report.certificates import CertificateReport
+from scorefly.report.costs import CostSummary, cost_text
+from scorefly.ui.certificates import certificates_markdown
 
 MARKER = "<!-- scorefly preview -->"
 Outcome = Literal["ready", "failed", "destroyed", "rehearsed"]
@@ -41,6 +44,8 @@ class PreviewPage:
     problems: tuple[str, ...] = ()
     seconds: float = 0.0
     log_url: str = ""
+    certificates: tuple[CertificateReport, ...] = ()
+    cost: CostSummary | None = None
 
 
 def render(page: PreviewPage) -> str:
@@ -50,6 +55,8 @@ def render(page: PreviewPage) -> str:
         _facts(page),
         "\n".join(f"> {text(note)}" for note in page.notes),
         _apps(page.apps),
+        f"Estimated cost: {text(cost_text(page.cost))}" if page.cost else "",
+        certificates_markdown(page.certificates),
         "\n".join(f"- {text(problem)}" for problem in page.problems),
         _how_to(page),
     ]

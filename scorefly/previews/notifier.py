@@ -1,4 +1,4 @@
-"""What a pull request is told of its preview: one comment, and deployments with their environment.
+"""Reports a preview to its pull request: one comment, and deployments with their environment.
 
 None of it is worth a failed preview: what GitHub refuses is a warning.
 """
@@ -15,6 +15,8 @@ from scorefly.github.api import ForbiddenError, GitHubApi
 from scorefly.github.comment import keep_comment
 from scorefly.previews.comment import MARKER, AppRow, Outcome, PreviewPage, render
 from scorefly.problems import ExternalError, Problem, ScoreflyError
+from scorefly.report.certificates import CertificateReport
+from scorefly.report.costs import CostSummary, summarise_costs
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
 
@@ -49,7 +51,15 @@ class Notifier:
         """The deploy has ended, well or not."""
         url = next((app.url for app in report.apps if app.workload and app.url), "")
         self._end_deployment("failure" if outcome == "failed" else "success", url)
-        self._comment(outcome, report.apps, [app.problem for app in report.apps if app.problem])
+        certificates = () if outcome == "rehearsed" else report.certificates
+        failed = [Problem(each.why) for each in report.findings if each.outcome == "failed"]
+        self._comment(
+            outcome,
+            report.apps,
+            [*(app.problem for app in report.apps if app.problem), *failed],
+            certificates,
+            summarise_costs((app.app, app.cost) for app in report.apps) if report.apps else None,
+        )
 
     def failed(self, error: ScoreflyError) -> None:
         """The run has ended before there was anything to report."""
@@ -81,7 +91,14 @@ class Notifier:
             hint = "to delete it takes a github-token with repository administration, which a job's own never has"
             self._tell(Problem(message, hint, severity="notice"))
 
-    def _comment(self, outcome: Outcome, apps: Sequence[AppReport], problems: Sequence[Problem]) -> None:
+    def _comment(
+        self,
+        outcome: Outcome,
+        apps: Sequence[AppReport],
+        problems: Sequence[Problem],
+        certificates: tuple[CertificateReport, ...] = (),
+        cost: CostSummary | None = None,
+    ) -> None:
         if not self.comment:
             return
         page = PreviewPage(
@@ -95,6 +112,8 @@ class Notifier:
             problems=tuple(self.progress.redact(str(problem)) for problem in problems),
             seconds=time.monotonic() - self._started,
             log_url=self.log_url,
+            certificates=certificates,
+            cost=cost,
         )
         body = self.progress.redact(render(page))
         with self._politely("the comment cannot be written"):

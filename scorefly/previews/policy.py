@@ -1,4 +1,4 @@
-"""What a preview does about an event: the table of docs/preview.md as one pure function."""
+"""Decides what a preview does about an event: the table of docs/preview.md as one pure function."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORK_SECRETS = "its code comes from a fork, which gets no secrets"
 
 @dataclass(frozen=True, slots=True)
 class PreviewConditions:
-    """What the event does not say. `can_deploy` is a Fly API token, or a rehearsal that needs none."""
+    """Conditions that are not part of the event. `can_deploy`: there is a Fly API token, or a rehearsal needs none."""
 
     may_write: bool = False
     can_deploy: bool = True
@@ -27,7 +27,7 @@ class PreviewConditions:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do, and why it is not what one might expect: a sentence to show, or empty.
+    """An action, and why it is not the expected one: a sentence to show, or empty.
 
     `trusted` says that whoever wrote the code may push to the repository, or was vouched for.
     """
@@ -38,7 +38,7 @@ class Decision:
 
 
 def decide(event: Event, pull: PullView, circumstances: PreviewConditions) -> Decision:
-    """What to do about an event, for a pull request as it is now.
+    """Return what to do about an event, for a pull request as it is now.
 
     A fork's code runs with secrets only where `allow_forks` says so, whoever asks and whatever the event.
     """

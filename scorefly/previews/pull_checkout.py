@@ -1,4 +1,4 @@
-"""Which commit of a pull request is checked out."""
+"""Finds out which commit of a pull request is checked out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scorefly.problems import Problem
 
 
 def base_checked_out(settings: Settings, event: Event) -> bool:
-    """Whether the checkout is at the commit of the repository's own branch that the event runs for."""
+    """Decide whether the checkout is at the commit of the repository's own branch that the event runs for."""
     at = checked_out(settings.workspace, settings.environ) if event.name != "pull_request" else None
     return bool(at and at.commit and at.commit == settings.environ.get("GITHUB_SHA"))
 

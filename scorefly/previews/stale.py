@@ -1,4 +1,4 @@
-"""Previews that nobody needs any longer: their pull request is closed, or nothing has happened in them for long."""
+"""Finds stale previews: their pull request is closed, or nothing has happened in them for long."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _destroy(
     """Destroy one preview, or return None when its pull request is open after all.
 
     The list of open pull requests comes in pages, and one that is closed meanwhile shifts the rest: an open one can be
-    missing. So the pull request is asked for by itself, under the lock that a deploy of its preview would hold.
+    missing. So the pull request is requested by itself, under the lock that a deploy of its preview would hold.
     """
     own = replace(settings, environment=stale.environment)
     try:

@@ -1,4 +1,4 @@
-"""What Fly refuses in a Machine's configuration. Limits and enumerations: the published Machines API."""
+"""The rules by which Fly refuses a Machine's configuration. Limits and enumerations: the published Machines API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a rehearsal learns what is to go wrong: by the name of an image, and by the command of a Machine that ends."""
+"""Simulated failures, chosen by the name of an image, and by the command of a Machine that ends."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def is_crashing(config: Mapping[str, Any]) -> bool:
 
 
 def exit_code(config: Mapping[str, Any]) -> int:
-    """What a Machine that runs to its end ends with: N where its command ends in `exit N`, 1 for `false`, else 0."""
+    """Return the exit status of a Machine that ends: N where its command is `exit N`, 1 for `false`, else 0."""
     if is_crashing(config):
         return 1
     init = config.get("init") or {}

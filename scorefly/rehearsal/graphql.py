@@ -134,7 +134,7 @@ def _image(world: World, variables: Variables) -> Json:
     name = str(variables.get("appName") or variables.get("name"))
     world.app(name)
     reference = str(variables.get("imageRef") or variables.get("ref") or "")
-    if fates.is_missing(reference):
+    if fates.is_missing(reference) or not _is_found(world, reference):
         return {"app": {"id": name, "image": None}}
     digest = f"sha256:{hashlib.sha256(reference.encode()).hexdigest()}"
     image = {
@@ -145,6 +145,16 @@ def _image(world: World, variables: Variables) -> Json:
         "manifest": {},
     }
     return {"app": {"id": name, "image": image}}
+
+
+def _is_found(world: World, reference: str) -> bool:
+    """Report whether Fly finds an image of the rehearsal's own registry; others are all there."""
+    host, _, rest = reference.partition("/")
+    if host != world.registry_host:
+        return True
+    repository, separator, digest = rest.partition("@")
+    repository, _, tag = repository.partition(":")
+    return world.images.finds(repository, digest if separator else tag or "latest")
 
 
 def _allocate(world: World, variables: Variables) -> Json:
@@ -171,7 +181,7 @@ def _latest_image(_world: World, _variables: Variables) -> Json:
 
 
 def _no_network(_world: World, _variables: Variables) -> Json:
-    """What flyctl wants a private network for, it does another way when it cannot have one."""
+    """Return what flyctl wants a private network for, it does another way when it cannot have one."""
     raise Refused(422, "the rehearsal has no private network")
 
 

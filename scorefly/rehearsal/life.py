@@ -55,7 +55,7 @@ def stop(machine: Json, state: str = "stopped") -> None:
 
 
 def has_been(machine: Json, states: list[str]) -> bool:
-    """Whether it is in one of these states, or passed through it since it was last told anything.
+    """Decide whether it is in one of these states, or passed through it since it was last told anything.
 
     `settled` is every state in which a Machine may stay, and all of them are here.
     """
@@ -63,7 +63,7 @@ def has_been(machine: Json, states: list[str]) -> bool:
 
 
 def log(machine: Mapping[str, Any]) -> list[Json]:
-    """What it said, oldest first. flyctl stops reading where Fly says how the main process ended."""
+    """Return what it said, oldest first. flyctl stops reading where Fly says how the main process ended."""
     said = [(machine["created_at"], "The rehearsal made this Machine")]
     for event in reversed(machine["events"]):
         if ended := event.get("request", {}).get("exit_event"):

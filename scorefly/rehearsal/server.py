@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from scorefly.rehearsal import machines
+from scorefly.rehearsal import machines, tokens
 from scorefly.rehearsal.faults import KINDS, LOST, Fault, SpoiltAnswer
 from scorefly.rehearsal.listing import OrganizationListing
+from scorefly.rehearsal.registry import ImageRegistry
 from scorefly.rehearsal.routes import Call, handler_of
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import World
@@ -49,12 +50,23 @@ class Rehearsal:
         self.requests: list[tuple[str, str]] = []
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.rehearsal = self
+        self.world.registry_host = self.registry_host
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
-        """Where it answers, without `/v1`."""
+        """Return where it answers, without `/v1`."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def registry_host(self) -> str:
+        """Host and port of its registry of images."""
+        return self.url.removeprefix("http://")
+
+    @property
+    def images(self) -> ImageRegistry:
+        """Its registry of images."""
+        return self.world.images
 
     def received_secrets(self, app: str) -> dict[str, str]:
         """The secrets it was given for an app since it started."""
@@ -77,23 +89,13 @@ def _is_loopback(hosts: Sequence[str]) -> bool:
     return len(hosts) == 1 and re.fullmatch(pattern, hosts[0].strip().lower()) is not None
 
 
-def _refuse_other_apps(authorization: str, path: str) -> None:
-    """A token `app_NAME` is a deploy token of one app: it may neither list an organization nor make apps."""
-    token = authorization.rpartition(" ")[2]
-    if not token.startswith("app_") or not path.startswith(("/v1/apps", "/v1/orgs")):
-        return
-    own = f"/v1/apps/{token.removeprefix('app_')}"
-    if path != own and not path.startswith(f"{own}/"):
-        raise Refused(403, "unauthorized")
-
-
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     rehearsal: Rehearsal
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle is not worth a traceback."""
+        """A client that disconnects in the middle is not worth a traceback."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -110,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base class looks for these names
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base class looks for these names
 
     def _answer(self) -> None:
         rehearsal = self.server.rehearsal
@@ -121,6 +123,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         url = urlsplit(self.path)
         path = unquote(url.path)
+        if rehearsal.images.answers(path):
+            self._answer_for_registry(path, dict(parse_qsl(url.query)), content)
+            return
         rehearsal.requests.append((self.command, path))
         if rehearsal.latency:
             time.sleep(rehearsal.latency)
@@ -139,6 +144,17 @@ class _Handler(BaseHTTPRequestHandler):
             status, data = refused.http, refused.body
         self._send(status, data, {}, fault)
 
+    def _answer_for_registry(self, path: str, query: dict[str, str], content: bytes) -> None:
+        rehearsal = self.server.rehearsal
+        with rehearsal.world.lock:
+            reply = rehearsal.images.reply(self.command, path, query, self.headers, content, rehearsal.registry_host)
+        self.send_response(reply.status)
+        for name, value in {**reply.headers, "Content-Length": str(len(reply.content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.content)
+
     def _fault(self, path: str) -> Fault | None:
         with self.server.rehearsal.world.lock:
             for fault in self.server.rehearsal.faults:
@@ -147,9 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _handle(self, path: str, query: dict[str, str], content: bytes) -> tuple[int, Any]:
-        if not re.fullmatch(r"(Bearer|FlyV1) \S+", self.headers.get("Authorization", "")):
-            raise Refused(401, "unauthenticated")
-        _refuse_other_apps(self.headers.get("Authorization", ""), path)
+        token = tokens.authenticate(self.headers.get("Authorization", ""))
         try:
             body = json.loads(content) if content else {}
         except ValueError:
@@ -160,7 +174,8 @@ class _Handler(BaseHTTPRequestHandler):
         nonce = self.headers.get("fly-machine-lease-nonce", "")
         with self.server.rehearsal.world.lock:
             rehearsal = self.server.rehearsal
-            return handler(Call(rehearsal.world, arguments, query, body, nonce, rehearsal.listing))
+            tokens.authorize(rehearsal.world, token, self.command, path, query, body)
+            return handler(Call(rehearsal.world, arguments, query, body, nonce, rehearsal.listing, token))
 
     def _send(self, status: int, data: Any, headers: dict[str, str], fault: Fault | None = None) -> None:
         answer = SpoiltAnswer(b"" if status == 204 else json.dumps(data).encode())

@@ -61,7 +61,7 @@ def releases(world: World, app: str, query: Mapping[str, str]) -> Json:
 
 
 def logs(world: World, app: str, query: Mapping[str, str]) -> Json:
-    """What its Machines said on ending; the token says how many lines the client has seen."""
+    """Return what its Machines said on ending; the token says how many lines the client has seen."""
     machines = {**world.gone(app), **world.app(app)["machines"]}
     lines = [
         line

@@ -1,1 +1,1 @@
-"""What a run tells: data handed to whoever shows it."""
+"""The report of a run: data handed to a UI."""

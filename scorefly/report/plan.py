@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from scorefly.report.certificates import PlannedCertificate
+from scorefly.report.costs import AppCost, CostSummary, cost_json
+
 VERSION = 1
 
 Action = Literal["create", "change", "keep", "remove"]
@@ -20,13 +23,26 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedMachines:
+    """The Machines of a process group in a region, where their number is stated: the current and the stated number.
+
+    An empty region stands for all regions.
+    """
+
+    group: str
+    region: str
+    current: int
+    desired: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedVolume:
     """A volume to make or change; an empty region is the one nearest to the run.
 
-    `update` changes its snapshots; `detach` leaves it without a Machine.
+    `update` changes its snapshots; `detach` leaves it without a Machine; `remove` destroys it with its data.
     """
 
-    action: Literal["create", "extend", "update", "detach"]
+    action: Literal["create", "extend", "update", "detach", "remove"]
     name: str
     size_gb: int
     region: str
@@ -44,7 +60,9 @@ class FileDiff:
 class PlannedApp:
     """One app. `reasons` say why it changes, `drift` what others changed about its Machines since the last deploy.
 
-    `data_risks` name data that the app would no longer see, and volumes that stay as they are.
+    `machines` is given where a number of Machines is stated and the app changes. `data_risks` name data that the app
+    would no longer see, and volumes that stay as they are.
+    `network` is the private network that a new app joins; empty for the organization's default one.
     `wave` counts from 0: apps of a wave need only apps of earlier ones. It is None where nothing is to be deployed.
     """
 
@@ -67,6 +85,10 @@ class PlannedApp:
     diffs: tuple[FileDiff, ...] = ()
     drift: tuple[Drift, ...] = ()
     data_risks: tuple[str, ...] = ()
+    machines: tuple[PlannedMachines, ...] = ()
+    certificates: tuple[PlannedCertificate, ...] = ()
+    network: str = ""
+    cost: AppCost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +127,11 @@ class Plan:
     matrix: tuple[MatrixJob, ...]
     problems: tuple[str, ...] = ()
     risks: tuple[str, ...] = ()
+    cost: CostSummary | None = None
 
 
 def matrix_json(plan: Plan) -> dict[str, Any]:
-    """What a workflow gives to `strategy.matrix`."""
+    """Return what a workflow gives to `strategy.matrix`."""
     return {
         "include": [
             {
@@ -135,10 +158,13 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "matrix": matrix_json(plan),
         "problems": list(plan.problems),
         "risks": list(plan.risks),
+        "cost": cost_json(plan.cost) if plan.cost else None,
     }
 
 
 def _app_json(app: PlannedApp) -> dict[str, Any]:
     data = asdict(app)
     secrets = {"set": data.pop("secrets_set"), "remove": data.pop("secrets_removed")}
+    if not app.machines:
+        del data["machines"]
     return {**data, "secrets": secrets}

@@ -140,7 +140,7 @@ class _Formatter(SandboxedFormatter):
 
 
 def _as_list(value: Any) -> Any:
-    """What an iterator yields, as far as a list may be long."""
+    """Return what an iterator yields, as far as a list may be long."""
     if isinstance(value, str | bytes | Mapping | list | tuple | set | range | Undefined) or not hasattr(
         value, "__iter__"
     ):

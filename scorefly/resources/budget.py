@@ -1,4 +1,4 @@
-"""How many steps templates may take: each of them, and all that one run evaluates together."""
+"""Limits the steps of templates: of each one, and of all that a run evaluates."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ TIMEOUT = 600.0  # seconds
 
 
 class Transport(Protocol):
-    """How a question gets to a program or server, and its answer back."""
+    """A transport: carries a question to a program or server, and its answer back."""
 
     def send(self, call: Call) -> None:
         """Asks, and lets the call hear every answer. Raises OutsideError when asking failed, answer or not."""
@@ -30,7 +30,7 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
-    """What the entries of both kinds say. `texts` are templates: environment variables, or headers.
+    """The entries of both kinds. `texts` are templates: environment variables, or headers.
 
     `plan` says that it can be asked what it would do, and `rehearse` that a rehearsal may call it.
     """
@@ -53,7 +53,7 @@ class CallProvisioner:
     transport: Transport
 
     def reaches_out(self, outside: Outside) -> bool:
-        """Whether this run calls it to provision."""
+        """Decide whether this run calls it to provision."""
         return self._mode(outside) == "provision"
 
     def provision(self, request: Request, run_context: ProvisioningContext) -> Provisioned:
@@ -72,7 +72,7 @@ class CallProvisioner:
         return ()
 
     def syntax_problems(self) -> list[Problem]:
-        """What is wrong with the templates of its environment variables or headers."""
+        """Return what is wrong with the templates of its environment variables or headers."""
         return syntax_problems(
             {self.options.texts_key: dict(self.options.texts)}, self.options.places, self.options.path
         )
@@ -163,7 +163,7 @@ class Call:
 
     @property
     def place(self) -> Place:
-        """Where the provisioner stands."""
+        """Return where the provisioner stands."""
         return self.spec.place
 
     @property
@@ -188,7 +188,7 @@ class Call:
             self.request = replace(self.request, state=self.given.state, outputs=self.given.outputs)
 
     def check(self) -> Provisioned:
-        """What was given. Raises OutsideError when the last answer was none, or not all that is expected."""
+        """Return what was given. Raises OutsideError when the last answer was none, or not all that is expected."""
         if self.wrong or self.given is None:
             raise self.failed(self.wrong)
         missing = [name for name in self.spec.expected_outputs if name not in self.given.outputs]
@@ -198,7 +198,7 @@ class Call:
         return self.given
 
     def output(self) -> AbstractContextManager[Callable[[str], None]]:
-        """Where what the provisioner says beside its answer goes: once that is heard, for its secrets."""
+        """Return where what the provisioner says beside its answer goes: once that is heard, for its secrets."""
         return self.outside.output(f"{self.mode} {self.request.uid}")
 
     def failed(self, message: str, hint: str = "") -> ExternalError:

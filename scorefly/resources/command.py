@@ -89,7 +89,7 @@ def _ending(ended: Ended, timeout: float) -> str:
 
 
 def _lines(told: Buffer) -> list[str]:
-    """What it wrote on standard error. A line that was cut might show half a secret, so it is left out."""
+    """Return what it wrote on standard error. A line that was cut might show half a secret, so it is left out."""
     text = bytes(told.content)
     whole = text[: text.rfind(b"\n") + 1] if told.cut else text
     return [*whole.decode("utf-8", "replace").splitlines(), *(["… and more"] if told.cut else [])]

@@ -133,7 +133,7 @@ def evaluate(source: str, context: Mapping[str, Tree], functions: Mapping[str, C
 
 @dataclass(slots=True)
 class _Taint:
-    """What one evaluation has read so far: anything secret, and anything made from a secret that was given.
+    """A record of what one evaluation has read: anything secret, and anything made from a secret that was given.
 
     `last` is the last function that was called, its result, and whether anything secret was read before.
     """
@@ -182,7 +182,7 @@ def _is_one_expression(tree: nodes.Template) -> bool:
 
 
 def _form(tree: nodes.Template) -> dict[str, Any]:
-    """What is seen of a leaf that is one expression: see Leaf."""
+    """Return what is seen of a leaf that is one expression: see Leaf."""
     output = tree.body[0]
     node = output.nodes[0] if isinstance(output, nodes.Output) else output
     chain, rest = _chain(node)
@@ -195,7 +195,7 @@ def _form(tree: nodes.Template) -> dict[str, Any]:
 
 
 def _inner(source: str) -> str:
-    """What stands between `{{` and `}}`, without the marks that trim white space there."""
+    """Return what stands between `{{` and `}}`, without the marks that trim white space there."""
     inner = source[2:-2]
     inner = inner[1:] if inner.startswith(("-", "+")) else inner
     return inner[:-1] if inner.endswith(("-", "+")) else inner
@@ -242,7 +242,7 @@ def _marked_at(context: Mapping[str, Tree], chain: Chain) -> Tree:
 
 
 def _read_by(context: Mapping[str, Tree], chain: Chain) -> Tree:
-    """What a chain reads: the part it names, or the whole of what it calls a method of."""
+    """Return what a chain reads: the part it names, or the whole of what it calls a method of."""
     if chain[0] not in context:
         return None
     tree: Tree = context[str(chain[0])]

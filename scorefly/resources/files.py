@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -54,10 +54,15 @@ _KINDS = {str: "a text", list: "a list", dict: "a mapping", int: "a number", boo
 
 @dataclass(frozen=True, slots=True)
 class LoadedProvisioners:
-    """Provisioners in the order in which they are asked, and what is wrong with their files."""
+    """The provisioners of a project's `own` files, with what is wrong with these; the built-in ones follow them."""
 
-    provisioners: tuple[Provisioner, ...]
+    own: tuple[Provisioner, ...]
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def provisioners(self) -> tuple[Provisioner, ...]:
+        """All of them, in the order in which they are asked."""
+        return (*self.own, *built_in_provisioners())
 
     def for_resource(self, type_: str, class_: str, id_: str) -> Provisioner | None:
         """The first that matches."""
@@ -81,7 +86,7 @@ def load_provisioners(
 
     Files are paths or globs relative to the workspace, or pinned uris; with `outside` they may lead out of it. With
     `check_templates` every template is compiled too, which costs importing Jinja. Raises OutsideError for a file
-    elsewhere that cannot be had.
+    elsewhere that is not available.
     """
     provisioners: list[Provisioner] = []
     problems: list[Problem] = []
@@ -96,7 +101,7 @@ def load_provisioners(
     if check_templates:
         with bounded_together():
             problems.extend(problem for each in provisioners for problem in each.syntax_problems())
-    return LoadedProvisioners((*provisioners, *built_in_provisioners()), tuple(problems))
+    return LoadedProvisioners(tuple(provisioners), tuple(problems))
 
 
 def parse_provisioners(content: bytes, name: str) -> tuple[Provisioner, ...]:
@@ -109,6 +114,7 @@ def parse_provisioners(content: bytes, name: str) -> tuple[Provisioner, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=1)
 def built_in_provisioners() -> tuple[Provisioner, ...]:
     """Those in the package's `builtin/` folder, by file name."""
     folder = Path(__file__).parent / "builtin"
@@ -123,14 +129,14 @@ def built_in_provisioners() -> tuple[Provisioner, ...]:
 
 
 def is_remote(text: str) -> bool:
-    """Whether it is meant as the uri of a file elsewhere, and not as a path."""
+    """Decide whether it is meant as the uri of a file elsewhere, and not as a path."""
     return "://" in text
 
 
 def _expand(
     workspace: Path, patterns: Sequence[str], environ: Mapping[str, str], problems: list[Problem], *, outside: bool
 ) -> Iterator[Callable[[], tuple[str, bytes]]]:
-    """How to read every file once: its name to show, relative to the workspace where it is in it, and its content."""
+    """Yield a reader of every file, which returns its name (relative to the workspace where possible) and content."""
     seen: set[str] = set()
     for pattern in patterns:
         if is_remote(pattern):
@@ -279,7 +285,7 @@ class _Reader:
 
 
 def _reads_peers(entry: Mapping[str, Plain]) -> bool:
-    """Whether a template names its peers, or shares an app with them."""
+    """Decide whether a template names its peers, or shares an app with them."""
     apps = entry.get("apps")
     shares = isinstance(apps, dict) and any(isinstance(each, dict) and "app" in each for each in apps.values())
     return shares or "peers" in str(entry)

@@ -1,4 +1,4 @@
-"""Which resources a set of workloads asks for, who they belong to, and in which order they can be had."""
+"""The graph of the resources that workloads use: their owners, and the order in which they are provisioned."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def check_url(url: str, *, insecure: bool) -> None:
     except ValueError:
         host, parts = None, urlsplit("")
     if not host:
-        raise input_error(f"{url!r} is no address", "for example https://provisioner.example/queue")
+        raise input_error(f"{url!r} is not an address", "for example https://provisioner.example/queue")
     if parts.username is not None:
         raise input_error("the address holds a user or password", "give it in headers, from a GitHub secret")
     if parts.scheme == "http" and not (insecure or is_loopback(url)):
@@ -130,7 +130,7 @@ def _headers(call: Call) -> dict[str, str]:
 
 
 def _reason(body: bytes) -> str:
-    """What the server says went wrong, in the keys where servers say it."""
+    """Return what the server says went wrong, in the keys where servers say it."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):

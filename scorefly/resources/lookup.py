@@ -1,4 +1,4 @@
-"""What a placeholder finds: the outputs of a workload's resources, and its metadata."""
+"""Resolves placeholders: outputs of a workload's resources, and its metadata."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _KEYS = ("state", "values", "secrets", "shared")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a provisioner said; None is what it left out, and what was known of that stays."""
+    """An answer of a provisioner; None for what it left out: the known value stays."""
 
     state: Mapping[str, Tree] | None = None
     values: Mapping[str, Tree] | None = None
@@ -81,10 +81,10 @@ def read_answer(content: bytes) -> tuple[Answer | None, str]:
 
 
 def provisioned(request: Request, answer: Answer, sent: Iterable[str]) -> Provisioned:
-    """What the answer gives the resource. `sent` are the secrets the provisioner was given beside the question.
+    """Return what the answer gives the resource. `sent` are the secrets the provisioner was given beside the question.
 
     `secrets` are secret, and so is anything else that holds a secret it was given or gave. `state` is all secret:
-    nobody but the provisioner reads it.
+    only the provisioner reads it.
     """
     given = _secrets_of(request, answer, sent)
     secrets = None
@@ -103,7 +103,7 @@ def provisioned(request: Request, answer: Answer, sent: Iterable[str]) -> Provis
 
 
 def has_secret_name(request: Request, answer: Answer, sent: Iterable[str]) -> bool:
-    """Whether the answer names an output or a shared value by a secret: `provisioned` leaves that out."""
+    """Decide whether the answer names an output or a shared value by a secret: `provisioned` leaves that out."""
     given = _secrets_of(request, answer, sent)
     parts = (answer.values, answer.secrets, answer.shared)
     return any(_is_echo(name, given) for part in parts for name in part or {})

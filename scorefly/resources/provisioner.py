@@ -1,4 +1,4 @@
-"""What a provisioner is: the contract of every member of this family."""
+"""The contract of every provisioner."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class Spec:
     reads_peers: bool = False
 
     def matches(self, type_: str, class_: str, id_: str) -> bool:
-        """Whether it provisions such a resource: `class` and `id` count only where the entry names them."""
+        """Decide whether it provisions such a resource: `class` and `id` count only where the entry names them."""
         return self.type == type_ and self.class_ in (None, class_) and self.id in (None, id_)
 
     def covers(self, other: Spec) -> bool:
-        """Whether it provisions everything that the other one does."""
+        """Decide whether it provisions everything that the other one does."""
         return self.type == other.type and self.class_ in (None, other.class_) and self.id in (None, other.id)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkloadView:
-    """What a provisioner may know of a workload: `ports` maps a port's name to (service port, target port).
+    """The part of a workload that provisioners see: `ports` maps a port's name to (service port, target port).
 
     With `flycast` others connect to its service ports, through Fly's proxy, else to its target ports.
     """
@@ -53,7 +53,7 @@ class WorkloadView:
 
     @property
     def hostname(self) -> str:
-        """Where other apps of the organization reach it: Fly's private DNS."""
+        """Return where other apps of the organization reach it: Fly's private DNS."""
         return f"{self.app}.{'flycast' if self.flycast else 'internal'}"
 
     def reached_at(self, name: str) -> int:
@@ -68,7 +68,7 @@ Calls = Literal["provision", "plan", "known", "never"]
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What a call to the outside is made with, and who hears of it.
+    """The means for calls to the outside, and the functions that hide secrets and show output.
 
     `environ` is the process's environment, for a child to be given parts of. `hide` is told secrets before anything
     that may hold them is shown; `output` is where another program's lines go, under a title.
@@ -84,10 +84,12 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class ProvisioningContext:
-    """What is the same for every resource of a run.
+    """The context that all resources of a run share.
 
     In a `trial`, which only checks, a GitHub secret that is not there gets a stand-in. `own_secrets` are the names of
     scorefly's own tokens: they are not among `secrets`. `replaced` are the uids that the run may replace by empty ones.
+    `granted_secrets` are the names of those that the workload that asks may have; None means all.
+    Without `custom_domains` apps are reached by Fly's own names only.
     """
 
     environment: str
@@ -99,6 +101,8 @@ class ProvisioningContext:
     trial: bool = False
     own_secrets: frozenset[str] = frozenset()
     replaced: frozenset[str] = frozenset()
+    granted_secrets: frozenset[str] | None = None
+    custom_domains: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class ResourceApp:
-    """A Fly app that comes with a resource: `config` is fly.toml as data, with `secrets` beside its keys.
+    """A Fly app of a resource: `config` is fly.toml as data, with `secrets` beside its keys.
 
     `name` is `stem` within the prefix and suffix. `owner` is the resource's uid; of a `shared` app, which is one for
     all resources of a provisioner, the first of their uids.
@@ -161,9 +165,9 @@ class ResourceApp:
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """What provisioning gave. `shared` is a merge patch of the shared state; outputs hold the secret ones too.
+    """The result of provisioning. `shared` is a merge patch of the shared state; outputs include secret ones.
 
-    What is `provisional` stands in for what nobody was asked for yet: it is not remembered. With `open_outputs` any
+    A `provisional` result replaces one that was not requested yet: it is not remembered. With `open_outputs` any
     other output has a stand-in too.
     """
 
@@ -182,11 +186,11 @@ class Provisioner(Protocol):
 
     @property
     def spec(self) -> Spec:
-        """Which resources it is for."""
+        """Return which resources it is for."""
         ...
 
     def reaches_out(self, outside: Outside) -> bool:
-        """Whether provisioning is felt outside of this process: state is saved before it, and directly after."""
+        """Decide whether provisioning is felt outside of this process: state is saved before it, and directly after."""
         ...
 
     def provision(self, request: Request, run_context: ProvisioningContext) -> Provisioned:
@@ -201,5 +205,5 @@ class Provisioner(Protocol):
         ...
 
     def syntax_problems(self) -> list[Problem]:
-        """What is wrong with its templates as they are written."""
+        """Return what is wrong with its templates as they are written."""
         ...

@@ -45,7 +45,7 @@ class Randoms:
 
     @property
     def all(self) -> dict[str, Tree]:
-        """What was known and what was made."""
+        """Return what was known and what was made."""
         return {**self.known, **self.made}
 
     def _once(self, make: Callable[[], Tree]) -> Tree:

@@ -47,17 +47,17 @@ class Remote:
 
     @property
     def name(self) -> str:
-        """What a list or a problem calls it: the uri without its pin."""
+        """Return what a list or a problem calls it: the uri without its pin."""
         return str(replace(self, pin=""))
 
     @property
     def pinned(self) -> bool:
-        """Whether the pin says exactly one content; a branch, for example, does not."""
+        """Decide whether the pin says exactly one content; a branch, for example, does not."""
         return bool((_COMMIT if self.path else _DIGEST).fullmatch(self.pin))
 
 
 def parse_remote(uri: str) -> Remote:
-    """What a uri names. Raises InputError for one that names nothing."""
+    """Return what a uri names. Raises InputError for one that names nothing."""
     if match := _GIT.fullmatch(uri) or _FILE.fullmatch(uri):
         found = Remote(**{name: text or "" for name, text in match.groupdict().items()})
         check_url(found.address, insecure=False)
@@ -122,9 +122,9 @@ def _download(address: str) -> bytes:
         ) from error
     except requests.RequestException as error:
         hint = "check the address and the network"
-        raise external_error(f"{address} cannot be had: {type(error).__name__}", hint, PLACE) from error
+        raise external_error(f"{address} is not available: {type(error).__name__}", hint, PLACE) from error
     if answer.status_code != 200:
-        raise external_error(f"{address} cannot be had: {answer.reason} (HTTP {answer.status_code})", "", PLACE)
+        raise external_error(f"{address} is not available: {answer.reason} (HTTP {answer.status_code})", "", PLACE)
     if answer.cut:
         raise external_error(f"{address} has more than {MAX_BYTES >> 20} MiB", "", PLACE)
     return answer.content

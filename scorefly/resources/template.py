@@ -33,7 +33,7 @@ Path = tuple[str | int, ...]
 class TemplateProvisioner:
     """Evaluates its parts in the order refuse, warn, state, shared, outputs, secrets, apps; each sees those before.
 
-    `places` knows where every leaf stands below `path`, the entry's own path in its file.
+    `places` knows the place of every leaf below `path`, the entry's own path in its file.
     """
 
     spec: Spec
@@ -46,7 +46,7 @@ class TemplateProvisioner:
         return _Evaluation(self, request, run_context).run()
 
     def reaches_out(self, outside: Outside) -> bool:  # noqa: ARG002
-        """Never: its apps are brought to Fly later."""
+        """Never: its apps are created on Fly later."""
         return False
 
     def deprovision(self, request: Request, run_context: ProvisioningContext) -> tuple[Problem, ...]:  # noqa: ARG002
@@ -54,12 +54,12 @@ class TemplateProvisioner:
         return ()
 
     def syntax_problems(self) -> list[Problem]:
-        """What is wrong with the templates as they are written, all leaves."""
+        """Return what is wrong with the templates as they are written, all leaves."""
         return syntax_problems(self.parts, self.places, self.path)
 
 
 def syntax_problems(parts: Mapping[str, Plain], places: Places, above: Path) -> list[Problem]:
-    """What is wrong with the templates in `parts`, which stand below the path `above`."""
+    """Return what is wrong with the templates in `parts`, which are below the path `above`."""
     from scorefly.resources.expressions import ExpressionError, compile_leaf
 
     problems = []
@@ -68,7 +68,7 @@ def syntax_problems(parts: Mapping[str, Plain], places: Places, above: Path) -> 
             compile_leaf(text)
         except ExpressionError as error:
             place = places.at(*above, *path)
-            problems.append(Problem(f"{'.'.join(map(str, path))} is no valid template: {error}", place=place))
+            problems.append(Problem(f"{'.'.join(map(str, path))} is not a valid template: {error}", place=place))
     return problems
 
 
@@ -181,10 +181,11 @@ class _Evaluation:
             find_secret=self._find_secret,
             find_secrets=self._find_secrets,
             url_parts=self._url_parts,
+            public_host=self._public_host,
         )
 
     def _text(self, part: str, randoms: Randoms) -> str:
-        """What a part says, or nothing when it is not there or comes to nothing."""
+        """Return what a part says, or nothing when it is not there or comes to nothing."""
         value = self._evaluate(self.template.parts.get(part, ""), (part,), randoms)
         if isinstance(value, Secret):
             raise self._error(f"{part} is printed, and reads something secret", "name no secret in it", (part,))
@@ -226,7 +227,7 @@ class _Evaluation:
                 known.setdefault(str(chain[1]), Secret(STAND_IN, given=True))
 
     def _error(self, message: str, hint: str, path: Path) -> InputError:
-        """At the template's leaf; of a built-in one at the Score file, for nobody can mend the built-in."""
+        """At the template's leaf; of a built-in one at the Score file, because users cannot fix the built-in."""
         leaf = ".".join(str(key) for key in path)
         if self.template.spec.built_in:
             return InputError(Problem(f"{self.request.uid}: {message}", hint, self.request.place))
@@ -238,6 +239,19 @@ class _Evaluation:
 
     def _find_workload(self, name: object) -> Tree:
         return _view(self._workload(name))
+
+    def _public_host(self, host: object) -> Tree:
+        """The canonical form of a host name that the environment uses, or nothing where it uses Fly's own names.
+
+        A text that is not a host name is left as it is: it is reported where it is converted.
+        """
+        from scorefly.fly.hostnames import InvalidHostError, is_custom, normalise_host
+
+        try:
+            name = normalise_host(str(host or ""))
+        except InvalidHostError:
+            return str(host or "")
+        return name if self.run_context.custom_domains or not is_custom(name) else ""
 
     def _workload(self, name: object) -> WorkloadView:
         from scorefly.resources.expressions import ExpressionError
@@ -265,6 +279,11 @@ class _Evaluation:
 
         if str(name) in self.run_context.own_secrets or is_own_name(str(name)):
             raise ExpressionError(refusal(str(name)), "secret of scorefly's own")
+        granted = self.run_context.granted_secrets
+        if granted is not None and str(name) not in granted:
+            message = f"secret {name} is not granted to {self.request.owner.name}"
+            hint = f"add it to workloads.{self.request.owner.name}.secrets in scorefly.yaml"
+            raise ExpressionError(message, "secret that is not granted", hint)
         value = self.run_context.secrets.get(str(name)) or (STAND_IN if self.run_context.trial else "")
         if not value:
             message, hint = _no_secret(str(name), self.run_context.secrets)
@@ -272,7 +291,7 @@ class _Evaluation:
         return Secret(value, given=True)
 
     def _url_parts(self, url: object) -> Tree:
-        """What a connection URL is made of, percent signs decoded: host, port, username, password, name (the path)."""
+        """Split a connection URL, percent signs decoded: host, port, username, password, name (the path)."""
         from scorefly.resources.expressions import ExpressionError
 
         if self.run_context.trial and url == STAND_IN:
@@ -304,7 +323,7 @@ class _Evaluation:
 
 
 def _no_secret(name: str, secrets: Mapping[str, str]) -> tuple[str, str]:
-    """Why there is no value of a GitHub secret, and what to do: it is empty, called otherwise, or not given."""
+    """Return why there is no value of a GitHub secret, and what to do: it is empty, called otherwise, or not given."""
     if name in secrets:
         return f"secret {name} is empty", "is it set in this repository or environment?"
     close = [other for other in secrets if other.upper() == name.upper()]

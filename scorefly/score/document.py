@@ -55,7 +55,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the elements of a document stand, by path; a mapping's element stands where its key does."""
+    """The positions of a document's elements, by path; an element of a mapping has the position of its key."""
 
     marks: Mapping[Path, tuple[int, int]]
     file: str = ""
@@ -99,7 +99,7 @@ def parse(text: str | bytes, file: str) -> Document:
     document = parse_any(text, file)
     if not isinstance(document.data, dict):
         kind = "empty" if document.data is None else f"a {_kind(document.data)}"
-        raise InputError(Problem(f"the document is {kind}, and a mapping is wanted", "", Place(file)))
+        raise InputError(Problem(f"the document is {kind}, and has to be a mapping", "", Place(file)))
     return Document(file, document.data, document.places)
 
 
@@ -167,7 +167,7 @@ def _yaml_problem(error: yaml.YAMLError, file: str, text: str) -> Problem:
     if "tab character" in str(what) or ("cannot start any token" in str(what) and "\t" in before):
         return Problem("tabs are not allowed in YAML", "indent with spaces", place)
     about = f"{context}: {what}" if context else str(what)
-    return Problem(f"this is no valid YAML: {' '.join(about.split())}", "check indentation and quotes", place)
+    return Problem(f"this is not valid YAML: {' '.join(about.split())}", "check indentation and quotes", place)
 
 
 def _place(file: str, mark: Any) -> Place:

@@ -1,4 +1,4 @@
-"""Which Score files a run is about."""
+"""Finds the Score files of a run."""
 
 from __future__ import annotations
 

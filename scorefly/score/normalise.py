@@ -63,7 +63,7 @@ def _mapping(
         target = entry.get("target") if isinstance(entry, dict) else None
         if not isinstance(entry, dict) or not isinstance(target, str):
             problems.append(
-                Problem(f"this entry of {path[-1]} has no target", "say where it is mounted", places.at(*at))
+                Problem(f"this entry of {path[-1]} has no target", "add the path where it is mounted", places.at(*at))
             )
             continue
         if target in mapping:

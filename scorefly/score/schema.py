@@ -11,25 +11,38 @@ from typing import Any
 
 from scorefly.problems import Problem, nearest
 from scorefly.score.document import Document
+from scorefly.score.verdict import Verdict, compile_pattern, compile_verdict
 
 
 def check(document: Document) -> tuple[Problem, ...]:
     """Every place where the document breaks the schema."""
-    validator = score_validator()
-    if validator.is_valid(document.data):
+    if fits_score(document.data):
         return ()
     problems: dict[Problem, None] = {}
-    for error in validator.iter_errors(document.data):
+    for error in score_validator().iter_errors(document.data):
         for problem in _problems(document, error):
             problems[problem] = None
     return tuple(problems)
 
 
+def fits_score(data: object) -> bool:
+    """Decide whether data fits our schema, without importing jsonschema."""
+    return _verdict()(data)
+
+
+@lru_cache(maxsize=1)
+def _verdict() -> Verdict:
+    return compile_verdict(_schema())
+
+
 @lru_cache(maxsize=1)
 def score_validator() -> Any:
-    """The compiled validator of our schema."""
-    schema = json.loads((Path(__file__).parent / "score-v1b1.schema.json").read_text(encoding="utf-8"))
-    return strict_validator(schema)
+    """Make jsonschema's validator of our schema."""
+    return strict_validator(_schema())
+
+
+def _schema() -> Any:
+    return json.loads((Path(__file__).parent / "score-v1b1.schema.json").read_text(encoding="utf-8"))
 
 
 def strict_validator(schema: Mapping[str, Any]) -> Any:
@@ -38,7 +51,7 @@ def strict_validator(schema: Mapping[str, Any]) -> Any:
     from jsonschema.validators import extend
 
     def pattern(_validator: Any, wanted: str, instance: object, _schema: object) -> Iterator[Any]:
-        if isinstance(instance, str) and not _compiled(wanted).search(instance):
+        if isinstance(instance, str) and not _pattern(wanted).search(instance):
             yield ValidationError(f"{instance!r} does not match {wanted!r}")
 
     return extend(  # type: ignore[no-untyped-call]  # its stubs leave it out
@@ -46,9 +59,7 @@ def strict_validator(schema: Mapping[str, Any]) -> Any:
     )(schema)
 
 
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"(?<!\\)\$$", r"\\Z", pattern), re.ASCII)
+_pattern = lru_cache(maxsize=256)(compile_pattern)
 
 
 def _problems(document: Document, error: Any) -> Iterator[Problem]:

@@ -151,5 +151,5 @@ class Workload:
                 yield from self._texts_in(value, (*path, index))
 
     def place(self, *path: str | int) -> Place:
-        """Where the element at `path` stands, or its nearest ancestor that does."""
+        """Return where the element at `path` stands, or its nearest ancestor that does."""
         return self.places.at(*path)

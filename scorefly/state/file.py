@@ -57,7 +57,7 @@ class FileStore:
 
     @property
     def key_path(self) -> Path:
-        """Where the store's own key stands."""
+        """Return where the store's own key stands."""
         return self.path.with_name(f"{self.path.name}.key")
 
     def environments(self) -> tuple[str, ...]:
@@ -197,7 +197,7 @@ class FileStore:
         return self.path.with_name(f"{self.path.name}.scorefly-lock")
 
     def _hold(self, path: Path) -> int:
-        """An open lock file that is ours, and is still the one that stands at the path."""
+        """An open lock file that is ours, and is still the one at the path."""
         while True:
             descriptor = self._open(path, os.O_RDWR | os.O_CREAT)
             try:
@@ -232,7 +232,7 @@ class FileStore:
                 self._keys = parse_keys(text)
             except InputError as error:
                 hint = "put the right one back, or give the key with state-key"
-                raise input_error("this is no key for the state", hint, Place(str(self.key_path))) from error
+                raise input_error("this is not a key for the state", hint, Place(str(self.key_path))) from error
         return self._keys
 
     def _read_or_make_key(self) -> str:
@@ -273,7 +273,7 @@ class FileStore:
 
 
 def _holder(descriptor: int) -> str:
-    """Who wrote a lock file."""
+    """Return who wrote a lock file."""
     process = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
     since = strftime("%Y-%m-%d %H:%M:%S UTC", gmtime(os.fstat(descriptor).st_mtime))
     return f"process {process}, since {since}"

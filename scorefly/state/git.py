@@ -19,17 +19,17 @@ LOCKS = "refs/scorefly-locks"
 
 
 def state_ref(environment: str) -> str:
-    """Where an environment's state is."""
+    """Return where an environment's state is."""
     return f"{_REFS}{_component(environment)}"
 
 
 def lock_ref(environment: str) -> str:
-    """Where its lock is: elsewhere, for a ref that ends in `.lock` is none, and one below another neither."""
+    """Return where its lock is: elsewhere, for a ref that ends in `.lock` is none, and one below another neither."""
     return f"{LOCKS}/{_component(environment)}"
 
 
 def recovery_ref(environment: str, commit: str) -> str:
-    """Where a state is put that lost a race, so that nothing in it is lost."""
+    """Return where a state is put that lost a race, so that nothing in it is lost."""
     return f"refs/scorefly-recovery/{_component(environment)}/{commit[:12]}"
 
 
@@ -131,7 +131,7 @@ class GitStore:
             )
 
     def holder(self) -> str:
-        """Who has the lock, for people; empty when nobody has."""
+        """Return the holder of the lock, for people; empty when there is none."""
         return self._lock.holder()
 
     def unlock(self) -> None:
@@ -170,7 +170,7 @@ class GitStore:
             self._keep_aside(ours, f"another run changed the state, and it cannot be read: {error.problems[0].message}")
 
     def _keep_aside(self, state: EnvironmentState, why: str) -> None:
-        """Puts our whole state where nobody else writes, and stops."""
+        """Save our whole state to a ref that no other run writes, and stop."""
         commit = self._write(state, "")
         ref = recovery_ref(self.environment, commit)
         self._remote.swap(ref, "", commit)

@@ -22,7 +22,7 @@ _SKEW = 20.0  # seconds the clocks of two machines may differ
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who works: a name, and a link to what they do (may be empty). `run` identifies a job on its runner."""
+    """The holder of a lock: a name, and a link to its run (may be empty). `run` identifies a job on its runner."""
 
     name: str
     link: str = ""
@@ -31,7 +31,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What stands on the lock's ref. Times are seconds since 1970, by the holder's clock."""
+    """The content of a lock's ref. Times are seconds since 1970, by the holder's clock."""
 
     name: str
     link: str
@@ -84,7 +84,7 @@ class GitLock:
             self.release()
 
     def take(self) -> None:
-        """Takes it, from nobody or from a run whose time is over. Raises HeldError."""
+        """Take the free lock, or that of a run whose time is over. Raises HeldError."""
         now, found = self._now(), ""
         self._entry = Entry(self._holder.name, self._holder.link, now, now + LOCK_TTL, self._holder.run)
         while True:
@@ -111,7 +111,7 @@ class GitLock:
                 self.lost = True
 
     def confirm(self) -> bool:
-        """Whether it is still ours. The server is asked only when others may take it, or soon will.
+        """Decide whether it is still ours. The server is asked only when others may take it, or soon will.
 
         Raises OutsideError when the server does not answer, and the lock may be another run's by now.
         """
@@ -131,7 +131,7 @@ class GitLock:
         self._commit = ""
 
     def holder(self) -> str:
-        """Who has it, for people; empty when nobody has."""
+        """Return the holder, for people; empty when there is none."""
         held = self._remote.read(self._ref)
         if held is None:
             return ""
@@ -176,7 +176,7 @@ class GitLock:
 
 
 def _parse(version: Version) -> Entry:
-    """What another run wrote; an entry that cannot be read never expires, for nobody knows who wrote it."""
+    """Return what another run wrote; an entry that cannot be read never expires, because its author is unknown."""
     unknown = Entry("somebody who left no name", "", 0.0, float("inf"))
     try:
         data = json.loads(version.content)

@@ -22,7 +22,9 @@ def address(settings: Settings) -> Address:
     url = f"{trigger.server}/{trigger.repository}" if trigger.repository else origin(checkout(settings))
     if not url:
         hint = "add one with `git remote add origin URL`, or say state: file"
-        raise input_error("this is no clone of a repository with a remote called origin", hint, option_place("state"))
+        raise input_error(
+            "this is not a clone of a repository with a remote called origin", hint, option_place("state")
+        )
     return address_of(url, trigger.server, settings.github_token)
 
 
@@ -30,7 +32,7 @@ def commit(settings: Settings, folder: Path) -> str:
     """Return the commit checked out at `folder`, else the one that started the run; empty where both are unknown.
 
     `GITHUB_SHA` is another one for workflow_run, for pull_request_target, and where actions/checkout was given a `ref`.
-    In a preview it is the pull request's head, because GitHub's merge of it is no ancestor of the next one.
+    In a preview it is the pull request's head, because GitHub's merge of it is not an ancestor of the next one.
     """
     trigger = settings.trigger
     deployed = trigger.commit if trigger.is_pull_head else commit_of(settings, folder) or trigger.commit
@@ -38,7 +40,7 @@ def commit(settings: Settings, folder: Path) -> str:
 
 
 def holder(settings: Settings) -> Holder:
-    """Who the lock says is at work."""
+    """Return who the lock says is at work."""
     if settings.trigger.actor:
         return Holder(settings.trigger.actor, settings.trigger.link, settings.trigger.run)
     return Holder(f"{_user()} (process {os.getpid()} on {os.uname().nodename})")

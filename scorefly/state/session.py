@@ -53,7 +53,7 @@ def known_environments(settings: Settings) -> tuple[str, ...]:
 
 @contextmanager
 def open_store(settings: Settings, *, reads: bool = True, rebinds: bool = False) -> Iterator[StateStore]:
-    """Where the state is kept. In a rehearsal that is a file, for it needs no token and no network.
+    """Return where the state is kept. In a rehearsal that is a file, because it needs no token and no network.
 
     Who does not read it needs no key. Who `rebinds` it takes the state of any repository.
     """
@@ -104,7 +104,7 @@ def take_lock(
 
 
 def on_git(settings: Settings) -> bool:
-    """Whether state is kept on a git ref."""
+    """Decide whether state is kept on a git ref."""
     return settings.state == "git" and not settings.rehearse
 
 
@@ -131,7 +131,7 @@ def repository_of(settings: Settings) -> Repository:
 
 
 def state_name(settings: Settings) -> str:
-    """A rehearsal's state is no state of the real environment: neither is ever taken for the other."""
+    """A rehearsal has a separate state: neither is ever taken for the other."""
     return f"rehearsal of {settings.environment}" if settings.rehearse else settings.environment
 
 

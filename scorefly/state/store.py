@@ -1,4 +1,4 @@
-"""Where state is kept: the contract of every backend."""
+"""The contract of every backend that keeps state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class StateStore(Protocol):
 
     @property
     def place(self) -> str:
-        """Where that is, for people."""
+        """Return where that is, for people."""
         ...
 
     def environments(self) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ class StateStore(Protocol):
         ...
 
     def holder(self) -> str:
-        """Who has the lock, for people; empty when nobody has."""
+        """Return the holder of the lock, for people; empty when there is none."""
         ...
 
     def unlock(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scorefly.github.markdown import code, details, fence, in_code, prose, table, text
+from scorefly.report.costs import cost_text
 from scorefly.report.plan import Plan, PlannedApp
 from scorefly.ui.plan_view import MARKS, ORPHANED, WORDS, changes, facts, has_orphans, risks, shorten_diff, unchanged
 
@@ -18,6 +19,8 @@ def plan_summary(plan: Plan) -> str:
     parts = [table(("Plan", "App", "Why", "What"), rows)] if rows else []
     parts += [f"… and {len(changing) - _MOST_APPS} more apps"] if len(changing) > _MOST_APPS else []
     parts += [f"⚠️ {text(risk)}" for risk in plan.risks]
+    if plan.cost and plan.apps:
+        parts.append(f"Estimated cost: {text(cost_text(plan.cost))}")
     if has_orphans(plan):
         parts.append(f"{prose(ORPHANED[0].upper() + ORPHANED[1:])}.")
     if len(plan.waves) > 1:

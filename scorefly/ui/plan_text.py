@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from scorefly.report.costs import cost_text
 from scorefly.report.plan import Plan, PlannedApp, PlannedResource
 from scorefly.ui.lines import one_line
 from scorefly.ui.plan_view import MARKS, ORPHANED, WORDS, changes, facts, has_orphans, risks, shorten_diff, unchanged
@@ -38,6 +39,8 @@ def plan_text(plan: Plan, paint: Paint, width: int | None = None) -> str:
         page.add(f"{MARKS['keep']} unchanged: {', '.join(names[:_SHOWN_NAMES])}{more}")
     if len(plan.waves) > 1:
         page.add(f"order: {' → '.join(', '.join(wave) for wave in plan.waves)}")
+    if plan.cost and plan.apps:
+        page.add(f"estimated cost: {cost_text(plan.cost)}")
     if has_orphans(plan):
         page.add(f"({ORPHANED})")
     return "\n".join(page.lines)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 
 from scorefly.problems import shortened
-from scorefly.report.plan import Drift, Plan, PlannedApp, PlannedVolume
+from scorefly.report.plan import Drift, Plan, PlannedApp, PlannedMachines, PlannedVolume
 
 MARKS = {"create": "+", "change": "~", "remove": "-", "deprovision": "-", "keep": "="}
 WORDS = {"create": "create", "change": "change", "remove": "remove", "deprovision": "remove", "keep": "unchanged"}
@@ -49,10 +49,16 @@ def facts(app: PlannedApp, shown: Callable[[str], str]) -> Iterator[tuple[str, s
         yield "runs", ", ".join(filter(None, (shown(app.image), app.size, app.region, app.url)))
         if app.artefact:
             yield "artefact", shown(app.artefact)
+    if app.machines:
+        yield "machines", ", ".join(_machines(each) for each in app.machines)
+    if app.network:
+        yield "network", shown(app.network)
     if app.volumes:
         yield "volumes", ", ".join(_volume(each) for each in app.volumes)
     if app.addresses:
         yield "addresses", ", ".join(app.addresses)
+    if certificates := [each for each in app.certificates if each.action != "keep"]:
+        yield "certificates", ", ".join(f"{each.action} {shown(each.host)}" for each in certificates)
     if app.secrets_set:
         yield "secrets set", ", ".join(map(shown, app.secrets_set))
     if app.secrets_removed:
@@ -77,6 +83,8 @@ def risks(app: PlannedApp) -> Iterator[tuple[str, str]]:
     for volume in app.volumes:
         if volume.action == "detach":
             yield "volume", f"{volume.name} stays without a Machine, with its data"
+        elif volume.action == "remove":
+            yield "data", f"volume {volume.name} is destroyed with its data"
     if app.secrets_removed:
         yield "secret", f"{', '.join(app.secrets_removed)} is removed from Fly"
     if app.drift and app.action == "change":
@@ -112,6 +120,12 @@ def _created_volumes(app: PlannedApp) -> Iterator[str]:
 def _drift(each: Drift, shown: Callable[[str], str]) -> str:
     before, now = (", ".join(map(shown, side)) or "nothing" for side in (each.deployed, each.running))
     return f"{before} was deployed, {now} runs" if before != now else f"{now} has been changed"
+
+
+def _machines(machines: PlannedMachines) -> str:
+    group = f"{machines.group} " if machines.group != "app" else ""
+    change = f" (now {machines.current})" if machines.current != machines.desired else ""
+    return f"{group}{machines.region or 'all regions'} {machines.desired}{change}"
 
 
 def _volume(volume: PlannedVolume) -> str:

@@ -72,7 +72,7 @@ class Redactor:
         return "".join([*shown, text[kept_from:]])
 
     def _found(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where secrets stand: spans in order that do not overlap."""
+        """Return where secrets stand: spans in order that do not overlap."""
         begin = end = -1
         for start in range(len(text) - MIN_SECRET_LENGTH + 1):
             longest = self._length_at(text, start)

@@ -7,9 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from scorefly.github.markdown import code, details, link, prose, table, text
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.report.report import AppReport, Finding, Report
+from scorefly.ui.certificates import certificates_markdown
 from scorefly.ui.plan_summary import plan_summary
 from scorefly.ui.plan_view import has_orphans, totals
 from scorefly.ui.resource_graph import graph
+from scorefly.ui.status_text import status_summary
 from scorefly.ui.wording import counts, nothing_changed
 
 # Nobody reads more, and GitHub takes 1 MiB.
@@ -27,7 +29,7 @@ _MARKS = {
     "generated": "⚪ generated",
 }
 _OUTCOMES = {"removed": "⚫", "kept": "⚪", "failed": "🔴"}
-_INFINITIVES = {"remove-unused-secrets": "tidy", "cleanup": "tidy"}
+_INFINITIVES = {"remove-unused-secrets": "tidy", "cleanup": "tidy", "rollback": "roll back"}
 _VERBS = {
     "deploy": "Deployed",
     "preview": "Deployed",
@@ -36,6 +38,7 @@ _VERBS = {
     "remove-unused-secrets": "Tidied",
     "cleanup": "Tidied",
     "destroy": "Destroyed",
+    "rollback": "Rolled back",
 }
 
 
@@ -48,8 +51,9 @@ def summary(report: Report) -> str:
         _outcome(report),
         _run(report),
         _rehearsal_note(report),
-        plan_summary(report.plan) if report.plan else _apps(report.apps),
+        _table(report),
         _findings(report.findings),
+        certificates_markdown(report.certificates),
         _problems(each for each in problems if each.severity != "notice"),
         _private(private),
         _notes(report.problems, private.values()),
@@ -57,6 +61,12 @@ def summary(report: Report) -> str:
         details("Resources", graph(report.resources)) if report.resources else "",
     ]
     return _joined(sections)
+
+
+def _table(report: Report) -> str:
+    if report.command == "status":
+        return status_summary(report.running)
+    return plan_summary(report.plan) if report.plan else _apps(report.apps)
 
 
 def failure_summary(command: str, error: InputError | ExternalError | Exception, problems: Sequence[Problem]) -> str:
@@ -76,6 +86,10 @@ def _headline(report: Report) -> str:
         return f"Failed to {_INFINITIVES.get(report.command, report.command)} {environment}"
     if report.superseded:
         return f"Superseded: {environment} runs a newer commit"
+    if report.command == "status":
+        return f"Status of {environment}"
+    if report.rolled_back:
+        return f"Rolled back: {environment} stays as it is"
     if report.plan:
         nothing = " (nothing would change)" if nothing_changed(report) and not has_orphans(report.plan) else ""
         return f"Plan for {environment}{' (simulated)' if report.rehearsed else ''}{nothing}"
@@ -95,6 +109,10 @@ def _outcome(report: Report) -> str:
         return f"Plan: {totals(report.plan)}"
     if report.superseded:
         return f"{text(report.superseded)}, which is deployed already. `force` deploys this one."
+    if report.command == "status":
+        return "" if report.running else "Nothing is deployed."
+    if report.rolled_back:
+        return f"{code(report.environment)} {text(report.rolled_back)}. `force` deploys anyway."
     return counts(report)
 
 
@@ -183,7 +201,7 @@ def _problem(problem: Problem) -> str:
 
 
 def _private_addresses(apps: Sequence[AppReport]) -> dict[tuple[str, str], str]:
-    """Where other apps reach a port that is not public, by app and port name."""
+    """Return where other apps reach a port that is not public, by app and port name."""
     return {(app.app, port.name): f"{app.app}{port.address}" for app in apps for port in app.ports if not port.public}
 
 

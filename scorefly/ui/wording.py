@@ -1,4 +1,4 @@
-"""What a run comes to, in words that every face uses."""
+"""The outcome of a run in words that every UI uses."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def counts(report: Report) -> str:
 
 
 def noun(kind: str, number: int) -> str:
-    """What a finding is about, one or many."""
+    """Return what a finding is about, one or many."""
     plural = {"address": "addresses"}.get(kind, f"{kind}s")
     return kind if number == 1 else plural
 
 
 def nothing_changed(report: Report) -> bool:
-    """Whether a run that could change something found everything as wanted."""
+    """Decide whether a run that could change something found everything as wanted."""
     looked_on = bool(report.apps or report.findings) or report.command in ("preview", "destroy")
     kept = all(app.status == "unchanged" and not app.secrets_removed for app in report.apps)
     return looked_on and kept and all(each.outcome == "kept" for each in report.findings)

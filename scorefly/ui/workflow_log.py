@@ -92,7 +92,7 @@ class ActionProgress:
 
     @contextmanager
     def output(self, title: str) -> Iterator[Callable[[str], None]]:
-        """A group in which no line is taken for a command. It is folded, so what went well may stand there too."""
+        """A group in which no line is taken for a command. It is folded, so what went well may be there too."""
         output = _Output(self._line(title))
         try:
             yield partial(self._write, output)

@@ -223,7 +223,7 @@ def test_a_commit_nobody_knows_any_longer_stops_nobody_and_is_said(github: GitHu
     job.workload("web", image="web:2")
     result = github.deploy(job, github.bare.commit("on")[0])
     assert result.outputs["deployed"] == '["web"]'
-    assert f"nobody can tell whether {lost[:7]}, which runs now, came before or after" in result.out
+    assert f"git cannot tell whether {lost[:7]}, which runs now, came before or after" in result.out
 
 
 # What started the run may be older or newer than what it checked out: workflow_run, schedule, workflow_dispatch with

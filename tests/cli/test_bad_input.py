@@ -13,10 +13,10 @@ PROVISIONERS = ".scorefly/x.provisioners.yaml"
 
 # name, files, arguments, where the first problem is, and words of it
 CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
-    ("no yaml", {"score.yaml": "a: [1\n"}, (), "score.yaml:2:1", "this is no valid YAML"),
+    ("no yaml", {"score.yaml": "a: [1\n"}, (), "score.yaml:2:1", "this is not valid YAML"),
     ("a tab", {"score.yaml": "a:\n\tb: 1\n"}, (), "score.yaml:2:1", "tabs are not allowed in YAML"),
-    ("a list", {"score.yaml": "- a\n"}, (), "score.yaml:1:1", "a mapping is wanted"),
-    ("empty", {"score.yaml": ""}, (), "score.yaml:1:1", "a mapping is wanted"),
+    ("a list", {"score.yaml": "- a\n"}, (), "score.yaml:1:1", "has to be a mapping"),
+    ("empty", {"score.yaml": ""}, (), "score.yaml:1:1", "has to be a mapping"),
     ("two documents", {"score.yaml": HEAD + "---\na: 1\n"}, (), "score.yaml:6:1", "a second document"),
     (
         "a key twice",

@@ -106,13 +106,13 @@ def test_the_one_that_made_it_is_asked_to_take_it_away(workspace: Workspace) -> 
 
 def test_an_orphan_is_told_in_the_log_and_in_the_summary_and_stays(cached: Workspace) -> None:
     cached.workload("web")
-    told = f"{CACHE}, provisioned by template://scorefly/redis, is asked for by no Score file any more"
+    told = f"{CACHE}, provisioned by template://scorefly/redis, is no longer used by any Score file"
     result = cached.run("deploy", "--rehearse")
     assert result.code == 0
     assert f"warning: {told} (`scorefly resources deprovision '{CACHE}'` takes it away with web-cache)" in result.err
     ran = cached.action({"rehearse": "true", "environment": "local"})
     assert told in ran.out
-    assert "is asked for by no Score file any more" in ran.summary
+    assert "is no longer used by any Score file" in ran.summary
     assert "web-cache" in cached.world["apps"]
     assert uids(cached, "--rehearse") == [CACHE]
 
@@ -121,11 +121,11 @@ def test_a_run_of_one_score_file_takes_nothing_of_the_others_for_an_orphan(works
     for name in ("web", "worker"):
         workspace.workload(name, "resources: {own: {type: dns}, ours: {type: dns, id: shared}}\n")
     assert workspace.run("generate").code == 0
-    assert "is asked for by no Score file" not in workspace.run("generate", "web.score.yaml").err
+    assert "is no longer used by any Score file" not in workspace.run("generate", "web.score.yaml").err
     rows = json.loads(workspace.run("resources", "list", "--format", "json", "web.score.yaml").out)
     shared = next(row for row in rows if row["uid"] == "dns.default#shared")
     assert shared["workloads"] == ["web", "worker"]
     workspace.workload("web")
     err = workspace.run("generate", "web.score.yaml").err
-    assert "dns.default#web.own, provisioned by template://scorefly/dns, is asked for by no Score file" in err
+    assert "dns.default#web.own, provisioned by template://scorefly/dns, is no longer used by any Score file" in err
     assert "shared" not in err

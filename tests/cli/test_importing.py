@@ -98,9 +98,9 @@ def test_what_is_known_is_not_shown_and_not_imported_twice(theirs: Workspace) ->
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: [", "no valid YAML"),
-        ("a: 1", "no state of score-flyio's"),
-        ("{workloads: {}, resources: [1]}", "resources is no mapping"),
+        ("a: [", "not valid YAML"),
+        ("a: 1", "not a state of score-flyio"),
+        ("{workloads: {}, resources: [1]}", "resources is not a mapping"),
         ("{workloads: {}, resources: {x: {type: y}}}", "not as score-flyio writes it"),
     ],
 )

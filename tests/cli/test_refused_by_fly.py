@@ -15,7 +15,7 @@ APP = "- {uri: template://x, type: thing, apps: {one: {build: {image: 'x:1'}, %s
     [
         (
             "services: [{internl_port: 1, protocol: tcp, internal_port: 2, ports: [{port: 2}]}]",
-            "services[0].internl_port: is no known key (did you mean 'internal_port'?)",
+            "services[0].internl_port: is not a known key (did you mean 'internal_port'?)",
         ),
         ("vm: [{size: shared-cpu-3x}]", "vm[0].size: there is no size 'shared-cpu-3x' (did you mean 'shared-cpu-8x'?)"),
         ("vm: [3]", "vm[0]: is a whole number, and has to be a table (write [vm])"),

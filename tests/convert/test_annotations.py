@@ -194,7 +194,7 @@ def test_overlays_are_merged_over_fly_toml_and_the_workloads_own_last(workspace:
     [
         ("a = [\n", ".scorefly/overlay.toml:", "this is no TOML"),
         ('app = "x"\n', ".scorefly/overlay.toml:1:1", "cannot name the app"),
-        ('strategy = "canary"\n', ".scorefly/overlay.toml:1:1", "is no known key"),
+        ('strategy = "canary"\n', ".scorefly/overlay.toml:1:1", "is not a known key"),
         ('[[vm]]\nsize = "huge"\n', ".scorefly/overlay.toml:1:1", "there is no size 'huge'"),
     ],
 )

@@ -142,8 +142,8 @@ def test_a_server_that_is_not_there_or_says_nothing_is_told(queue: Workspace) ->
     [
         ("http://provisioner.example/queue", "http:// sends state and secrets in clear"),
         ("https://user:pass@provisioner.example/", "the address holds a user or password"),
-        ("https:///queue", "'https:///queue' is no address"),
-        ("https://provisioner.example:port/", "is no address"),
+        ("https:///queue", "'https:///queue' is not an address"),
+        ("https://provisioner.example:port/", "is not an address"),
     ],
 )
 def test_an_address_that_state_must_not_be_sent_to_is_refused(queue: Workspace, uri: str, problem: str) -> None:

@@ -43,7 +43,7 @@ REPORT = Report(
         AppReport("web-cache", "redis.default#web.cache", "created", image="redis:7", size="shared-cpu-1x", region="ams", secrets_set=("REDIS_PASSWORD",), seconds=1.5),
         AppReport("web", "web", "deployed", "web", "https://web.fly.dev", "nginx:1", "shared-cpu-1x", "ams", "out/web", (Port("http", 80, 8080, "http"), Port("grpc", 9000, 9000, "private")), ("A",), ("B",), 12.3),
         AppReport("worker", "worker", "failed", "worker", image="x:1", problem=Problem("worker keeps crashing", "look at its log")),
-        AppReport("late", "late", "skipped", "late", problem=Problem("late was not deployed, for it needs worker", "mend that first")),
+        AppReport("late", "late", "skipped", "late", problem=Problem("late was not deployed, because it needs worker", "fix that, and deploy again")),
     ),
     resources=(ResourceReport("redis.default#web.cache", "template://scorefly/redis", ("web",), (), ("web-cache",)),),
     problems=(Problem("files as a list is deprecated", "write a mapping", Place("web.yaml", 3, 5), "warning"), Problem("private: grpc", severity="notice")),

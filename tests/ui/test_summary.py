@@ -32,7 +32,7 @@ WORKER = AppReport(
 )  # fmt: skip
 LATE = AppReport(
     "acme-late", "late", "skipped", "late",
-    problem=Problem("acme-late was not deployed, for it needs acme-worker", "mend that first"),
+    problem=Problem("acme-late was not deployed, because it needs acme-worker", "fix that, and deploy again"),
 )  # fmt: skip
 MIXED = Report(
     command="deploy",

@@ -24,7 +24,7 @@ def check(
     machine: Mapping[str, Any] | None = None,
     beside: Collection[str] | None = None,
 ) -> tuple[Finding, ...]:
-    """What is wrong with a fly.toml, in an order that is always the same; nothing when Fly will take it.
+    """Return what is wrong with a fly.toml, in an order that is always the same; nothing when Fly will take it.
 
     `document` is fly.toml as tomllib reads it. `machine` is the JSON file its `machine_config` names, as json
     reads it; None where it is not known. `beside` are the names of all files in flyctl's working folder that

@@ -11,7 +11,7 @@ from scorefly.problems import nearest
 
 
 def container_findings(machine: Section, chosen: str) -> Iterator[Finding]:
-    """What is wrong with a Machine's containers; `chosen` is fly.toml's `container`, the one the image is for."""
+    """Yield what is wrong with a Machine's containers; `chosen` is fly.toml's `container`, the one the image is for."""
     containers = machine.sections("containers")
     by_name = {each.get("name", ""): each for each in containers}
     yield from unique(containers, "container")

@@ -1,4 +1,4 @@
-"""What the checker finds: where in which document, what is wrong, and what to do."""
+"""A finding of the checker: the document and the path in it, what is wrong, and what to do."""
 
 from __future__ import annotations
 

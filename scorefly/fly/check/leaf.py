@@ -48,7 +48,7 @@ class Leaf:
     """A value without values inside."""
 
     def read(self, value: Any, path: Path, found: list[Finding]) -> Any:
-        """What the value means; None, and a finding more, where it is wrong."""
+        """Return what the value means; None, and a finding more, where it is wrong."""
         try:
             return self.meaning(_of_64_bits(value))
         except Wrong as wrong:
@@ -56,7 +56,7 @@ class Leaf:
             return None
 
     def meaning(self, value: Any) -> Any:
-        """What the value means. Raises Wrong."""
+        """Return what the value means. Raises Wrong."""
         return value
 
 
@@ -88,7 +88,7 @@ class OneOf(Leaf):
     any_case: bool = False
 
     def meaning(self, value: Any) -> str:
-        """The text as it stands in `known`."""
+        """The text as `known` spells it."""
         if isinstance(value, bool) and self.flags:
             return self.flags[value]
         text = value.upper() if isinstance(value, str) and self.any_case else value
@@ -99,7 +99,7 @@ class OneOf(Leaf):
 
 @dataclass(frozen=True, slots=True)
 class Whole(Leaf):
-    """A whole number from `least` to `most`; with `text`, it may stand in quotes."""
+    """A whole number from `least` to `most`; with `text`, it may be in quotes."""
 
     least: int = 0
     most: int | None = None
@@ -145,7 +145,7 @@ class Flag(Leaf):
 class Span(Leaf):
     """A duration (`1m30s`) from `least` to `most` seconds; outside them is of `severity`, but for `zero`.
 
-    `bare` is the unit flyctl gives to a number without one. Where it would count nanoseconds, which nobody
+    `bare` is the unit flyctl gives to a number without one. Where it would count nanoseconds, which no one
     means, `bare` is empty and the number is refused.
     """
 
@@ -173,13 +173,25 @@ class Span(Leaf):
 
 @dataclass(frozen=True, slots=True)
 class Size(Leaf):
-    """A size of at least one unit (`MB`, of `unit` bytes); in text with a unit of its own, a K is `thousand`."""
+    """A size of at least one unit (`MB`, of `unit` bytes); in text with a unit of its own, a K is `thousand`.
+
+    `usual` is the largest size that everybody may have: above it there is a warning.
+    """
 
     name: str
     unit: int
     thousand: int
     most: int | None = None
     numbers: bool = True
+    usual: int | None = None
+
+    def read(self, value: Any, path: Path, found: list[Finding]) -> Any:
+        """Read the size; one above the usual limit is used, with a warning."""
+        size = super(Size, self).read(value, path, found)
+        if size is not None and self.usual is not None and size > self.usual:
+            hint = f"ask Fly whether yours may be larger than {self.usual} {self.name}"
+            found.append(Finding(path, f"is {size} {self.name}", hint, "warning"))
+        return size
 
     def meaning(self, value: Any) -> int:
         """Whole units."""

@@ -1,4 +1,4 @@
-"""Every key of a Machine's configuration that fly.toml can bring along (`machine_config`), and what may stand there.
+"""Every key of a Machine's configuration that fly.toml can include (`machine_config`), with the values it may have.
 
 The source is fly-go's machine_types.go; what flyctl overwrites from fly.toml afterwards is in
 `updateMachineConfig` of its `internal/appconfig/machines.go`.

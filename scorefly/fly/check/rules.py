@@ -56,7 +56,7 @@ def files(config: Section) -> Iterator[Finding]:
 
 
 def file_list(entries: list[Section], sources: tuple[str, ...], volumes: set[str]) -> Iterator[Finding]:
-    """What is wrong with files of one file system, in which volumes are mounted."""
+    """Yield what is wrong with files of one file system, in which volumes are mounted."""
     seen: set[str] = set()
     for file in entries:
         given = [key for key in sources if file.has(key)]
@@ -94,7 +94,7 @@ def sizes(config: Section) -> Iterator[Finding]:
 
 
 def guest(vm: Section) -> Iterator[Finding]:
-    """What is wrong with one Machine's CPUs and memory, however they are given."""
+    """Yield what is wrong with one Machine's CPUs and memory, however they are given."""
     if any(vm.has(key) and vm.values.get(key) is None for key in ("size", "memory", "cpu_kind", "cpus", "memory_mb")):
         return
     name = vm.get("size") or "shared-cpu-1x"

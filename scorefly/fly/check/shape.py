@@ -1,4 +1,4 @@
-"""Tables and lists of fly.toml: what may stand in them. Reading one checks it.
+"""Tables and lists of fly.toml with the keys they may have. Reading one checks it.
 
 What is read is what is meant: aliases by their proper name, one table where a list of them may stand as a
 list of one. What is wrong is a finding and is left out, so that rules about several values need not look at
@@ -17,10 +17,10 @@ from scorefly.problems import nearest
 
 
 class Shape(Protocol):
-    """What a value may be."""
+    """The values allowed for a key."""
 
     def read(self, value: Any, path: Path, found: list[Finding]) -> Any:
-        """What the value means; None, and a finding more, where it is wrong."""
+        """Return what the value means; None, and a finding more, where it is wrong."""
 
 
 Keys = Mapping[str, Shape]
@@ -51,7 +51,7 @@ class Section:
         return value if isinstance(value, Section) else Section(self.at(key))
 
     def has(self, key: str) -> bool:
-        """Whether the key is written here, rightly or wrongly."""
+        """Decide whether the key is written here, rightly or wrongly."""
         return key in self.written
 
     def at(self, key: str, *inside: str | int) -> Path:
@@ -87,7 +87,7 @@ class Table:
             if key in self.elsewhere:
                 found.append(Finding(at, "is read by nothing here", self.elsewhere[key]))
             elif name not in self.keys:
-                found.append(Finding(at, "is no known key", nearest(str(key), self.keys)))
+                found.append(Finding(at, "is not a known key", nearest(str(key), self.keys)))
             elif name in written:
                 found.append(Finding(at, f"is another name of {written[name]!r}, which is there too", "keep one"))
             else:
@@ -107,7 +107,7 @@ class Tables:
     alone: bool = False
 
     def read(self, value: Any, path: Path, found: list[Finding]) -> list[Any] | None:
-        """What the tables mean, in order."""
+        """Return what the tables mean, in order."""
         if self.alone and isinstance(value, Mapping):
             return [self.item.read(value, path, found)]
         if isinstance(value, list):
@@ -124,7 +124,7 @@ class Named:
     rule: Callable[[str], str | None] = lambda _name: None
 
     def read(self, value: Any, path: Path, found: list[Finding]) -> dict[str, Any] | None:
-        """What the values mean, by name."""
+        """Return what the values mean, by name."""
         if not isinstance(value, Mapping):
             found.append(Finding(path, is_no(value, "a table"), _header(path, "[{}]")))
             return None

@@ -1,1 +1,1 @@
-"""The provisioners that come with scorefly, as YAML that anybody can read and copy."""
+"""The built-in provisioners, as YAML that anybody can read and copy."""
