@@ -255,7 +255,11 @@ OPTIONS: tuple[Option, ...] = (
         commands=ROLLING,
     ),
     Option(
-        "build-args", "pairs", "Lines NAME=VALUE for images built from a Dockerfile.", group="Fly", commands=PLANNING
+        "build-args",
+        "pairs",
+        "Lines NAME=VALUE for images built from a Dockerfile.",
+        group="Fly",
+        commands=("validate", *PLANNING),
     ),
     Option(
         "build-secrets",
@@ -263,7 +267,7 @@ OPTIONS: tuple[Option, ...] = (
         "Lines NAME=VALUE, secret, for images built from a Dockerfile.",
         private=True,
         group="Fly",
-        commands=PLANNING,
+        commands=("validate", *PLANNING),
     ),
     Option(
         "unused-secrets",
@@ -381,7 +385,19 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         "Show what would be done, and change nothing.",
         "false",
-        commands=("sync", "deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback", "adopt"),
+        commands=(
+            *(
+                "sync",
+                "generate",
+                "deploy",
+                "cleanup",
+                "destroy",
+                "remove-unused-secrets",
+                "preview",
+                "rollback",
+                "adopt",
+            ),
+        ),
     ),
     Option(
         "rehearse",
