@@ -67,6 +67,7 @@ chaos: $(DEV)
 docs: $(DEV)
 	$(BIN)/python docs/make_options.py
 	$(BIN)/python docs/make_annotations.py
+	$(BIN)/python docs/make_schemas.py
 
 lock: $(DEV)
 	$(PIP) install uv

@@ -14,7 +14,7 @@ from scorefly.cli.session import Session, run_command
 @options("validate")
 @click.pass_obj
 def validate(session: Session, /, **values: Any) -> None:
-    """Check Score files and provisioner files, and tell all problems at once."""
+    """Check Score, project and provisioner files, and report every problem."""
     run_command("validate", values, session)
 
 
@@ -22,7 +22,7 @@ def validate(session: Session, /, **values: Any) -> None:
 @options("generate")
 @click.pass_obj
 def generate(session: Session, /, **values: Any) -> None:
-    """Validate, provision resources, and write fly.toml artefacts.
+    """Validate, provision resources, and write a fly.toml for each app.
 
     \b
     Examples:
@@ -37,7 +37,7 @@ def generate(session: Session, /, **values: Any) -> None:
 @options("plan")
 @click.pass_obj
 def plan(session: Session, /, **values: Any) -> None:
-    """Tell what deploy would do, against what was deployed and what runs, and write plan.json. Changes nothing.
+    """Show what deploy would change, and write plan.json. Changes nothing.
 
     \b
     Example:
@@ -50,7 +50,7 @@ def plan(session: Session, /, **values: Any) -> None:
 @options("deploy")
 @click.pass_obj
 def deploy(session: Session, /, **values: Any) -> None:
-    """Generate, then create or update every app that is not as wanted, in dependency order.
+    """Generate, then create or update every app that changed, in dependency order.
 
     \b
     Examples:
@@ -64,5 +64,5 @@ def deploy(session: Session, /, **values: Any) -> None:
 @options("preview")
 @click.pass_obj
 def preview(session: Session, /, **values: Any) -> None:
-    """In a workflow: deploy the pull request as environment pr-<number>, or destroy it when it is closed."""
+    """In a workflow: deploy a pull request as environment pr-<number>, and destroy it when it is closed."""
     run_command("preview", values, session)

@@ -13,14 +13,16 @@ from scorefly.problems import external_error
 
 
 @click.command("export-secrets", cls=Command)
-@options("export-secrets")
+@options("export-secrets", without=("--file", "-f"))  # `--file` is where it writes
 @click.option(
-    "--app", "app_name", default="", metavar="NAME", help="The app or workload; not needed when there is one."
+    "--app", "app_name", default="", metavar="NAME", help="App or workload. Not needed if there is only one workload."
 )
-@click.option("--file", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write here, mode 0600.")
+@click.option(
+    "--output", "-o", "--file", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write here, mode 0600."
+)
 @click.pass_obj
 def export_secrets(session: Session, /, app_name: str, path: Path | None, **values: Any) -> None:
-    """Print an app's secrets as dotenv, or write them to a file only you can read."""
+    """Print the secrets of an app as dotenv, or write them to a file that only you can read."""
     from scorefly import safe_files
     from scorefly.commands.listing import dotenv, export_secrets
     from scorefly.state.session import open_state

@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from scorefly import __version__, interruption
+from scorefly.cli.group import Group
 from scorefly.cli.session import Session
 from scorefly.cli.usage import usage_problem
 from scorefly.isolation import take_environment
@@ -19,16 +20,19 @@ from scorefly.ui.early_secrets import early_secrets, options_in
 # In the order in which a newcomer meets them. A command is imported when it is called, or when help is shown.
 COMMANDS: Mapping[str, str] = {
     "init": "scorefly.cli.init:init",
+    "convert": "scorefly.cli.convert:convert",
     "validate": "scorefly.cli.deploy:validate",
     "generate": "scorefly.cli.deploy:generate",
     "plan": "scorefly.cli.deploy:plan",
     "deploy": "scorefly.cli.deploy:deploy",
+    "sync": "scorefly.cli.tree:sync",
     "status": "scorefly.cli.status:status",
     "logs": "scorefly.cli.logs:logs",
     "open": "scorefly.cli.logs:open_",
     "history": "scorefly.cli.status:history",
     "rollback": "scorefly.cli.status:rollback",
     "doctor": "scorefly.cli.doctor:doctor",
+    "adopt": "scorefly.cli.adopt:adopt",
     "cleanup": "scorefly.cli.removal:cleanup",
     "destroy": "scorefly.cli.removal:destroy",
     "preview": "scorefly.cli.deploy:preview",
@@ -38,10 +42,16 @@ COMMANDS: Mapping[str, str] = {
     "resources": "scorefly.cli.resources:resources",
     "state": "scorefly.cli.state:state",
     "rehearsal": "scorefly.cli.rehearsal:rehearsal",
+    "schema": "scorefly.cli.shells:schema",
+    "completion": "scorefly.cli.shells:completion",
+    "version": "scorefly.cli.version:version",
+    "check-version": "scorefly.cli.version:check_version",
+    "help": "scorefly.cli.help:help_",
+    "listen": "scorefly.cli.listen:listen",
 }
 
 
-class Commands(click.Group):
+class Commands(Group):
     """A group whose commands are imported when they are needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -58,19 +68,16 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="scorefly")
-@click.option("--debug", is_flag=True, help="Show all output of flyctl, and where a problem came from.")
-@click.pass_obj
-def cli(session: Session, /, debug: bool) -> None:
-    """Deploys Score workloads (score.dev) to Fly.io.
+@click.version_option(__version__, "-V", "--version", prog_name="scorefly")
+def cli() -> None:
+    """Deploy Score workloads (score.dev) to Fly.io.
 
     \b
     Begin with:
-      scorefly init                 a score.yaml, a scorefly.yaml and a workflow to start from
-      scorefly validate             is everything right?
-      scorefly deploy --rehearse    the whole deploy against an embedded Fly: no token, no network
+      scorefly init                 write sample files to start from
+      scorefly validate             check all files and report every problem
+      scorefly deploy --rehearse    deploy to a simulated Fly: needs no token
     """
-    session.debug = session.progress.verbose = debug
 
 
 def main() -> NoReturn:
@@ -85,7 +92,7 @@ def main() -> NoReturn:
 def _run(session: Session) -> int:
     again = "run it again: it converges"
     try:
-        cli.main(standalone_mode=False, obj=session)
+        cli.main(prog_name="scorefly", standalone_mode=False, obj=session)
         interruption.check()
     except ScoreflyError as error:
         session.fail(*error.problems)

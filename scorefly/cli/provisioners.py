@@ -7,22 +7,23 @@ from typing import Any
 
 import click
 
-from scorefly.cli.arguments import Command, format_option, options
+from scorefly.cli.arguments import format_option, options
+from scorefly.cli.group import Group
 from scorefly.cli.session import Session
 from scorefly.ui.terminal import table
 
 
-@click.group()
+@click.group(cls=Group)
 def provisioners() -> None:
-    """Look at what provisions resources."""
+    """List provisioners, and add provisioner files from elsewhere."""
 
 
-@provisioners.command("list", cls=Command)
+@provisioners.command("list")
 @options("provisioners list")
 @format_option
 @click.pass_obj
 def provisioners_list(session: Session, /, shape: str, **values: Any) -> None:
-    """List provisioners in the order in which they are asked: the first match wins."""
+    """List provisioners in order: the first one that matches a resource provisions it."""
     from scorefly.commands.listing import list_provisioners
 
     rows = list_provisioners(session.settings("provisioners list", values))
@@ -65,9 +66,9 @@ def provisioners_list(session: Session, /, shape: str, **values: Any) -> None:
 @click.option("--config", default="scorefly.yaml", show_default=True, metavar="TEXT", help="Project file.")
 @click.pass_obj
 def provisioners_add(session: Session, /, uri: str, config: str) -> None:
-    """Fetch a provisioner file from elsewhere, show it, and write its uri, pinned, into the project file.
+    """Fetch a provisioner file, show it, and add its pinned URI to the project file.
 
-    Adding it again pins what it is now.
+    Add it again to pin its current content.
 
     \b
     Examples:

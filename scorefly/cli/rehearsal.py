@@ -7,18 +7,21 @@ from pathlib import Path
 
 import click
 
+from scorefly.cli.group import Group
 from scorefly.cli.session import Session
 
 
-@click.group()
+@click.group(cls=Group)
 def rehearsal() -> None:
-    """Run the embedded Fly by itself."""
+    """Run the simulated Fly as a server."""
 
 
 @rehearsal.command("serve")
 @click.option("--port", default=4280, show_default=True, help="The port on 127.0.0.1; 0 takes a free one.")
-@click.option("--world", type=click.Path(dir_okay=False, path_type=Path), help="Keep its world in this file.")
-@click.option("--latency", default="0ms", show_default=True, metavar="TIME", help="What a call takes, such as 100ms.")
+@click.option("--world", type=click.Path(dir_okay=False, path_type=Path), help="Keep its state in this file.")
+@click.option(
+    "--latency", default="0ms", show_default=True, metavar="TIME", help="How long each call takes, e.g. 100ms."
+)
 @click.option(
     "--fail", "failures", multiple=True, metavar="METHOD:PATH:KIND[:TIMES[:FIRST]]", help="Answer with a failure."
 )
@@ -43,7 +46,7 @@ def rehearsal_serve(
     lag: str,
     error_regions: tuple[str, ...],
 ) -> None:
-    """Serve the rehearsal to flyctl or your own tools, until interrupted.
+    """Serve the simulated Fly to flyctl or your own tools, until interrupted.
 
     \b
     Example:

@@ -16,9 +16,9 @@ from scorefly.cli.session import Session, run_command
 @options("cleanup")
 @click.pass_obj
 def cleanup(session: Session, /, **values: Any) -> None:
-    """Remove what is no longer used: unused secrets, orphaned resources with their apps, unused addresses.
+    """Remove what is no longer used: secrets, resources with their apps, addresses, previews.
 
-    Volumes and what holds data on them are reported, and removed only with `--cleanup volumes` among the parts.
+    Volumes, and resources that keep data on them, are reported. They are removed only if --cleanup lists volumes.
 
     \b
     Examples:
@@ -30,12 +30,12 @@ def cleanup(session: Session, /, **values: Any) -> None:
 
 @click.command(cls=Command)
 @options("destroy")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def destroy(session: Session, /, yes: bool, **values: Any) -> None:
     """Deprovision the environment's resources, destroy its apps with their data, and delete its state.
 
-    Apps that scorefly did not make for this environment are left alone.
+    Apps that scorefly did not create for this environment are kept.
 
     \b
     Examples:
@@ -53,7 +53,12 @@ def destroy(session: Session, /, yes: bool, **values: Any) -> None:
             session.show(doomed)
             if not (doomed.apps or doomed.findings):
                 return
-        confirm(session, f"Destroy all of {settings.environment}, with its data", sure=False)
+        confirm(
+            session,
+            f"Destroy environment {settings.environment} with all its data",
+            sure=False,
+            name=settings.environment,
+        )
     session.report(execute(settings, session.progress))
 
 
@@ -61,5 +66,5 @@ def destroy(session: Session, /, yes: bool, **values: Any) -> None:
 @options("remove-unused-secrets")
 @click.pass_obj
 def remove_unused_secrets(session: Session, /, **values: Any) -> None:
-    """Remove secrets from Fly that no Score file wants any longer."""
+    """Remove secrets from Fly that no Score file uses any longer."""
     run_command("remove-unused-secrets", values, session)

@@ -6,23 +6,24 @@ from typing import Any
 
 import click
 
-from scorefly.cli.arguments import Command, format_option, options
+from scorefly.cli.arguments import format_option, options
 from scorefly.cli.confirmation import confirm
+from scorefly.cli.group import Group
 from scorefly.cli.session import Session
 from scorefly.ui.terminal import table
 
 
-@click.group()
+@click.group(cls=Group)
 def resources() -> None:
-    """Look at what was provisioned."""
+    """List resources, show their outputs, move and deprovision them."""
 
 
-@resources.command("list", cls=Command)
+@resources.command("list")
 @options("resources list")
 @format_option
 @click.pass_obj
 def resources_list(session: Session, /, shape: str, **values: Any) -> None:
-    """List the resources that Score files ask for, and those that state remembers."""
+    """List the resources that Score files declare or that state has."""
     from dataclasses import asdict
 
     from scorefly.commands.listing import list_resources
@@ -44,13 +45,10 @@ def resources_list(session: Session, /, shape: str, **values: Any) -> None:
     session.write("\n".join(table([("uid", "provisioner", "workloads", "apps", "provisioned"), *shown])))
 
 
-@resources.command("outputs", cls=Command)
+@resources.command("outputs")
+@options("resources outputs")
 @click.argument("uid")
 @click.option("--reveal", is_flag=True, help="Show secret outputs too.")
-@click.option("--environment", metavar="TEXT", help="Names the state.")
-@click.option("--state", metavar="TEXT", help="Where state is kept.")
-@click.option("--state-key", metavar="TEXT", help="Fernet key(s) of the state.")
-@click.option("--rehearse", is_flag=False, flag_value="true", metavar="[BOOL]", help="The state of rehearsals.")
 @click.pass_obj
 def resources_outputs(session: Session, /, uid: str, reveal: bool, **values: Any) -> None:
     """Show the outputs of a resource as JSON; secret ones are *** without --reveal."""
@@ -60,14 +58,17 @@ def resources_outputs(session: Session, /, uid: str, reveal: bool, **values: Any
     session.write_json(found, reveal=reveal)
 
 
-@resources.command("deprovision", cls=Command)
+resources.add_command(resources_outputs, "get-outputs")  # its name in score-compose and score-k8s
+
+
+@resources.command("deprovision")
 @options("resources deprovision", score_files=False)
 @click.argument("uid")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--forget", is_flag=True, help="Only take it out of state: call no provisioner, destroy no app.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--forget", is_flag=True, help="Only remove it from state: call no provisioner, destroy no app.")
 @click.pass_obj
 def resources_deprovision(session: Session, /, uid: str, yes: bool, forget: bool, **values: Any) -> None:
-    """Take a resource away: what its provisioner made, its Fly apps, and what state knows of it.
+    """Remove a resource: what its provisioner made, its Fly apps, and its entry in state.
 
     \b
     Example:
@@ -93,15 +94,15 @@ def resources_deprovision(session: Session, /, uid: str, yes: bool, forget: bool
     session.write(f"{uid}: {'forgotten' if forget else 'deprovisioned'}")
 
 
-@resources.command("move", cls=Command)
+@resources.command("move")
 @options("resources move", score_files=False)
 @click.argument("old")
 @click.argument("new")
 @click.pass_obj
 def resources_move(session: Session, /, old: str, new: str, **values: Any) -> None:
-    """Give a resource another uid in state, and keep its app, its volume and its password.
+    """Change the UID of a resource in state, and keep its app, its volume and its password.
 
-    Do this after you renamed a workload or resource, or gave it an id, and before you deploy.
+    Run this after you renamed a workload or resource, or gave it an id, and before you deploy.
 
     \b
     Example:

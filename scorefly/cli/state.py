@@ -6,28 +6,32 @@ from typing import Any
 
 import click
 
-from scorefly.cli.arguments import Command, options
+from scorefly.cli.arguments import options
+from scorefly.cli.group import Group
 from scorefly.cli.session import Session
 
 
-@click.group()
+@click.group(cls=Group)
 def state() -> None:
-    """Look after the state of environments."""
+    """Inspect and maintain state."""
 
 
 @state.command("new-key")
 def state_new_key() -> None:
-    """Print a new key to encrypt state with: store it as the secret SCOREFLY_STATE_KEY."""
+    """Print a new key that encrypts state. Store it as the secret SCOREFLY_STATE_KEY."""
     from scorefly.state.encryption import new_key
 
     click.echo(new_key())
 
 
-@state.command("show", cls=Command)
+@state.command("show")
 @options("state show", score_files=False)
+@click.option(
+    "--format", "shape", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Output format."
+)
 @click.pass_obj
-def state_show(session: Session, /, **values: Any) -> None:
-    """Show everything the state knows but secrets, as YAML.
+def state_show(session: Session, /, shape: str, **values: Any) -> None:
+    """Show the state without its secrets, as YAML or JSON.
 
     \b
     Example:
@@ -38,14 +42,17 @@ def state_show(session: Session, /, **values: Any) -> None:
     from scorefly.commands.state import show_state
 
     shown = show_state(session.settings("state show", values))
+    if shape == "json":
+        session.write_json(shown)
+        return
     session.write(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=120).rstrip("\n"))
 
 
-@state.command("unlock", cls=Command)
+@state.command("unlock")
 @options("state unlock", score_files=False)
 @click.pass_obj
 def state_unlock(session: Session, /, **values: Any) -> None:
-    """Take the lock from a run that is dead. One that is alive stops when it saves next.
+    """Release the lock of a run that ended without releasing it. A run that is alive stops at its next save.
 
     \b
     Example:
@@ -60,7 +67,7 @@ def state_unlock(session: Session, /, **values: Any) -> None:
     )
 
 
-@state.command("rotate-key", cls=Command)
+@state.command("rotate-key")
 @options("state rotate-key", score_files=False)
 @click.pass_obj
 def state_rotate_key(session: Session, /, **values: Any) -> None:
@@ -78,7 +85,7 @@ def state_rotate_key(session: Session, /, **values: Any) -> None:
     session.write(f"{place} is encrypted with the first key now: the others are not needed for it any longer")
 
 
-@state.command("rebind", cls=Command)
+@state.command("rebind")
 @options("state rebind", score_files=False)
 @click.pass_obj
 def state_rebind(session: Session, /, **values: Any) -> None:
@@ -96,12 +103,12 @@ def state_rebind(session: Session, /, **values: Any) -> None:
     session.write(f"{place} belongs to {settings.repository or 'no repository'} now")
 
 
-@state.command("import", cls=Command)
+@state.command("import")
 @options("state import", score_files=False)
 @click.argument("path", default=".score-flyio/state.yaml", metavar="[FILE]")
 @click.pass_obj
 def state_import(session: Session, /, path: str, **values: Any) -> None:
-    """Take over what score-flyio knows: its resources with their passwords, its provisioners, its apps.
+    """Import the state of score-flyio: resources with their passwords, provisioners and apps.
 
     \b
     Example:
@@ -114,7 +121,7 @@ def state_import(session: Session, /, path: str, **values: Any) -> None:
     with open_state(settings, session.progress) as keeper:
         found = import_score_flyio(settings, path, keeper, session.progress)
     session.progress.clear()
-    session.write(f"{settings.environment} knows {len(found.resources)} resources and {len(found.apps)} apps more")
+    session.write(f"imported {len(found.resources)} resources and {len(found.apps)} apps into {settings.environment}")
     if found.taken_over:
         session.write(f"taken over on Fly: {', '.join(found.taken_over)}")
     if found.provisioners:

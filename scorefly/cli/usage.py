@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from scorefly.config.options import BY_NAME
 from scorefly.problems import Problem, nearest, option_place
 
 
@@ -17,6 +18,8 @@ def usage_problem(error: click.ClickException) -> Problem:
         commands = _commands(error.ctx) if error.ctx else []
         return Problem(f"no such command {error.command_name!r}{_meant(error.command_name, commands)}", help_hint)
     if isinstance(error, click.NoSuchOption):
+        if unused := _unused(error.option_name.lstrip("-"), path, help_hint):
+            return unused
         meant = _meant_option(error.option_name, error.ctx)
         message = f"no such option {error.option_name!r}{meant}"
         return Problem(message, help_hint, option_place(error.option_name.lstrip("-")))
@@ -24,6 +27,15 @@ def usage_problem(error: click.ClickException) -> Problem:
     if isinstance(error, click.BadOptionUsage):
         name = error.option_name
     return Problem(error.format_message().rstrip("."), help_hint, option_place(name.lstrip("-")))
+
+
+def _unused(name: str, path: str, help_hint: str) -> Problem | None:
+    """Describe an option that only other commands use."""
+    option = BY_NAME.get(name)
+    if option is None:
+        return None
+    hint = f"it is used by: {', '.join(option.commands)}; {help_hint}"
+    return Problem(f"`{path}` does not use --{name}", hint, option_place(name))
 
 
 def _commands(ctx: click.Context) -> list[str]:

@@ -11,16 +11,19 @@ from queue import Empty, SimpleQueue
 from scorefly import interruption
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
-from scorefly.deployment.connection import connect
+from scorefly.deployment.certificates import CertificateStep
+from scorefly.deployment.connection import SharedFly, connect
+from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.newest_commit import commit_order, superseded
 from scorefly.deployment.state_guard import refuse_unknown_apps
-from scorefly.desired.apps import compute_desired_apps, save_and_write_artefacts, with_stand_in_variables
+from scorefly.desired.apps import compute_desired_apps, save_and_write_artefacts
 from scorefly.desired.artefacts import shown_folder
 from scorefly.desired.load import load
 from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import longest_chains_first
 from scorefly.desired.regions import check_regions
+from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
@@ -30,8 +33,11 @@ AHEAD = 8  # apps looked at and prepared at a time, beside those that are deploy
 _BROKEN = ("failed", "skipped")
 
 
-def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
-    """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users."""
+def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedFly | None = None) -> Report:
+    """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users.
+
+    `shared` is what it shares with other deploys of the same sync.
+    """
     loaded, missing = load(settings), list[Problem]()
     found = commit_order(settings, loaded, keeper.state)
     for problem in found.problems:
@@ -42,19 +48,27 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         progress.problem(problem)
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
-    with connect(settings, keeper) as connection:
-        live = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
+    with connect(settings, keeper, shared) as connection:
+        names = app_names(settings, loaded, keeper.state)
+        live = list_machines(settings, connection.api, names, shared)
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
-        check_regions(loaded, wanted.apps, connection.api)
+        check_regions(settings, loaded, wanted.apps, connection.api)
         save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
         stop = threading.Event()
+        builds = ImageBuilds(settings)
         jobs = [
-            AppDeployment(settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, found)
+            AppDeployment(
+                settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, builds, found
+            )
             for app in wanted.apps
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
+        certified = CertificateStep(settings, keeper, progress, connection.api).run(
+            wanted.apps, outcomes, skip=found.newer_apps
+        )
+    outcomes = list(certified.apps)
     save_the_rest(keeper, outcomes)
     unchanged = {each.app for each in outcomes if each.status == "unchanged"} - set(found.newer_apps)
     tags = mutable_tag_notices(app for app in wanted.apps if app.name in unchanged)
@@ -66,6 +80,8 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         apps=tuple(outcomes),
         resources=wanted.resources,
         problems=(*found.problems, *found.notices, *wanted.problems, *_warnings(jobs), *tags),
+        findings=certified.findings,
+        certificates=certified.certificates,
         artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
         dry_run=settings.dry_run,

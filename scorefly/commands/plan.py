@@ -9,13 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from scorefly.config.settings import Settings
-from scorefly.deployment.connection import connect
-from scorefly.deployment.drift import drift
+from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
+from scorefly.deployment.connection import SharedFly, connect
+from scorefly.deployment.drift import changes_from_running, drift
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
 from scorefly.deployment.live import app_names, list_machines
-from scorefly.deployment.machine_counts import Census, app_machines
+from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
 from scorefly.deployment.newest_commit import CommitOrder, commit_order, rollback_notice, rolled_back
 from scorefly.deployment.releases import artefact_key
+from scorefly.deployment.scaling_checks import ScalingVolumes, check_scaling, removal_warnings, scaling_reasons
 from scorefly.deployment.state_guard import refuse_unknown_apps, unknown_apps
 from scorefly.deployment.token_check import TokenCheck, check_token, refuse_creation, token_problems
 from scorefly.deployment.volumes import misplaced_machines, plan_volumes, volume_warnings
@@ -23,7 +25,6 @@ from scorefly.desired.apps import (
     DesiredApps,
     app_report,
     compute_desired_apps,
-    with_stand_in_variables,
     write_artefacts,
 )
 from scorefly.desired.artefacts import artefact_texts, file_digests, shown_folder, write_plan
@@ -34,9 +35,11 @@ from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import waves
 from scorefly.desired.orphans import find_orphans
 from scorefly.desired.regions import check_regions
+from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import ExternalError, Problem
+from scorefly.report.certificates import PlannedCertificate
 from scorefly.report.plan import (
     Action,
     Drift,
@@ -44,13 +47,14 @@ from scorefly.report.plan import (
     MatrixJob,
     Plan,
     PlannedApp,
+    PlannedMachines,
     PlannedResource,
     PlannedVolume,
     plan_json,
 )
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report, Status, redacted
-from scorefly.state.document import EnvironmentState
+from scorefly.state.document import AppState, EnvironmentState
 from scorefly.state.keeper import Keeper
 from scorefly.state.session import read_state
 from scorefly.state.snapshot import Record, unpack
@@ -61,23 +65,23 @@ LOOKS = 8  # apps looked at at a time
 _STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "keep": "unchanged"}
 
 
-def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
+def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedFly | None = None) -> Report:
     """Generates, and compares app by app. `keeper` never saves."""
     known = keeper.state
     loaded, missing = load(settings), list[Problem]()
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
-    with connect(settings) as connection:
+    with connect(settings, None, shared) as connection:
         token = None if settings.rehearse else check_token(settings, connection.api)
         tokens = token_problems(settings, token) if token else []
         for problem in tokens:
             progress.problem(problem)
-        live = list_machines(settings, connection.api, app_names(settings, loaded, known))
+        live = list_machines(settings, connection.api, app_names(settings, loaded, known), shared)
         if unknown_apps(settings, known, live):
             # Without the lock a deploy may have made them since the state was read.
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
-        check_regions(loaded, wanted.apps, connection.api)
+        check_regions(settings, loaded, wanted.apps, connection.api)
         problems = _write_artefacts(settings, wanted, progress)
         order = _order(settings, loaded, known)
         looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order, token)
@@ -104,6 +108,12 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         rehearsed=settings.rehearse,
         dry_run=True,
         plan=planned,
+        certificates=tuple(
+            certificate
+            for app in wanted.apps
+            if isinstance(planned_app := looked[app.name], PlannedApp)
+            for certificate in planned_reports(app, planned_app.certificates)
+        ),
         plan_path="" if settings.scratch else path,
     )
 
@@ -176,7 +186,10 @@ class _Comparison:
         known = self.state.apps.get(app.name)
         record = unpack(known.record) if known and inspection.exists else None
         diffs = _diffs(record, app)
-        action: Action = "keep" if inspection.up_to_date else "change" if inspection.exists else "create"
+        certificates = self._certificates(known, exists=inspection.exists)
+        recertified = any(each.action != "keep" for each in certificates)
+        up_to_date = inspection.up_to_date and not recertified
+        action: Action = "keep" if up_to_date else "change" if inspection.exists else "create"
         report = app_report(settings, app)
         if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.built), force=settings.force):
             return PlannedApp(
@@ -193,32 +206,57 @@ class _Comparison:
             owner=app.owner,
             workload=app.workload,
             action=action,
-            reasons=self._reasons(inspection, record, diffs) if action == "change" else (),
+            reasons=self._all_reasons(inspection, record, diffs, recertified=recertified) if action == "change" else (),
             needs=app.needs,
             image=report.image,
             size=report.size,
             region=app.region,
-            url=app.url,
+            url=app.url and (custom_url(planned_reports(app, certificates)) or app.url),
             artefact=report.artefact,
             secrets_set=inspection.secrets.to_set,
             secrets_removed=inspection.secrets.to_remove,
             diffs=diffs,
             drift=(*drift(record, inspection.machines), *self._drift(inspection)) if inspection.machines else (),
+            certificates=tuple(certificates),
         )
-        if action == "keep" or inspection.repair_only:
+        if missing := tuple(each.host for each in certificates if each.status == "missing"):
+            shown = replace(shown, drift=(*shown.drift, Drift("certificates", missing, ())))
+        if inspection.up_to_date:
+            return shown
+        scaling = check_scaling(settings, self.api, app, inspection)
+        shown = replace(
+            shown,
+            machines=tuple(PlannedMachines(*each) for each in compare_regions(app, inspection.machines)),
+            volumes=_scaled_volumes(scaling),
+            data_risks=tuple(map(str, removal_warnings(app, scaling.remove))),
+        )
+        if inspection.repair_only:
             return shown
         changes = plan_volumes(self.api, app, inspection.machines, exists=inspection.exists)
         return replace(
             shown,
-            volumes=_planned_volumes(changes),
+            volumes=(*_planned_volumes(changes), *shown.volumes),
             addresses=self._addresses(inspection),
-            data_risks=tuple(str(each) for each in volume_warnings(app, changes)),
+            data_risks=(*(str(each) for each in volume_warnings(app, changes)), *shown.data_risks),
         )
+
+    def _certificates(self, known: AppState | None, *, exists: bool) -> list[PlannedCertificate]:
+        if self.settings.certificates == "never":
+            return []
+        return plan_certificates(self.api, self.app, known, exists=exists)
+
+    def _all_reasons(
+        self, inspection: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...], *, recertified: bool
+    ) -> tuple[str, ...]:
+        reasons = () if inspection.up_to_date else self._reasons(inspection, record, diffs)
+        return (*reasons, *(["certificates"] if recertified else []))
 
     def _reasons(
         self, inspection: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...]
     ) -> tuple[str, ...]:
         reasons = [each.file for each in diffs]
+        if record and not record.texts:  # taken over: what runs was not deployed from these files
+            reasons += changes_from_running(self.app, inspection.machines)
         before, after = record.files if record else {}, file_digests(self.app)
         reasons += sorted(
             f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)
@@ -229,6 +267,8 @@ class _Comparison:
         reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
         if moved := misplaced_machines(self.app, inspection.machines):
             reasons.append(f"moves from {', '.join(sorted({each.region for each in moved}))} to {self.app.region}")
+        if inspection.machines:
+            reasons += scaling_reasons(self.app, inspection)
         if not inspection.machines:
             reasons.append("no Machine runs")
         elif not inspection.census.complete:
@@ -287,6 +327,12 @@ def _planned_volumes(changes: VolumeChanges) -> tuple[PlannedVolume, ...]:
     created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim, region in changes.create]
     detached = [PlannedVolume("detach", each.name, each.size_gb, each.region) for each in changes.detach]
     return (*extended, *updated, *created, *detached)
+
+
+def _scaled_volumes(changes: ScalingVolumes) -> tuple[PlannedVolume, ...]:
+    created = [PlannedVolume("create", claim.name, claim.size_gb, region) for claim, region in changes.create]
+    removed = [PlannedVolume("remove", each.name, each.size_gb, each.region) for each in changes.remove]
+    return (*created, *removed)
 
 
 def _diffs(record: Record | None, app: App) -> tuple[FileDiff, ...]:
@@ -384,6 +430,7 @@ def _report(settings: Settings, app: App, looked: PlannedApp | Problem) -> AppRe
     return replace(
         report,
         status=_STATUS[looked.action],
+        url=looked.url,
         secrets_set=looked.secrets_set,
         secrets_removed=looked.secrets_removed,
     )

@@ -24,6 +24,12 @@ def _generate(settings: Settings, progress: Progress) -> Report:
     return _with_state(generate, settings, progress)
 
 
+def _sync(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.sync import sync
+
+    return sync(settings, progress)
+
+
 def _plan(settings: Settings, progress: Progress) -> Report:
     from scorefly.commands.plan import plan
     from scorefly.state.document import secrets_in
@@ -93,6 +99,7 @@ REPORTING: Mapping[str, Callable[[Settings, Progress], Report]] = {
     "validate": _validate,
     "generate": _generate,
     "plan": _plan,
+    "sync": _sync,
     "deploy": _deploy,
     "cleanup": _cleanup,
     "destroy": _destroy,

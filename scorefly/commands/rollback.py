@@ -12,6 +12,7 @@ from scorefly.commands.status import select_apps
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
 from scorefly.deployment.connection import connect
+from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.live import list_machines
 from scorefly.deployment.newest_commit import CommitOrder
 from scorefly.deployment.releases import RollbackTarget, app_of_release, rollback_to
@@ -48,12 +49,13 @@ def rollback(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
                 write_artefact(settings, app)
         connection.deployer.check()
         stop = threading.Event()
-        jobs = {
-            name: AppDeployment(
-                settings, keeper, progress, connection, app, tuple(live.get(name, ())), stop, order, targets[name]
+        builds = ImageBuilds(settings)
+        jobs = {}
+        for name, app in wanted.items():
+            machines = tuple(live.get(name, ()))
+            jobs[name] = AppDeployment(
+                settings, keeper, progress, connection, app, machines, stop, builds, order, targets[name]
             )
-            for name, app in wanted.items()
-        }
         outcomes = Deployment(settings, progress, stop, jobs).run()
     save_the_rest(keeper, outcomes)
     stayed = [_unchanged(settings, app) for app in apps if app.name not in targets]

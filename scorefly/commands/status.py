@@ -105,7 +105,7 @@ def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppSt
     )
     try:
         machines = api.find_machines(app.name)
-        problem = "" if machines is None else str(not_ours(settings, api, app.name, machines, state, app.owner) or "")
+        problem = "" if machines is None else str(not_ours(settings, api, app.name, machines, state) or "")
     except ExternalError as error:
         return _replaced(shown, problem=str(error.problems[0]))
     if machines is None:

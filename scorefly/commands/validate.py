@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from scorefly.config.settings import Settings
-from scorefly.desired.apps import compute_desired_apps, with_stand_in_variables
+from scorefly.desired.apps import compute_desired_apps
 from scorefly.desired.load import load
 from scorefly.desired.regions import check_regions
+from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.problems import ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import Report
@@ -20,7 +21,7 @@ def validate(settings: Settings, progress: Progress) -> Report:
     keeper = Keeper(None, _state_at_hand(settings))
     progress.hide(secrets_in(keeper.state))
     wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=True, warnings=missing)
-    check_regions(loaded, wanted.apps)
+    check_regions(settings, loaded, wanted.apps)
     return Report(
         command=settings.command,
         environment=settings.environment,

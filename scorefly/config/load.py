@@ -11,14 +11,17 @@ from typing import Any
 
 from scorefly.config.checkout import repository
 from scorefly.config.environments import environment_problems
-from scorefly.config.options import BY_NAME, OPTIONS, Option
+from scorefly.config.option import Option
+from scorefly.config.options import BY_NAME, OPTIONS
 from scorefly.config.parse import parse
 from scorefly.config.project_file import ProjectFile, read_project_file
-from scorefly.config.settings import Settings
+from scorefly.config.settings import PROVISIONERS, Settings
+from scorefly.config.workload_configs import chain, workload_configs
 from scorefly.confined import is_inside, shown
+from scorefly.fly.regions import suggest_region
 from scorefly.github.context import read_trigger
 from scorefly.github.event import from_fork
-from scorefly.problems import InputError, Place, Problem, option_place
+from scorefly.problems import InputError, Place, Problem, option_place, raise_errors
 from scorefly.values import Plain
 
 VARIABLE_PREFIX = "SCOREFLY_VAR_"
@@ -67,13 +70,16 @@ def _settings(
     in_action: bool,
     project_file: bool = True,
     checks_environment: bool = False,
+    known: Settings | None = None,
+    file: ProjectFile | None = None,
 ) -> Settings:
-    sources = _Sources(given, environ, workspace, in_action, project_file)
+    sources = _Sources(given, environ, workspace, in_action, project_file, file)
     values, places = sources.all()
     found = _environment_problems(command, sources, values) if checks_environment else []
     sources.problems += [each for each in found if each.severity == "error"]
     _check_texts(values, places, sources.problems)
     _check_deploy_args(values, places, sources.problems)
+    _refuse_placeholder_prefix(command, values, places, sources.problems)
     if sources.problems:
         raise InputError(*sources.problems)
     variables = {
@@ -85,12 +91,36 @@ def _settings(
     if artefacts := values.get("artefacts"):
         values["artefacts"] = _relative(artefacts, workspace, environ.get("GITHUB_WORKSPACE", ""))
     values["overrides"] = sources.file.overrides(sources.environment)
-    values["repository"] = repository(environ, workspace)
+    workload_problems: list[Problem] = []
+    values["workloads"] = workload_configs(sources.file, sources.environment, workload_problems)
+    raise_errors(workload_problems)
+    values["repository"] = repository(environ, workspace) if known is None else known.repository
+    values["given"] = given
     values["trigger"] = read_trigger(environ)
     values["environment_given"] = sources.environment_given
     values["org_given"] = sources.is_given("org", sources.environment)
     values["notices"] = tuple(each for each in found if each.severity != "error")
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
+
+
+def load_unit_settings(root: Settings, file: ProjectFile, environment: str) -> Settings:
+    """Return the settings of one project in one environment: those of a run, with the project's file."""
+    given = {**{name: each for name, each in root.given.items() if name not in _RUN_ONLY}, "environment": environment}
+    settings = _settings(
+        root.command, given, root.environ, root.workspace, in_action=root.in_action, known=root, file=file
+    )
+    overrides = {name: replace(each, file=_below(file.folder, each.file)) for name, each in settings.overrides.items()}
+    provisioners = settings.provisioners
+    if provisioners == PROVISIONERS:
+        provisioners = tuple(_below(each.folder, PROVISIONERS[0]) for each in reversed(chain(file)))
+    return replace(settings, overrides=overrides, provisioners=provisioners, folder=file.folder, stage=environment)
+
+
+_RUN_ONLY = ("score-files", "overrides-file", "override-property")
+
+
+def _below(folder: str, path: str) -> str:
+    return path if folder == "." or Path(path).is_absolute() else f"{folder}/{path}"
 
 
 def _environment_problems(command: str, sources: _Sources, values: Mapping[str, Any]) -> list[Problem]:
@@ -126,6 +156,7 @@ class _Sources:
         workspace: Path,
         in_action: bool,
         project_file: bool,
+        file: ProjectFile | None = None,
     ) -> None:
         self.given = given
         self.environ = environ
@@ -135,11 +166,10 @@ class _Sources:
         name = str(named or BY_NAME["config"].default)
         self.workspace = workspace
         outside = bool(named) and not in_action
-        self.file = (
-            read_project_file(workspace, name, named=bool(named), outside=outside, problems=self.problems)
-            if project_file
-            else ProjectFile()
-        )
+        if file is None and project_file:
+            file = read_project_file(workspace, name, named=bool(named), outside=outside, problems=self.problems)
+        self.file = file or ProjectFile()
+        self.folders = {each.places.file: each.folder for each in chain(self.file) if each.folder != "."}
         self.environment = ""
         found = self._find(BY_NAME["environment"])
         self.environment = str(found[0]).strip() if found else ""
@@ -165,13 +195,22 @@ class _Sources:
             if found is None:
                 continue
             try:
-                values[option.field] = parse(option, *found)
+                values[option.field] = self._relative_to_project(option, parse(option, *found), found[1])
                 places[option.field] = found[1]
                 self._refuse_outside(option, values[option.field], found[1])
                 self._refuse_output(option, values[option.field], found[1])
             except InputError as error:
                 self.problems.extend(error.problems)
         return values, places
+
+    def _relative_to_project(self, option: Option, value: Any, place: Place) -> Any:
+        """Return paths that the file of a project below the workspace names relative to the workspace."""
+        folder = self.folders.get(place.file)
+        if option.name not in _INPUT_FILES or folder is None:
+            return value
+        if isinstance(value, str):
+            return _below(folder, value)
+        return tuple(each if "://" in each else _below(folder, each) for each in value)
 
     def _refuse_outside(self, option: Option, value: Any, place: Place) -> None:
         """Only whoever runs scorefly names input files outside the workspace; a repository's project file does not."""
@@ -220,8 +259,9 @@ class _Sources:
         return None if has_special_default else (default, option_place(option.name))
 
 
-_TEXT_RULES: Mapping[str, tuple[str, str]] = {
+TEXT_RULES: Mapping[str, tuple[str, str]] = {
     "environment": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "use letters, digits, `.`, `_` and `-`, 63 at most"),
+    "images_from": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "name an environment"),
     "org": (r"[a-z0-9][a-z0-9-]*", "give the organization's slug, as `flyctl orgs list` shows it"),
     "region": (r"[a-z]{3}", "give a region's three letters, such as ams"),
     "app_prefix": (r"[a-z0-9][a-z0-9-]*", "app names have lower-case letters, digits and `-`"),
@@ -239,6 +279,18 @@ def _check_deploy_args(values: Mapping[str, Any], places: Mapping[str, Place], p
             problems.append(Problem(f"deploy-args: {argument!r} is not passed to flyctl", hint, places["deploy_args"]))
 
 
+PLACEHOLDER_PREFIX = "change-me-"  # what `scorefly init` writes where no app prefix is given
+
+
+def _refuse_placeholder_prefix(
+    command: str, values: Mapping[str, Any], places: Mapping[str, Place], problems: list[Problem]
+) -> None:
+    deploys = command in ("deploy", "plan", "preview") and not values.get("rehearse")
+    if deploys and values.get("app_prefix") == PLACEHOLDER_PREFIX:
+        hint = "set it to a prefix of your own, such as your organization's name"
+        problems.append(Problem(f"app-prefix is still {PLACEHOLDER_PREFIX!r}", hint, places["app_prefix"]))
+
+
 _TOKENS: Mapping[str, str] = {
     "fly_api_token": r"(?:(?:FlyV1|Bearer) )?[!-~]+",
     "github_token": r"[!-~]+",
@@ -252,7 +304,9 @@ def _check_texts(values: Mapping[str, Any], places: Mapping[str, Place], problem
         if text and not re.fullmatch(pattern, text):
             message = f"{name.replace('_', '-')} has a space, a line break or a character that no token has"
             problems.append(Problem(message, "store it again, as one line", places[name]))
-    for name, (pattern, hint) in _TEXT_RULES.items():
+    for name, (pattern, hint) in TEXT_RULES.items():
         text = values.get(name)
         if text and not re.fullmatch(pattern, text, re.ASCII):
-            problems.append(Problem(f"{name.replace('_', '-')} is {text!r}", hint, places[name]))
+            meant = suggest_region(text) if name == "region" else ""
+            more = f": {meant}" if meant.startswith("did you mean") else ""
+            problems.append(Problem(f"{name.replace('_', '-')} is {text!r}", f"{hint}{more}", places[name]))

@@ -3,262 +3,281 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal[
-    "text",
-    "flag",
-    "count",
-    "duration",
-    "lines",
-    "pairs",
-    "json",
-    "images",
-    "choice",
-    "words",
-    "optional_flag",
-]
+from scorefly.config.option import Option
 
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option or input.
-
-    `default` is the text the contract's table shows and what is used when no value is given; `cli_default`
-    differs only where the contract says so. `variables` are environment variables that may give it, beside
-    SCOREFLY_<NAME>. A `private` one may not be set in `scorefly.yaml`.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    default: str = ""
-    cli_default: str | None = None
-    variables: tuple[str, ...] = ()
-    choices: tuple[str, ...] = ()
-    private: bool = False
-    commands: tuple[str, ...] = ()
-
-    @property
-    def field(self) -> str:
-        """Its name in Settings."""
-        return self.name.replace("-", "_")
-
-    @property
-    def all_variables(self) -> tuple[str, ...]:
-        """The environment variables asked, in order."""
-        return (f"SCOREFLY_{self.field.upper()}", *self.variables)
-
-
+# Commands by what they do; an option lists the commands that use it, and the others refuse it.
 DEPROVISION = "resources deprovision"
-LOADING = (
-    "validate",
-    "generate",
-    "plan",
-    "deploy",
-    "preview",
-    "export-secrets",
-    "remove-unused-secrets",
-    "resources list",
-    "resources outputs",
-    "provisioners list",
-    "cleanup",
-    "destroy",
+CONVERTING = (
+    *("sync", "validate", "generate", "plan", "deploy", "preview"),
+    *("export-secrets", "remove-unused-secrets", "cleanup"),
 )
+LOADING = (*CONVERTING, "resources list", "adopt")
 AFTER = ("status", "logs", "open", "history", "rollback", "doctor")
-STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move", *AFTER)
-CONVERTING = ("generate", "plan", "deploy", "preview", "export-secrets", "remove-unused-secrets", "validate")
-FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION, "state import", *AFTER)
-DEPLOYING = ("deploy", "preview")
-ROLLING = (*DEPLOYING, "rollback")
-STATEFUL = (
-    *CONVERTING,
-    "resources list",
-    "resources outputs",
-    DEPROVISION,
-    *STATE,
-    "cleanup",
-    "destroy",
+STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move")
+FLY = (
+    *("sync", "deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets"),
+    *(DEPROVISION, "state import", "adopt", *AFTER),
 )
+DEPLOYING = ("sync", "deploy", "preview")
+PLANNING = ("plan", *DEPLOYING)
+ROLLING = (*PLANNING, "rollback")
+REMOVING = ("destroy", DEPROVISION)
+STATEFUL = (*LOADING, "resources outputs", *REMOVING, *STATE, *AFTER)
+ALL = (*STATEFUL, "provisioners list", "repos", "pin")
 OPTIONS: tuple[Option, ...] = (
     Option(
         "score-files",
         "lines",
-        "Score files: paths or globs, relative to the workspace, one a line.",
+        "Score files: paths or globs relative to the workspace, one per line.",
         "score.yaml and *.score.yaml in any folder",
+        group="Input",
+        flags=("--file", "-f"),
         commands=LOADING,
     ),
     Option(
         "config",
         "text",
-        "Project file; one that is named must exist.",
+        "Project file. It must exist if you name one.",
         "scorefly.yaml",
         private=True,
-        commands=(*LOADING, *STATE, DEPROVISION),
+        group="Input",
+        commands=ALL,
     ),
     Option(
         "environment",
         "text",
-        "Names the state, and what provisioners see.",
+        "Environment name. Selects its state and its section in scorefly.yaml; passed to provisioners.",
         "production",
         cli_default="local",
-        commands=(*LOADING, *STATE, DEPROVISION),
+        group="Environment",
+        commands=ALL,
     ),
     Option(
         "org",
         "text",
-        "Fly organization slug; `personal` is yours alone.",
+        "Fly organization (slug). Use `personal` for your own.",
         "personal",
         variables=("FLY_ORG",),
+        group="Fly",
         commands=FLY,
     ),
-    Option("region", "text", "Primary region, such as ams.", variables=("FLY_REGION",), commands=CONVERTING),
+    Option("region", "text", "Primary region, e.g. ams.", variables=("FLY_REGION",), group="Fly", commands=CONVERTING),
     Option(
         "app-prefix",
         "text",
-        "Put before the workload name, to make the globally unique Fly app name.",
-        commands=LOADING,
+        "Prepended to the workload name to make the globally unique Fly app name.",
+        group="Environment",
+        commands=(*LOADING, "destroy"),
     ),
-    Option("app-suffix", "text", "Put behind the workload name.", commands=LOADING),
+    Option("app-suffix", "text", "Appended to the workload name.", group="Environment", commands=(*LOADING, "destroy")),
     Option(
         "images",
         "images",
-        "One reference for every container whose image is `.`, or lines workload=ref or workload.container=ref.",
+        "Image for every container whose image is `.`, or lines workload=image or workload.container=image.",
+        group="Input",
+        flags=("--image", "-i"),
         commands=CONVERTING,
     ),
-    Option("overrides-file", "text", "A Score fragment merged into the Score file.", commands=LOADING),
+    Option(
+        "images-from",
+        "text",
+        "Environment whose deployed images, by digest, are used for containers whose image is `.`.",
+        group="Input",
+        commands=CONVERTING,
+    ),
+    Option(
+        "build",
+        "builds",
+        "Lines [WORKLOAD.]CONTAINER=PATH or =JSON: the build context of a container whose image is `.`, or a JSON "
+        "object of context, dockerfile, target, args, builder and buildpacks.",
+        group="Input",
+        commands=CONVERTING,
+    ),
+    Option(
+        "overrides-file", "text", "Score fragment that is merged into the Score file.", group="Input", commands=LOADING
+    ),
     Option(
         "override-property",
         "lines",
-        "Lines path=value that change the Score file; `path=` removes.",
+        "Lines path=value that change the Score file; `path=` removes the property.",
+        group="Input",
         commands=LOADING,
     ),
     Option(
         "secrets",
         "json",
-        "JSON object of GitHub secrets, each listed by name; 131,071 bytes at most in the Action.",
+        "JSON object of secrets by name. List each one; at most 131,071 bytes in the Action.",
         private=True,
-        commands=(*CONVERTING, DEPROVISION),
+        group="Input",
+        commands=(*CONVERTING, *REMOVING),
     ),
     Option(
         "variables",
         "json",
-        "JSON object of GitHub variables, as toJSON(vars) gives it.",
-        commands=(*CONVERTING, DEPROVISION),
+        "JSON object of variables by name, as toJSON(vars) writes it.",
+        group="Input",
+        commands=(*CONVERTING, *REMOVING),
     ),
     Option(
         "provisioners",
         "lines",
-        "Provisioner files, or pinned uris of them; the first match wins, before the built-in ones.",
+        "Provisioner files or pinned URIs. The first match wins, before the built-in provisioners.",
         ".scorefly/*.provisioners.yaml",
-        commands=(*LOADING, DEPROVISION),
+        group="Input",
+        commands=(*LOADING, *REMOVING, "provisioners list"),
     ),
     Option(
         "state",
         "text",
-        "Where state is kept: git, file or file:PATH.",
+        "Where state is stored: git, file or file:PATH.",
         "git",
         cli_default="file",
+        group="State",
         commands=STATEFUL,
     ),
     Option(
         "state-key",
         "text",
-        "Fernet key(s) that encrypt the state, one a line; the first one encrypts.",
+        "Fernet keys that encrypt the state, one per line. The first one encrypts.",
         variables=(),
         private=True,
+        group="State",
         commands=STATEFUL,
     ),
     Option(
         "new-state",
         "flag",
-        "Go on with a state that does not know the environment's running apps: databases get new passwords.",
+        "Start with new state although apps of this environment run. Databases get new passwords.",
         "false",
         private=True,
-        commands=("plan", *DEPLOYING, "cleanup", "destroy", "remove-unused-secrets"),
+        group="State",
+        commands=(*PLANNING, "cleanup", "destroy", "remove-unused-secrets"),
     ),
     Option(
         "lock-timeout",
         "duration",
-        "How long to wait for another run of the environment, such as 90s or 5m.",
+        "How long to wait for another run of the same environment, e.g. 90s or 5m.",
         "5m",
-        commands=(
-            *CONVERTING,
-            *("state rotate-key", "state rebind", "state import", "resources move", "cleanup", "destroy", "rollback"),
-        ),
+        group="State",
+        commands=(*CONVERTING, *REMOVING, *STATE[2:], "rollback"),
     ),
-    Option("fly-api-token", "text", "Fly API token.", variables=("FLY_API_TOKEN",), private=True, commands=FLY),
+    Option(
+        "fly-api-token", "text", "Fly API token.", variables=("FLY_API_TOKEN",), private=True, group="Fly", commands=FLY
+    ),
     Option(
         "github-token",
         "text",
-        "GitHub token, for the state ref, comments and deployments.",
+        "GitHub token for state on git, comments and deployments.",
         variables=("GITHUB_TOKEN",),
         private=True,
+        group="GitHub",
         commands=STATEFUL,
     ),
     Option(
         "artefacts",
         "text",
-        "Folder for artefacts.",
+        "Folder for the artefacts.",
         ".scorefly/out",
-        commands=("generate", "plan", "deploy", "preview", "rollback"),
+        group="Output",
+        flags=("--output", "-o"),
+        commands=("sync", "generate", *ROLLING),
     ),
-    Option("max-parallel", "count", "Apps deployed at a time.", "4", commands=ROLLING),
+    Option(
+        "max-parallel",
+        "count",
+        "How many apps to deploy at the same time.",
+        "4",
+        group="Fly",
+        commands=(*DEPLOYING, "cleanup", "destroy", "rollback"),
+    ),
     Option(
         "wait-timeout",
         "duration",
-        "For one app to become healthy, such as 90s or 5m.",
+        "How long to wait for each app to become healthy, e.g. 90s or 5m.",
         "5m",
+        group="Fly",
+        commands=(*DEPLOYING, "rollback"),
+    ),
+    Option(
+        "ha",
+        "optional_flag",
+        "Create spare Machines for availability. Fly's default if not set.",
+        group="Fly",
         commands=ROLLING,
     ),
-    Option("ha", "optional_flag", "Spare Machines; Fly's default when not given.", commands=ROLLING),
     Option(
         "auto-stop",
         "choice",
-        "What Fly does with public Machines nobody asks for; off when not given, stop in previews.",
+        "What Fly does with idle public Machines: off, stop or suspend. Default: off, in previews stop.",
         choices=("off", "stop", "suspend"),
+        group="Fly",
         commands=CONVERTING,
+    ),
+    Option(
+        "certificates",
+        "choice",
+        "Certificates for custom hosts of routes and dns: auto (not in previews), always, never.",
+        "auto",
+        choices=("auto", "always", "never"),
+        group="Fly",
+        commands=CONVERTING,
+    ),
+    Option(
+        "wait-for-certificates",
+        "flag",
+        "Wait up to wait-timeout until the certificates of custom hosts are active.",
+        "false",
+        group="Fly",
+        commands=DEPLOYING,
     ),
     Option(
         "strategy",
         "choice",
-        "How Machines are replaced; Fly's default when not given. Apps with a volume roll for canary and bluegreen.",
+        "How Machines are replaced. Fly's default if not set. With a volume, canary and bluegreen become rolling.",
         choices=("rolling", "immediate", "canary", "bluegreen"),
-        commands=ROLLING,
+        group="Fly",
+        commands=(*CONVERTING, "rollback"),
     ),
     Option(
         "deploy-args",
         "lines",
-        "Further flags for flyctl deploy, one per line; those that scorefly decides are refused.",
+        "Additional flags for `flyctl deploy`, one per line. Flags that scorefly sets itself are refused.",
+        group="Fly",
         commands=ROLLING,
     ),
-    Option("build-args", "pairs", "Lines NAME=VALUE for images built from a Dockerfile.", commands=DEPLOYING),
+    Option(
+        "build-args", "pairs", "Lines NAME=VALUE for images built from a Dockerfile.", group="Fly", commands=PLANNING
+    ),
     Option(
         "build-secrets",
         "pairs",
         "Lines NAME=VALUE, secret, for images built from a Dockerfile.",
         private=True,
-        commands=DEPLOYING,
+        group="Fly",
+        commands=PLANNING,
     ),
     Option(
         "unused-secrets",
         "choice",
-        "Removed after a deploy: managed (set by scorefly, no longer wanted), all (anything not wanted), keep (none).",
+        "Which unused secrets to remove from Fly: managed (set by scorefly), all or keep.",
         "managed",
         choices=("managed", "all", "keep"),
-        commands=("plan", *DEPLOYING, "cleanup", "remove-unused-secrets"),
+        group="Cleanup",
+        commands=(*PLANNING, "cleanup", "remove-unused-secrets"),
     ),
     Option(
         "keep-secrets",
         "lines",
         "Globs of secret names that are never removed.",
-        commands=("plan", *DEPLOYING, "cleanup", "remove-unused-secrets"),
+        group="Cleanup",
+        commands=(*PLANNING, "cleanup", "remove-unused-secrets"),
     ),
     Option(
         "preview-ttl",
         "duration",
-        "For cleanup: destroy previews idle longer than this, such as 14d.",
+        "Destroy previews that were idle for longer than this, e.g. 14d.",
+        group="Cleanup",
         commands=("cleanup",),
     ),
     Option(
@@ -267,6 +286,7 @@ OPTIONS: tuple[Option, ...] = (
         "Which parts cleanup does.",
         "secrets,previews,resources",
         choices=("secrets", "previews", "resources", "volumes"),
+        group="Cleanup",
         commands=("cleanup",),
     ),
     Option(
@@ -274,59 +294,92 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         "Keep one comment on the pull request up to date (plan, preview).",
         "true",
+        group="GitHub",
         commands=("plan", "preview"),
     ),
     Option(
         "allow-forks",
         "flag",
-        "Deploy pull requests from forks too: their code runs with the secrets that are given here.",
+        "Deploy pull requests from forks too. Their code runs with the secrets given here.",
         "false",
         private=True,
+        group="GitHub",
         commands=("preview",),
+    ),
+    Option(
+        "subtrees",
+        "lines",
+        "For sync: projects, environments, units (PROJECT.ENVIRONMENT) or folders, one per line. Default: all.",
+        private=True,
+        commands=(),
+    ),
+    Option(
+        "prune",
+        "flag",
+        "Destroy the apps of workloads that were removed from the tree; their volumes are kept.",
+        "false",
+        commands=("sync",),
+    ),
+    Option(
+        "prune-limit",
+        "count",
+        "The largest share of a unit's apps that one sync may destroy, in percent; one app is always allowed.",
+        "33",
+        commands=("sync",),
+    ),
+    Option(
+        "source-cache",
+        "text",
+        "Folder for copies of the repositories of workloads, kept between runs. Default: below ~/.cache.",
+        commands=("sync", "plan", "validate", "repos"),
     ),
     Option(
         "unsupported",
         "choice",
-        "What a Score feature that Fly cannot give means.",
+        "How to treat Score features that Fly does not support: error or warn.",
         "error",
         choices=("error", "warn"),
+        group="Input",
         commands=CONVERTING,
     ),
-    Option("force", "flag", "Deploy even what has not changed.", "false", commands=("plan", *ROLLING)),
+    Option("force", "flag", "Deploy unchanged apps too.", "false", commands=ROLLING),
     Option(
         "replace",
         "lines",
-        "Uids of resources that hold data and may be replaced by empty ones, one per line. The old data stays.",
+        "UIDs of resources with data that may be replaced by empty ones, one per line. The old data is kept.",
         private=True,
-        commands=("generate", "plan", *DEPLOYING),
+        group="State",
+        commands=("generate", *PLANNING),
     ),
     Option(
         "workload",
         "lines",
-        "Workloads to show or to roll back, one per line; all when not given.",
+        "Workloads to show or to roll back, one per line. All if not set.",
         private=True,
+        group="Input",
         commands=("status", "rollback"),
     ),
     Option(
         "to",
         "text",
-        "Commit to roll back to, as listed by `scorefly history`; the release before the last deploy when not given.",
+        "Commit to roll back to, as listed by `scorefly history`. The release before the last deploy if not set.",
         private=True,
+        group="Input",
         commands=("rollback",),
     ),
     Option(
         "dry-run",
         "flag",
-        "Say what would be done.",
+        "Show what would be done, and change nothing.",
         "false",
-        commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback"),
+        commands=("sync", "deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback", "adopt"),
     ),
     Option(
         "rehearse",
         "flag",
-        "Do everything against the embedded rehearsal of Fly: no token, no network.",
+        "Run against a simulated Fly: no token, no network, nothing is deployed.",
         "false",
-        commands=(*CONVERTING, *STATE, "resources list", "cleanup", "destroy", DEPROVISION),
+        commands=STATEFUL,
     ),
 )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from scorefly.config.options import Kind, Option
+from scorefly.config.option import Kind, Option
 from scorefly.config.settings import Images
+from scorefly.convert.build_spec import BuildSpec, parse_build
 from scorefly.durations import parse_duration
 from scorefly.problems import InputError, Place, Problem, nearest
 from scorefly.values import Plain
@@ -153,6 +155,29 @@ def _images(option: Option, value: Plain, place: Place) -> Images:
     return Images(default, by_name)
 
 
+def _builds(option: Option, value: Plain, place: Place) -> dict[str, BuildSpec]:
+    """Parse lines `[WORKLOAD.]CONTAINER=PATH` or `=JSON`."""
+    builds: dict[str, BuildSpec] = {}
+    problems: list[Problem] = []
+    for line in _lines(option, value, place):
+        name, _, text = (part.strip() for part in line.partition("="))
+        if not name or not text:
+            raise _wrong(option, f"has the line {line!r}", "write CONTAINER=PATH, or CONTAINER=JSON", place)
+        try:
+            data: Plain = json.loads(text) if text.startswith("{") else text
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
+            hint = f'write {name}={{"context": ".", "dockerfile": "Dockerfile"}} in one line'
+            raise _wrong(option, f"{name}: invalid JSON: {reason}", hint, place) from None
+        try:
+            builds[name] = parse_build(data, place, lambda _: place)
+        except InputError as error:
+            problems += [replace(each, message=f"{name}: {each.message}") for each in error.problems]
+    if problems:
+        raise InputError(*problems)
+    return builds
+
+
 def _scalar(option: Option, value: Plain, place: Place) -> str:
     if isinstance(value, dict | list | bool) or value is None:
         raise _wrong(option, "has a value that is no text", "put it in quotes", place)
@@ -175,4 +200,5 @@ _PARSERS: Mapping[Kind, Callable[[Option, Plain, Place], Any]] = {
     "pairs": _pairs,
     "json": _json,
     "images": _images,
+    "builds": _builds,
 }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from scorefly.config.options import BY_NAME, OPTIONS
 from scorefly.config.settings import Override
+from scorefly.config.tree_file import ENVIRONMENT_KEYS, TOP_KEYS, check_tree_keys
+from scorefly.config.value import Keys, Value
+from scorefly.config.workloads import WORKLOADS, check_layer, check_workloads
 from scorefly.confined import exists, read_file, scope_of, shown
 from scorefly.problems import InputError, Place, Problem, nearest, option_place
 from scorefly.score.document import Document, Places, parse
@@ -17,15 +20,18 @@ from scorefly.values import Plain
 ENVIRONMENTS = "environments"
 OVERRIDES = "overrides"  # no option: a command line has --overrides-file for the one Score file it is about
 
-Keys = tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class ProjectFile:
-    """A project file that was read. `data` holds options by name, and below `environments` more of them."""
+    """A project file that was read. `data` holds options by name, and below `environments` more of them.
+
+    `folder` is its folder, relative to the workspace, and `parent` the file that includes it, whose options count too.
+    """
 
     data: Mapping[str, Plain] = field(default_factory=dict)
     places: Places = field(default_factory=lambda: Places({}))
+    folder: str = "."
+    parent: ProjectFile | None = None
 
     def option(self, name: str, environment: str) -> tuple[Plain, Place] | None:
         """An option's value in an environment, with its place: what the environment says comes first."""
@@ -33,7 +39,7 @@ class ProjectFile:
             value = _below(self.data, path).get(name)
             if value is not None:
                 return value, self.places.at(*path, name)
-        return None
+        return self.parent.option(name, environment) if self.parent else None
 
     def overrides(self, environment: str) -> dict[str, Override]:
         """The Score fragments by workload; those of an environment replace those for all."""
@@ -44,6 +50,16 @@ class ProjectFile:
                     name: Override(str(file), self.places.at(*path, OVERRIDES, name)) for name, file in found.items()
                 }
         return {}
+
+    def value(self, *path: str) -> Value | None:
+        """Return what is at a path of the file; None where it is missing or null."""
+        data = _below(self.data, path[:-1]).get(path[-1])
+        return None if data is None else Value(data, self.places, path)
+
+    def values(self, key: str, environment: str) -> tuple[Value, ...]:
+        """Return the values of a key at the top and in the environment, the weakest first."""
+        paths = [(), *self._environment(environment)]
+        return tuple(value for path in paths if (value := self.value(*path, key)))
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -89,20 +105,36 @@ def read_project_file(
         hint = "write `production: {app-prefix: acme-}` lines below it"
         problems.append(Problem(f"{ENVIRONMENTS} is not a mapping", hint, places.at(ENVIRONMENTS)))
         return ProjectFile({key: value for key, value in document.data.items() if key != ENVIRONMENTS}, places)
+    file = ProjectFile(document.data, places)
+    _check_tree(file, (), TOP_KEYS, problems)
     for environment, given in (environments or {}).items():
         at = (ENVIRONMENTS, environment)
         if not isinstance(given, dict | None):
             problems.append(Problem(f"environment {environment!r} is not a mapping", "", places.at(*at)))
         for key in given if isinstance(given, dict) else ():
             _check_key(key, at, document, problems, not_here="environment")
-    return ProjectFile(document.data, places)
+        _check_tree(file, at, ENVIRONMENT_KEYS, problems)
+    return file
+
+
+def _check_tree(file: ProjectFile, at: Keys, keys: Sequence[str], problems: list[Problem]) -> None:
+    values = {key: value for key in keys if (value := file.value(*at, key))}
+    problems += check_tree_keys(values)
+    for key in ("defaults", "always"):
+        if layer := values.get(key):
+            check_layer(layer, problems)
+    if section := file.value(*at, WORKLOADS):
+        check_workloads(section, problems)
 
 
 def _check_key(
     key: str, path: Keys, document: Document, problems: list[Problem], *, also: str = "", not_here: str = ""
 ) -> None:
+    tree_keys = ENVIRONMENT_KEYS if path else TOP_KEYS
     option, place = BY_NAME.get(key), document.places.at(*path, key)
     allowed = [each.name for each in OPTIONS if not each.private and each.name != not_here]
+    if key == WORKLOADS or key in tree_keys:
+        return
     if key == OVERRIDES:
         given = _below(document.data, path)[key]
         if not isinstance(given, dict | None) or not all(isinstance(each, str) for each in (given or {}).values()):
@@ -113,7 +145,7 @@ def _check_key(
         hint = "give it as an option, an input or an environment variable"
         problems.append(Problem(f"{key!r} does not belong into a file", hint, place))
     elif key not in allowed:
-        hint = nearest(key, [*allowed, OVERRIDES, *([also] if also else [])])
+        hint = nearest(key, [*allowed, OVERRIDES, WORKLOADS, *tree_keys, *([also] if also else [])])
         problems.append(Problem(f"unknown key {key!r}", hint, place))
 
 

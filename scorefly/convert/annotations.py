@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from scorefly.fly.app import MAX_MACHINES
 from scorefly.fly.check.keys import SIGNALS
 from scorefly.fly.sizes import NO_GPUS
 from scorefly.problems import Place, Problem, nearest
@@ -27,8 +28,8 @@ AUTO_STOP = ("off", "stop", "suspend")
 class Annotation:
     """One annotation: its name behind the prefix, what its text must be, an example, and where fly.toml has it.
 
-    `kind` is text, whole, number, yes/no, seconds, object, words, or the choices themselves. `<port>` in a name stands
-    for a service port's name. Without a `path` a module of its own knows what to do with it.
+    `kind` is text, whole, number, yes/no, seconds, object, words, count, regions, or the choices themselves.
+    `<port>` in a name stands for a service port's name. Without a `path` a module of its own knows what to do with it.
     """
 
     name: str
@@ -41,6 +42,13 @@ class Annotation:
 # A number in a path is the place in a list of tables.
 ANNOTATIONS = (
     Annotation("region", "text", "ams", "The primary region of this workload.", ("primary_region",)),
+    Annotation(
+        "count",
+        "count",
+        "3",
+        "Number of Machines, with `1` exactly one and no standby; by process group `web=3,worker=1`. See scaling.md.",
+    ),
+    Annotation("regions", "regions", "ams=2,iad=1", "Number of Machines in each region; the first is the primary one."),
     Annotation("size", "text", "performance-2x", "A preset of Fly's, in the place of what `resources` ask for."),
     Annotation("memory", "text", "4gb", "Memory of that preset.", ("vm", "0", "memory")),
     Annotation("swap-size-mb", "whole", "512", "Swap, in MB.", ("swap_size_mb",)),
@@ -273,6 +281,27 @@ def _hint(name: str, workload: Workload) -> str:
     return hint if hint.startswith("did you mean") else "docs/annotations.md lists them"
 
 
+def _numbers(text: str, otherwise: str) -> dict[str, int]:
+    """Parse `NAME=NUMBER,NAME=NUMBER`. Raises ValueError."""
+    numbers: dict[str, int] = {}
+    for word in filter(None, re.split(r"[\s,]+", text)):
+        name, separator, number = word.partition("=")
+        if not name or not separator:
+            raise ValueError(otherwise)
+        if name in numbers:
+            raise ValueError(f"{name!r} is given twice")
+        numbers[name] = _machines(number)
+    if not numbers:
+        raise ValueError(otherwise)
+    return numbers
+
+
+def _machines(text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not 1 <= int(text) <= MAX_MACHINES:
+        raise ValueError(f"the number of Machines must be from 1 to {MAX_MACHINES}")
+    return int(text)
+
+
 def _value(annotation: Annotation, text: str) -> Any:  # noqa: C901 - one line a kind
     """Raises ValueError that says what the text must be."""
     text = text.strip()
@@ -303,6 +332,12 @@ def _value(annotation: Annotation, text: str) -> Any:  # noqa: C901 - one line a
                 raise ValueError("must be a time such as 30s or 5m")
             hours, minutes, seconds = (int(part or 0) for part in match.groups())
             return f"{hours * 3600 + minutes * 60 + seconds}s"
+        case "count":
+            if re.fullmatch(r"[\d-]+", text, re.ASCII):
+                return {"": _machines(text)}
+            return _numbers(text, "must be a number of Machines, or one for each process group")
+        case "regions":
+            return _numbers(text, "must be regions with a number of Machines each")
         case "words":
             return [word for word in re.split(r"[\s,]+", text) if word]
         case _:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from scorefly.convert.annotations import Annotations
+from scorefly.convert.build_spec import BuildSpec
 from scorefly.problems import Place, Problem
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute
 from scorefly.score.workload import Container, Workload
@@ -21,7 +22,10 @@ class Target:
     `images` are references by `workload` or `workload.container`, `default_image` is for all others whose
     image is `.`. `artefact` is the app's artefact folder, relative to `workspace`. With `flycast` others reach private
     ports through Fly's proxy. `auto_stop` is what happens to idle Machines where no annotation says it, in Fly's words.
-    In a `trial`, which only checks, what may still be given later is not an error.
+    `builds` are the stated builds by container; what they name is below `repository`, which the workspace is part of.
+    `min_running` is how many of them keep running where no annotation says it.
+    With `builtin` flyctl builds the image without a Dockerfile. In a `trial`, which only checks, what may still be
+    given later is not an error.
     """
 
     workspace: Path
@@ -30,10 +34,19 @@ class Target:
     region: str = ""
     images: Mapping[str, str] = field(default_factory=dict)
     default_image: str = ""
+    builds: Mapping[str, BuildSpec] = field(default_factory=dict)
     unsupported: Literal["error", "warn"] = "error"
     flycast: bool = False
     auto_stop: str = "off"
+    min_running: int | None = None
     trial: bool = False
+    checkout: Path | None = None
+    builtin: bool = False
+
+    @property
+    def repository(self) -> Path:
+        """The folder that contexts and Dockerfiles have to be in."""
+        return self.checkout or self.workspace
 
 
 @dataclass(slots=True)

@@ -6,13 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.addresses import resolve_pending
 from scorefly.deployment.connection import Connection
-from scorefly.deployment.digest import METADATA_KEY
+from scorefly.deployment.digest import METADATA_KEY, state_digest
 from scorefly.deployment.drift import facts_of
+from scorefly.deployment.image_builds import ImageBuilds, build_key
 from scorefly.deployment.inspection import (
     AppInspection,
     VolumeChanges,
@@ -21,19 +23,21 @@ from scorefly.deployment.inspection import (
     known_app,
     missing_addresses,
 )
-from scorefly.deployment.machine_counts import app_machines, is_standby, lone_standbys
+from scorefly.deployment.machine_counts import Census, app_machines, is_standby, lone_standbys
 from scorefly.deployment.machine_move import MachineMove
 from scorefly.deployment.machine_repair import MachineRepair
+from scorefly.deployment.machine_scaling import MachineScaling
 from scorefly.deployment.newest_commit import CommitOrder, rollback_notice
 from scorefly.deployment.ownership import marks
 from scorefly.deployment.releases import RollbackTarget, artefact_key, release_changes, timestamp, unchanged_release
+from scorefly.deployment.scaling_checks import check_scaling, removal_warnings
 from scorefly.deployment.secrets import remove_secrets
 from scorefly.deployment.volumes import creation_settings, misplaced_machines, plan_volumes, volume_warnings
 from scorefly.desired.apps import app_report
 from scorefly.desired.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.desired.build_context import changed_files, summarised
 from scorefly.fly.api import FlyApi, MachineView, RefusedError
-from scorefly.fly.app import App
+from scorefly.fly.app import App, Build
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Status
@@ -57,12 +61,14 @@ class AppDeployment:
     app: App
     listed: tuple[MachineView, ...]
     stop: threading.Event
+    builds: ImageBuilds
     standing: CommitOrder = field(default_factory=CommitOrder)
     target: RollbackTarget | None = None
     seconds: float = 0.0
     warnings: tuple[Problem, ...] = ()
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
+    _image: str = ""  # what was deployed
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
         """Takes a step. A report ends the app's way: what failed is told and reported, not raised."""
@@ -99,6 +105,9 @@ class AppDeployment:
                 self._mark(self._before.machines)
                 self._remember_unchanged()
             return self._report("unchanged", self._before.machines)
+        changes = check_scaling(self.settings, self.api, self.app, self._before)
+        for warning in removal_warnings(self.app, changes.remove):
+            self._warn(warning)
         if not self._before.repair_only:
             self._plan_volumes()
         if self.settings.dry_run:
@@ -112,7 +121,8 @@ class AppDeployment:
     def replace_machines(self) -> None:
         """Replaces the Machines, once everything that the app needs is there."""
         if self._before.repair_only:
-            self.progress.step(f"{self.app.name}: repairing")
+            scales = self._before.census.resizes
+            self.progress.step(f"{self.app.name}: {'changing the number of Machines' if scales else 'repairing'}")
             return
         if self._before.exists:
             record = unpack(self._known.record)
@@ -122,15 +132,32 @@ class AppDeployment:
         self._forget_digest()
         self._remove_outdated_machines()
         self._report_leases()
-        self.keeper.confirm_lock()
-        with self.progress.output(f"deploy of {self.app.name}") as output:
-            self.connection.deployer.deploy(
-                self.app,
-                self.settings.workspace / artefact_folder(self.settings, self.app.name),
-                working_folder(self.settings, self.app),
-                on_line=output,
-                stop=self.stop,
-            )
+        artefact = self.settings.workspace / artefact_folder(self.settings, self.app.name)
+        folder = working_folder(self.settings, self.app)
+        with self.connection.slots, self.progress.output(f"deploy of {self.app.name}") as output:
+            self.keeper.confirm_lock()
+            self._image = self._build(artefact, folder, output)
+            self.keeper.confirm_lock()
+            app = replace(self.app, image=self._image)
+            self.connection.deployer.deploy(app, artefact, folder, on_line=output, stop=self.stop)
+
+    def _build(self, artefact: Path, folder: Path, output: Callable[[str], None]) -> str:
+        """Return the reference of the app's image, which is built first unless that was done before.
+
+        State has it before the deploy begins: one that fails is not built again.
+        """
+        if not isinstance(self.app.image, Build):
+            return self.app.image
+
+        def build(label: str) -> str:
+            return self.connection.deployer.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
+
+        key = build_key(self.settings, self.app.image, self._before.built)
+        image = self.builds.image(self.app, key, self.keeper.state, build, self.stop)
+        record = unpack(self._known.record) or Record()
+        if record.build != (key, image):
+            self._record(record=pack(replace(record, build=(key, image))))
+        return image
 
     def record_result(self) -> AppReport:
         """Remembers what runs now, and removes secrets that nothing uses any longer.
@@ -146,11 +173,17 @@ class AppDeployment:
             self._warn(Problem(f"{app.name} has no Machine after its deploy", hint, severity="warning"))
         elif repair.repair(census, machines):
             machines = self.api.machines(app.name)
+        unused_volumes: tuple[str, ...] = ()
+        if census.resizes or self._before.unused_volumes:
+            unused_volumes = self._scale(census, machines)
+            machines = self.api.machines(app.name)
         self._mark(machines)
         for machine in app_machines(machines):
             if machine.metadata.get(METADATA_KEY) != self._before.digest:
                 self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
-        self._record(**self._wanted(machines), deployed_at=timestamp(), record=self._record_of(machines))
+        self._record(
+            **self._wanted(machines), deployed_at=timestamp(), record=self._record_of(machines, unused_volumes)
+        )
         self._remove_secrets()
         return self._report(self._done, machines)
 
@@ -171,13 +204,14 @@ class AppDeployment:
     def _wanted(self, machines: Sequence[MachineView]) -> dict[str, Any]:
         """Return what state says more of the app once it runs as wanted."""
         known, commit, at = self._known, self.standing.commit, self.standing.started
+        digest = state_digest(self.app, self._before.digest)
         if self.target:
-            return {"digest": self._before.digest, **self.target.done(known)}
-        if known.digest == self._before.digest and known.release:
+            return {"digest": digest, **self.target.done(known)}
+        if known.digest == digest and known.release:
             changes = {**unchanged_release(known, commit), "rollback": None}
         else:
             changes = release_changes(known, self.app, machines, self._before.built, commit, at)
-        return {"digest": self._before.digest, "commit": commit, **changes}
+        return {"digest": digest, "commit": commit, **changes}
 
     def _keeping_rollback(self) -> Rollback | None:
         """Return the rollback that keeps this run from deploying the app."""
@@ -191,7 +225,7 @@ class AppDeployment:
 
     def _create(self) -> None:
         """State knows that the app is being made before it is there: a run that is killed leaves no stranger."""
-        self._record(id="", digest="", secrets={}, addresses=(), record="")
+        self._record(id="", digest="", secrets={}, addresses=(), record="", certificates={})
         self._record(id=self.api.create_app(self.app.name, self.settings.org).id)
 
     def _ensure_prerequisites(self) -> None:
@@ -310,6 +344,26 @@ class AppDeployment:
         MachineMove(self.api, self.progress, app, self.settings.wait_timeout, self.stop).move(misplaced)
         return self.api.machines(app.name)
 
+    def _scale(self, census: Census, machines: Sequence[MachineView]) -> tuple[str, ...]:
+        """Bring the Machines to their stated number; return the ids of volumes that are still to be removed."""
+        app, settings = self.app, self.settings
+
+        def keep_note(volumes: tuple[str, ...]) -> None:
+            record = unpack(self._known.record) or Record()
+            self._record(record=pack(replace(record, removing=volumes)))
+
+        scaling = MachineScaling(
+            self.api,
+            self.progress,
+            app,
+            settings.wait_timeout,
+            self.stop,
+            marks(settings, self.keeper.state, app.owner),
+            keep_note,
+            app.owner in settings.replace,
+        )
+        return scaling.scale(census, app_machines(machines), self._before.unused_volumes)
+
     def _remove_secrets(self) -> None:
         to_remove = self._before.secrets.to_remove
         if to_remove and not self.settings.dry_run:
@@ -327,23 +381,28 @@ class AppDeployment:
         """State may have missed the end of the run that deployed this."""
         machines = self._before.machines
         changes = self._wanted(machines)
-        if self._known.digest != self._before.digest:
+        if self._known.digest != changes["digest"]:
             changes["record"] = self._record_of(machines)
         else:
             self._warn_of_shortage(machines)
         self.keeper.change(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
 
-    def _record_of(self, machines: Sequence[MachineView]) -> str:
+    def _record_of(self, machines: Sequence[MachineView], unused_volumes: tuple[str, ...] = ()) -> str:
         app, count = self.app, self._warn_of_shortage(machines)
         secrets = self.target.artefact.secrets if self.target else tuple(sorted(app.secrets))
         built = summarised(self._before.built)
-        return pack(Record(artefact_texts(app), file_digests(app), facts_of(machines), secrets, count, built))
+        facts = facts_of(machines)
+        record = unpack(self._known.record) or Record()
+        image = self._image or record.image
+        texts, files = artefact_texts(app), file_digests(app)
+        build, counts = record.build, app.counts
+        return pack(Record(texts, files, facts, secrets, count, built, unused_volumes, image, build, counts))
 
     def _warn_of_shortage(self, machines: Sequence[MachineView]) -> int:
         """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""
         record = unpack(self._known.record)
         now, last = len(app_machines(machines)), record.machines if record else 0
-        if self.settings.force or last <= now:
+        if self.settings.force or last <= now or self.app.counts:
             return now
         hint = f"`fly scale count {last} -a {self.app.name}` makes them; deploy with force to keep {now}"
         self._warn(Problem(f"{self.app.name} has {now} Machines, and had {last}", hint, severity="warning"))

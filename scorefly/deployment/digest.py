@@ -13,6 +13,22 @@ from scorefly.fly.app import App, Build
 METADATA_KEY = "scorefly_digest"
 
 
+def state_digest(app: App, digest: str) -> str:
+    """Return the digest that state keeps: that of the app's Machines, and their stated number where there is one.
+
+    A changed number needs no new Machines, but a listing that is late must not be taken for the new number.
+    """
+    if not app.counts:
+        return digest
+    counts = json.dumps({group: dict(regions) for group, regions in app.counts.items()}, sort_keys=True)
+    return f"{digest}-{hashlib.sha256(counts.encode()).hexdigest()[:8]}"
+
+
+def machines_digest(kept: str) -> str:
+    """Return the digest of an app's Machines from the one that state keeps."""
+    return kept.partition("-")[0]
+
+
 def app_digest(settings: Settings, app: App, fingerprints: Mapping[str, str], built: Mapping[str, str]) -> str:
     """A digest of all that makes a deployed app what it is: 32 hex digits.
 

@@ -22,7 +22,7 @@ from scorefly.desired.load import Loaded, load
 from scorefly.desired.orphans import find_orphans
 from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App
-from scorefly.problems import ScoreflyError
+from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Finding, Report
 from scorefly.state.document import EnvironmentState
@@ -32,8 +32,8 @@ from scorefly.state.snapshot import unpack
 LOOKS = 8  # apps looked at at a time
 
 
-def cleanup(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
-    """Does the parts that are asked for. Volumes with what is in them go only when `volumes` is one of them."""
+def cleanup(settings: Settings, keeper: Keeper, progress: Progress, *, fails_on_foreign_apps: bool = False) -> Report:
+    """Remove what `cleanup` names. Volumes are removed, with their data, only when `volumes` is among it."""
     loaded = load(settings)
     with connect(settings, keeper) as connection:
         api = connection.api
@@ -42,7 +42,7 @@ def cleanup(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         # Only names matter here: nothing is provisioned, and no secret has to be given.
         wanted = compute_desired_apps(settings, loaded, Keeper(None, keeper.state), progress, trial=True)
         tidying = EnvironmentCleanup(settings, keeper, progress, api, live, {app.name: app for app in wanted.apps})
-        ours = tidying.ours()
+        ours, foreign = tidying.apps_by_owner(fails_on_foreign_apps=fails_on_foreign_apps)
         findings: list[Finding] = []
         apps: tuple[AppReport, ...] = ()
         if "secrets" in settings.cleanup:
@@ -62,7 +62,7 @@ def cleanup(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     return Report(
         command=settings.command,
         environment=settings.environment,
-        apps=(*kept, *apps),
+        apps=(*kept, *foreign, *apps),
         problems=wanted.problems,
         findings=tuple(findings),
         rehearsed=settings.rehearse,
@@ -81,20 +81,26 @@ class EnvironmentCleanup:
     live: Mapping[str, Sequence[MachineView]]
     wanted: Mapping[str, App]
 
-    def ours(self) -> list[App]:
-        """The wanted apps that are there, without those that are not ours."""
+    def apps_by_owner(self, *, fails_on_foreign_apps: bool) -> tuple[list[App], list[AppReport]]:
+        """Return our desired apps that are there, and reports of those that are not ours, where these are failures."""
 
-        def look(app: App) -> App | None:
+        def inspect(app: App) -> App | Problem | None:
             machines = self.live.get(app.name, ())
             if not machines and self.api.app(app.name) is None:
                 return None
-            if problem := not_ours(self.settings, self.api, app.name, machines, self.keeper.state):
-                self.progress.problem(replace(problem, severity="warning"))
-                return None
-            return app
+            return not_ours(self.settings, self.api, app.name, machines, self.keeper.state) or app
 
         with ThreadPoolExecutor(LOOKS, thread_name_prefix="cleanup") as pool:
-            return [app for app in pool.map(look, self.wanted.values()) if app]
+            inspected = list(zip(self.wanted.values(), pool.map(inspect, self.wanted.values()), strict=True))
+        foreign = [(app, problem) for app, problem in inspected if isinstance(problem, Problem)]
+        for _, problem in foreign:
+            self.progress.problem(problem if fails_on_foreign_apps else replace(problem, severity="warning"))
+        reports = [
+            replace(app_report(self.settings, app), status="failed", problem=problem, url="")
+            for app, problem in foreign
+        ]
+        ours = [app for _, app in inspected if isinstance(app, App)]
+        return ours, reports if fails_on_foreign_apps else []
 
     def each(self, apps: Iterable[App], part: Callable[[App], list[Finding]]) -> list[Finding]:
         """One part for several apps at a time, in their order."""

@@ -7,15 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scorefly.config.settings import Settings
-from scorefly.deployment.digest import METADATA_KEY, app_digest
-from scorefly.deployment.machine_counts import Census, app_machines, count_by_group, listed_as_complete, take_census
+from scorefly.deployment.digest import METADATA_KEY, app_digest, state_digest
+from scorefly.deployment.machine_counts import (
+    Census,
+    app_machines,
+    count_by_group,
+    group_of,
+    listed_as_complete,
+    mounted_names,
+    take_census,
+)
 from scorefly.deployment.ownership import OWNER_KEY, STATE_KEY, marks, not_ours
 from scorefly.deployment.secrets import SecretPlan, plan_secrets
 from scorefly.desired.build_context import built_files
 from scorefly.fly.api import AddressView, AppView, FlyApi, ForbiddenError, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
+from scorefly.fly.process_groups import group_names
 from scorefly.problems import ExternalError, external_error
 from scorefly.state.document import AppState, EnvironmentState, fingerprint
+from scorefly.state.snapshot import unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +36,8 @@ class AppInspection:
 
     `as_wanted` says that there is nothing to deploy; secrets may be there to be removed. `repair_only` says that every
     Machine has what is desired, and only their number or their state is not. `machines` are those of the listing where
-    it was enough, else the app's own with their configurations.
+    it was enough, else the app's own with their configurations. `unused_volumes` are the ids of volumes that an
+    interrupted run was about to remove.
     """
 
     exists: bool = False
@@ -38,6 +49,7 @@ class AppInspection:
     repair_only: bool = False
     census: Census = field(default_factory=Census)
     built: Mapping[str, str] = field(default_factory=dict)
+    unused_volumes: tuple[str, ...] = ()
     unseen: bool = False
 
 
@@ -77,11 +89,14 @@ def inspect_app(
     fingerprints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
     built = built_files(settings, app)
     digest = app_digest(settings, app, fingerprints, built)
+    record = unpack(known.record) if app.counts else None
+    unused_volumes = record.removing if record else ()
     finished = {METADATA_KEY: digest, **marks(settings, state, app.owner)}
     believed = (
         trusted
         and not settings.force
-        and known.digest == digest
+        and known.digest == state_digest(app, digest)
+        and not unused_volumes
         and bool(listed)
         and all(finished.items() <= machine.metadata.items() for machine in listed)
         and listed_as_complete(app, settings.ha, listed)
@@ -94,7 +109,7 @@ def inspect_app(
         return AppInspection(True, (), fingerprints, digest, up_to_date=True, built=built, unseen=True)
     exists = machines is not None
     machines = machines or ()
-    if exists and (problem := not_ours(settings, api, app.name, machines, state, app.owner)):
+    if exists and (problem := not_ours(settings, api, app.name, machines, state)):
         raise ExternalError(problem)
     secrets = plan_secrets(
         fingerprints,
@@ -104,7 +119,9 @@ def inspect_app(
         keep=settings.keep_secrets,
     )
     census = Census() if believed else _census(settings, app, machines)
-    ours = [each for each in app_machines(machines) if each not in census.surplus]
+    all_machines = app_machines(machines)
+    leaving = (*census.surplus, *census.remove)
+    ours = [each for each in all_machines if each not in leaving] or all_machines
     current = bool(ours) and all(
         machine.metadata.get(METADATA_KEY) == digest
         and machine.metadata.get(STATE_KEY) in (None, finished[STATE_KEY])  # new-state leaves them another's
@@ -117,10 +134,13 @@ def inspect_app(
         fingerprints=fingerprints,
         digest=digest,
         secrets=secrets,
-        up_to_date=current and census.complete,
-        repair_only=current and not census.complete and set(census.missing) <= count_by_group(ours).keys(),
+        up_to_date=current and census.complete and not unused_volumes,
+        repair_only=current
+        and not (census.complete and not unused_volumes)
+        and {*census.missing, *(each.group for each in census.create)} <= count_by_group(all_machines).keys(),
         census=census,
         built=built,
+        unused_volumes=unused_volumes,
     )
 
 
@@ -175,7 +195,10 @@ def missing_addresses(app: App, present: Sequence[AddressView]) -> tuple[str, ..
 
 
 def volume_changes(app: App, volumes: Sequence[VolumeView], machines: Sequence[MachineView]) -> VolumeChanges:
-    """Compare the app's claims with its volumes: one for each Machine in the Machine's region, one at least."""
+    """Compare the app's claims with its volumes: one for each Machine that mounts it, in the Machine's region.
+
+    A process group without Machines gets its first one, with its volume, in the app's region.
+    """
     claimed = {claim.name for claim in app.volumes}
     regions = [machine.region for machine in machines]
     regions += [volume.region for volume in volumes if volume.name in claimed]
@@ -191,7 +214,9 @@ def volume_changes(app: App, volumes: Sequence[VolumeView], machines: Sequence[M
         for volume in present:
             changes = {key: value for key, value in claim.snapshots.items() if volume.snapshots.get(key) != value}
             update += [(volume, changes)] if changes else []
-        here = Counter(machine.region for machine in machines) or Counter([region])
+        groups = [group for group in group_names(app.config) if claim.name in mounted_names(app, group)]
+        here = Counter(machine.region for machine in machines if group_of(machine) in groups)
+        here.update(region for group in groups if group not in map(group_of, machines))
         there = Counter(volume.region for volume in present)
         create += [(claim, code) for code in sorted(here) for _ in range(here[code] - there[code])]
     detach = tuple(volume for volume in volumes if volume.machine and volume.name not in claimed)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scorefly.fly.api import MachineView
-from scorefly.fly.app import App
+from scorefly.fly.app import ANY_REGION, App
+from scorefly.fly.process_groups import DEFAULT_GROUP, group_names, parts_of
 
-DEFAULT_GROUP = "app"
 _GROUP_KEY = "fly_process_group"
 _PLATFORM_GROUPS = "fly_app_"  # release commands, consoles and test Machines, which come and go
 _DOWN = ("created", "stopped", "suspended", "failed")
+_LEAVING = ("destroying", "destroyed")
 _LIFE_EVENTS = ("exit", "start", "launch", "restart")
 
 
@@ -30,34 +32,54 @@ class GroupSize:
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """A Machine to create: its process group and its region, which is empty where any region will do."""
+
+    group: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
 class Census:
     """An app's Machines compared with what it needs.
 
     `missing` and `missing_standbys` name a process group once for each Machine it lacks, `stopped` are those that must
-    run and do not, and `surplus` those that neither a finished run nor anybody else accounts for.
+    run and do not, and `surplus` those that neither a finished run nor anybody else accounts for. In process groups
+    whose number of Machines is stated, `create` and `remove` are the difference, the newest Machine first.
     """
 
     missing: tuple[str, ...] = ()
     missing_standbys: tuple[str, ...] = ()
     stopped: tuple[MachineView, ...] = ()
     surplus: tuple[MachineView, ...] = ()
+    create: tuple[Placement, ...] = ()
+    remove: tuple[MachineView, ...] = ()
 
     @property
     def complete(self) -> bool:
         """Decide whether nothing is to be done."""
-        return not (self.missing or self.missing_standbys or self.stopped or self.surplus)
+        return not (self.missing or self.missing_standbys or self.stopped or self.surplus or self.resizes)
+
+    @property
+    def resizes(self) -> bool:
+        """Decide whether a stated number of Machines is not there."""
+        return bool(self.create or self.remove)
 
 
 def desired_groups(app: App, ha: bool | None) -> dict[str, GroupSize]:
     """Return what flyctl makes on a first deploy, by process group; empty for Machines that remove themselves.
 
-    One Machine; a second one where the group has services, else a standby, unless it has a volume or `ha` is false.
+    As many as are stated. Else one Machine; a second one where the group has services, else a standby, unless it has a
+    volume or `ha` is false.
     """
     if app.machine.get("auto_destroy"):
         return {}
     found = {}
-    for group in _group_names(app):
-        single = ha is False or bool(_parts_of(app, "mounts", group))
+    for group in group_names(app.config):
+        if stated := app.counts.get(group):
+            found[group] = GroupSize(sum(stated.values()), 0)
+            continue
+        single = ha is False or bool(mounted_names(app, group))
         serves = bool(_services(app, group))
         found[group] = GroupSize(2 if serves and not single else 1, 0 if serves or single else 1)
     return found
@@ -73,7 +95,9 @@ def app_machines(machines: Sequence[MachineView]) -> tuple[MachineView, ...]:
     return tuple(
         each
         for each in machines
-        if each.metadata.get("fly_platform_version") and not group_of(each).startswith(_PLATFORM_GROUPS)
+        if each.metadata.get("fly_platform_version")
+        and not group_of(each).startswith(_PLATFORM_GROUPS)
+        and each.state not in _LEAVING
     )
 
 
@@ -87,6 +111,8 @@ def listed_as_complete(app: App, ha: bool | None, machines: Sequence[MachineView
     for group, size in desired_groups(app, ha).items():
         present = [each for each in machines if group_of(each) == group]
         running = [each for each in present if each.state not in _DOWN]
+        if group in app.counts and _difference(app.counts[group], present) != ({}, {}):
+            return False
         if len(present) < size.total or (_must_run(app, group) and len(running) < len(present) - size.standbys):
             return False
     return True
@@ -108,9 +134,19 @@ def take_census(
     missing_standbys: list[str] = []
     stopped: list[MachineView] = []
     surplus: list[MachineView] = []
+    create: list[Placement] = []
+    remove: list[MachineView] = []
     for group, size in desired_groups(app, ha).items():
         present = [each for each in machines if group_of(each) == group]
         mains = [each for each in present if not is_standby(each)]
+        if group in app.counts:
+            placements, leaving = _resize(group, app.counts[group], present, is_settled)
+            create += placements
+            remove += leaving
+            stopped += [
+                each for each in mains if each not in leaving and each.state in _DOWN and not _may_be_down(each)
+            ]
+            continue
         standbys = len(present) - len(mains)
         if before is not None:
             over = len(mains) - max(size.machines, before.get(group, 0))
@@ -125,7 +161,47 @@ def take_census(
         missing += [group] * (size.machines - len(kept))
         missing_standbys += [group] * (size.standbys - standbys)
         stopped += [each for each in kept if each.state in _DOWN and not _may_be_down(each)]
-    return Census(tuple(missing), tuple(missing_standbys), tuple(stopped), tuple(surplus))
+    return Census(tuple(missing), tuple(missing_standbys), tuple(stopped), tuple(surplus), tuple(create), tuple(remove))
+
+
+def compare_regions(app: App, machines: Sequence[MachineView]) -> tuple[tuple[str, str, int, int], ...]:
+    """Return each process group and region with its number of Machines and the stated one, where a number is stated."""
+    found = []
+    for group, stated in sorted(app.counts.items()):
+        mains = [each for each in app_machines(machines) if group_of(each) == group and not is_standby(each)]
+        if ANY_REGION in stated:
+            found.append((group, ANY_REGION, len(mains), stated[ANY_REGION]))
+            continue
+        there = Counter(each.region for each in mains)
+        found += [(group, region, there[region], stated.get(region, 0)) for region in {**stated, **there}]
+    return tuple(found)
+
+
+def newest_first(machines: Sequence[MachineView]) -> list[MachineView]:
+    """Sort Machines by their age."""
+    return sorted(machines, key=lambda each: (each.created, each.id), reverse=True)
+
+
+def _difference(stated: Mapping[str, int], machines: Sequence[MachineView]) -> tuple[dict[str, int], dict[str, int]]:
+    """Compute the Machines to create and to remove by region; `ANY_REGION` stands for all of them."""
+    there = Counter(ANY_REGION if ANY_REGION in stated else each.region for each in machines)
+    desired = Counter(stated)
+    return dict(desired - there), dict(there - desired)
+
+
+def _resize(
+    group: str,
+    stated: Mapping[str, int],
+    machines: Sequence[MachineView],
+    is_settled: Callable[[MachineView], bool],
+) -> tuple[list[Placement], list[MachineView]]:
+    """Compute the Machines to create and to remove: standbys, what no run finished with, and then the newest ones."""
+    mains = sorted(newest_first([each for each in machines if not is_standby(each)]), key=is_settled)
+    more, less = _difference(stated, mains)
+    remove = [each for each in machines if is_standby(each)]
+    for region, count in less.items():
+        remove += [each for each in mains if region in (ANY_REGION, each.region)][:count]
+    return [Placement(group, region) for region, count in more.items() for _ in range(count)], remove
 
 
 def lone_standbys(machines: Sequence[MachineView]) -> tuple[MachineView, ...]:
@@ -168,18 +244,10 @@ def _must_run(app: App, group: str) -> bool:
     return not (served or app.machine.get("schedule"))
 
 
-def _group_names(app: App) -> list[str]:
-    return sorted(app.config.get("processes") or {}) or [DEFAULT_GROUP]
+def mounted_names(app: App, group: str) -> set[str]:
+    """Return the names of the volumes that the Machines of a process group mount."""
+    return {str(each.get("source")) for each in parts_of(app.config, "mounts", group)}
 
 
 def _services(app: App, group: str) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(key, part) for key in ("http_service", "services") for part in _parts_of(app, key, group)]
-
-
-def _parts_of(app: App, key: str, group: str) -> list[Mapping[str, Any]]:
-    """The parts of fly.toml under a key that are about a process group; those that name none are about the default."""
-    found = app.config.get(key) or []
-    names = _group_names(app)
-    default = DEFAULT_GROUP if DEFAULT_GROUP in names else names[0]
-    parts = [found] if isinstance(found, Mapping) else found
-    return [part for part in parts if group in (part.get("processes") or [default])]
+    return [(key, part) for key in ("http_service", "services") for part in parts_of(app.config, key, group)]

@@ -30,12 +30,13 @@ class MachineRepair:
     def repair(self, census: Census, machines: Sequence[MachineView]) -> bool:
         """Remove what is too much, start what is stopped, make what is missing. Raises OutsideError.
 
-        Returns whether that changed anything.
+        Returns whether that changed anything. Stated numbers of Machines are left to `MachineScaling`.
         """
         for machine in census.surplus:
             self.progress.step(f"{self.app.name}: removing Machine {machine.id}, left over from another run")
             self.api.delete_machine(self.app.name, machine.id)
         removed, stopped = {each.id for each in census.surplus}, {each.id for each in census.stopped}
+        removed |= {each.id for each in census.remove}
         kept = [each for each in machines if each.id not in removed]
         crashed = [each for each in kept if each.state == "stopped" and each.crashed and not is_standby(each)]
         self._start([*census.stopped, *(each for each in crashed if each.id not in stopped)])
@@ -46,7 +47,7 @@ class MachineRepair:
             self.progress.step(f"{self.app.name}: creating a standby for Machine {model.id}")
             config = standby_config(_plain(model.config), [model.id])
             self.api.create_machine(self.app.name, config, model.region, launch=False)
-        return bool(crashed) or not census.complete
+        return bool(crashed or census.surplus or census.stopped or census.missing or census.missing_standbys)
 
     def _start(self, machines: Sequence[MachineView]) -> None:
         for machine in machines:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from scorefly.deployment.inspection import VolumeChanges, volume_changes
-from scorefly.deployment.machine_counts import app_machines, is_standby
+from scorefly.deployment.machine_counts import Census, app_machines, group_of, is_standby
+from scorefly.desired.data_risks import PREFIX
 from scorefly.fly.api import FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.fly.machine_config import guest
@@ -22,7 +23,7 @@ def plan_volumes(api: FlyApi, app: App, machines: Sequence[MachineView], *, exis
         return volume_changes(app, (), ())
     volumes = api.volumes(app.name)
     machines = [machine for machine in app_machines(machines) if not is_standby(machine)]
-    if problem := _region_problem(app, machines, volumes):
+    if not app.counts and (problem := _region_problem(app, machines, volumes)):
         raise external_error(problem.message, problem.hint)
     return volume_changes(app, volumes, machines)
 
@@ -63,10 +64,49 @@ def creation_settings(app: App, claim: VolumeClaim) -> dict[str, Any]:
 
 
 def misplaced_machines(app: App, machines: Sequence[MachineView]) -> tuple[MachineView, ...]:
-    """Return the Machines to be moved to the app's region: all of them, where none is there."""
-    if not app.region or app.volumes or any(machine.region == app.region for machine in app_machines(machines)):
+    """Return the Machines to be moved to the app's region: all of them, where none is there.
+
+    Process groups whose number of Machines is stated are not among them: their regions are stated too.
+    """
+    machines = tuple(machine for machine in app_machines(machines) if group_of(machine) not in app.counts)
+    if not app.region or app.volumes or any(machine.region == app.region for machine in machines):
         return ()
-    return app_machines(machines)
+    return machines
+
+
+def volumes_to_remove(
+    app: App, census: Census, volumes: Sequence[VolumeView], unused: Sequence[str] = ()
+) -> tuple[VolumeView, ...]:
+    """Return the volumes that go with the Machines that are removed, and those that an earlier run left.
+
+    A volume that the app does not claim stays, whatever becomes of its Machine.
+    """
+    claimed, leaving = {claim.name for claim in app.volumes}, {machine.id for machine in census.remove}
+    return tuple(
+        volume
+        for volume in volumes
+        if (volume.machine in leaving and volume.name in claimed) or (volume.id in unused and not volume.machine)
+    )
+
+
+def refuse_last_copies(
+    app: App, leaving: Sequence[VolumeView], volumes: Sequence[VolumeView], *, allowed: bool
+) -> None:
+    """Raise ExternalError when every volume of one name would be removed, and new ones would be empty."""
+    gone = {volume.id for volume in leaving}
+    for volume in leaving:
+        copies = [each for each in volumes if each.name == volume.name]
+        if allowed or any(each.id not in gone for each in copies):
+            continue
+        names = ", ".join(f"{each.id} in {each.region}, {each.size_gb} GB" for each in copies)
+        regions = ", ".join(sorted({code for counts in app.counts.values() for code in counts}))
+        raise external_error(
+            f"{PREFIX}{app.name} would lose the last copy of volume {volume.name!r} ({names}): volumes cannot move, "
+            f"and a new one in {regions or 'another region'} is empty",
+            f"copy it first: fly volumes fork {volume.id} --region {regions.partition(',')[0]} -a {app.name}, then "
+            f"deploy again; or keep a Machine in {volume.region}; or set replace to {app.owner!r} to go on with an "
+            "empty one",
+        )
 
 
 def _region_problem(app: App, machines: Sequence[MachineView], volumes: Sequence[VolumeView]) -> Problem | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from scorefly.config.settings import Settings
-from scorefly.confined import exists, mode_and_link, open_file, read_file, shown, walk
+from scorefly.confined import exists, mode_and_link, open_file, read_file, root_of, shown, walk
 from scorefly.desired.dockerignore import DockerIgnore, Matches
 from scorefly.fly.app import App, Build
 from scorefly.problems import Place
@@ -29,10 +30,11 @@ def built_files(settings: Settings, app: App) -> dict[str, str]:
     if not isinstance(app.image, Build):
         return {}
     folder = settings.workspace / app.image.context
-    root = settings.workspace if folder.is_relative_to(settings.workspace) else folder
-    build = app.config.get("build") or {}
-    dockerfile = posixpath.normpath(build.get("dockerfile") or app.image.dockerfile_in_context)
-    ignore = _read_ignore_file(root, folder, build.get("ignorefile") or "", f"{dockerfile}.dockerignore")
+    folder = Path(os.path.normpath(folder))
+    root = _root(settings, folder, app.image)
+    dockerfile = app.image.dockerfile_in_context
+    ignorefile = posixpath.relpath(app.image.ignorefile, app.image.context) if app.image.ignorefile else ""
+    ignore = _read_ignore_file(root, folder, ignorefile, f"{dockerfile}.dockerignore")
     artefacts = settings.workspace / settings.artefacts
     files: dict[str, str] = {}
     entered: dict[Path, tuple[bool, Matches]] = {folder: (True, ())}
@@ -59,7 +61,7 @@ def built_files(settings: Settings, app: App) -> dict[str, str]:
                 kept += 1
         if not kept and not folders and not is_ignored:
             files[f"{parent.relative_to(folder).as_posix()}/"] = ""
-    if dockerfile not in files and exists(folder, dockerfile):
+    if not app.image.builder and dockerfile not in files and exists(folder, dockerfile):
         files[dockerfile] = _digest(root, folder / dockerfile)
     return files
 
@@ -88,6 +90,18 @@ def changed_files(before: Mapping[str, str], files: Mapping[str, str]) -> str:
     changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
     more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
     return ", ".join(changed[:SHOWN]) + more
+
+
+def _root(settings: Settings, folder: Path, build: Build) -> Path:
+    """Return the folder that everything is read below: the workspace, or where context and Dockerfile both are."""
+    if folder.is_relative_to(settings.workspace):
+        root = root_of(settings.workspace, folder)
+        if root != settings.workspace:
+            return root
+    needed = [folder, Path(os.path.normpath(settings.workspace / build.dockerfile)).parent]
+    if all(each.is_relative_to(settings.workspace) for each in needed):
+        return settings.workspace
+    return Path(os.path.commonpath(needed))
 
 
 def _read_ignore_file(root: Path, folder: Path, *names: str) -> DockerIgnore:

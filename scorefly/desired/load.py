@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scorefly.config.settings import Settings
 from scorefly.confined import exists, is_glob
+from scorefly.desired.builds import build_problems
 from scorefly.desired.likely_mistakes import class_problems, placeholder_problems, unknown_type, unread_files
 from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
 from scorefly.resources.files import LoadedProvisioners, is_remote, load_provisioners
@@ -47,6 +48,7 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
             problems += class_problems(node, provisioner, specs)
     for workload in workloads:
         problems += placeholder_problems(workload)
+    problems += build_problems(settings, workloads)
     raise_errors(problems)
     if not settings.score_files:
         problems += unread_files(settings, [workload.name for workload in workloads])
@@ -85,6 +87,8 @@ def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Prob
         files,
         overrides_file=Path(settings.overrides_file) if settings.overrides_file else None,
         override_properties=settings.override_property,
+        declared=settings.checkouts,
+        fragment_of=lambda name: settings.config(name).score,
         for_workloads={name: (Path(each.file), each.place) for name, each in settings.overrides.items()},
         outside=not settings.in_action,
     )
@@ -95,7 +99,17 @@ def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Prob
         Problem(f"no workload is called {name!r}", nearest(name, names), settings.overrides[name].place)
         for name in sorted(strangers)
     ]
+    problems += [] if settings.score_files or found else _unknown_workloads(settings, names)
     return workloads, [*problems, *found]
+
+
+def _unknown_workloads(settings: Settings, names: Sequence[str]) -> list[Problem]:
+    """Warn of entries of the `workloads` section that no Score file has a workload for."""
+    return [
+        Problem(f"no workload is called {name!r}", nearest(name, names), config.name_place, "warning")
+        for name, config in sorted(settings.workloads.items())
+        if name not in names
+    ]
 
 
 def _param_problems(node: ResourceNode, provisioner: Provisioner) -> list[Problem]:

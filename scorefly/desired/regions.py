@@ -4,30 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from scorefly.config.settings import Settings
+from scorefly.desired.counts import place_of_region
 from scorefly.desired.load import Loaded
 from scorefly.fly.api import FlyApi
 from scorefly.fly.app import App
-from scorefly.problems import InputError, Place, Problem, nearest, option_place
+from scorefly.fly.regions import suggest_region
+from scorefly.problems import InputError, Place, Problem, option_place
 from scorefly.rehearsal.rules import REGIONS
 
-ANNOTATION = "scorefly/region"
 
-
-def check_regions(loaded: Loaded, apps: Sequence[App], api: FlyApi | None = None) -> None:
+def check_regions(settings: Settings, loaded: Loaded, apps: Sequence[App], api: FlyApi | None = None) -> None:
     """Raise InputError for apps in unknown regions. Fly is asked where the list that scorefly has is too short."""
-    unknown = [app for app in apps if app.region and app.region not in REGIONS]
+    unknown = [(app, region) for app in apps for region in _regions(app) if region not in REGIONS]
     codes: Collection[str] = api.regions().codes if api and unknown else REGIONS
     problems = [
-        Problem(f"Fly has no region {app.region!r}", nearest(app.region, codes), _place(loaded, app))
-        for app in unknown
-        if app.region not in codes
+        Problem(f"Fly has no region {region!r}", _hint(region, codes), _place(settings, loaded, app, region))
+        for app, region in unknown
+        if region not in codes
     ]
     if problems:
         raise InputError(*dict.fromkeys(problems))
 
 
-def _place(loaded: Loaded, app: App) -> Place:
+def _regions(app: App) -> list[str]:
+    """Return the regions that an app is to have Machines in, its primary one first."""
+    return [
+        each for each in dict.fromkeys((app.region, *(each for one in app.counts.values() for each in one))) if each
+    ]
+
+
+def _hint(region: str, codes: Collection[str]) -> str:
+    close = suggest_region(region, codes)
+    everything = f"there are: {', '.join(sorted(codes))}"
+    return f"{close} {everything}" if close.startswith("did you mean") else everything
+
+
+def _place(settings: Settings, loaded: Loaded, app: App, region: str) -> Place:
     workload = next((each for each in loaded.workloads if each.name == app.workload), None)
-    if workload and ANNOTATION in workload.annotations:
-        return workload.place("metadata", "annotations", ANNOTATION)
-    return option_place("region")
+    return place_of_region(settings, workload, region) or option_place("region")

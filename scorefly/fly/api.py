@@ -67,8 +67,8 @@ class CheckView:
 class MachineView:
     """A Machine as Fly has it. `config` is the Machines API's own format, empty in listings of an organization.
 
-    `updated` is when it last changed, by deploy, start or stop: in UTC, as RFC 3339 writes it. `image_digest` is what
-    Fly resolved the image's reference to; empty where it does not say.
+    `created` is when it was made, `updated` when it last changed, by deploy, start or stop: in UTC, as RFC 3339 writes
+    it. `image_digest` is what Fly resolved the image's reference to; empty where it does not say.
     """
 
     id: str
@@ -81,6 +81,7 @@ class MachineView:
     config: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[Mapping[str, Any], ...] = ()
     updated: str = ""
+    created: str = ""
     image_digest: str = ""
 
     @property
@@ -328,6 +329,10 @@ class FlyApi:
         """Starts a Machine that is stopped."""
         self._call("POST", f"/apps/{app}/machines/{machine}/start", repeat=True)
 
+    def stop_machine(self, app: str, machine: str) -> None:
+        """Stop a Machine as its configuration says: its program gets a signal, and time to end."""
+        self._call("POST", f"/apps/{app}/machines/{machine}/stop", repeat=True, accept=(404, 409, 412))
+
     def delete_machine(self, app: str, machine: str) -> None:
         """Destroys a Machine, running or not."""
         self._delete(f"/apps/{app}/machines/{machine}", params={"force": "true"})
@@ -406,6 +411,11 @@ class FlyApi:
     def regions(self) -> Regions:
         """Return where Fly is."""
         return self._read("GET", "/platform/regions", _regions)
+
+    def placements(self, organization: str, region: str, count: int, guest: Mapping[str, Any]) -> dict[str, int]:
+        """Simulate placing Machines; return how many of them each region takes. `region` may be `any`."""
+        body = {"org_slug": organization, "region": region, "count": count, "compute": dict(guest)}
+        return self._read("POST", "/platform/placements", _placements, json=body, repeat=True)
 
     def current_tokens(self) -> tuple[CurrentToken, ...]:
         """Return the organizations that the token is for, with the apps where it is for some only."""
@@ -522,6 +532,9 @@ class FlyApi:
             return ForbiddenError(problem)
         is_refusal = 400 <= answer.status_code < 500 and answer.status_code != 408
         return (RefusedError if is_refusal else ExternalError)(problem)
+
+    # For the endpoints that have modules of their own.
+    read, call, delete, error = _read, _call, _delete, _error
 
 
 _HINTS = {
@@ -652,6 +665,7 @@ def _machine(data: Any, app: str) -> MachineView:
         config=config,
         events=tuple(objects(data.get("events") or [], "events")),
         updated=text(data, "updated_at", ""),
+        created=text(data, "created_at", ""),
         image_digest=text(mapping(data.get("image_ref") or {}, "image_ref"), "digest", ""),
     )
     _ = machine.crashed  # events of another form are found here, not where they are looked at
@@ -692,6 +706,11 @@ def _regions(data: Any) -> Regions:
     found = mapping(data)
     codes = tuple(text(each, "code") for each in objects(found.get("regions") or [], "regions"))
     return Regions(text(found, "nearest", ""), codes)
+
+
+def _placements(data: Any) -> dict[str, int]:
+    found = objects(mapping(data).get("regions") or [], "regions")
+    return {text(each, "region"): int(each.get("count") or 0) for each in found}
 
 
 def _address_kind(data: Mapping[str, Any]) -> str:

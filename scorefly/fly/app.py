@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,18 +10,31 @@ from typing import Any
 
 from scorefly.values import Secret
 
+ANY_REGION = ""
+MAX_MACHINES = 500  # of one process group, or in one region
+
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """An image to build: folder and Dockerfile, relative to the workspace."""
+    """An image to build. `context` and `dockerfile` are relative to the workspace; `ignorefile` is, where it is named.
+
+    `stated` tells a build of scorefly.yaml, an option or an overlay from the Dockerfile beside the Score file, which
+    needs no `[build]` in fly.toml. With a `builder` there is no Dockerfile: buildpacks make the image.
+    """
 
     context: str
     dockerfile: str
+    target: str = ""
+    args: tuple[tuple[str, str], ...] = ()
+    builder: str = ""
+    buildpacks: tuple[str, ...] = ()
+    ignorefile: str = ""
+    stated: bool = False
 
     @property
     def dockerfile_in_context(self) -> str:
-        """The Dockerfile relative to the context."""
-        return self.dockerfile.removeprefix(f"{self.context}/") if self.context != "." else self.dockerfile
+        """The Dockerfile relative to the context; it may be outside of it."""
+        return posixpath.relpath(self.dockerfile, self.context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,9 @@ class App:
     has no words for, in a file beside it. `files` are what it mounts by `local_path`, by their path
     below the artefact's `files/` folder; never secret. `secrets` are what Fly must hold before a Machine
     starts. `needs` are the names of apps that must be deployed first. `owner` is the workload's name, or the
-    uid of the resource that brings the app.
+    uid of the resource that brings the app. `counts` are the desired Machines by process group and region; the region
+    `ANY_REGION` stands for wherever the app's Machines are. A group that is not in it has as many as flyctl makes.
+    `hosts` are the custom host names that the app serves.
     """
 
     name: str
@@ -87,6 +103,8 @@ class App:
     url: str = ""
     workload: str = ""
     region: str = ""
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
 
 
 def volume_claims(mounts: Any) -> tuple[VolumeClaim, ...]:
@@ -96,7 +114,7 @@ def volume_claims(mounts: Any) -> tuple[VolumeClaim, ...]:
     for mount in tables:
         if not isinstance(mount, Mapping):
             continue
-        size = re.fullmatch(r"(\d{1,3}) ?(gb)?", str(mount.get("initial_size", "1")).lower(), re.ASCII)
+        size = re.fullmatch(r"(\d{1,5}) ?(gb)?", str(mount.get("initial_size", "1")).lower(), re.ASCII)
         if size is None:
             continue
         snapshots: dict[str, int | bool] = {}

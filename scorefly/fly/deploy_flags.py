@@ -40,7 +40,7 @@ _INSTEAD: Mapping[str, str] = {
     "access-token": "use fly-api-token",
     "app": "use app-prefix and app-suffix",
     "build-arg": "use build-args",
-    "dockerfile": "put the Dockerfile beside the Score file",
+    "dockerfile": "use build, or builds in scorefly.yaml",
     "env": "write it under variables in the Score file",
     "file-literal": "write it under files in the Score file",
     "file-local": "write it under files in the Score file",

@@ -21,10 +21,26 @@ class Deployer(Protocol):
         """Makes the engine see the app's secrets, after they were set over REST. Raises OutsideError."""
         ...
 
+    def build(
+        self,
+        app: App,
+        artefact: Path,
+        folder: Path,
+        label: str,
+        *,
+        on_line: Callable[[str], None],
+        stop: threading.Event,
+    ) -> str:
+        """Build the app's image and push it to Fly's registry. Return its reference, by digest. Raises ExternalError.
+
+        `label` names the image where nothing else does; the same build always has the same one.
+        """
+        ...
+
     def deploy(
         self, app: App, artefact: Path, folder: Path, *, on_line: Callable[[str], None], stop: threading.Event
     ) -> None:
-        """Deploys the artefact in folder `artefact`, and returns when the app is healthy.
+        """Deploys the artefact in folder `artefact`, and returns when the app is healthy. Its image is a reference.
 
         `folder` is the working folder that paths in fly.toml are relative to; both are absolute.
         `on_line` gets the engine's own output. A set `stop` ends it early. Raises OutsideError.

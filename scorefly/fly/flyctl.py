@@ -21,7 +21,8 @@ from typing import Self
 from scorefly import interruption
 from scorefly.child_output import Buffer, Lines
 from scorefly.fly.app import App, Build
-from scorefly.fly.flyctl_failures import Failure, explain, interrupted
+from scorefly.fly.flyctl_failures import Failure, explain, interrupted, just_pushed
+from scorefly.fly.registry import Registries, fly_registry, pushed_digest
 from scorefly.fly.strategy import effective_strategy
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.process import run
@@ -30,6 +31,8 @@ LEAST_VERSION = (0, 4, 87)
 VERSION_TIMEOUT = 60.0  # seconds
 MAX_VERSION = 1 << 16  # bytes
 KEPT_LINES = 2000  # of the output, to explain a failure with
+BUILD_VARIABLES = ("FLY_REGISTRY_HOST", "FLY_REMOTE_BUILDER_REGION", "DOCKER_HUB_USERNAME", "DOCKER_HUB_PASSWORD")
+_BUILT = re.compile(r"image: (\S+/\S+:\S+)")  # what `flyctl deploy --build-only` says of the image that it pushed
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # flyctl colours its check marks whatever NO_COLOR says
 
 
@@ -44,21 +47,30 @@ class DeployOptions:
     build_args: Mapping[str, str] = field(default_factory=dict)
 
 
-def deploy_arguments(app: App, fly_toml: str, folder: Path, options: DeployOptions) -> tuple[str, ...]:
-    """flyctl's arguments to deploy an app from its fly.toml, running in `folder`. Nothing of them is secret.
+def build_arguments(
+    name: str, build: Build, fly_toml: str, folder: Path, label: str, options: DeployOptions
+) -> tuple[str, ...]:
+    """Return flyctl's arguments to build and push an image, running in the context `folder`. Nothing of them is secret.
 
-    A Dockerfile is passed as an absolute path: flyctl resolves one in fly.toml against fly.toml's own folder.
+    A Dockerfile is passed as an absolute path where fly.toml names none: flyctl would take that one first.
     """
-    command = ["deploy", "--config", fly_toml, "--app", app.name, "--yes"]
-    if isinstance(app.image, str):
-        command += ["--image", app.image]
-    else:
-        dockerfile = app.config.get("build", {}).get("dockerfile", app.image.dockerfile_in_context)
-        command += ["--remote-only", "--dockerfile", str(folder / dockerfile), *_build_args(options.build_args)]
+    command = ["deploy", "--config", fly_toml, "--app", name, "--yes", "--build-only", "--push", "--remote-only"]
+    if not build.stated:
+        command += ["--dockerfile", str(folder / build.dockerfile_in_context), *_build_args(options.build_args)]
+    if not any(each.partition("=")[0] == "--image-label" for each in options.extra):
+        command += ["--image-label", label]
+    return (*command, *options.extra)
+
+
+def deploy_arguments(app: App, fly_toml: str, options: DeployOptions) -> tuple[str, ...]:
+    """Return flyctl's arguments to deploy an app from its fly.toml. Nothing of them is secret."""
+    command = ["deploy", "--config", fly_toml, "--app", app.name, "--yes", "--image", str(app.image)]
     if app.region:
         command += ["--primary-region", app.region]
-    if options.ha is not None:
-        command.append(f"--ha={str(options.ha).lower()}")
+    # Where the number of Machines is stated, all but the first are created after the deploy.
+    ha = False if app.counts else options.ha
+    if ha is not None:
+        command.append(f"--ha={str(ha).lower()}")
     if strategy := effective_strategy(options.strategy, has_volumes=bool(app.volumes)):
         command += ["--strategy", strategy]
     command += ["--wait-timeout", f"{options.wait_timeout:.0f}s"]
@@ -84,7 +96,7 @@ def child_environment(environ: Mapping[str, str], token: str, home: Path, *, bui
         "no_proxy",
     )
     passed += ("HTTPS_PROXY", "https_proxy", "FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL")
-    passed += ("FLY_REGISTRY_HOST", "DOCKER_HOST") if building else ()
+    passed += (*BUILD_VARIABLES, "DOCKER_HOST") if building else ()
     return {
         **{name: environ[name] for name in passed if environ.get(name)},
         "HOME": str(home),
@@ -112,11 +124,14 @@ class FlyctlDeployer:
         environ: Mapping[str, str],
         redact: Sequence[str] = (),
         delays: tuple[float, ...] = (5.0, 20.0),
+        registries: Registries | None = None,
     ) -> None:
         self._token = token
         self._options = options
         self._environ = environ
         self._delays = delays
+        self._registries = registries or Registries(offline=True)
+        redact = (*redact, environ.get("DOCKER_HUB_PASSWORD", ""))
         self._hidden = sorted({token, *redact} - {""}, key=len, reverse=True)
         self._flyctl = shutil.which("flyctl", path=environ.get("PATH")) or shutil.which("fly", path=environ.get("PATH"))
         self._homes = tempfile.TemporaryDirectory(prefix="scorefly-", ignore_cleanup_errors=True)
@@ -169,12 +184,39 @@ class FlyctlDeployer:
         if app.secrets:
             self._run(("secrets", "sync", "--app", app.name), app, Path.cwd(), lambda _: None, stop)
 
+    def build(
+        self,
+        app: App,
+        artefact: Path,
+        folder: Path,
+        label: str,
+        *,
+        on_line: Callable[[str], None],
+        stop: threading.Event,
+    ) -> str:
+        """Build with flyctl, and ask the registry for the digest of what was pushed.
+
+        Where the registry does not tell, the image keeps its tag.
+        """
+        if not isinstance(app.image, Build):
+            return app.image
+        pushed: list[str] = []
+
+        def hear(line: str) -> None:
+            pushed.extend(_BUILT.findall(line))
+            on_line(line)
+
+        toml = str(artefact / "fly.toml")
+        self._run(build_arguments(app.name, app.image, toml, folder, label, self._options), app, folder, hear, stop)
+        image = pushed[-1] if pushed else f"{fly_registry(self._environ)}/{app.name}:{label}"
+        return pushed_digest(self._registries, image, on_line, stop, self._delays)
+
     def deploy(
         self, app: App, artefact: Path, folder: Path, *, on_line: Callable[[str], None], stop: threading.Event
     ) -> None:
         """Deploys with flyctl. Raises OutsideError that says what kind of failure it was."""
         try:
-            arguments = deploy_arguments(app, str(artefact / "fly.toml"), folder, self._options)
+            arguments = deploy_arguments(app, str(artefact / "fly.toml"), self._options)
             self._run(arguments, app, folder, on_line, stop)
         finally:
             shutil.rmtree(self._home(app), ignore_errors=True)
@@ -234,7 +276,9 @@ class FlyctlDeployer:
                 f"{app.name}: flyctl was still not done after {self._deadline:.0f} s, and was ended",
                 "run it again: it converges; or raise wait-timeout",
             )
-        return explain(app.name, ended.code, tuple(lines))
+        failure = explain(app.name, ended.code, tuple(lines))
+        is_ours = isinstance(app.image, str) and app.image.startswith(f"{fly_registry(self._environ)}/")
+        return just_pushed(failure) if is_ours else failure
 
     @property
     def _deadline(self) -> float:

@@ -22,6 +22,7 @@ class Failure:
 
 _TOKEN = "use a deploy token of the app or its organization"  # noqa: S105 - a hint, not a token
 _LATER = "run it again when that has ended"
+_NO_IMAGE = "Fly cannot find the image"
 _ROOM = "run it again, or choose another region"
 _SERVER = "run it again; https://status.fly.io says whether Fly has trouble"
 
@@ -49,7 +50,7 @@ _FAILURES: tuple[tuple[str, Failure], ...] = (
     (r"organization \S+ not found", Failure("there is no such organization for this token", "check org")),
     (
         "could not find image",
-        Failure("Fly cannot find the image", "check the reference, and that Fly may pull it"),
+        Failure(_NO_IMAGE, "check the reference, and that Fly may pull it"),
     ),
     (
         "app configuration is not valid|strict validation failed",
@@ -118,6 +119,13 @@ _SMOKE_CHECKS = re.compile(r"\W*smoke checks for ", re.IGNORECASE)
 def interrupted(app: str) -> tuple[str, str]:
     """Return what is said of a deploy that we ended ourselves."""
     return f"the deploy of {app} was interrupted", "run it again: it converges"
+
+
+def just_pushed(failure: Failure) -> Failure:
+    """Return the failure of a deploy of an image in Fly's own registry, which may not find it until seconds later."""
+    if _NO_IMAGE not in failure.what:
+        return failure
+    return replace(failure, hint="deploy with force to build it again, or check the reference", again=True)
 
 
 def _lease(lines: Sequence[str]) -> str:

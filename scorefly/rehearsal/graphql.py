@@ -134,7 +134,7 @@ def _image(world: World, variables: Variables) -> Json:
     name = str(variables.get("appName") or variables.get("name"))
     world.app(name)
     reference = str(variables.get("imageRef") or variables.get("ref") or "")
-    if fates.is_missing(reference):
+    if fates.is_missing(reference) or not _is_found(world, reference):
         return {"app": {"id": name, "image": None}}
     digest = f"sha256:{hashlib.sha256(reference.encode()).hexdigest()}"
     image = {
@@ -145,6 +145,16 @@ def _image(world: World, variables: Variables) -> Json:
         "manifest": {},
     }
     return {"app": {"id": name, "image": image}}
+
+
+def _is_found(world: World, reference: str) -> bool:
+    """Report whether Fly finds an image of the rehearsal's own registry; others are all there."""
+    host, _, rest = reference.partition("/")
+    if host != world.registry_host:
+        return True
+    repository, separator, digest = rest.partition("@")
+    repository, _, tag = repository.partition(":")
+    return world.images.finds(repository, digest if separator else tag or "latest")
 
 
 def _allocate(world: World, variables: Variables) -> Json:

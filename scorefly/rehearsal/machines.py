@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scorefly.rehearsal import config_rules, leases, life, rules
+from scorefly.rehearsal import config_rules, leases, life, placements, rules
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World, now
 
@@ -18,6 +18,7 @@ def create(world: World, app_name: str, body: Mapping[str, Any]) -> Json:
     app = world.app(app_name)
     config, ttl = _config(world, app_name, body), rules.whole_number(body.get("lease_ttl") or 0, "lease_ttl")
     region = rules.region(body.get("region"))
+    placements.require_room(world, app_name, region)
     name = rules.a_text(body, "name") or f"rehearsal-{secrets.token_hex(3)}"
     if any(each["name"] == name for each in app["machines"].values()):
         raise Refused(409, f"a machine named {name!r} exists already")
@@ -146,7 +147,7 @@ def matches(machine: Mapping[str, Any], query: Mapping[str, str]) -> bool:
 def _settle(world: World, app_name: str, machine: Json) -> None:
     """After a change: a Machine that is destroyed leaves its app, and its volume."""
     if machine["state"] == "destroyed":
-        _detach(world.app(app_name), machine["id"])
+        world.detaching |= _detach(world.app(app_name), machine["id"])
         world.gone(app_name)[machine["id"]] = world.app(app_name)["machines"].pop(machine["id"])
     world.changed()
 
@@ -175,7 +176,9 @@ def _attach(app: Json, machine: Json, config: Json) -> None:
         mount |= {"name": volume["name"], "size_gb": volume["size_gb"], "encrypted": volume["encrypted"]}
 
 
-def _detach(app: Json, machine_id: str) -> None:
-    for volume in app["volumes"].values():
-        if volume["attached_machine_id"] == machine_id:
-            volume["attached_machine_id"] = None
+def _detach(app: Json, machine_id: str) -> set[str]:
+    """Take its volumes from a Machine; return their ids."""
+    volumes = [volume for volume in app["volumes"].values() if volume["attached_machine_id"] == machine_id]
+    for volume in volumes:
+        volume["attached_machine_id"] = None
+    return {volume["id"] for volume in volumes}

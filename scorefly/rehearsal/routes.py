@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scorefly.rehearsal import graphql, leases, life, machines, rules, tokens, uiex
+from scorefly.rehearsal import certificates, graphql, leases, life, machines, placements, rules, tokens, uiex
 from scorefly.rehearsal.listing import OrganizationListing
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
@@ -82,6 +82,11 @@ def _address(address: Mapping[str, Any]) -> Json:
 
 def _release_address(call: Call) -> tuple[int, Any]:
     call.world.release_address(call.app, call.item)
+    return 204, None
+
+
+def _delete_certificate(call: Call) -> tuple[int, Any]:
+    certificates.remove(call.world, call.app, call.item)
     return 204, None
 
 
@@ -221,7 +226,9 @@ def _regions(_call: Call) -> tuple[int, Any]:
     return 200, {"nearest": rules.NEAREST, "regions": rows}
 
 
-def _no_builder(_call: Call) -> tuple[int, Any]:
+def _builder(call: Call) -> tuple[int, Any]:
+    if call.world.has_builder:
+        return 200, {"build_id": "rehearsal", "build_token": "rehearsal"}
     raise Refused(422, rules.NO_BUILDER)
 
 
@@ -233,9 +240,12 @@ def _ok(answer: Callable[[Call], Any]) -> Handler:
 _APP = "/v1/apps/{app}"
 _MACHINE = f"{_APP}/machines/{{machine}}"
 _VOLUME = f"{_APP}/volumes/{{volume}}"
+_CERTIFICATES = f"{_APP}/certificates"
+_CERTIFICATE = f"{_CERTIFICATES}/{{host}}"
 
 _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/platform/regions", _regions),
+    ("POST", "/v1/platform/placements", _ok(lambda call: placements.simulate(call.world, call.body))),
     ("GET", "/v1/tokens/current", _ok(lambda call: tokens.current(call.world, call.token))),
     ("GET", "/v1/apps", _list_apps),
     ("POST", "/v1/apps", lambda call: (201, _app(call.world.create_app(call.body)))),
@@ -250,6 +260,11 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ),
     ("POST", f"{_APP}/ip_assignments", _ok(lambda call: _address(call.world.assign_address(call.app, call.body)))),
     ("DELETE", f"{_APP}/ip_assignments/{{ip}}", _release_address),
+    ("GET", _CERTIFICATES, _ok(lambda call: certificates.listed(call.world, call.app, call.query))),
+    ("POST", f"{_CERTIFICATES}/acme", lambda call: (201, certificates.request(call.world, call.app, call.body))),
+    ("GET", _CERTIFICATE, _ok(lambda call: certificates.detail(call.world, call.app, call.item))),
+    ("POST", f"{_CERTIFICATE}/check", _ok(lambda call: certificates.check(call.world, call.app, call.item))),
+    ("DELETE", _CERTIFICATE, _delete_certificate),
     ("GET", f"{_APP}/volumes", _ok(lambda call: list(call.world.app(call.app)["volumes"].values()))),
     ("POST", f"{_APP}/volumes", _ok(lambda call: call.world.create_volume(call.app, call.body))),
     ("GET", _VOLUME, _ok(lambda call: call.world.volume(call.app, call.item))),
@@ -285,7 +300,7 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/api/v1/organizations/{org}", _ok(lambda call: uiex.organization(call.app))),
     ("POST", "/api/v1/builds", _ok(lambda call: uiex.build(call.world))),
     ("POST", "/api/v1/builds/finish", _ok(lambda call: uiex.build(call.world))),
-    ("POST", "/api/v1/builds/depot_builder", _no_builder),
+    ("POST", "/api/v1/builds/depot_builder", _builder),
     ("POST", "/api/v1/releases", lambda call: (201, uiex.create_release(call.world, call.body))),
     ("PATCH", "/api/v1/releases/{id}", _ok(lambda call: uiex.update_release(call.world, call.app, call.body))),
     ("GET", "/api/v1/apps/{app}/releases", _ok(lambda call: uiex.releases(call.world, call.app, call.query))),

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from scorefly.rehearsal import machines, tokens
 from scorefly.rehearsal.faults import KINDS, LOST, Fault, SpoiltAnswer
 from scorefly.rehearsal.listing import OrganizationListing
+from scorefly.rehearsal.registry import ImageRegistry
 from scorefly.rehearsal.routes import Call, handler_of
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import World
@@ -49,12 +50,23 @@ class Rehearsal:
         self.requests: list[tuple[str, str]] = []
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.rehearsal = self
+        self.world.registry_host = self.registry_host
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
         """Return where it answers, without `/v1`."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def registry_host(self) -> str:
+        """Host and port of its registry of images."""
+        return self.url.removeprefix("http://")
+
+    @property
+    def images(self) -> ImageRegistry:
+        """Its registry of images."""
+        return self.world.images
 
     def received_secrets(self, app: str) -> dict[str, str]:
         """The secrets it was given for an app since it started."""
@@ -100,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base class looks for these names
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base class looks for these names
 
     def _answer(self) -> None:
         rehearsal = self.server.rehearsal
@@ -111,6 +123,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         url = urlsplit(self.path)
         path = unquote(url.path)
+        if rehearsal.images.answers(path):
+            self._answer_for_registry(path, dict(parse_qsl(url.query)), content)
+            return
         rehearsal.requests.append((self.command, path))
         if rehearsal.latency:
             time.sleep(rehearsal.latency)
@@ -128,6 +143,17 @@ class _Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             status, data = refused.http, refused.body
         self._send(status, data, {}, fault)
+
+    def _answer_for_registry(self, path: str, query: dict[str, str], content: bytes) -> None:
+        rehearsal = self.server.rehearsal
+        with rehearsal.world.lock:
+            reply = rehearsal.images.reply(self.command, path, query, self.headers, content, rehearsal.registry_host)
+        self.send_response(reply.status)
+        for name, value in {**reply.headers, "Content-Length": str(len(reply.content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.content)
 
     def _fault(self, path: str) -> Fault | None:
         with self.server.rehearsal.world.lock:

@@ -1,4 +1,4 @@
-"""Decides what a token may do in a rehearsal, by its name, as Fly refuses what a token is not for.
+"""The rights of a token in a rehearsal, by its name, as Fly refuses what a token is not for.
 
 `app_NAME` is a deploy token of one app, `org_SLUG` a token of one organization, `expired_…` one whose time is over.
 `fo1_…` is a personal access token. Any other may do everything.

@@ -19,6 +19,7 @@ from typing import Any
 
 from scorefly import safe_files
 from scorefly.rehearsal import rules
+from scorefly.rehearsal.registry import ImageRegistry
 from scorefly.rehearsal.rules import Refused
 
 Json = dict[str, Any]
@@ -51,7 +52,12 @@ class World:
         self.lock = threading.RLock()
         self.received: dict[str, dict[str, str]] = {}
         self.organizations: set[str] = set()
+        self.images = ImageRegistry(has_app=lambda name: name in self.data["apps"])
+        self.registry_host = ""  # where `images` answers
+        self.has_builder = False
         self.new_app_answers: tuple[int, ...] = ()
+        self.room = 1000  # Machines that an organization may have in one region
+        self.detaching: set[str] = set()  # volumes whose Machine was destroyed just now
         self._hesitating: dict[str, list[int]] = {}
         self._gone: dict[str, dict[str, Json]] = {}
         self.on_change: Callable[[], None] = lambda: None
@@ -200,6 +206,9 @@ class World:
         found = self.volume(name, volume)
         if found["attached_machine_id"]:
             raise Refused(412, "volume is attached to a machine")
+        if volume in self.detaching:
+            self.detaching.remove(volume)
+            raise Refused(412, "volume is being detached from its machine")
         self.changed()
         removed: Json = self.app(name)["volumes"].pop(volume)
         return removed
@@ -283,6 +292,7 @@ def _is_world(data: Json) -> bool:
         and all(isinstance(app, dict) and app.keys() >= _PARTS.keys() for app in apps.values())
         and all(isinstance(app[part], kind) for app in apps.values() for part, kind in _PARTS.items())
         and all(isinstance(each, dict) for app in apps.values() for part in _TABLES for each in app[part].values())
+        and all(isinstance(app.get("certificates", {}), dict) for app in apps.values())
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from scorefly.report.certificates import PlannedCertificate
+
 VERSION = 1
 
 Action = Literal["create", "change", "keep", "remove"]
@@ -20,13 +22,26 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedMachines:
+    """The Machines of a process group in a region, where their number is stated: the current and the stated number.
+
+    An empty region stands for all regions.
+    """
+
+    group: str
+    region: str
+    current: int
+    desired: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedVolume:
     """A volume to make or change; an empty region is the one nearest to the run.
 
-    `update` changes its snapshots; `detach` leaves it without a Machine.
+    `update` changes its snapshots; `detach` leaves it without a Machine; `remove` destroys it with its data.
     """
 
-    action: Literal["create", "extend", "update", "detach"]
+    action: Literal["create", "extend", "update", "detach", "remove"]
     name: str
     size_gb: int
     region: str
@@ -44,7 +59,8 @@ class FileDiff:
 class PlannedApp:
     """One app. `reasons` say why it changes, `drift` what others changed about its Machines since the last deploy.
 
-    `data_risks` name data that the app would no longer see, and volumes that stay as they are.
+    `machines` is given where a number of Machines is stated and the app changes. `data_risks` name data that the app
+    would no longer see, and volumes that stay as they are.
     `wave` counts from 0: apps of a wave need only apps of earlier ones. It is None where nothing is to be deployed.
     """
 
@@ -67,6 +83,8 @@ class PlannedApp:
     diffs: tuple[FileDiff, ...] = ()
     drift: tuple[Drift, ...] = ()
     data_risks: tuple[str, ...] = ()
+    machines: tuple[PlannedMachines, ...] = ()
+    certificates: tuple[PlannedCertificate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,4 +159,6 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 def _app_json(app: PlannedApp) -> dict[str, Any]:
     data = asdict(app)
     secrets = {"set": data.pop("secrets_set"), "remove": data.pop("secrets_removed")}
+    if not app.machines:
+        del data["machines"]
     return {**data, "secrets": secrets}

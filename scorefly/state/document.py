@@ -68,6 +68,7 @@ class AppState:
     `uses` and `used_secrets` are the uids and the names of secrets that the last good deploy used.
     `deployed_at` is when that was. `releases` are the last different deploys of a workload, oldest first, `release` is
     the id of the one that runs (empty: unknown), and `artefacts` are theirs, packed: see `state/releases.py`.
+    `certificates` are those that were requested for it, by host: Fly's last status, empty where its answer is unknown.
     """
 
     name: str
@@ -85,6 +86,7 @@ class AppState:
     record: str = ""
     uses: tuple[str, ...] = ()
     used_secrets: tuple[str, ...] = ()
+    certificates: Mapping[str, str] = field(default_factory=dict)
     deployed_at: str = ""
     releases: tuple[Release, ...] = ()
     release: str = ""
@@ -119,10 +121,26 @@ UNKNOWN = Repository()
 
 
 @dataclass(frozen=True, slots=True)
+class SourceState:
+    """The files that a workload was last deployed from: the repository's key, the ref and its commit, and the folder.
+
+    `tree` is git's id of what is below the folder.
+    """
+
+    repository: str
+    ref: str
+    commit: str
+    path: str = ""
+    tree: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentState:
     """All of it. `seed` is random, made once: fingerprints and guids of another environment are others.
 
     `workloads` says in which Score file each workload was last seen. `repository` is the one it belongs to.
+    `sources` are what workloads of other repositories were deployed from. `synced` is a digest of everything that the
+    last sync deployed, if it succeeded.
     """
 
     environment: str
@@ -132,6 +150,8 @@ class EnvironmentState:
     apps: Mapping[str, AppState] = field(default_factory=dict)
     workloads: Mapping[str, str] = field(default_factory=dict)
     repository: Repository = UNKNOWN
+    sources: Mapping[str, SourceState] = field(default_factory=dict)
+    synced: str = ""
 
     def with_resource(self, resource: ResourceState) -> EnvironmentState:
         """The state with this resource as it is now."""
@@ -205,6 +225,9 @@ def dump(state: EnvironmentState) -> bytes:
         "resources": {uid: _resource_json(each) for uid, each in state.resources.items()},
         "apps": {name: _app_json(each) for name, each in state.apps.items()},
         "workloads": dict(state.workloads),
+        # A state without these is the same for versions that do not know them.
+        **({"sources": {name: asdict(each) for name, each in state.sources.items()}} if state.sources else {}),
+        **({"synced": state.synced} if state.synced else {}),
     }
     return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
@@ -236,11 +259,12 @@ def _apply(data: dict[str, Any], changes: dict[str, Any]) -> None:
     if "shared" in changes:
         data["shared"] = changes["shared"]
     for part in _ENTRIES:
-        for name, entry in changes[part].items():
+        entries = data.setdefault(part, {})
+        for name, entry in changes.get(part, {}).items():
             if entry is None:
-                data[part].pop(name, None)
+                entries.pop(name, None)
             else:
-                data[part][name] = entry
+                entries[name] = entry
 
 
 def load(content: bytes, changes: Iterable[bytes] = ()) -> EnvironmentState:
@@ -269,6 +293,8 @@ def load(content: bytes, changes: Iterable[bytes] = ()) -> EnvironmentState:
             resources={uid: _resource(each) for uid, each in data["resources"].items()},
             apps={name: _app(each) for name, each in data["apps"].items()},
             workloads=dict(data["workloads"]),
+            sources={name: SourceState(**each) for name, each in data.get("sources", {}).items()},
+            synced=str(data.get("synced", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
@@ -309,7 +335,12 @@ def _app_json(app: AppState) -> dict[str, Any]:
     }
 
 
-_ENTRIES: Mapping[str, Callable[[Any], Any]] = {"resources": _resource_json, "apps": _app_json, "workloads": str}
+_ENTRIES: Mapping[str, Callable[[Any], Any]] = {
+    "resources": _resource_json,
+    "apps": _app_json,
+    "workloads": str,
+    "sources": asdict,
+}
 
 
 def kept_values(tree: Mapping[str, Tree]) -> dict[str, Tree]:

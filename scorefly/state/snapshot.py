@@ -17,9 +17,14 @@ class Record:
 
     `built` summarises the files that its image was built from: see `desired/build_context.py`.
 
+    `image` is the reference that was deployed, by digest where that is known; `build` is the key of the last build and
+    its image, which is not yet deployed where that failed.
+
     `facts` describe the Machines as they were after the deploy: what flyctl makes of a fly.toml is flyctl's business,
     so a Machine is compared with what it was, not with what we think it should be. `secrets` are the names of those it
-    used (None: not known), `machines` is how many there should be: a shortage does not lower it.
+    used (None: not known), `machines` is how many there should be: a shortage does not lower it. `removing` are the ids
+    of volumes that are to be removed, and may still be there. `counts` is the stated number of Machines by process
+    group and region.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -28,6 +33,10 @@ class Record:
     secrets: tuple[str, ...] | None = None
     machines: int = 0
     built: Mapping[str, str] = field(default_factory=dict)
+    removing: tuple[str, ...] = ()
+    image: str = ""
+    build: tuple[str, str] = ("", "")
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def pack(record: Record) -> str:
@@ -36,6 +45,14 @@ def pack(record: Record) -> str:
     data |= {"secrets": record.secrets, "machines": record.machines}
     if record.built:
         data["built"] = dict(record.built)
+    if record.removing:
+        data["removing"] = record.removing
+    if record.image:
+        data["image"] = record.image
+    if record.build[0]:
+        data["build"] = list(record.build)
+    if record.counts:
+        data["counts"] = {group: dict(regions) for group, regions in record.counts.items()}
     text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return b64encode(zlib.compress(text.encode(), 9)).decode()
 
@@ -54,4 +71,8 @@ def unpack(packed: str) -> Record | None:
         None if secrets is None else tuple(secrets),
         data.get("machines", 0),
         data.get("built", {}),
+        tuple(data.get("removing", ())),
+        data.get("image", ""),
+        tuple(data.get("build", ("", ""))),
+        data.get("counts", {}),
     )

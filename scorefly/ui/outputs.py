@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from scorefly.report.certificates import dns_records_json
 from scorefly.report.plan import matrix_json
 from scorefly.report.report import AppReport, Report
 
@@ -31,6 +32,7 @@ def outputs(report: Report) -> dict[str, str]:
         "artefacts": report.artefacts,
         "plan": report.plan_path,
         "matrix": _json(matrix_json(report.plan) if report.plan else {"include": []}),
+        "dns_records": _json(dns_records_json(report.certificates)),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from scorefly.github.markdown import code, details, fence, table, text
-from scorefly.report.plan import Drift, Plan, PlannedApp, PlannedResource, PlannedVolume
+from scorefly.report.plan import Drift, Plan, PlannedApp, PlannedMachines, PlannedResource, PlannedVolume
 from scorefly.ui.lines import one_line
 
 _SIGNS = {"create": "+", "change": "~", "keep": "=", "remove": "-", "deprovision": "-"}
@@ -72,10 +72,14 @@ def _facts(app: PlannedApp, shown: Callable[[str], str]) -> Iterator[tuple[str, 
         yield "runs", ", ".join(filter(None, (shown(app.image), app.size, app.region, app.url)))
         if app.artefact:
             yield "artefact", shown(app.artefact)
+    if app.machines:
+        yield "machines", ", ".join(_machines(each) for each in app.machines)
     if app.volumes:
         yield "volumes", ", ".join(_volume(each) for each in app.volumes)
     if app.addresses:
         yield "addresses", ", ".join(app.addresses)
+    if certificates := [each for each in app.certificates if each.action != "keep"]:
+        yield "certificates", ", ".join(f"{each.action} {shown(each.host)}" for each in certificates)
     if app.secrets_set:
         yield "secrets set", ", ".join(map(shown, app.secrets_set))
     if app.secrets_removed:
@@ -93,6 +97,12 @@ def _drift(each: Drift, shown: Callable[[str], str]) -> str:
 
 def _cell(app: PlannedApp) -> str:
     return "<br>".join(f"{label}: {value}" for label, value in _facts(app, code))
+
+
+def _machines(machines: PlannedMachines) -> str:
+    group = f"{machines.group} " if machines.group != "app" else ""
+    change = f" (now {machines.current})" if machines.current != machines.desired else ""
+    return f"{group}{machines.region or 'all regions'} {machines.desired}{change}"
 
 
 def _volume(volume: PlannedVolume) -> str:

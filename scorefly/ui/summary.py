@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from scorefly.github.markdown import code, details, link, table, text
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.report.report import AppReport, Finding, Report
+from scorefly.ui.certificates import certificates_markdown
 from scorefly.ui.plan_text import plan_summary
 from scorefly.ui.resource_graph import graph
 from scorefly.ui.status_text import status_summary
@@ -50,6 +51,7 @@ def summary(report: Report) -> str:
         _rehearsal_note(report),
         _table(report),
         _findings(report.findings),
+        certificates_markdown(report.certificates),
         _problems(each for each in problems if each.severity != "notice"),
         _private(private),
         _notes(report.problems, private.values()),

@@ -33,12 +33,14 @@ class TerminalProgress:
         self._stream = stream
         self._redactor = Redactor(markdown.text, markdown.in_code, markdown.mermaid_label)
         self._lock = threading.Lock()
-        self.verbose = False
+        self.verbose = self.quiet = False
         self.live = stream.isatty()
         self.coloured = self.live and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
     def step(self, message: str) -> None:
         """One line; on a terminal the next step takes its place."""
+        if self.quiet:
+            return
         text = one_line(self._redactor.redact(message))
         with self._lock:
             self._stream.write(f"\r\033[K{_fitting(text)}" if self.live else f"{text}\n")
@@ -46,6 +48,8 @@ class TerminalProgress:
 
     def problem(self, problem: Problem) -> None:
         """One line that stays."""
+        if self.quiet and problem.severity == "notice":
+            return
         text = one_line(self._redactor.redact(str(problem)))
         label = "" if problem.severity == "error" else f"{problem.severity}: "
         self._line(paint(f"{label}{text}", problem.severity, self.coloured))
@@ -109,6 +113,10 @@ def paint(text: str, name: str, coloured: bool) -> str:
 def report_text(report: Report, *, coloured: bool = False) -> str:
     """The outcome of a run for standard output: redacted before, and without control characters but our colours."""
     lines: list[str] = []
+    for unit in report.units:
+        lines += [report_text(unit, coloured=coloured), ""]
+    if report.units:
+        return "\n".join([*lines, one_line(_ending(report))])
     if report.plan:
         from scorefly.ui.plan_text import plan_text
 
@@ -129,6 +137,10 @@ def report_text(report: Report, *, coloured: bool = False) -> str:
         head, *rows = table([("what", "name", "app", "outcome", "why"), *found])
         painted = [paint(line, each.outcome, coloured) for line, each in zip(rows, report.findings, strict=True)]
         lines += [head, *painted, ""]
+    if report.certificates:
+        from scorefly.ui.certificates import certificate_lines
+
+        lines += [*map(one_line, certificate_lines(report.certificates, table)), ""]
     return "\n".join([*lines, one_line(_ending(report))])
 
 
@@ -147,8 +159,18 @@ def _row(app: AppReport) -> tuple[str, ...]:
     return (app.app, app.status, app.size, app.region, " ".join(secrets), seconds, app.url)
 
 
+def _unit_ending(report: Report) -> str:
+    """The last line of a unit, or of all units."""
+    simulated = " (simulated: nothing was deployed to Fly)" if report.rehearsed and not report.environment else ""
+    what = counts(report) or ("failed" if report.exit_code else "nothing to do")
+    name = "all units" if report.units else report.environment
+    return f"{name}{simulated}: {'would be: ' if report.dry_run else ''}{what}"
+
+
 def _ending(report: Report) -> str:
     """The last line: what it comes to."""
+    if report.units or report.command == "sync":
+        return _unit_ending(report)
     where = f"{report.environment}{' (rehearsed: nothing was deployed to Fly)' if report.rehearsed else ''}"
     if report.command == "validate":
         warnings = sum(problem.severity == "warning" for problem in report.problems)

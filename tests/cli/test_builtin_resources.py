@@ -295,8 +295,8 @@ def test_names_that_are_asked_for_are_used(workspace: Workspace) -> None:
     assert workspace.toml("shared-kafka")["env"]["TOPICS"] == "Shop.orders_1 6\n\n"
 
 
-def test_an_autoscaler_of_kubernetes_changes_nothing_and_is_told_of(workspace: Workspace) -> None:
-    workspace.workload("web", "resources: {hpa: {type: horizontal-pod-autoscaler, params: {minReplicas: 2}}}\n")
+def test_monitor_of_kubernetes_changes_nothing_and_gives_a_warning(workspace: Workspace) -> None:
+    workspace.workload("web", "resources: {monitor: {type: service-monitor, params: {port: http}}}\n")
     result = workspace.run("deploy", "--rehearse")
     assert result.code == 0
     assert "changes nothing on Fly" in result.err

@@ -66,7 +66,7 @@ def theirs(workspace: Workspace) -> Workspace:
 def test_resources_go_on_with_their_passwords_and_provisioners(theirs: Workspace) -> None:
     result = theirs.run("state", "import")
     assert result.code == 0, result.err
-    assert "1 resources and 1 apps more" in result.out
+    assert "imported 1 resources and 1 apps into local" in result.out
     assert "app-prefix: acme-" in result.out
     assert PASSWORD not in result.out + result.err
     made = theirs.run("generate", "--app-prefix", "acme-")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scorefly.fly.app import App, Build, VolumeClaim
 from scorefly.fly.config import dump
-from scorefly.fly.flyctl import DeployOptions, deploy_arguments
+from scorefly.fly.flyctl import DeployOptions, build_arguments, deploy_arguments
 from scorefly.fly.flyctl_failures import explain
 from scorefly.fly.names import app_name_problem, resource_app_name, secret_name_problem, volume_name_problem
 
@@ -56,7 +56,7 @@ def app(**changes: Any) -> App:
 
 def test_the_command_line_of_an_image() -> None:
     options = DeployOptions(wait_timeout=90, ha=False, strategy="canary", extra=("--vm-gpus", "1"))
-    assert deploy_arguments(app(region="ams"), "/a/fly.toml", Path("/w"), options) == (
+    assert deploy_arguments(app(region="ams"), "/a/fly.toml", options) == (
         "deploy", "--config", "/a/fly.toml", "--app", "web", "--yes", "--image", "nginx:1", "--primary-region", "ams",
         "--ha=false", "--strategy", "canary", "--wait-timeout", "90s", "--no-public-ips", "--deploy-retries", "0",
         "--dns-checks=false", "--vm-gpus", "1",
@@ -65,18 +65,24 @@ def test_the_command_line_of_an_image() -> None:
 
 @pytest.mark.parametrize("strategy", ["canary", "bluegreen", "rolling", "immediate"])
 def test_an_app_with_a_volume_is_not_deployed_by_a_strategy_flyctl_refuses(strategy: str) -> None:
-    command = deploy_arguments(
-        app(volumes=(VolumeClaim("data", 1),)), "f", Path("/w"), DeployOptions(strategy=strategy)
-    )
+    command = deploy_arguments(app(volumes=(VolumeClaim("data", 1),)), "f", DeployOptions(strategy=strategy))
     used = command[command.index("--strategy") + 1]
     assert used == ("immediate" if strategy == "immediate" else "rolling")
 
 
 def test_the_command_line_of_a_build() -> None:
-    build = app(image=Build("web", "web/docker/Dockerfile"))
-    command = deploy_arguments(build, "f", Path("/w/web"), DeployOptions(build_args={"A": "b c"}))
-    assert command[6:11] == ("--remote-only", "--dockerfile", "/w/web/docker/Dockerfile", "--build-arg", "A=b c")
-    assert "--image" not in command
+    build = Build("web", "web/docker/Dockerfile")
+    options = DeployOptions(build_args={"A": "b c"}, extra=("--no-cache",))
+    assert build_arguments("web", build, "/a/fly.toml", Path("/w/web"), "scorefly-1", options) == (
+        "deploy", "--config", "/a/fly.toml", "--app", "web", "--yes", "--build-only", "--push", "--remote-only",
+        "--dockerfile", "/w/web/docker/Dockerfile", "--build-arg", "A=b c", "--image-label", "scorefly-1", "--no-cache",
+    )  # fmt: skip
+
+
+def test_the_command_line_of_a_stated_build_leaves_the_dockerfile_to_fly_toml() -> None:
+    options = DeployOptions(build_args={"A": "b c"}, extra=("--image-label=own",))
+    command = build_arguments("web", Build("web", "Dockerfile", stated=True), "f", Path("/w/web"), "x", options)
+    assert not {"--dockerfile", "--build-arg", "--image-label"} & set(command)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ WEB = AppState(
     release="r1",
     artefacts="packed",
     rollback=Rollback("2026-11-25T10:46:23.123Z", COMMIT, COMMIT[::-1], ("k2",)),
+    certificates={"shop.example.com": "active"},
 )
 NEWEST = EnvironmentState(
     environment="production",
@@ -78,7 +79,8 @@ NEWEST = EnvironmentState(
     repository=Repository("acme/shop", "123456"),
 )
 FOURTH = replace(
-    NEWEST, apps={"web": replace(WEB, deployed_at="", releases=(), release="", artefacts="", rollback=None)}
+    NEWEST,
+    apps={"web": replace(WEB, deployed_at="", releases=(), release="", artefacts="", rollback=None, certificates={})},
 )
 THIRD = replace(
     FOURTH,

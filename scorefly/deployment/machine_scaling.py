@@ -1,0 +1,141 @@
+"""Brings an app's Machines to the number that is stated for each process group and region, with their volumes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scorefly.deployment.digest import METADATA_KEY
+from scorefly.deployment.machine_counts import Census, Placement, group_of, is_standby
+from scorefly.deployment.volumes import creation_settings, refuse_last_copies, volumes_to_remove
+from scorefly.durations import parse_duration
+from scorefly.fly.api import FlyApi, MachineView, RefusedError, VolumeView
+from scorefly.fly.app import App
+from scorefly.fly.health import wait_until_down, wait_until_healthy
+from scorefly.fly.machine_config import STANDBY_VARIABLE
+from scorefly.problems import Problem, external_error
+from scorefly.report.progress import Progress
+
+BATCH = 3  # Machines created before their health is waited for: the Machines API takes so many calls at once
+_KILL_TIMEOUT = "5s"  # Fly's own
+_MAX_GRACE = 300.0  # seconds, the longest kill_timeout that Fly takes
+# Seconds before each attempt to remove a volume whose Machine was just destroyed.
+_DETACHING = (0.0, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+@dataclass(slots=True)
+class MachineScaling:
+    """Creates Machines like those of the app, each with a volume of its own, then removes what is too much.
+
+    `timeout` is how long one may take to become healthy, in seconds. `metadata` is what each Machine says. `keep_note`
+    is called with the ids of volumes before they are removed, so that an interrupted run does not leave them.
+    """
+
+    api: FlyApi
+    progress: Progress
+    app: App
+    timeout: float
+    stop: threading.Event
+    metadata: Mapping[str, str]
+    keep_note: Callable[[tuple[str, ...]], None]
+    may_lose_data: bool = False
+    _free: list[VolumeView] = field(default_factory=list)
+
+    def scale(self, census: Census, machines: Sequence[MachineView], unused: Sequence[str] = ()) -> tuple[str, ...]:
+        """Create, wait until all are healthy, remove. Return ids of volumes that Fly does not remove yet.
+
+        `unused` are the ids of volumes that an earlier run wanted to remove. Raises ExternalError.
+        """
+        app = self.app
+        volumes = self.api.volumes(app.name) if app.volumes or unused else ()
+        leaving = volumes_to_remove(app, census, volumes, unused)
+        refuse_last_copies(app, leaving, volumes, allowed=self.may_lose_data)
+        self._free = [each for each in volumes if not each.machine]
+        for start in range(0, len(census.create), BATCH):
+            created = [self._create(each, census, machines) for each in census.create[start : start + BATCH]]
+            for machine in created:
+                self._wait(machine)
+        reused = {each.id for each in volumes if not each.machine} - {each.id for each in self._free}
+        leaving = tuple(each for each in leaving if each.id not in reused)
+        if leaving:
+            self.keep_note(tuple(each.id for each in leaving))
+        self._remove(census.remove)
+        return tuple(each.id for each in leaving if not self._delete_volume(each))
+
+    def _create(self, placement: Placement, census: Census, machines: Sequence[MachineView]) -> MachineView:
+        model = self._model(placement, census, machines)
+        region = placement.region or model.region
+        self.progress.step(f"{self.app.name}: creating a Machine in {region}, like {model.id}")
+        config = dict(model.config)
+        config.pop("standbys", None)
+        config["env"] = {key: value for key, value in (config.get("env") or {}).items() if key != STANDBY_VARIABLE}
+        metadata = {key: value for key, value in (config.get("metadata") or {}).items() if key != METADATA_KEY}
+        config["metadata"] = {**metadata, **self.metadata}
+        if mounts := config.get("mounts"):
+            config["mounts"] = [self._mount(each, region) for each in mounts]
+        return self.api.create_machine(self.app.name, config, region)
+
+    def _model(self, placement: Placement, census: Census, machines: Sequence[MachineView]) -> MachineView:
+        """Return a Machine to copy: of the same process group, of those that stay, and of the same region, if any."""
+        leaving = {each.id for each in census.remove}
+        models = [each for each in machines if group_of(each) == placement.group and not is_standby(each)]
+        models.sort(key=lambda each: (each.id in leaving, each.region != placement.region, each.created))
+        if not models:
+            raise external_error(
+                f"{self.app.name} has no Machine in process group {placement.group!r} after its deploy",
+                "deploy again with force, and check the output of flyctl",
+            )
+        return models[0]
+
+    def _mount(self, mount: Mapping[str, Any], region: str) -> dict[str, Any]:
+        """Return a mount of a volume of the same name in a region: one that no Machine has, else a new one."""
+        volume = next((each for each in self._free if (each.name, each.region) == (mount.get("name"), region)), None)
+        if volume is not None:
+            self._free.remove(volume)
+        else:
+            claim = next(each for each in self.app.volumes if each.name == mount.get("name"))
+            settings = creation_settings(self.app, claim)
+            volume = self.api.create_volume(self.app.name, claim.name, region, claim.size_gb, settings)
+        of_the_volume = ("volume", "size_gb", "encrypted")
+        return {**{key: value for key, value in mount.items() if key not in of_the_volume}, "volume": volume.id}
+
+    def _wait(self, machine: MachineView) -> None:
+        with self.progress.output(f"Machine {machine.id} of {self.app.name}") as output:
+            wait_until_healthy(self.api, machine, self.timeout, on_line=output, stop=self.stop)
+
+    def _remove(self, machines: Sequence[MachineView]) -> None:
+        """Stop Machines, so that they can finish what they are at, and destroy them."""
+        running = [each for each in machines if each.state == "started"]
+        for machine in running:
+            self.api.stop_machine(self.app.name, machine.id)
+        for machine in machines:
+            self.progress.step(f"{self.app.name}: removing Machine {machine.id} in {machine.region}")
+            if machine in running:
+                wait_until_down(self.api, machine, _grace(machine), stop=self.stop)
+            self.api.delete_machine(self.app.name, machine.id)
+
+    def _delete_volume(self, volume: VolumeView) -> bool:
+        """Remove a volume; Fly refuses for some seconds after its Machine was destroyed. Return whether it is gone."""
+        self.progress.step(f"{self.app.name}: removing volume {volume.name} ({volume.id}) in {volume.region}")
+        reason = ""
+        for delay in _DETACHING:
+            if delay and self.stop.wait(delay):
+                break
+            try:
+                self.api.delete_volume(self.app.name, volume.id)
+            except RefusedError as error:
+                reason = error.problems[0].message
+            else:
+                return True
+        hint = f"deploy again, or run fly volumes destroy {volume.id} -a {self.app.name}"
+        message = f"{self.app.name}: volume {volume.id} cannot be removed yet: {reason}"
+        self.progress.problem(Problem(message, hint, severity="warning"))
+        return False
+
+
+def _grace(machine: MachineView) -> float:
+    """Return the seconds that a Machine's program has to end, with some more for Fly."""
+    timeout = parse_duration((machine.config.get("stop_config") or {}).get("timeout") or _KILL_TIMEOUT)
+    return min(timeout or 0.0, _MAX_GRACE) + 5.0

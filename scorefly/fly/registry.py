@@ -1,0 +1,288 @@
+"""Registries of images: which digest a tag has now, by the distribution API with its token flow.
+
+Specifications: https://github.com/opencontainers/distribution-spec and https://distribution.github.io/distribution/spec/auth/token/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from scorefly.confined import read_file
+from scorefly.http import (
+    Answer,
+    MalformedAnswerError,
+    RedirectError,
+    check_redirect,
+    exchange,
+    is_loopback,
+    mapping,
+    same_origin,
+    text,
+)
+from scorefly.problems import InputError, Place
+
+if TYPE_CHECKING:
+    import requests
+
+DOCKER_HUB = "docker.io"
+FLY = "registry.fly.io"
+TIMEOUT = 15.0  # seconds for one image, with all its requests
+CONNECT_TIMEOUT = 5.0
+_MAX_REDIRECTS = 5
+_SERVERS = {DOCKER_HUB: "registry-1.docker.io"}
+_ALIASES = {"index.docker.io": DOCKER_HUB, "registry-1.docker.io": DOCKER_HUB, "registry.hub.docker.com": DOCKER_HUB}
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_CHALLENGE = re.compile(r'([a-z]+)="([^"]*)"', re.IGNORECASE)
+_MANIFESTS = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+
+Credentials = Mapping[str, tuple[str, str]]  # user name and password by registry
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An image reference in parts. `tag` is empty where there is only a digest, and else `latest` if none is given."""
+
+    registry: str
+    repository: str
+    tag: str
+    digest: str
+
+
+def parse_reference(image: str) -> Reference:
+    """Split a reference as Docker does: what has no registry is Docker Hub's, and one word is of its `library`."""
+    name, _, digest = image.partition("@")
+    first, slash, rest = name.partition("/")
+    registry = DOCKER_HUB
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        registry, name = _ALIASES.get(first.lower(), first.lower()), rest
+    head, _, last = name.rpartition("/")
+    last, _, tag = last.partition(":")
+    repository = f"{head}/{last}" if head else last
+    if registry == DOCKER_HUB and "/" not in repository:
+        repository = f"library/{repository}"
+    return Reference(registry, repository, tag or ("" if digest else "latest"), digest)
+
+
+class RegistryError(Exception):
+    """A registry did not tell the digest.
+
+    `kind` is `denied` where it needs credentials that are not accepted or not there, `missing` where it has no such
+    image, and `unreachable` for everything that may be otherwise at another time.
+    """
+
+    def __init__(self, kind: Literal["denied", "missing", "unreachable"], reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Registries:
+    """A client of all registries; usable from several threads. It holds credentials and so has no repr.
+
+    With `base_url` all images are looked up there, which tests and rehearsals need. An `offline` client asks only
+    registries on loopback.
+    """
+
+    credentials: Credentials = field(default_factory=dict)
+    base_url: str = ""
+    offline: bool = False
+
+    def can_ask(self, image: str) -> bool:
+        """Report whether the registry of an image may be asked at all."""
+        return not self.offline or is_loopback(self._server(parse_reference(image)))
+
+    def digest(self, image: str) -> str:
+        """Return the digest that the tag of an image has now. Raises RegistryError."""
+        import requests
+
+        reference = parse_reference(image)
+        server = self._server(reference)
+        if self.offline and not is_loopback(server):
+            raise RegistryError("unreachable", "nothing outside this machine is asked in a rehearsal")
+        tag = quote(reference.tag or reference.digest, safe=":")
+        url = f"{server}/v2/{quote(reference.repository, safe='/')}/manifests/{tag}"
+        with requests.Session() as session:
+            try:
+                return _Lookup(session, url, reference, self.credentials.get(reference.registry)).digest()
+            except requests.RequestException as error:
+                raise RegistryError("unreachable", type(error).__name__) from error
+            except (MalformedAnswerError, RedirectError) as error:
+                raise RegistryError("unreachable", str(error)) from error
+
+    def _server(self, reference: Reference) -> str:
+        if self.base_url:
+            return self.base_url
+        host = _SERVERS.get(reference.registry, reference.registry)
+        return f"http://{host}" if is_loopback(f"http://{host}") else f"https://{host}"
+
+
+class _Lookup:
+    """The requests about one image: the manifest, a token where one is asked for, and the manifest again."""
+
+    def __init__(
+        self, session: requests.Session, url: str, reference: Reference, credentials: tuple[str, str] | None
+    ) -> None:
+        self._session = session
+        self._url = url
+        self._reference = reference
+        self._credentials = credentials
+        self._deadline = time.monotonic() + TIMEOUT
+
+    def digest(self) -> str:
+        answer = self._manifest("HEAD", "")
+        authorization = ""
+        if answer.status_code == 401:
+            authorization = self._authorize(answer.headers.get("WWW-Authenticate", ""))
+            answer = self._manifest("HEAD", authorization)
+        _check(answer)
+        found = answer.headers.get("Docker-Content-Digest", "")
+        if not found:
+            answer = self._manifest("GET", authorization)
+            _check(answer)
+            found = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
+        if not _DIGEST.fullmatch(found):
+            raise MalformedAnswerError("the answer has no valid Docker-Content-Digest")
+        return found
+
+    def _manifest(self, method: str, authorization: str) -> Answer:
+        headers = {"Accept": ", ".join(_MANIFESTS)} | ({"Authorization": authorization} if authorization else {})
+        return self._send(method, self._url, headers)
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], **options: Any) -> Answer:
+        """Send a request and follow its redirects, to other servers without the token."""
+        first, sent = url, dict(headers)
+        for _ in range(_MAX_REDIRECTS):
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise RegistryError("unreachable", f"it did not answer within {TIMEOUT:.0f} s")
+            answer = exchange(
+                self._session, method, url, seconds=left, connect=CONNECT_TIMEOUT, headers=sent, **options
+            )
+            if not answer.location:
+                return answer
+            url, options = answer.location, {}
+            check_redirect(first, url)
+            if not same_origin(first, url):
+                sent.pop("Authorization", None)
+        raise RedirectError("too many redirects")
+
+    def _authorize(self, challenge: str) -> str:
+        """Return the Authorization header that a challenge asks for. Raises RegistryError."""
+        scheme, _, rest = challenge.partition(" ")
+        if scheme.lower() == "basic" and self._credentials:
+            return _basic(self._credentials)
+        if scheme.lower() != "bearer":
+            raise RegistryError("denied", "it wants a user name and password")
+        parts = {name.lower(): value for name, value in _CHALLENGE.findall(rest)}
+        realm = parts.get("realm", "")
+        check_redirect(self._url, realm)
+        params = {"scope": parts.get("scope") or f"repository:{self._reference.repository}:pull"}
+        if service := parts.get("service"):
+            params["service"] = service
+        headers = {"Authorization": _basic(self._credentials)} if self._credentials else {}
+        answer = self._send("GET", realm, headers, params=params)
+        _check(answer)
+        return f"Bearer {answer.read(_token)}"
+
+
+def pushed_digest(
+    registries: Registries,
+    image: str,
+    on_line: Callable[[str], None],
+    stop: threading.Event,
+    delays: Sequence[float],
+) -> str:
+    """Return the reference by digest of an image that was just pushed, which a registry may know seconds later.
+
+    An image whose digest the registry does not tell keeps its tag.
+    """
+    if "@" in image:
+        return image
+    reference = parse_reference(image)
+    for delay in (*delays, None):
+        try:
+            return f"{reference.registry}/{reference.repository}@{registries.digest(image)}"
+        except RegistryError as error:
+            if delay is None or error.kind == "denied" or registries.offline or stop.wait(delay):
+                on_line(f"{image} is deployed by its tag: its registry did not tell the digest: {error.reason}")
+                break
+    return image
+
+
+def registry_credentials(environ: Mapping[str, str], fly_token: str) -> dict[str, tuple[str, str]]:
+    """Return the credentials that are configured: Fly's own registry, Docker Hub's variables, and Docker's file."""
+    found = _docker_config(environ)
+    user, password = environ.get("DOCKER_HUB_USERNAME", ""), environ.get("DOCKER_HUB_PASSWORD", "")
+    if user and password:
+        found[DOCKER_HUB] = (user, password)
+    if fly_token:
+        found[fly_registry(environ)] = ("x", registry_password(fly_token))
+    return found
+
+
+def fly_registry(environ: Mapping[str, str]) -> str:
+    """Return the host of Fly's registry; flyctl reads the same variable."""
+    return environ.get("FLY_REGISTRY_HOST") or FLY
+
+
+def registry_password(fly_token: str) -> str:
+    """Return the password that a Fly token is at Fly's registry: without the scheme before it."""
+    return fly_token.removeprefix("FlyV1 ").removeprefix("Bearer ")
+
+
+def _docker_config(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Read the logins in Docker's config.json; those that a credential helper keeps are left to Docker."""
+    home = environ.get("HOME", "")
+    folder = Path(environ.get("DOCKER_CONFIG") or (f"{home}/.docker" if home else ""))
+    if not folder.is_absolute():
+        return {}
+    found = {}
+    try:
+        auths = json.loads(read_file(folder, "config.json", Place("config.json"))).get("auths") or {}
+        for address, entry in auths.items():
+            user, colon, password = b64decode(entry.get("auth") or "").decode().partition(":")
+            if colon and password:
+                host = re.sub("^https?://", "", address).partition("/")[0].lower()
+                found[_ALIASES.get(host, host)] = (user, password)
+    except (InputError, ValueError, AttributeError, TypeError):
+        return {}
+    return found
+
+
+def _check(answer: Answer) -> None:
+    status = answer.status_code
+    if status in (401, 403):
+        raise RegistryError("denied", f"access is denied (HTTP {status})")
+    if status == 404:
+        raise RegistryError("missing", "there is no such image")
+    if status != 200:
+        reason = "too many requests" if status == 429 else answer.reason
+        raise RegistryError("unreachable", f"{reason} (HTTP {status})".strip())
+
+
+def _token(data: object) -> str:
+    answer = mapping(data)
+    token = text(answer, "token" if answer.get("token") else "access_token")
+    if not re.fullmatch(r"[!-~]+", token):
+        raise MalformedAnswerError("the token has characters that no token has")
+    return token
+
+
+def _basic(credentials: tuple[str, str]) -> str:
+    return f"Basic {b64encode(':'.join(credentials).encode()).decode()}"
