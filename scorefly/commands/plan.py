@@ -19,12 +19,12 @@ from scorefly.deployment.newest_commit import CommitOrder, commit_order, rollbac
 from scorefly.deployment.releases import artefact_key
 from scorefly.deployment.scaling_checks import ScalingVolumes, check_scaling, removal_warnings, scaling_reasons
 from scorefly.deployment.state_guard import refuse_unknown_apps, unknown_apps
+from scorefly.deployment.token_check import TokenCheck, check_token, refuse_creation, token_problems
 from scorefly.deployment.volumes import misplaced_machines, plan_volumes, volume_warnings
 from scorefly.desired.apps import (
     DesiredApps,
     app_report,
     compute_desired_apps,
-    with_stand_in_variables,
     write_artefacts,
 )
 from scorefly.desired.artefacts import artefact_texts, file_digests, shown_folder, write_plan
@@ -35,6 +35,7 @@ from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import waves
 from scorefly.desired.orphans import find_orphans
 from scorefly.desired.regions import check_regions
+from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import ExternalError, Problem
@@ -71,6 +72,10 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
     with connect(settings, None, shared) as connection:
+        token = None if settings.rehearse else check_token(settings, connection.api)
+        tokens = token_problems(settings, token) if token else []
+        for problem in tokens:
+            progress.problem(problem)
         live = list_machines(settings, connection.api, app_names(settings, loaded, known), shared)
         if unknown_apps(settings, known, live):
             # Without the lock a deploy may have made them since the state was read.
@@ -79,7 +84,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
         check_regions(settings, loaded, wanted.apps, connection.api)
         problems = _write_artefacts(settings, wanted, progress)
         order = _order(settings, loaded, known)
-        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order)
+        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order, token)
     planned = _plan(settings, loaded, wanted, known, looked)
     path = ""
     try:
@@ -98,7 +103,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
         environment=settings.environment,
         apps=tuple(_report(settings, app, looked[app.name]) for app in wanted.apps),
         resources=wanted.resources,
-        problems=(*wanted.problems, *problems),
+        problems=(*tokens, *wanted.problems, *problems),
         artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
         dry_run=True,
@@ -145,12 +150,13 @@ def _look_at_all(
     apps: Sequence[App],
     progress: Progress,
     order: CommitOrder,
+    token: TokenCheck | None,
 ) -> dict[str, PlannedApp | Problem]:
     """Each app as it would be deployed, or why it could not be."""
 
     def one(app: App) -> PlannedApp | Problem:
         try:
-            return _Comparison(settings, state, api, app, live.get(app.name, ()), order).planned()
+            return _Comparison(settings, state, api, app, live.get(app.name, ()), order, token).planned()
         except ExternalError as error:
             progress.problem(error.problems[0])
             return error.problems[0]
@@ -169,11 +175,14 @@ class _Comparison:
     app: App
     listed: Sequence[MachineView]
     order: CommitOrder
+    token: TokenCheck | None
 
     def planned(self) -> PlannedApp:
         app, settings = self.app, self.settings
         # A plan compares configurations, which a listing does not have: the app's own Machines are asked for.
         inspection = inspect_app(settings, self.state, self.api, app, self.listed, trusted=False)
+        if self.token and not inspection.exists:
+            refuse_creation(settings, self.token, app.name)
         known = self.state.apps.get(app.name)
         record = unpack(known.record) if known and inspection.exists else None
         diffs = _diffs(record, app)

@@ -126,12 +126,14 @@ def execute(settings: Settings, progress: Progress) -> Report:
         raise InputError(Problem(f"there is no command {settings.command!r}", hint, option_place("command")))
     hide_given(settings, progress)
     _refuse_tree(settings)
-    if settings.command == "preview" or not settings.in_action:
+    if settings.command == "preview":
         return command(settings, progress)
+    if not settings.in_action:
+        return command(_with_organization(settings), progress)
     from scorefly.previews.untrusted import guarded
 
     with guarded(settings) as (guarded_settings, why):
-        report = command(guarded_settings, progress)
+        report = command(_with_organization(guarded_settings), progress)
     if not why:
         return report
     notice = Problem(f"simulated without secrets: {why}", severity="notice")
@@ -151,6 +153,15 @@ def _refuse_tree(settings: Settings) -> None:
     if settings.command in ("deploy", "generate", "preview") and not settings.score_files and has_tree(settings):
         hint = "run scorefly sync, or name the Score files to deploy"
         raise InputError(Problem(f"scorefly.yaml describes a tree, which {settings.command} does not deploy", hint))
+
+
+def _with_organization(settings: Settings) -> Settings:
+    """Return settings with the organization of the token, where that decides and it may be used."""
+    if settings.untrusted or settings.command in ("validate", "generate"):
+        return settings
+    from scorefly.deployment.token_check import with_organization_of_token
+
+    return with_organization_of_token(settings)
 
 
 def hide_given(settings: Settings, progress: Progress) -> None:

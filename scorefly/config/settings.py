@@ -69,6 +69,7 @@ class Settings:
     checkouts: Mapping[str, str] = field(default_factory=dict)
     granted: Mapping[str, frozenset[str]] = field(default_factory=dict)
     org: str = "personal"
+    org_given: bool = False
     region: str = ""
     app_prefix: str = ""
     app_suffix: str = ""

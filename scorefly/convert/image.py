@@ -52,7 +52,10 @@ def convert_image(conversion: Conversion) -> str | Build:
 def build_table(build: Build, overlay: Mapping[str, Any], artefact: str) -> dict[str, Any]:
     """Return `[build]` of fly.toml. flyctl reads its paths relative to fly.toml, which is in folder `artefact`."""
     table = {**overlay}
-    for key, path in (("dockerfile", "" if build.builder else build.dockerfile), ("ignorefile", build.ignorefile)):
+    for key, path in (
+        ("dockerfile", "" if build.builder or overlay.get("builtin") else build.dockerfile),
+        ("ignorefile", build.ignorefile),
+    ):
         written = overlay.get(key, "")
         if path and isinstance(written, str) and not Path(written).is_absolute():
             table[key] = posixpath.relpath(path, artefact)
@@ -72,7 +75,7 @@ def _build(conversion: Conversion) -> Build:
             open_file(root_of(workspace, folder), workspace / dockerfile, conversion.place("image")).close()
         except InputError as error:
             conversion.problems.extend(error.problems)
-    else:
+    elif not conversion.target.builtin:
         tell = conversion.warn if conversion.target.trial else conversion.wrong
         tell(
             f"the image is `.`, and there is no {dockerfile} to build",

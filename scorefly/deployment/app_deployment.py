@@ -95,6 +95,10 @@ class AppDeployment:
         if rollback := self._keeping_rollback():
             self._warn(rollback_notice(self.app.name, rollback))
             return self._report("unchanged", self._before.machines)
+        if self._before.unseen:
+            message = f"{self.app.name} was not checked: the Fly API token may not see it, and state has it unchanged"
+            self._warn(Problem(message, severity="notice"))
+            return self._report("unchanged")
         if self._before.up_to_date:
             self._remove_secrets()
             if not self.settings.dry_run:
@@ -391,7 +395,8 @@ class AppDeployment:
         record = unpack(self._known.record) or Record()
         image = self._image or record.image
         texts, files = artefact_texts(app), file_digests(app)
-        return pack(Record(texts, files, facts, secrets, count, built, unused_volumes, image, record.build))
+        build, counts = record.build, app.counts
+        return pack(Record(texts, files, facts, secrets, count, built, unused_volumes, image, build, counts))
 
     def _warn_of_shortage(self, machines: Sequence[MachineView]) -> int:
         """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""

@@ -31,7 +31,7 @@ class Connection:
 
 
 class SharedFly:
-    """What the runs of one sync share: the simulated Fly, the listing of each organization, and the deploys at a time.
+    """The parts that the runs of one sync share: the simulated Fly, each organization's listing, the slots of deploys.
 
     A context manager.
     """

@@ -200,7 +200,7 @@ class FlyApi:
                 raise ForbiddenError(
                     Problem(
                         f"the app name {name!r} belongs to somebody else, or the token may not see it",
-                        "choose another app-prefix, or use a token of the app's organization",
+                        "choose another app-prefix, or use a token of the app's organization (`fly tokens create org`)",
                     )
                 )
 
@@ -328,6 +328,10 @@ class FlyApi:
     def start_machine(self, app: str, machine: str) -> None:
         """Starts a Machine that is stopped."""
         self._call("POST", f"/apps/{app}/machines/{machine}/start", repeat=True)
+
+    def stop_machine(self, app: str, machine: str) -> None:
+        """Stop a Machine as its configuration says: its program gets a signal, and time to end."""
+        self._call("POST", f"/apps/{app}/machines/{machine}/stop", repeat=True, accept=(404, 409, 412))
 
     def delete_machine(self, app: str, machine: str) -> None:
         """Destroys a Machine, running or not."""

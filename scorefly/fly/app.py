@@ -114,7 +114,7 @@ def volume_claims(mounts: Any) -> tuple[VolumeClaim, ...]:
     for mount in tables:
         if not isinstance(mount, Mapping):
             continue
-        size = re.fullmatch(r"(\d{1,3}) ?(gb)?", str(mount.get("initial_size", "1")).lower(), re.ASCII)
+        size = re.fullmatch(r"(\d{1,5}) ?(gb)?", str(mount.get("initial_size", "1")).lower(), re.ASCII)
         if size is None:
             continue
         snapshots: dict[str, int | bool] = {}

@@ -65,7 +65,7 @@ class Tree:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every project was read."""
+        """Decide whether every project was read."""
         return not self.unreadable
 
     def environments(self) -> list[str]:

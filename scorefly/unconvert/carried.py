@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +18,7 @@ from scorefly.score.model import read_workload
 from scorefly.score.normalise import normalise
 from scorefly.score.placeholders import Reference, UnknownReference
 from scorefly.score.schema import check as check_score
+from scorefly.unconvert.build import build_of, without_build
 from scorefly.unconvert.container import container, resources
 from scorefly.unconvert.fragment import fragment_between
 from scorefly.unconvert.reading import Dropped
@@ -47,11 +48,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A Score file with its annotations, and the fragment of fly.toml that neither of them can express."""
+    """A Score file with its annotations, and the fragment of fly.toml that neither of them can express.
+
+    `build` is how the image is built, as `builds` of scorefly.yaml has it; empty where a Dockerfile beside the Score
+    file is enough.
+    """
 
     score: Mapping[str, Any]
     annotations: Mapping[str, str]
     fly: Mapping[str, Any]
+    build: Mapping[str, Any] = field(default_factory=dict)
     dropped: tuple[Dropped, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
 
@@ -92,12 +98,13 @@ def _carry(document: Mapping[str, Any], source: Source, *, simple: bool) -> Carr
     if simple and (found := resources(document)):
         score["resources"] = found
     annotations = {**simple_annotations(document), **services.annotations} if simple else {}
-    return Carried(score, {f"scorefly/{name}": text for name, text in annotations.items()}, {})
+    prefixed = {f"scorefly/{name}": text for name, text in annotations.items()}
+    return Carried(score, prefixed, {}, build_of(document, source.folder))
 
 
 def _with_fragment(carried: Carried, generated: App, document: Mapping[str, Any], source: Source) -> Carried:
-    fly = fragment_between(generated, document, source.path)
-    return Carried(carried.score, carried.annotations, fly)
+    fly = fragment_between(generated, without_build(document, carried.build), source.path)
+    return replace(carried, fly=fly)
 
 
 def generate(carried: Carried, source: Source) -> App | None:

@@ -65,8 +65,17 @@ def read_fly_toml(text: str, file: str, machine: Mapping[str, Any] | None = None
     findings = list(reading.findings)
     findings += [replace(each, path=reading.origin(each.path)) for each in check(reading.document, machine)]
     problems = [_problem(fly, each) for each in findings]
+    if "compose" in reading.document.get("build", {}):
+        hint = "describe the containers in the Score file, and remove build.compose"
+        message = "build.compose makes flyctl read files that scorefly does not check"
+        problems.append(Problem(message, hint, fly.place(("build", "compose"))))
     problems += [
-        Problem(f"{dotted(each.path)} left out: {each.reason}", "", _at(places, each.path), "notice")
+        Problem(
+            f"{dotted(each.path)} left out: {each.reason}",
+            f"did you mean {each.similar!r}?" if each.similar else "",
+            _at(places, each.path),
+            "notice",
+        )
         for each in reading.dropped
     ]
     return replace(fly, problems=tuple(dict.fromkeys(problems)))
@@ -75,7 +84,7 @@ def read_fly_toml(text: str, file: str, machine: Mapping[str, Any] | None = None
 def convert_fly_toml(fly: FlyToml, source: Source) -> Carried:
     """Make a Score file of a document that Fly accepts; of one that it refuses, return the problems only."""
     if fly.refused:
-        return Carried({"metadata": {"name": source.workload}}, {}, {}, tuple(fly.reading.dropped), fly.problems)
+        return Carried({"metadata": {"name": source.workload}}, {}, {}, {}, tuple(fly.reading.dropped), fly.problems)
     carried = carry(fly.document, source)
     return replace(carried, dropped=tuple(fly.reading.dropped), problems=fly.problems)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from scorefly.convert.overlay import Overlay, lay_over
 from scorefly.problems import Place, Problem
-from scorefly.unconvert.carried import Carried, Source, carry, generate
+from scorefly.unconvert.build import without_build
+from scorefly.unconvert.carried import CONTAINER, Carried, Source, carry, generate
 from scorefly.unconvert.document import yaml_text
 from scorefly.unconvert.fly_toml import FlyToml
 from scorefly.unconvert.fragment import fragment_between
@@ -100,7 +101,8 @@ def _convert_group(group: Group, source: Source, file: str, output: Output) -> N
         output.files[f".scorefly/overlay.{source.workload}.yaml"] = yaml_text(
             carried.fly, f"What Score has no element for, merged over the fly.toml of {source.workload}."
         )
-    if any(each["image"] == "." for each in carried.score["containers"].values()):
+    built = carried.score["containers"][CONTAINER]["image"] == "."
+    if built and not carried.build and not group.base.fly.document.get("build", {}).get("builtin"):
         output.builds.append(path)
     output.apps[source.workload] = group.base.fly.app or source.workload
     if output.apps[source.workload] != source.workload:
@@ -108,6 +110,9 @@ def _convert_group(group: Group, source: Source, file: str, output: Output) -> N
         if group.environment:
             target = target.setdefault("environments", {}).setdefault(group.environment, {})
         target.setdefault("workloads", {}).setdefault(source.workload, {})["app"] = group.base.fly.app
+    if carried.build:
+        workloads = output.project.setdefault("workloads", {})
+        workloads.setdefault(source.workload, {})["builds"] = {CONTAINER: dict(carried.build)}
     for environment, other in group.others.items():
         if section := _environment(carried, other, source):
             environments = output.project.setdefault("environments", {})
@@ -124,8 +129,11 @@ def _environment(base: Carried, other: Input, source: Source) -> dict[str, Any]:
         section["app"] = other.fly.app
     if patch := merge_patch_between(base.document, mine.document):
         section["score"] = patch
+    if mine.build and mine.build != base.build:
+        section["builds"] = {CONTAINER: dict(mine.build)}
     app = generate(replace(mine, fly={}), source)
-    if app is not None and (fly := fragment_between(lay_over(app, [Overlay("", base.fly)]), document, source.path)):
+    wanted = without_build(document, mine.build)
+    if app is not None and (fly := fragment_between(lay_over(app, [Overlay("", base.fly)]), wanted, source.path)):
         section["fly"] = fly
     return section
 

@@ -8,22 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from scorefly.fly.check.finding import Finding, Path
 from scorefly.fly.check.keys import FLY_TOML
 from scorefly.fly.check.leaf import OneOf, Size, Text, Whole, is_no
 from scorefly.fly.check.shape import Named, Shape, Table, Tables
+from scorefly.problems import one_edit_apart
 
 NOT_READ = "flyctl reads no such key here"
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A key that flyctl ignores, by its path in the original document, and why."""
+    """A key that flyctl ignores, by its path in the original document, and why.
+
+    `similar` is the key that was probably meant: one that differs by one letter. `misplaced` says that flyctl reads
+    such a key in another table.
+    """
 
     path: Path
     reason: str
+    similar: str = ""
+    misplaced: bool = False
 
 
 @dataclass(slots=True)
@@ -264,6 +272,20 @@ def _known(shape: Shape, value: Any, path: Path, reading: Reading) -> Any:
     return _value(shape, value)
 
 
+@cache
+def _all_keys() -> frozenset[str]:
+    """Return every key that flyctl reads anywhere in a fly.toml."""
+    found: set[str] = set()
+    shapes: list[Shape] = [FLY_TOML]
+    for shape in shapes:
+        if isinstance(shape, Table):
+            found |= shape.keys.keys()
+            shapes += shape.keys.values()
+        elif isinstance(shape, Tables | Named):
+            shapes.append(shape.item)
+    return frozenset(found)
+
+
 def _known_keys(shape: Table, value: Mapping[str, Any], path: Path, reading: Reading) -> dict[str, Any]:
     read: dict[str, Any] = {}
     in_any_case = {name.lower(): name for name in shape.keys}
@@ -271,9 +293,9 @@ def _known_keys(shape: Table, value: Mapping[str, Any], path: Path, reading: Rea
         name = shape.aliases.get(key) or in_any_case.get(key.lower())
         if name is None:
             reason = shape.elsewhere.get(key)
-            reading.dropped.append(
-                Dropped(reading.origin((*path, key)), f"{NOT_READ}: {reason}" if reason else NOT_READ)
-            )
+            similar = "" if reason else next((known for known in shape.keys if one_edit_apart(key, known)), "")
+            text = f"{NOT_READ}: {reason}" if reason else NOT_READ
+            reading.dropped.append(Dropped(reading.origin((*path, key)), text, similar, key in _all_keys()))
             continue
         if name != key:
             reading.origins[*path, name] = reading.origin((*path, key))

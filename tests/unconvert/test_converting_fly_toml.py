@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,18 @@ vm = { memory = 512 }
       name = "origin"
       value = "http://localhost:8000"
 """,
+    "buildpacks": 'app = "hello"\n[build]\nbuilder = "heroku/builder:24"\nbuildpacks = ["heroku/go"]\nargs = {A = "b"}\n',
+    "a Dockerfile with a target": """
+app = "hello"
+[build]
+  dockerfile = "docker/web.Dockerfile"
+  build-target = "prod"
+  compression = "zstd"
+  [build.args]
+    VERSION = "1"
+""",
+    "the Dockerfile beside it": 'app = "hello"\n[build]\ndockerfile = "./Dockerfile"\n',
+    "a builtin": 'app = "hello"\n[build]\nbuiltin = "static"\n[build.settings]\npath = "/public"\n',
     "sizes": BUILT + '[[vm]]\nsize = "performance-4x"\nmemory = "16gb"\n',
     "a size by its CPUs": BUILT + '[[vm]]\ncpu_kind = "performance"\ncpus = 2\nmemory_mb = 8192\n',
     "a volume that grows": BUILT
@@ -290,11 +303,17 @@ host_dedication_id = "abc"
 def round_trip(workspace: Workspace, text: str) -> dict[str, Any]:
     """The fly.toml that generate makes of what convert makes of a text."""
     workspace.write("fly.toml", "").write_text(text, encoding="utf-8")
+    if "ockerfile" in text:
+        workspace.write("docker/web.Dockerfile" if "docker/" in text else "Dockerfile", "FROM scratch\n")
     converted = workspace.run("convert", "fly.toml")
     assert converted.code == 0, converted.err
     generated = workspace.run("generate")
     assert generated.code == 0, generated.err
-    return workspace.toml("hello")
+    toml = workspace.toml("hello")
+    if dockerfile := toml.get("build", {}).get("dockerfile"):
+        # There it is relative to the artefact.
+        toml["build"]["dockerfile"] = posixpath.normpath(posixpath.join(".scorefly/out/local/hello", dockerfile))
+    return toml
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -343,6 +362,7 @@ def test_keys_that_flyctl_ignores_are_listed_and_left_out(workspace: Workspace) 
             'app = "{APP_NAME}"\nprimary_region = "{REGION}"\n',
             "fly.toml:2:1: primary_region has the placeholder {REGION}",
         ),
+        (BUILT + '[build.compose]\nfile = "compose.yaml"\n', "fly.toml:3:1: build.compose makes flyctl read files"),
         ("app = {{ name }}\n", "fly.toml:1:7: the placeholder {{ name }} makes this file a template"),
     ],
 )
