@@ -91,7 +91,7 @@ def run_command(command: str, values: dict[str, Any], session: Session) -> None:
 
     settings = session.settings(command, values)
     report = execute(settings, session.progress)
-    if report.plan:
+    if report.plan or report.plan_path:
         from scorefly.previews.plan_comment import comment_plan
 
         comment_plan(settings, report, session.progress)

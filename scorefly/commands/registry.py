@@ -141,6 +141,15 @@ def execute(settings: Settings, progress: Progress) -> Report:
     return replace(report, problems=(*report.problems, notice))
 
 
+def _with_organization(settings: Settings) -> Settings:
+    """Return settings with the organization of the token, where that decides and it may be used."""
+    if settings.untrusted or settings.command in ("validate", "generate"):
+        return settings
+    from scorefly.deployment.token_check import with_organization_of_token
+
+    return with_organization_of_token(settings)
+
+
 def has_tree(settings: Settings) -> bool:
     """Report whether scorefly.yaml describes a tree: other projects, or workloads of other repositories."""
     from scorefly.config.workload_configs import WorkloadConfigs
@@ -153,15 +162,6 @@ def _refuse_tree(settings: Settings) -> None:
     if settings.command in ("deploy", "generate", "preview") and not settings.score_files and has_tree(settings):
         hint = "run scorefly sync, or name the Score files to deploy"
         raise InputError(Problem(f"scorefly.yaml describes a tree, which {settings.command} does not deploy", hint))
-
-
-def _with_organization(settings: Settings) -> Settings:
-    """Return settings with the organization of the token, where that decides and it may be used."""
-    if settings.untrusted or settings.command in ("validate", "generate"):
-        return settings
-    from scorefly.deployment.token_check import with_organization_of_token
-
-    return with_organization_of_token(settings)
 
 
 def hide_given(settings: Settings, progress: Progress) -> None:

@@ -54,7 +54,7 @@ class TreeRun:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every project and every source of the tree was read: only then anything may be pruned."""
+        """Report whether every project and source of the tree was read: only then anything may be pruned."""
         return self.tree.is_complete and not any(self.failed.values())
 
     def run(self, work: Work) -> Report:

@@ -11,7 +11,7 @@ from scorefly.config.checkout import checkout
 from scorefly.config.project_file import ProjectFile
 from scorefly.config.settings import Settings
 from scorefly.config.tree_file import parse_access
-from scorefly.confined import read_file, root_of
+from scorefly.confined import CHECKOUTS, read_file, root_of
 from scorefly.deployment.unit_digest import UNKNOWN_HOME
 from scorefly.problems import InputError, Problem, ScoreflyError, external_error, input_error, option_place
 from scorefly.project.tree import Fetch, Tree, read_tree
@@ -61,6 +61,7 @@ def check_out(store: Store, pin: Pin, workspace: Path, folder: str) -> None:
     if not store.tree_id(pin):
         key, path = pin.source.repository.key, pin.source.path
         raise external_error(f"{key} has no folder {path!r} at {pin.commit[:7]}", "check source.path", pin.source.place)
+    safe_files.create(workspace, Path(CHECKOUTS, ".gitignore"), b"*\n")
     store.checkout(pin, workspace, Path(folder))
 
 

@@ -90,8 +90,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "build",
         "builds",
-        "Lines [WORKLOAD.]CONTAINER=PATH or =JSON: the build context of a container whose image is `.`, or a JSON "
-        "object of context, dockerfile, target, args, builder and buildpacks.",
+        "Lines [WORKLOAD.]CONTAINER=PATH or CONTAINER=JSON: build context of a container whose image is `.`, or a JSON "
+        "object with context, dockerfile, target, args, builder and buildpacks.",
         group="Input",
         commands=CONVERTING,
     ),
@@ -214,6 +214,13 @@ OPTIONS: tuple[Option, ...] = (
         choices=("off", "stop", "suspend"),
         group="Fly",
         commands=CONVERTING,
+    ),
+    Option(
+        "isolate-previews",
+        "flag",
+        "Create the apps of a new preview in a private network of their own.",
+        "true",
+        commands=("plan", *DEPLOYING),
     ),
     Option(
         "certificates",

@@ -70,7 +70,7 @@ class ProjectFile:
 
     @property
     def has_tree(self) -> bool:
-        """Whether it describes a tree: other projects, or workloads of other repositories."""
+        """Report whether it describes a tree: other projects, or workloads of other repositories."""
         if self.value("include"):
             return True
         names = [name for name, each in _below(self.data, (ENVIRONMENTS,)).items() if isinstance(each, dict)]

@@ -94,6 +94,7 @@ class Settings:
     wait_timeout: float = 300.0
     ha: bool | None = None
     auto_stop: str = ""
+    isolate_previews: bool = True
     certificates: str = "auto"
     wait_for_certificates: bool = False
     strategy: str = ""

@@ -41,7 +41,7 @@ class GitHubTokens:
 
     @property
     def has_app(self) -> bool:
-        """Report whether a GitHub App is configured."""
+        """Decide whether a GitHub App is configured."""
         return bool(self._app_id)
 
     def token(self, owner: str) -> str:

@@ -65,7 +65,7 @@ class Tree:
 
     @property
     def is_complete(self) -> bool:
-        """Decide whether every project was read."""
+        """Report whether every project was read."""
         return not self.unreadable
 
     def environments(self) -> list[str]:
@@ -130,7 +130,7 @@ def _read(
     else:
         path = identity = shown = os.path.normpath(f"{parent.folder}/{include.path}")
         bound = root_of(workspace, parent.folder)
-        if not (workspace / path).is_relative_to(bound):
+        if not Path(os.path.normpath(workspace / path)).is_relative_to(bound):
             message, hint = f"include: {include.path!r} is outside the repository", "give a folder of the repository"
             tree.problems.append(Problem(message, hint, include.place))
             return None

@@ -13,6 +13,7 @@ from scorefly.problems import Problem
 
 if TYPE_CHECKING:
     from scorefly.report.certificates import CertificateReport
+    from scorefly.report.costs import AppCost
     from scorefly.report.plan import Plan
     from scorefly.report.status import AppStatus
 
@@ -41,6 +42,7 @@ class AppReport:
     secrets_removed: tuple[str, ...] = ()
     seconds: float = 0.0
     problem: Problem | None = None
+    cost: AppCost | None = None
 
     def with_machines(self, machines: Sequence[MachineView]) -> AppReport:
         """The report with image, size and region of the Machines that Fly shows."""
