@@ -31,7 +31,7 @@ class Connection:
 
 
 class SharedFly:
-    """The parts that the runs of one sync share: the simulated Fly, each organization's listing, and the deploys at a time.
+    """The parts that the runs of one sync share: the simulated Fly, listings of organizations, and parallel deploys.
 
     A context manager.
     """
