@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scorefly.config.tree_schema import WORKLOAD_KEYS
 from scorefly.config.workloads import PARSERS
+from scorefly.convert.build_spec import BUILD_TEXTS
 from scorefly.fly.app import MAX_MACHINES
 
 Schema = dict[str, Any]
@@ -13,25 +15,31 @@ Schema = dict[str, Any]
 _COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_MACHINES}
 _COUNTS: Schema = {"type": "object", "minProperties": 1, "additionalProperties": _COUNT}
 
-_BUILD: Schema = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "context": {"type": "string"},
-        "dockerfile": {"type": "string"},
-        "target": {"type": "string"},
-        "args": {"type": "object"},
-        "builder": {"type": "string"},
-        "buildpacks": {"type": "array", "items": {"type": "string"}},
-    },
+_TEXT: Schema = {"type": "string", "minLength": 1}
+_ARGS: Schema = {
+    "anyOf": [
+        {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+        {"type": "array", "items": {"type": "string", "pattern": "="}},
+        {"type": "null"},
+    ]
 }
+_BUILD: Schema = {
+    "anyOf": [
+        _TEXT,
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                **{key: {"type": ["string", "null"], "minLength": 1} for key in BUILD_TEXTS},
+                "args": _ARGS,
+                "buildpacks": {"type": ["array", "null"], "items": _TEXT},
+            },
+        },
+        {"type": "null"},
+    ]
+}
+
 _KEYS: Mapping[str, Schema] = {
-    "builds": {
-        "description": "The image build of a container whose image is `.`, by container.",
-        "type": ["object", "null"],
-        "additionalProperties": {"anyOf": [{"type": "string"}, _BUILD]},
-        "examples": [{"main": {"context": ".", "dockerfile": "docker/web.Dockerfile", "target": "prod"}}],
-    },
     "count": {
         "description": "Number of Machines, or a number for each process group.",
         "anyOf": [_COUNT, _COUNTS, {"type": "null"}],
@@ -46,14 +54,26 @@ _KEYS: Mapping[str, Schema] = {
         ],
         "examples": [{"ams": 2, "iad": 1}],
     },
+    "builds": {
+        "description": "How the image of each container is built: the path of its context, or a mapping.",
+        "type": ["object", "null"],
+        "additionalProperties": _BUILD,
+        "examples": [{"main": {"context": ".", "dockerfile": "docker/web.Dockerfile", "target": "prod"}}],
+    },
+    **WORKLOAD_KEYS,
 }
 
 
 def workloads_schema() -> Schema:
     """Return the schema of a `workloads` section. A key without a schema here may have any value."""
-    keys = {key: _KEYS.get(key, {}) for key in PARSERS}
     return {
         "description": "Settings of single workloads, by workload name.",
         "type": ["object", "null"],
-        "additionalProperties": {"type": ["object", "null"], "additionalProperties": False, "properties": keys},
+        "additionalProperties": workload_schema(),
     }
+
+
+def workload_schema() -> Schema:
+    """Return the schema of the settings of one workload."""
+    keys = {key: _KEYS.get(key, {}) for key in PARSERS}
+    return {"type": ["object", "null"], "additionalProperties": False, "properties": keys}

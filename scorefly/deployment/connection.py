@@ -11,7 +11,7 @@ from types import TracebackType
 from scorefly.config.settings import Settings
 from scorefly.fly.api import FlyApi, OrganizationMachines
 from scorefly.fly.deployer import Deployer
-from scorefly.fly.registry import Registries, registry_credentials
+from scorefly.fly.registry import Registries, fly_registry, registry_credentials
 from scorefly.http import is_loopback
 from scorefly.problems import Place, input_error, option_place
 from scorefly.state.keeper import Keeper
@@ -31,28 +31,34 @@ class Connection:
 
 
 class SharedFly:
-    """The parts that the runs of one sync share: the simulated Fly, listings of organizations, and parallel deploys.
+    """The simulated Fly, the listing of each organization, and the number of deploys that the runs of a sync share.
 
     A context manager.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.slots = threading.BoundedSemaphore(settings.max_parallel)
-        self.rehearsal_url = ""
+        self._rehearsal_url = ""
         self._settings = settings
         self._stack = ExitStack()
         self._lock = threading.Lock()
         self._listings: dict[tuple[str, str], OrganizationMachines] = {}
 
     def __enter__(self) -> SharedFly:
-        if self._settings.rehearse:
-            self.rehearsal_url = self._stack.enter_context(_rehearsal(self._settings))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    @property
+    def rehearsal_url(self) -> str:
+        """The address of the simulated Fly, which is started when it is needed."""
+        with self._lock:
+            if not self._rehearsal_url:
+                self._rehearsal_url = self._stack.enter_context(_rehearsal(self._settings))
+            return self._rehearsal_url
 
     def org_machines(self, settings: Settings, api: FlyApi) -> OrganizationMachines:
         """Return the Machines of the organization, as the first run that asked saw them."""
@@ -143,4 +149,6 @@ def open_registries(settings: Settings) -> Registries:
     base_url = base_url if is_loopback(base_url) else ""
     if settings.rehearse:
         return Registries(base_url=base_url, offline=True)
-    return Registries(registry_credentials(settings.environ, settings.fly_api_token), base_url)
+    credentials = registry_credentials(settings.environ, settings.fly_api_token)
+    offline = is_loopback(settings.fly_base_url)  # a simulated Fly
+    return Registries(credentials, base_url, offline, fly_registry(settings.environ))

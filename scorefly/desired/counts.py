@@ -16,11 +16,10 @@ from scorefly.convert.annotations import PREFIX, read_annotations
 from scorefly.desired.autoscaler import Autoscaler, read_autoscaler
 from scorefly.desired.load import Loaded
 from scorefly.fly.app import ANY_REGION, App
+from scorefly.fly.process_groups import group_names
 from scorefly.problems import Place, Problem, nearest
 from scorefly.score.workload import Workload
 from scorefly.values import Tree
-
-DEFAULT_GROUP = "app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def read_scale(
 
 def with_counts(app: App, scale: Scale, problems: list[Problem]) -> App:
     """Return the app with its desired Machines by process group and region; contradictions are added to `problems`."""
-    groups = process_groups(app)
+    groups = group_names(app.config)
     problems += _unknown_groups(scale, groups)
     counts: dict[str, Mapping[str, int]] = {}
     for group in groups:
@@ -107,12 +106,6 @@ def with_counts(app: App, scale: Scale, problems: list[Problem]) -> App:
     if scale.autoscaler:
         problems.append(scale.autoscaler.notice(is_served(app)))
     return replace(app, counts=counts)
-
-
-def process_groups(app: App) -> tuple[str, ...]:
-    """Return the names of an app's process groups."""
-    processes = app.config.get("processes")
-    return tuple(sorted(processes)) if isinstance(processes, Mapping) and processes else (DEFAULT_GROUP,)
 
 
 def is_served(app: App) -> bool:

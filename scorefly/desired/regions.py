@@ -9,7 +9,8 @@ from scorefly.desired.counts import place_of_region
 from scorefly.desired.load import Loaded
 from scorefly.fly.api import FlyApi
 from scorefly.fly.app import App
-from scorefly.problems import InputError, Place, Problem, nearest, option_place
+from scorefly.fly.regions import suggest_region
+from scorefly.problems import InputError, Place, Problem, option_place
 from scorefly.rehearsal.rules import REGIONS
 
 
@@ -34,7 +35,7 @@ def _regions(app: App) -> list[str]:
 
 
 def _hint(region: str, codes: Collection[str]) -> str:
-    close = nearest(region, codes)
+    close = suggest_region(region, codes)
     everything = f"there are: {', '.join(sorted(codes))}"
     return f"{close} {everything}" if close.startswith("did you mean") else everything
 

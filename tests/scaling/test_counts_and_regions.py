@@ -174,7 +174,7 @@ def test_late_listing_is_not_taken_for_a_changed_count(workspace: Workspace, tmp
             state(workspace, f"count={count}")
             if count == 3:
                 late = deepcopy(fly.listing.machines("personal"))
-                fly.listing.machines = lambda _organization, late=late: late  # type: ignore[method-assign, misc]
+                fly.listing.machines = {"personal": late}.__getitem__  # type: ignore[assignment]
             assert workspace.run("deploy", "--region", "ams", **given).code == 0
             assert machines(fly.world.data["apps"]["web"]) == {"ams": count}
 
@@ -301,3 +301,14 @@ def test_placements_have_the_published_shape() -> None:
         answer = Client(fly).made("/platform/placements", {"org_slug": "personal", "region": "ams,iad", "count": 2})
     Draft202012Validator(schema).validate(answer)
     assert [(each["region"], each["count"]) for each in answer["regions"]] == [("ams", 2), ("iad", 2)]
+
+
+def test_rollback_keeps_the_stated_number_of_machines(workspace: Workspace) -> None:
+    for line in ("    variables: {RELEASE: one}\n", "    variables: {RELEASE: two}\n"):
+        state(workspace, "regions=ams=1,iad=1", line + PORT)
+        assert workspace.run("deploy", "--rehearse").code == 0
+    result = workspace.run("rollback", "--rehearse")
+    assert result.code == 0, result.err
+    assert running(workspace) == {"ams": 1, "iad": 1}
+    configs = [each["config"] for each in workspace.world["apps"]["web"]["machines"].values()]
+    assert {each["env"]["RELEASE"] for each in configs} == {"one"}
