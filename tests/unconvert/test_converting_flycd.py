@@ -163,6 +163,7 @@ def test_an_app_of_another_repository_is_deployed_by_sync(tmp_path: Path) -> Non
         assert tree.statuses() == {"web": "unchanged"}
         tree.repositories.commit("web", {"index.html": "good-bye\n"})
         assert tree.statuses() == {"web": "deployed"}
+        assert "web: belongs to local already" in tree.sync("web", command="adopt").out
 
 
 def test_a_projects_folder_hides_what_is_beside_it_as_in_flycd(workspace: Workspace) -> None:
