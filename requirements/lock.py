@@ -37,6 +37,8 @@ def main() -> None:
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
     # actions-toolkit's own requirements are requests, which stands in the list, and PyGithub.
     wanted = [each for each in project["project"]["dependencies"] if not each.startswith("actions-toolkit")]
+    # The image has every extra, so that the listener is the same image.
+    wanted += [each for extra in project["project"].get("optional-dependencies", {}).values() for each in extra]
     toolkit = [each for each in project["project"]["dependencies"] if each.startswith("actions-toolkit")]
     groups = [each for group in project["dependency-groups"].values() for each in group]
     everything = compile_lock([*wanted, *toolkit, *groups, *project["build-system"]["requires"], "editables"])

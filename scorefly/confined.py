@@ -14,6 +14,7 @@ from scorefly.problems import InputError, Place, input_error, shortened
 
 MAX_BYTES = 1 << 20
 MAX_ENTRIES = 200_000  # names that one pattern is compared with
+CHECKOUTS = PurePosixPath(".scorefly/sources")  # below it ENVIRONMENT/WORKLOAD/ has the files of a source
 _KERNEL = ("/proc", "/sys")
 
 
@@ -91,10 +92,25 @@ def is_inside(root: Path, path: str | PurePath) -> bool:
 
 def scope_of(workspace: Path, path: str | PurePath, *, outside: bool) -> tuple[Path, Path]:
     """Return the root and the path to read a named file with: the workspace, or its own folder if it is `outside`."""
-    if not outside or is_inside(workspace, path):
+    if is_inside(workspace, path):
+        root = root_of(workspace, Path(path).parent)
+        return root, Path(path) if root == workspace else Path(os.path.normpath(workspace / path))
+    if not outside:
         return workspace, Path(path)
     absolute = Path(os.path.normpath(workspace / path))
     return absolute.parent, absolute
+
+
+def root_of(workspace: Path, path: str | PurePath) -> Path:
+    """Return the folder that nothing beside a Score file may lead out of: the checkout of its source, or the workspace.
+
+    A path elsewhere, which only a user of the command line names, is bounded by its own folder.
+    """
+    absolute = Path(os.path.normpath(workspace / path))
+    if not absolute.is_relative_to(workspace):
+        return absolute
+    parts = absolute.relative_to(workspace).parts
+    return workspace.joinpath(*parts[:4]) if parts[:2] == CHECKOUTS.parts and len(parts) >= 4 else workspace
 
 
 def exists(root: Path, path: str | PurePath) -> bool:

@@ -46,13 +46,14 @@ def run(
     ask: int = signal.SIGTERM,
     grace: float = GRACE,
     untrusted: bool = False,
+    on_start: Callable[[int], None] = lambda _pid: None,
 ) -> Ended:
     """Run a program to its end: its own, or ours after `seconds`, after too much output, or when `stop` says so.
 
     Ours begins with the signal `ask` to its process group, and SIGKILL follows after `grace` seconds. Without `errors`
     standard error goes to `output`. An `untrusted` program runs while no other does, or is stopped meanwhile; its
-    descendants end with it, those that left the process group too. Raises OSError and ValueError when the program
-    cannot be started.
+    descendants end with it, those that left the process group too. `on_start` gets its process id. Raises OSError and
+    ValueError when the program cannot be started.
     """
     isolation.protect()
 
@@ -72,6 +73,7 @@ def run(
         return Ended(-signal.SIGTERM, "stopped")
     child = _Child(process, question, {"output": output, "errors": errors or output}, stop, ask, grace, seconds)
     try:
+        on_start(process.pid)
         return child.run()
     finally:
         child.close()

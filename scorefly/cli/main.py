@@ -20,10 +20,16 @@ from scorefly.ui.early_secrets import early_secrets, options_in
 # In the order in which a newcomer meets them. A command is imported when it is called, or when help is shown.
 COMMANDS: Mapping[str, str] = {
     "init": "scorefly.cli.init:init",
+    "convert": "scorefly.cli.convert:convert",
     "validate": "scorefly.cli.deploy:validate",
     "generate": "scorefly.cli.deploy:generate",
     "plan": "scorefly.cli.deploy:plan",
     "deploy": "scorefly.cli.deploy:deploy",
+    "sync": "scorefly.cli.tree:sync",
+    "status": "scorefly.cli.status:status",
+    "history": "scorefly.cli.status:history",
+    "rollback": "scorefly.cli.status:rollback",
+    "adopt": "scorefly.cli.adopt:adopt",
     "cleanup": "scorefly.cli.removal:cleanup",
     "destroy": "scorefly.cli.removal:destroy",
     "preview": "scorefly.cli.deploy:preview",
@@ -38,6 +44,7 @@ COMMANDS: Mapping[str, str] = {
     "version": "scorefly.cli.version:version",
     "check-version": "scorefly.cli.version:check_version",
     "help": "scorefly.cli.help:help_",
+    "listen": "scorefly.cli.listen:listen",
 }
 
 

@@ -11,18 +11,20 @@ from queue import Empty, SimpleQueue
 from scorefly import interruption
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
-from scorefly.deployment.connection import connect
+from scorefly.deployment.certificates import CertificateStep
+from scorefly.deployment.connection import SharedFly, connect
 from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.newest_commit import commit_order, superseded
 from scorefly.deployment.state_guard import refuse_unknown_apps
-from scorefly.desired.apps import compute_desired_apps, save_and_write_artefacts, with_stand_in_variables
+from scorefly.desired.apps import compute_desired_apps, save_and_write_artefacts
 from scorefly.desired.artefacts import shown_folder
 from scorefly.desired.load import load
 from scorefly.desired.moved_tags import resolve_tags
 from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import longest_chains_first
 from scorefly.desired.regions import check_regions
+from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
@@ -32,8 +34,11 @@ AHEAD = 8  # apps looked at and prepared at a time, beside those that are deploy
 _BROKEN = ("failed", "skipped")
 
 
-def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
-    """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users."""
+def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedFly | None = None) -> Report:
+    """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users.
+
+    `shared` is what it shares with other deploys of the same sync.
+    """
     loaded, missing = load(settings), list[Problem]()
     found = commit_order(settings, loaded, keeper.state)
     for problem in found.problems:
@@ -44,8 +49,9 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         progress.problem(problem)
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
-    with connect(settings, keeper) as connection:
-        live = list_machines(settings, connection.api, app_names(settings, loaded, keeper.state))
+    with connect(settings, keeper, shared) as connection:
+        names = app_names(settings, loaded, keeper.state)
+        live = list_machines(settings, connection.api, names, shared)
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(settings, loaded, wanted.apps, connection.api)
@@ -61,7 +67,11 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
             for app in wanted.apps
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
-    _save_the_rest(keeper, outcomes)
+        certified = CertificateStep(settings, keeper, progress, connection.api).run(
+            wanted.apps, outcomes, skip=found.newer_apps
+        )
+    outcomes = list(certified.apps)
+    save_the_rest(keeper, outcomes)
     unchanged = {each.app for each in outcomes if each.status == "unchanged"} - set(found.newer_apps)
     tags = [*unresolved, *mutable_tag_notices(app for app in wanted.apps if app.name in unchanged and not app.pinned)]
     for problem in tags:
@@ -72,6 +82,8 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         apps=tuple(outcomes),
         resources=wanted.resources,
         problems=(*found.problems, *found.notices, *wanted.problems, *_warnings(jobs), *tags),
+        findings=certified.findings,
+        certificates=certified.certificates,
         artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
         dry_run=settings.dry_run,
@@ -100,7 +112,7 @@ class Deployment:
     finished: SimpleQueue[Future[AppReport | None]] = field(default_factory=SimpleQueue)
 
     def __post_init__(self) -> None:
-        self.waiting = longest_chains_first({name: job.app.needs for name, job in self.jobs.items()})
+        self.waiting = longest_chains_first({name: self._needs(name) for name in self.jobs})
 
     def run(self) -> list[AppReport]:
         """Deploys each app as soon as those it needs are there, `max-parallel` at a time."""
@@ -152,17 +164,21 @@ class Deployment:
         for name in tuple(self.waiting):
             if room <= 0 and not self.is_broken:
                 return
-            job = self.jobs[name]
-            broken = [need for need in job.app.needs if self._is_broken(need)]
+            job, needs = self.jobs[name], self._needs(name)
+            broken = [need for need in needs if self._is_broken(need)]
             if broken and name in self.prepared:
                 self.waiting.remove(name)
                 self.done[name] = self._skipped(job, broken)
-            elif room > 0 and not broken and all(need in self.there or need in self.done for need in job.app.needs):
+            elif room > 0 and not broken and all(need in self.there or need in self.done for need in needs):
                 room -= 1
                 if name in self.prepared:
                     self.waiting.remove(name)
                     self.brought += 1
                     self._start(pool, name, "replace_machines", job.replace_machines)
+
+    def _needs(self, name: str) -> tuple[str, ...]:
+        """The apps of this run that have to be deployed before another one."""
+        return tuple(need for need in self.jobs[name].app.needs if need in self.jobs)
 
     def _is_broken(self, name: str) -> bool:
         return name not in self.there and name in self.done and self.done[name].status in _BROKEN
@@ -181,7 +197,7 @@ def _warnings(jobs: Sequence[AppDeployment]) -> Iterator[Problem]:
         yield from job.warnings
 
 
-def _save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:
+def save_the_rest(keeper: Keeper, outcomes: Sequence[AppReport]) -> None:
     """Save what no one waited for. Where that fails and an app did too, the report of it all matters more."""
     try:
         keeper.save()

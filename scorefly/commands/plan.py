@@ -9,11 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from scorefly.config.settings import Settings
-from scorefly.deployment.connection import connect
-from scorefly.deployment.drift import drift
+from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
+from scorefly.deployment.connection import SharedFly, connect
+from scorefly.deployment.drift import changes_from_running, drift
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses, moved_tag
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
+from scorefly.deployment.newest_commit import CommitOrder, commit_order, rollback_notice, rolled_back
+from scorefly.deployment.releases import artefact_key
 from scorefly.deployment.scaling_checks import ScalingVolumes, check_scaling, removal_warnings, scaling_reasons
 from scorefly.deployment.state_guard import refuse_unknown_apps, unknown_apps
 from scorefly.deployment.volumes import misplaced_machines, plan_volumes, volume_warnings
@@ -21,7 +24,6 @@ from scorefly.desired.apps import (
     DesiredApps,
     app_report,
     compute_desired_apps,
-    with_stand_in_variables,
     write_artefacts,
 )
 from scorefly.desired.artefacts import artefact_texts, file_digests, shown_folder, write_plan
@@ -33,9 +35,11 @@ from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import waves
 from scorefly.desired.orphans import find_orphans
 from scorefly.desired.regions import check_regions
+from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import ExternalError, Problem
+from scorefly.report.certificates import PlannedCertificate
 from scorefly.report.plan import (
     Action,
     Drift,
@@ -50,7 +54,7 @@ from scorefly.report.plan import (
 )
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report, Status, redacted
-from scorefly.state.document import EnvironmentState
+from scorefly.state.document import AppState, EnvironmentState
 from scorefly.state.keeper import Keeper
 from scorefly.state.session import read_state
 from scorefly.state.snapshot import Record, unpack
@@ -61,14 +65,14 @@ LOOKS = 8  # apps looked at at a time
 _STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "keep": "unchanged"}
 
 
-def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
+def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedFly | None = None) -> Report:
     """Generates, and compares app by app. `keeper` never saves."""
     known = keeper.state
     loaded, missing = load(settings), list[Problem]()
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
-    with connect(settings) as connection:
-        live = list_machines(settings, connection.api, app_names(settings, loaded, known))
+    with connect(settings, None, shared) as connection:
+        live = list_machines(settings, connection.api, app_names(settings, loaded, known), shared)
         if unknown_apps(settings, known, live):
             # Without the lock a deploy may have made them since the state was read.
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
@@ -76,7 +80,8 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         check_regions(settings, loaded, wanted.apps, connection.api)
         wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
         problems = _write_artefacts(settings, wanted, progress)
-        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress)
+        order = _order(settings, loaded, known)
+        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order)
     planned = _plan(settings, loaded, wanted, known, looked)
     path = ""
     try:
@@ -85,6 +90,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
     except ExternalError as error:
         problems += error.problems
     problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
+    problems += _rollback_notices(planned, known)
     kept = {each.app for each in planned.apps if each.action == "keep"}
     problems += unresolved
     problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept and not app.pinned)
@@ -100,6 +106,12 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
         rehearsed=settings.rehearse,
         dry_run=True,
         plan=planned,
+        certificates=tuple(
+            certificate
+            for app in wanted.apps
+            if isinstance(planned_app := looked[app.name], PlannedApp)
+            for certificate in planned_reports(app, planned_app.certificates)
+        ),
         plan_path="" if settings.scratch else path,
     )
 
@@ -114,6 +126,20 @@ def _write_artefacts(settings: Settings, wanted: DesiredApps, progress: Progress
     return []
 
 
+def _order(settings: Settings, loaded: Loaded, state: EnvironmentState) -> CommitOrder:
+    """Compare this run's commit with those that were rolled back; where none was, git is not asked."""
+    if any(app.rollback for app in state.apps.values()):
+        return commit_order(settings, loaded, state)
+    return CommitOrder()
+
+
+def _rollback_notices(planned: Plan, state: EnvironmentState) -> Iterator[Problem]:
+    for each in planned.apps:
+        app = state.apps.get(each.app)
+        if each.action == "keep" and app and app.rollback and rolled_back(app.rollback) in each.reasons:
+            yield rollback_notice(each.app, app.rollback)
+
+
 def _look_at_all(
     settings: Settings,
     state: EnvironmentState,
@@ -121,12 +147,13 @@ def _look_at_all(
     live: Mapping[str, Sequence[MachineView]],
     apps: Sequence[App],
     progress: Progress,
+    order: CommitOrder,
 ) -> dict[str, PlannedApp | Problem]:
     """Each app as it would be deployed, or why it could not be."""
 
     def one(app: App) -> PlannedApp | Problem:
         try:
-            return _Comparison(settings, state, api, app, live.get(app.name, ())).planned()
+            return _Comparison(settings, state, api, app, live.get(app.name, ()), order).planned()
         except ExternalError as error:
             progress.problem(error.problems[0])
             return error.problems[0]
@@ -144,6 +171,7 @@ class _Comparison:
     api: FlyApi
     app: App
     listed: Sequence[MachineView]
+    order: CommitOrder
 
     def planned(self) -> PlannedApp:
         app, settings = self.app, self.settings
@@ -152,26 +180,42 @@ class _Comparison:
         known = self.state.apps.get(app.name)
         record = unpack(known.record) if known and inspection.exists else None
         diffs = _diffs(record, app)
-        action: Action = "keep" if inspection.up_to_date else "change" if inspection.exists else "create"
+        certificates = self._certificates(known, exists=inspection.exists)
+        recertified = any(each.action != "keep" for each in certificates)
+        up_to_date = inspection.up_to_date and not recertified
+        action: Action = "keep" if up_to_date else "change" if inspection.exists else "create"
         report = app_report(settings, app)
+        if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.built), force=settings.force):
+            return PlannedApp(
+                app=app.name,
+                owner=app.owner,
+                workload=app.workload,
+                action="keep",
+                reasons=(rolled_back(rollback),),
+                needs=app.needs,
+                drift=drift(record, inspection.machines),
+            )
         shown = PlannedApp(
             app=app.name,
             owner=app.owner,
             workload=app.workload,
             action=action,
-            reasons=self._reasons(inspection, record, diffs) if action == "change" else (),
+            reasons=self._all_reasons(inspection, record, diffs, recertified=recertified) if action == "change" else (),
             needs=app.needs,
             image=report.image,
             size=report.size,
             region=app.region,
-            url=app.url,
+            url=app.url and (custom_url(planned_reports(app, certificates)) or app.url),
             artefact=report.artefact,
             secrets_set=inspection.secrets.to_set,
             secrets_removed=inspection.secrets.to_remove,
             diffs=diffs,
             drift=(*drift(record, inspection.machines), *self._drift(inspection)) if inspection.machines else (),
+            certificates=tuple(certificates),
         )
-        if action == "keep":
+        if missing := tuple(each.host for each in certificates if each.status == "missing"):
+            shown = replace(shown, drift=(*shown.drift, Drift("certificates", missing, ())))
+        if inspection.up_to_date:
             return shown
         scaling = check_scaling(settings, self.api, app, inspection)
         shown = replace(
@@ -190,10 +234,23 @@ class _Comparison:
             data_risks=(*(str(each) for each in volume_warnings(app, changes)), *shown.data_risks),
         )
 
+    def _certificates(self, known: AppState | None, *, exists: bool) -> list[PlannedCertificate]:
+        if self.settings.certificates == "never":
+            return []
+        return plan_certificates(self.api, self.app, known, exists=exists)
+
+    def _all_reasons(
+        self, inspection: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...], *, recertified: bool
+    ) -> tuple[str, ...]:
+        reasons = () if inspection.up_to_date else self._reasons(inspection, record, diffs)
+        return (*reasons, *(["certificates"] if recertified else []))
+
     def _reasons(
         self, inspection: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...]
     ) -> tuple[str, ...]:
         reasons = [each.file for each in diffs]
+        if record and not record.texts:  # taken over: what runs was not deployed from these files
+            reasons += changes_from_running(self.app, inspection.machines)
         before, after = record.files if record else {}, file_digests(self.app)
         reasons += sorted(
             f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)
@@ -369,6 +426,7 @@ def _report(settings: Settings, app: App, looked: PlannedApp | Problem) -> AppRe
     return replace(
         report,
         status=_STATUS[looked.action],
+        url=looked.url,
         secrets_set=looked.secrets_set,
         secrets_removed=looked.secrets_removed,
     )

@@ -24,6 +24,12 @@ def _generate(settings: Settings, progress: Progress) -> Report:
     return _with_state(generate, settings, progress)
 
 
+def _sync(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.sync import sync
+
+    return sync(settings, progress)
+
+
 def _plan(settings: Settings, progress: Progress) -> Report:
     from scorefly.commands.plan import plan
     from scorefly.state.document import secrets_in
@@ -67,6 +73,18 @@ def _remove_unused_secrets(settings: Settings, progress: Progress) -> Report:
     return _with_state(remove_unused_secrets, settings, progress)
 
 
+def _status(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.status import status
+
+    return status(settings, progress)
+
+
+def _rollback(settings: Settings, progress: Progress) -> Report:
+    from scorefly.commands.rollback import rollback
+
+    return _with_state(rollback, settings, progress)
+
+
 def _with_state(
     command: Callable[[Settings, Keeper, Progress], Report], settings: Settings, progress: Progress
 ) -> Report:
@@ -81,11 +99,14 @@ REPORTING: Mapping[str, Callable[[Settings, Progress], Report]] = {
     "validate": _validate,
     "generate": _generate,
     "plan": _plan,
+    "sync": _sync,
     "deploy": _deploy,
     "cleanup": _cleanup,
     "destroy": _destroy,
     "preview": _preview,
     "remove-unused-secrets": _remove_unused_secrets,
+    "status": _status,
+    "rollback": _rollback,
 }
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from scorefly.config.settings import Settings
-from scorefly.desired.apps import compute_desired_apps, with_stand_in_variables
+from scorefly.desired.apps import compute_desired_apps
 from scorefly.desired.load import load
 from scorefly.desired.regions import check_regions
+from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.problems import ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import Report

@@ -14,6 +14,7 @@ from scorefly.problems import Problem, nearest, option_place
 _CHECKED = (
     *("validate", "generate", "plan", "deploy", "cleanup", "export-secrets", "remove-unused-secrets"),
     "state import",
+    "adopt",
 )
 # What is around a workload's name, and what decides which workloads there are and how they are called.
 _AROUND = ("app-prefix", "app-suffix")

@@ -15,11 +15,12 @@ from scorefly.config.option import Option
 from scorefly.config.options import BY_NAME, OPTIONS
 from scorefly.config.parse import parse
 from scorefly.config.project_file import ProjectFile, read_project_file
-from scorefly.config.settings import Settings
+from scorefly.config.settings import PROVISIONERS, Settings
+from scorefly.config.workload_configs import chain, workload_configs
 from scorefly.confined import is_inside, shown
 from scorefly.github.context import read_trigger
 from scorefly.github.event import from_fork
-from scorefly.problems import InputError, Place, Problem, option_place
+from scorefly.problems import InputError, Place, Problem, option_place, raise_errors
 from scorefly.values import Plain
 
 VARIABLE_PREFIX = "SCOREFLY_VAR_"
@@ -68,8 +69,10 @@ def _settings(
     in_action: bool,
     project_file: bool = True,
     checks_environment: bool = False,
+    known: Settings | None = None,
+    file: ProjectFile | None = None,
 ) -> Settings:
-    sources = _Sources(given, environ, workspace, in_action, project_file)
+    sources = _Sources(given, environ, workspace, in_action, project_file, file)
     values, places = sources.all()
     found = _environment_problems(command, sources, values) if checks_environment else []
     sources.problems += [each for each in found if each.severity == "error"]
@@ -86,12 +89,35 @@ def _settings(
     if artefacts := values.get("artefacts"):
         values["artefacts"] = _relative(artefacts, workspace, environ.get("GITHUB_WORKSPACE", ""))
     values["overrides"] = sources.file.overrides(sources.environment)
-    values["workloads"] = sources.file.workloads(sources.environment)
-    values["repository"] = repository(environ, workspace)
+    workload_problems: list[Problem] = []
+    values["workloads"] = workload_configs(sources.file, sources.environment, workload_problems)
+    raise_errors(workload_problems)
+    values["repository"] = repository(environ, workspace) if known is None else known.repository
+    values["given"] = given
     values["trigger"] = read_trigger(environ)
     values["environment_given"] = sources.environment_given
     values["notices"] = tuple(each for each in found if each.severity != "error")
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
+
+
+def load_unit_settings(root: Settings, file: ProjectFile, environment: str) -> Settings:
+    """Return the settings of one project in one environment: those of a run, with the project's file."""
+    given = {**{name: each for name, each in root.given.items() if name not in _RUN_ONLY}, "environment": environment}
+    settings = _settings(
+        root.command, given, root.environ, root.workspace, in_action=root.in_action, known=root, file=file
+    )
+    overrides = {name: replace(each, file=_below(file.folder, each.file)) for name, each in settings.overrides.items()}
+    provisioners = settings.provisioners
+    if provisioners == PROVISIONERS:
+        provisioners = tuple(_below(each.folder, PROVISIONERS[0]) for each in reversed(chain(file)))
+    return replace(settings, overrides=overrides, provisioners=provisioners, folder=file.folder, stage=environment)
+
+
+_RUN_ONLY = ("score-files", "overrides-file", "override-property")
+
+
+def _below(folder: str, path: str) -> str:
+    return path if folder == "." or Path(path).is_absolute() else f"{folder}/{path}"
 
 
 def _environment_problems(command: str, sources: _Sources, values: Mapping[str, Any]) -> list[Problem]:
@@ -127,6 +153,7 @@ class _Sources:
         workspace: Path,
         in_action: bool,
         project_file: bool,
+        file: ProjectFile | None = None,
     ) -> None:
         self.given = given
         self.environ = environ
@@ -136,11 +163,10 @@ class _Sources:
         name = str(named or BY_NAME["config"].default)
         self.workspace = workspace
         outside = bool(named) and not in_action
-        self.file = (
-            read_project_file(workspace, name, named=bool(named), outside=outside, problems=self.problems)
-            if project_file
-            else ProjectFile()
-        )
+        if file is None and project_file:
+            file = read_project_file(workspace, name, named=bool(named), outside=outside, problems=self.problems)
+        self.file = file or ProjectFile()
+        self.folders = {each.places.file: each.folder for each in chain(self.file) if each.folder != "."}
         self.environment = ""
         found = self._find(BY_NAME["environment"])
         self.environment = str(found[0]).strip() if found else ""
@@ -162,13 +188,22 @@ class _Sources:
             if found is None:
                 continue
             try:
-                values[option.field] = parse(option, *found)
+                values[option.field] = self._relative_to_project(option, parse(option, *found), found[1])
                 places[option.field] = found[1]
                 self._refuse_outside(option, values[option.field], found[1])
                 self._refuse_output(option, values[option.field], found[1])
             except InputError as error:
                 self.problems.extend(error.problems)
         return values, places
+
+    def _relative_to_project(self, option: Option, value: Any, place: Place) -> Any:
+        """Return paths that the file of a project below the workspace names relative to the workspace."""
+        folder = self.folders.get(place.file)
+        if option.name not in _INPUT_FILES or folder is None:
+            return value
+        if isinstance(value, str):
+            return _below(folder, value)
+        return tuple(each if "://" in each else _below(folder, each) for each in value)
 
     def _refuse_outside(self, option: Option, value: Any, place: Place) -> None:
         """Only whoever runs scorefly names input files outside the workspace; a repository's project file does not."""

@@ -9,17 +9,22 @@ from scorefly.config.option import Option
 # Commands by what they do; an option lists the commands that use it, and the others refuse it.
 DEPROVISION = "resources deprovision"
 CONVERTING = (
-    *("validate", "generate", "plan", "deploy", "preview"),
+    *("sync", "validate", "generate", "plan", "deploy", "preview"),
     *("export-secrets", "remove-unused-secrets", "cleanup"),
 )
-LOADING = (*CONVERTING, "resources list")
+LOADING = (*CONVERTING, "resources list", "adopt")
+AFTER = ("status", "logs", "open", "history", "rollback", "doctor")
 STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move")
-FLY = ("deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets", DEPROVISION, "state import")
-DEPLOYING = ("deploy", "preview")
+FLY = (
+    *("sync", "deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets"),
+    *(DEPROVISION, "state import", "adopt", *AFTER),
+)
+DEPLOYING = ("sync", "deploy", "preview")
 PLANNING = ("plan", *DEPLOYING)
+ROLLING = (*PLANNING, "rollback")
 REMOVING = ("destroy", DEPROVISION)
-STATEFUL = (*LOADING, "resources outputs", *REMOVING, *STATE)
-ALL = (*STATEFUL, "provisioners list")
+STATEFUL = (*LOADING, "resources outputs", *REMOVING, *STATE, *AFTER)
+ALL = (*STATEFUL, "provisioners list", "repos", "pin")
 OPTIONS: tuple[Option, ...] = (
     Option(
         "score-files",
@@ -155,7 +160,7 @@ OPTIONS: tuple[Option, ...] = (
         "How long to wait for another run of the same environment, e.g. 90s or 5m.",
         "5m",
         group="State",
-        commands=(*CONVERTING, *REMOVING, *STATE[2:]),
+        commands=(*CONVERTING, *REMOVING, *STATE[2:], "rollback"),
     ),
     Option(
         "fly-api-token", "text", "Fly API token.", variables=("FLY_API_TOKEN",), private=True, group="Fly", commands=FLY
@@ -176,7 +181,7 @@ OPTIONS: tuple[Option, ...] = (
         ".scorefly/out",
         group="Output",
         flags=("--output", "-o"),
-        commands=("generate", *PLANNING),
+        commands=("sync", "generate", *ROLLING),
     ),
     Option(
         "max-parallel",
@@ -184,7 +189,7 @@ OPTIONS: tuple[Option, ...] = (
         "How many apps to deploy at the same time.",
         "4",
         group="Fly",
-        commands=(*DEPLOYING, "cleanup", "destroy"),
+        commands=(*DEPLOYING, "cleanup", "destroy", "rollback"),
     ),
     Option(
         "wait-timeout",
@@ -192,14 +197,14 @@ OPTIONS: tuple[Option, ...] = (
         "How long to wait for each app to become healthy, e.g. 90s or 5m.",
         "5m",
         group="Fly",
-        commands=DEPLOYING,
+        commands=(*DEPLOYING, "rollback"),
     ),
     Option(
         "ha",
         "optional_flag",
         "Create spare Machines for availability. Fly's default if not set.",
         group="Fly",
-        commands=PLANNING,
+        commands=ROLLING,
     ),
     Option(
         "auto-stop",
@@ -210,19 +215,36 @@ OPTIONS: tuple[Option, ...] = (
         commands=CONVERTING,
     ),
     Option(
+        "certificates",
+        "choice",
+        "Certificates for custom hosts of routes and dns: auto (not in previews), always, never.",
+        "auto",
+        choices=("auto", "always", "never"),
+        group="Fly",
+        commands=CONVERTING,
+    ),
+    Option(
+        "wait-for-certificates",
+        "flag",
+        "Wait up to wait-timeout until the certificates of custom hosts are active.",
+        "false",
+        group="Fly",
+        commands=DEPLOYING,
+    ),
+    Option(
         "strategy",
         "choice",
         "How Machines are replaced. Fly's default if not set. With a volume, canary and bluegreen become rolling.",
         choices=("rolling", "immediate", "canary", "bluegreen"),
         group="Fly",
-        commands=CONVERTING,
+        commands=(*CONVERTING, "rollback"),
     ),
     Option(
         "deploy-args",
         "lines",
         "Additional flags for `flyctl deploy`, one per line. Flags that scorefly sets itself are refused.",
         group="Fly",
-        commands=PLANNING,
+        commands=ROLLING,
     ),
     Option(
         "build-args", "pairs", "Lines NAME=VALUE for images built from a Dockerfile.", group="Fly", commands=PLANNING
@@ -285,6 +307,33 @@ OPTIONS: tuple[Option, ...] = (
         commands=("preview",),
     ),
     Option(
+        "subtrees",
+        "lines",
+        "For sync: projects, environments, units (PROJECT.ENVIRONMENT) or folders, one per line. Default: all.",
+        private=True,
+        commands=(),
+    ),
+    Option(
+        "prune",
+        "flag",
+        "Destroy the apps of workloads that were removed from the tree; their volumes are kept.",
+        "false",
+        commands=("sync",),
+    ),
+    Option(
+        "prune-limit",
+        "count",
+        "The largest share of a unit's apps that one sync may destroy, in percent; one app is always allowed.",
+        "33",
+        commands=("sync",),
+    ),
+    Option(
+        "source-cache",
+        "text",
+        "Folder for copies of the repositories of workloads, kept between runs. Default: below ~/.cache.",
+        commands=("sync", "plan", "validate", "repos"),
+    ),
+    Option(
         "unsupported",
         "choice",
         "How to treat Score features that Fly does not support: error or warn.",
@@ -293,7 +342,7 @@ OPTIONS: tuple[Option, ...] = (
         group="Input",
         commands=CONVERTING,
     ),
-    Option("force", "flag", "Deploy unchanged apps too.", "false", commands=PLANNING),
+    Option("force", "flag", "Deploy unchanged apps too.", "false", commands=ROLLING),
     Option(
         "replace",
         "lines",
@@ -303,11 +352,27 @@ OPTIONS: tuple[Option, ...] = (
         commands=("generate", *PLANNING),
     ),
     Option(
+        "workload",
+        "lines",
+        "Workloads to show or to roll back, one per line. All if not set.",
+        private=True,
+        group="Input",
+        commands=("status", "rollback"),
+    ),
+    Option(
+        "to",
+        "text",
+        "Commit to roll back to, as listed by `scorefly history`. The release before the last deploy if not set.",
+        private=True,
+        group="Input",
+        commands=("rollback",),
+    ),
+    Option(
         "dry-run",
         "flag",
         "Show what would be done, and change nothing.",
         "false",
-        commands=("deploy", "cleanup", "destroy", "remove-unused-secrets", "preview"),
+        commands=("sync", "deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback", "adopt"),
     ),
     Option(
         "rehearse",

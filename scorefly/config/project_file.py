@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from scorefly.config.options import BY_NAME, OPTIONS
 from scorefly.config.settings import Override
-from scorefly.config.workloads import WORKLOADS, Value, Values, WorkloadConfig, merge_workloads, read_workloads
+from scorefly.config.tree_file import ENVIRONMENT_KEYS, TOP_KEYS, check_tree_keys
+from scorefly.config.value import Keys, Value
+from scorefly.config.workloads import WORKLOADS, check_layer, check_workloads
 from scorefly.confined import exists, read_file, scope_of, shown
 from scorefly.problems import InputError, Place, Problem, nearest, option_place
 from scorefly.score.document import Document, Places, parse
@@ -18,19 +20,18 @@ from scorefly.values import Plain
 ENVIRONMENTS = "environments"
 OVERRIDES = "overrides"  # no option: a command line has --overrides-file for the one Score file it is about
 
-Keys = tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class ProjectFile:
     """A project file that was read. `data` holds options by name, and below `environments` more of them.
 
-    `sections` are the values of each `workloads` section by its path in the file, workload and key.
+    `folder` is its folder, relative to the workspace, and `parent` the file that includes it, whose options count too.
     """
 
     data: Mapping[str, Plain] = field(default_factory=dict)
     places: Places = field(default_factory=lambda: Places({}))
-    sections: Mapping[Keys, Mapping[str, Values]] = field(default_factory=dict)
+    folder: str = "."
+    parent: ProjectFile | None = None
 
     def option(self, name: str, environment: str) -> tuple[Plain, Place] | None:
         """An option's value in an environment, with its place: what the environment says comes first."""
@@ -38,7 +39,7 @@ class ProjectFile:
             value = _below(self.data, path).get(name)
             if value is not None:
                 return value, self.places.at(*path, name)
-        return None
+        return self.parent.option(name, environment) if self.parent else None
 
     def overrides(self, environment: str) -> dict[str, Override]:
         """The Score fragments by workload; those of an environment replace those for all."""
@@ -50,10 +51,15 @@ class ProjectFile:
                 }
         return {}
 
-    def workloads(self, environment: str) -> Mapping[str, WorkloadConfig]:
-        """Return the settings of workloads by name. For each key the environment's value replaces the top-level one."""
-        paths = [(*path, WORKLOADS) for path in (*self._environment(environment), ())]
-        return merge_workloads([(path, self.sections.get(path, {})) for path in paths], self.places)
+    def value(self, *path: str) -> Value | None:
+        """Return what is at a path of the file; None where it is missing or null."""
+        data = _below(self.data, path[:-1]).get(path[-1])
+        return None if data is None else Value(data, self.places, path)
+
+    def values(self, key: str, environment: str) -> tuple[Value, ...]:
+        """Return the values of a key at the top and in the environment, the weakest first."""
+        paths = [(), *self._environment(environment)]
+        return tuple(value for path in paths if (value := self.value(*path, key)))
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -99,25 +105,35 @@ def read_project_file(
         hint = "write `production: {app-prefix: acme-}` lines below it"
         problems.append(Problem(f"{ENVIRONMENTS} is not a mapping", hint, places.at(ENVIRONMENTS)))
         return ProjectFile({key: value for key, value in document.data.items() if key != ENVIRONMENTS}, places)
-    sections: list[Keys] = [(WORKLOADS,)] if WORKLOADS in document.data else []
+    file = ProjectFile(document.data, places)
+    _check_tree(file, (), TOP_KEYS, problems)
     for environment, given in (environments or {}).items():
         at = (ENVIRONMENTS, environment)
         if not isinstance(given, dict | None):
             problems.append(Problem(f"environment {environment!r} is not a mapping", "", places.at(*at)))
         for key in given if isinstance(given, dict) else ():
             _check_key(key, at, document, problems, not_here="environment")
-        if isinstance(given, dict) and WORKLOADS in given:
-            sections.append((*at, WORKLOADS))
-    values = {path: read_workloads(_value(document, path), problems) for path in sections}
-    return ProjectFile(document.data, places, values)
+        _check_tree(file, at, ENVIRONMENT_KEYS, problems)
+    return file
+
+
+def _check_tree(file: ProjectFile, at: Keys, keys: Sequence[str], problems: list[Problem]) -> None:
+    values = {key: value for key in keys if (value := file.value(*at, key))}
+    problems += check_tree_keys(values)
+    for key in ("defaults", "always"):
+        if layer := values.get(key):
+            check_layer(layer, problems)
+    if section := file.value(*at, WORKLOADS):
+        check_workloads(section, problems)
 
 
 def _check_key(
     key: str, path: Keys, document: Document, problems: list[Problem], *, also: str = "", not_here: str = ""
 ) -> None:
+    tree_keys = ENVIRONMENT_KEYS if path else TOP_KEYS
     option, place = BY_NAME.get(key), document.places.at(*path, key)
     allowed = [each.name for each in OPTIONS if not each.private and each.name != not_here]
-    if key == WORKLOADS:
+    if key == WORKLOADS or key in tree_keys:
         return
     if key == OVERRIDES:
         given = _below(document.data, path)[key]
@@ -129,7 +145,7 @@ def _check_key(
         hint = "give it as an option, an input or an environment variable"
         problems.append(Problem(f"{key!r} does not belong into a file", hint, place))
     elif key not in allowed:
-        hint = nearest(key, [*allowed, OVERRIDES, WORKLOADS, *([also] if also else [])])
+        hint = nearest(key, [*allowed, OVERRIDES, WORKLOADS, *tree_keys, *([also] if also else [])])
         problems.append(Problem(f"unknown key {key!r}", hint, place))
 
 
@@ -138,7 +154,3 @@ def _below(data: Mapping[str, Plain], path: Keys) -> Mapping[str, Plain]:
         found = data.get(key)
         data = found if isinstance(found, dict) else {}
     return data
-
-
-def _value(document: Document, path: Keys) -> Value:
-    return Value(_below(document.data, path[:-1])[path[-1]], document.places, path)

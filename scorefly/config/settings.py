@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +48,12 @@ class Settings:
     `preview` uses when the checkout is untrusted: the same settings without the project file. `unreadable` says what
     is wrong with that file, where it may not count. `environment_given` tells a name that was given from a default.
     `notices` are to be shown before the run.
+
+    A run of one unit of a tree has the unit's name as `environment`, and as `stage` the environment as scorefly.yaml
+    names it. `project` and `folder` are the project's name and its folder below the workspace. `declared` are the names
+    of all its workloads, also those that this run is not about; None outside of a tree. `checkouts` are the Score files
+    of sources, with the workload's name. `granted` are the names of secrets of workloads that do not get all of them.
+    `given` are the options as they were given.
     """
 
     command: str
@@ -56,6 +62,12 @@ class Settings:
     score_files: tuple[str, ...] = ()
     environment: str = "local"
     environment_given: bool = False
+    stage: str = ""
+    project: str = ""
+    folder: str = "."
+    declared: frozenset[str] | None = None
+    checkouts: Mapping[str, str] = field(default_factory=dict)
+    granted: Mapping[str, frozenset[str]] = field(default_factory=dict)
     org: str = "personal"
     region: str = ""
     app_prefix: str = ""
@@ -81,6 +93,8 @@ class Settings:
     wait_timeout: float = 300.0
     ha: bool | None = None
     auto_stop: str = ""
+    certificates: str = "auto"
+    wait_for_certificates: bool = False
     strategy: str = ""
     deploy_args: tuple[str, ...] = ()
     build_args: Mapping[str, str] = field(default_factory=dict)
@@ -91,9 +105,15 @@ class Settings:
     cleanup: tuple[str, ...] = ("secrets", "previews", "resources")
     comment: bool = True
     allow_forks: bool = False
+    subtrees: tuple[str, ...] = ()
+    prune: bool = False
+    prune_limit: int = 33
+    source_cache: str = ""
     unsupported: str = "error"
     force: bool = False
     replace: tuple[str, ...] = ()
+    workload: tuple[str, ...] = ()
+    to: str = ""
     dry_run: bool = False
     rehearse: bool = False
     scratch: Path | None = None
@@ -101,6 +121,7 @@ class Settings:
     repository: str = ""
     trigger: Trigger = field(default_factory=Trigger)
     environ: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     previews: Settings | None = None
     inputs_only: Settings | None = None
     notices: tuple[Problem, ...] = ()
@@ -111,6 +132,22 @@ class Settings:
         """Decide whether the run is about code that gets no secrets and calls nothing outside."""
         return self.scratch is not None
 
+    def config(self, workload: str) -> WorkloadConfig:
+        """Return the settings of one workload; those of a workload without any are empty."""
+        return self.workloads.get(workload) or WorkloadConfig()
+
+    @property
+    def custom_domains(self) -> bool:
+        """Decide whether the environment uses the custom hosts of its Score files; a preview only on request."""
+        return self.certificates != "auto" or not is_preview(self.environment)
+
+    @property
+    def requests_certificates(self) -> bool:
+        """Decide whether a deploy requests certificates for custom hosts."""
+        return self.certificates != "never" and self.custom_domains
+
     def app_name(self, stem: str) -> str:
-        """The Fly app name around a workload's name."""
+        """Return the name of a workload's Fly app: the one it is given, else its own within prefix and suffix."""
+        if not is_preview(self.environment) and (app := self.config(stem).app):
+            return app
         return f"{self.app_prefix}{stem}{self.app_suffix}"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from scorefly.config.tree_keys import TREE_PARSERS, check_source
+from scorefly.config.value import Value
 from scorefly.convert.build_spec import BuildSpec, parse_build
 from scorefly.fly.app import MAX_MACHINES
 from scorefly.problems import InputError, Place, Problem, input_error, nearest
-from scorefly.score.document import Places
+from scorefly.score.document import Document, Places
+from scorefly.sources.repository import Source
 from scorefly.values import Plain
 
 WORKLOADS = "workloads"
 ALL_GROUPS = ""  # the process group of a count or of regions that are for every process group
 
-Keys = tuple[str, ...]
 Values = Mapping[str, Any]  # parsed values of one workload by key
 
 
@@ -25,64 +27,70 @@ class WorkloadConfig:
     """The settings of one workload in one environment. An empty value means not set.
 
     `count` is Machines by process group, `regions` Machines by process group and region; `ALL_GROUPS` is the group of
-    values that are for all of them. `builds` are the builds of images by container. `sources` is the path in the file
-    of the workload that each key was read from.
+    values that are for all of them. `builds` are the builds of images by container. `score` and `fly` are fragments
+    merged into the Score file and fly.toml, `add` are files of the project by their path in the source, and `app` is
+    the whole name of the app. `secrets` are the names of those a Score file from a source gets; None means not set.
+    `places` has the places of keys, without the name, and `data` everything as it was merged.
     """
 
     count: Mapping[str, int] = field(default_factory=dict)
     regions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     builds: Mapping[str, BuildSpec] = field(default_factory=dict)
+    source: Source | None = None
+    score_file: str = ""
+    score: Document | None = None
+    fly: Document | None = None
+    add: Mapping[str, str] = field(default_factory=dict)
+    app: str = ""
+    image: str = ""
+    secrets: tuple[str, ...] | None = None
+    after: tuple[str, ...] = ()
+    suspended: str = ""
+    deploy_args: tuple[str, ...] = ()
+    data: Mapping[str, Plain] = field(default_factory=dict)
     name_place: Place = field(default_factory=lambda: Place(""))
     places: Places = field(default_factory=lambda: Places({}))
-    sources: Mapping[str, Keys] = field(default_factory=dict)
 
     def place(self, key: str, *below: str) -> Place:
         """Return the place of a key, or of an element below it: `place("regions", "ams")`."""
-        source = self.sources.get(key)
-        return self.places.at(*source, key, *below) if source else self.name_place
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A value to parse, with its place: `path` leads to it in the file."""
-
-    data: Plain
-    places: Places
-    path: Keys
-
-    @property
-    def place(self) -> Place:
-        """The place of the value."""
-        return self.places.at(*self.path)
-
-    def children(self) -> dict[str, Value]:
-        """Return the elements of a mapping by key; nothing for anything else."""
-        items = self.data.items() if isinstance(self.data, dict) else ()
-        return {key: Value(each, self.places, (*self.path, key)) for key, each in items}
+        place = self.places.at(key, *below)
+        return place if (key,) in self.places.moved else self.name_place
 
 
 Parser = Callable[[Value], Any]
 
 
-def read_workloads(section: Value, problems: list[Problem]) -> Mapping[str, Values]:
-    """Parse one `workloads` section: values by workload and key. All that is invalid is added to `problems`."""
+def check_workloads(section: Value, problems: list[Problem]) -> None:
+    """Check one `workloads` section. All that is invalid is added to `problems`."""
     if not isinstance(section.data, dict | None):
         hint = "write `web: {count: 2}` lines below it"
         problems.append(Problem(f"{WORKLOADS}: expected a mapping of workload names", hint, section.place))
-    return {name: read_workload(each, problems) for name, each in section.children().items()}
+    for each in section.children().values():
+        check_layer(each, problems)
 
 
-def read_workload(workload: Value, problems: list[Problem]) -> Values:
+def check_layer(workload: Value, problems: list[Problem]) -> None:
+    """Check the keys of one layer of a workload, in which other layers may be missing, and variables are not replaced.
+
+    All that is invalid is added to `problems`.
+    """
+    read_workload(workload, problems, {**PARSERS, "source": check_source}, skip="$(")
+
+
+def read_workload(
+    workload: Value, problems: list[Problem], parsers: Mapping[str, Parser] | None = None, skip: str = ""
+) -> Values:
     """Parse the keys of one workload. All that is invalid is added to `problems`; a null value means not set."""
+    parsers = parsers or PARSERS
     if not isinstance(workload.data, dict | None):
         message = f"workload {workload.path[-1]!r}: expected a mapping"
         problems.append(Problem(message, f"its keys are {', '.join(PARSERS)}", workload.place))
     values: dict[str, Any] = {}
     for key, value in workload.children().items():
-        parser = PARSERS.get(key)
+        parser = parsers.get(key)
         if parser is None:
             problems.append(Problem(f"unknown key {key!r}", nearest(key, PARSERS), value.place))
-        elif value.data is not None:
+        elif value.data is not None and not (skip and skip in str(value.data)):
             try:
                 values[key] = parser(value)
             except InputError as error:
@@ -90,29 +98,11 @@ def read_workload(workload: Value, problems: list[Problem]) -> Values:
     return values
 
 
-def merge_workloads(
-    sections: Sequence[tuple[Keys, Mapping[str, Values]]], places: Places
-) -> Mapping[str, WorkloadConfig]:
-    """Merge sections, each with its path in the file, from the most specific one on: the first value of a key wins."""
-    values: dict[str, dict[str, Any]] = {}
-    sources: dict[str, dict[str, Keys]] = {}
-    names: dict[str, Keys] = {}
-    for path, section in sections:
-        for name, workload in section.items():
-            names.setdefault(name, path)
-            for key, value in workload.items():
-                if key not in values.setdefault(name, {}):
-                    values[name][key] = value
-                    sources.setdefault(name, {})[key] = (*path, name)
-    return {
-        name: WorkloadConfig(
-            **{key.replace("-", "_"): value for key, value in values.get(name, {}).items()},
-            name_place=places.at(*path, name),
-            places=places,
-            sources=sources.get(name, {}),
-        )
-        for name, path in names.items()
-    }
+def to_config(workload: Value, name_place: Place, problems: list[Problem]) -> WorkloadConfig:
+    """Parse the keys of one workload whose layers were merged."""
+    values = {key.replace("-", "_"): value for key, value in read_workload(workload, problems).items()}
+    data = workload.data if isinstance(workload.data, dict) else {}
+    return WorkloadConfig(**values, data=data, name_place=name_place, places=workload.places)
 
 
 def parse_count(value: Value) -> Mapping[str, int]:
@@ -187,4 +177,5 @@ PARSERS: Mapping[str, Parser] = {
     "count": parse_count,
     "regions": parse_regions,
     "builds": parse_builds,
+    **TREE_PARSERS,
 }

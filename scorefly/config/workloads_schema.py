@@ -54,7 +54,7 @@ _KEYS: Mapping[str, Schema] = {
         "examples": [{"ams": 2, "iad": 1}],
     },
     "builds": {
-        "description": "How the image of each container is built: the path of its context, or a mapping.",
+        "description": "The image build of a container whose image is `.`, by container.",
         "type": ["object", "null"],
         "additionalProperties": _BUILD,
         "examples": [{"main": {"context": ".", "dockerfile": "docker/web.Dockerfile", "target": "prod"}}],

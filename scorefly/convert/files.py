@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from scorefly.confined import exists, read_file, resolve, shown
+from scorefly.confined import exists, read_file, resolve, root_of, shown
 from scorefly.convert.target import Conversion
 from scorefly.fly.app import Build
 from scorefly.problems import InputError, Place, Problem
@@ -110,13 +110,14 @@ def _source(conversion: Conversion, file: ContainerFile) -> bytes | Secret | Non
         return None
     # A Score file from elsewhere, which only the command line takes, brings its own folder for a workspace.
     folder = conversion.workload.file.parent
-    root = Path(folder) if folder.is_absolute() else conversion.target.workspace
+    workspace = conversion.target.workspace
+    root = root_of(workspace, folder)
     try:
-        path = resolve(root, folder / source, place)
+        path = resolve(root, workspace / folder / source, place)
         if not exists(root, path):
             conversion.wrong(f"there is no file {shown(source)!r}", "it is looked for beside the Score file", place)
             return None
-        content = read_file(root, folder / source, place, limit=MAX_BYTES)
+        content = read_file(root, workspace / folder / source, place, limit=MAX_BYTES)
     except InputError as error:
         conversion.problems.extend(error.problems)
         return None

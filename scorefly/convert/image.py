@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scorefly.confined import exists, is_folder, open_file, resolve, shown
+from scorefly.confined import exists, is_folder, open_file, resolve, root_of, shown
 from scorefly.convert.build_spec import BuildSpec
 from scorefly.convert.target import Conversion
 from scorefly.fly.app import Build
@@ -17,7 +17,7 @@ from scorefly.problems import InputError
 
 # The grammar of image references as registries take it: [host[:port]/]path[:tag][@digest].
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REFERENCE = re.compile(
+REFERENCE = re.compile(
     r"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?)/)?"
     rf"{_COMPONENT}(?:/{_COMPONENT})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@[a-z0-9]+:[a-f0-9]{{32,}})?",
     re.ASCII,
@@ -44,7 +44,7 @@ def convert_image(conversion: Conversion) -> str | Build:
     if "${" in image:
         hint = "write '.' and pass images, or override it with override-property"
         conversion.wrong(f"Score has no placeholders in image: {image!r}", hint, place)
-    elif not _REFERENCE.fullmatch(image):
+    elif not REFERENCE.fullmatch(image):
         conversion.wrong(f"{image!r} is no image reference", "write it as host/name:tag, in lower case", place)
     return image
 
@@ -52,7 +52,10 @@ def convert_image(conversion: Conversion) -> str | Build:
 def build_table(build: Build, overlay: Mapping[str, Any], artefact: str) -> dict[str, Any]:
     """Return `[build]` of fly.toml. flyctl reads its paths relative to fly.toml, which is in folder `artefact`."""
     table = {**overlay}
-    for key, path in (("dockerfile", "" if build.builder else build.dockerfile), ("ignorefile", build.ignorefile)):
+    for key, path in (
+        ("dockerfile", "" if build.builder or overlay.get("builtin") else build.dockerfile),
+        ("ignorefile", build.ignorefile),
+    ):
         written = overlay.get(key, "")
         if path and isinstance(written, str) and not Path(written).is_absolute():
             table[key] = posixpath.relpath(path, artefact)
@@ -66,13 +69,13 @@ def build_table(build: Build, overlay: Mapping[str, Any], artefact: str) -> dict
 def _build(conversion: Conversion) -> Build:
     folder = conversion.workload.file.parent
     dockerfile = folder / "Dockerfile"
-    root = Path(folder) if folder.is_absolute() else conversion.target.workspace
-    if exists(root, dockerfile):
+    workspace = conversion.target.workspace
+    if exists(workspace, dockerfile):
         try:
-            open_file(root, dockerfile, conversion.place("image")).close()
+            open_file(root_of(workspace, folder), workspace / dockerfile, conversion.place("image")).close()
         except InputError as error:
             conversion.problems.extend(error.problems)
-    else:
+    elif not conversion.target.builtin:
         tell = conversion.warn if conversion.target.trial else conversion.wrong
         tell(
             f"the image is `.`, and there is no {dockerfile} to build",

@@ -34,10 +34,11 @@ class Overlay:
     config: Mapping[str, Any]
 
 
-def read_overlays(workspace: Path, workload: str = "") -> tuple[Overlay, ...]:
-    """Those of a workload, or those for all. Raises InputError: what cannot be read."""
+def read_overlays(workspace: Path, workload: str = "", folder: str = ".") -> tuple[Overlay, ...]:
+    """Those of a workload, or those for all, below a project's folder. Raises InputError: what cannot be read."""
     stem = f"overlay.{workload}" if workload else "overlay"
-    names = [f"{FOLDER}/{stem}.{ending}" for ending in ENDINGS]
+    below = FOLDER if folder == "." else f"{folder}/{FOLDER}"
+    names = [f"{below}/{stem}.{ending}" for ending in ENDINGS]
     return tuple(_read(workspace, name) for name in names if exists(workspace, name))
 
 

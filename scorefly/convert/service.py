@@ -27,7 +27,6 @@ class Route:
     """A `route` resource with its params resolved; `port` is a number or a port's name."""
 
     name: str
-    host: str
     path: str
     port: int | str
 
@@ -128,7 +127,9 @@ def _routed(conversion: Conversion, routes: Sequence[Route]) -> dict[int, Route]
         port = _port_of(conversion, route, place)
         if port is None:
             continue
-        _check_host_and_path(conversion, route)
+        if route.path not in ("", "/"):
+            at = conversion.workload.place("resources", route.name, "params")
+            conversion.note(f"route {route.name!r}: Fly sends every path to the port, not only {route.path}", "", at)
         found.setdefault(port, route)
     return found
 
@@ -167,21 +168,6 @@ def _port_of(conversion: Conversion, route: Route, place: Place) -> int | None:
         f"route {route.name!r} leads to port {route.port!r}, and there is none", f"there are: {known}", place
     )
     return None
-
-
-def _check_host_and_path(conversion: Conversion, route: Route) -> None:
-    at = conversion.workload.place("resources", route.name, "params")
-    app = conversion.target.app_name
-    own = f"{app}.fly.dev"
-    if route.host and route.host != own:
-        conversion.note(
-            f"route {route.name!r} is for {route.host}, which Fly does not know yet",
-            f"after the deploy, run `fly certs add {route.host} -a {app}` and set the DNS records that it shows: "
-            f"a CNAME leads to the app's cname_target, <id>.{own}",
-            at,
-        )
-    if route.path not in ("", "/"):
-        conversion.note(f"route {route.name!r}: Fly sends every path to the port, not only {route.path}", "", at)
 
 
 def _served(conversion: Conversion, routed: dict[int, Route]) -> dict[int, int]:

@@ -22,9 +22,10 @@ class Target:
     `images` are references by `workload` or `workload.container`, `default_image` is for all others whose
     image is `.`. `artefact` is the app's artefact folder, relative to `workspace`. With `flycast` others reach private
     ports through Fly's proxy. `auto_stop` is what happens to idle Machines where no annotation says it, in Fly's words.
-    `builds` are the stated builds by container; what they name is below `repository`, which contains the workspace.
+    `builds` are the stated builds by container; what they name is below `repository`, which the workspace is part of.
     `min_running` is how many of them keep running where no annotation says it.
-    In a `trial`, which only checks, what may still be given later is not an error.
+    With `builtin` flyctl builds the image without a Dockerfile. In a `trial`, which only checks, what may still be
+    given later is not an error.
     """
 
     workspace: Path
@@ -40,6 +41,7 @@ class Target:
     min_running: int | None = None
     trial: bool = False
     checkout: Path | None = None
+    builtin: bool = False
 
     @property
     def repository(self) -> Path:

@@ -27,8 +27,9 @@ from scorefly.deployment.machine_counts import Census, app_machines, is_standby,
 from scorefly.deployment.machine_move import MachineMove
 from scorefly.deployment.machine_repair import MachineRepair
 from scorefly.deployment.machine_scaling import MachineScaling
-from scorefly.deployment.newest_commit import CommitOrder
+from scorefly.deployment.newest_commit import CommitOrder, rollback_notice
 from scorefly.deployment.ownership import marks
+from scorefly.deployment.releases import RollbackTarget, artefact_key, release_changes, timestamp, unchanged_release
 from scorefly.deployment.scaling_checks import check_scaling, removal_warnings
 from scorefly.deployment.secrets import remove_secrets
 from scorefly.deployment.volumes import creation_settings, misplaced_machines, plan_volumes, volume_warnings
@@ -42,12 +43,16 @@ from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Status
 from scorefly.state.document import AppState, SecretState
 from scorefly.state.keeper import Keeper
+from scorefly.state.releases import Rollback
 from scorefly.state.snapshot import Record, pack, unpack
 
 
 @dataclass(slots=True)
 class AppDeployment:
-    """The runbook of one app. `listed` are its Machines in a listing, which may be late; a set `stop` ends it early."""
+    """The runbook of one app. `listed` are its Machines in a listing, which may be late; a set `stop` ends it early.
+
+    `target` is the release that a rollback deploys.
+    """
 
     settings: Settings
     keeper: Keeper
@@ -58,6 +63,7 @@ class AppDeployment:
     stop: threading.Event
     builds: ImageBuilds
     standing: CommitOrder = field(default_factory=CommitOrder)
+    target: RollbackTarget | None = None
     seconds: float = 0.0
     warnings: tuple[Problem, ...] = ()
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
@@ -83,9 +89,12 @@ class AppDeployment:
 
     def prepare(self) -> AppReport | None:
         """Decide whether anything is to do. A new app gets all but its Machines at once: it is not in use yet."""
-        if self.app.name in self.standing.newer_apps:
+        if self.app.name in self.standing.newer_apps or self.app.name in self.standing.rolled_back:
             return replace(app_report(self.settings, self.app), status="unchanged")
         self._before = inspect_app(self.settings, self.keeper.state, self.api, self.app, self.listed)
+        if rollback := self._keeping_rollback():
+            self._warn(rollback_notice(self.app.name, rollback))
+            return self._report("unchanged", self._before.machines)
         if self._before.up_to_date:
             self._remove_secrets()
             if not self.settings.dry_run:
@@ -119,10 +128,10 @@ class AppDeployment:
         self._forget_digest()
         self._remove_outdated_machines()
         self._report_leases()
-        self.keeper.confirm_lock()
         artefact = self.settings.workspace / artefact_folder(self.settings, self.app.name)
         folder = working_folder(self.settings, self.app)
-        with self.progress.output(f"deploy of {self.app.name}") as output:
+        with self.connection.slots, self.progress.output(f"deploy of {self.app.name}") as output:
+            self.keeper.confirm_lock()
             self._image = self._build(artefact, folder, output)
             self.keeper.confirm_lock()
             app = replace(self.app, image=self._image)
@@ -168,7 +177,9 @@ class AppDeployment:
         for machine in app_machines(machines):
             if machine.metadata.get(METADATA_KEY) != self._before.digest:
                 self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
-        self._record(**self._wanted, record=self._record_of(machines, unused_volumes))
+        self._record(
+            **self._wanted(machines), deployed_at=timestamp(), record=self._record_of(machines, unused_volumes)
+        )
         self._remove_secrets()
         return self._report(self._done, machines)
 
@@ -186,23 +197,38 @@ class AppDeployment:
         """Return the app's state, updated with what this run desires."""
         return known_app(self.keeper.state, self.app)
 
-    @property
-    def _wanted(self) -> dict[str, Any]:
+    def _wanted(self, machines: Sequence[MachineView]) -> dict[str, Any]:
         """Return what state says more of the app once it runs as wanted."""
-        return {"digest": state_digest(self.app, self._before.digest), "commit": self.standing.commit}
+        known, commit, at = self._known, self.standing.commit, self.standing.started
+        digest = state_digest(self.app, self._before.digest)
+        if self.target:
+            return {"digest": digest, **self.target.done(known)}
+        if known.digest == digest and known.release:
+            changes = {**unchanged_release(known, commit), "rollback": None}
+        else:
+            changes = release_changes(known, self.app, machines, self._before.built, commit, at)
+        return {"digest": digest, "commit": commit, **changes}
+
+    def _keeping_rollback(self) -> Rollback | None:
+        """Return the rollback that keeps this run from deploying the app."""
+        if self.target:
+            return None
+        known, built = self.keeper.state.apps.get(self.app.name), self._before.built
+        return self.standing.keeps(known, lambda: artefact_key(self.app, built), force=self.settings.force)
 
     def _record(self, **changes: Any) -> None:
         self.keeper.record(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
 
     def _create(self) -> None:
         """State knows that the app is being made before it is there: a run that is killed leaves no stranger."""
-        self._record(id="", digest="", secrets={}, addresses=(), record="")
+        self._record(id="", digest="", secrets={}, addresses=(), record="", certificates={})
         self._record(id=self.api.create_app(self.app.name, self.settings.org).id)
 
     def _ensure_prerequisites(self) -> None:
         """Return what Machines find when they start: addresses, volumes and secrets."""
         found = None if self._known.id else self.api.app(self.app.name)
-        self._record(id=found.id if found else self._known.id, digest="")
+        begun = self.target.begun() if self.target else {}
+        self._record(id=found.id if found else self._known.id, digest="", **begun)
         self._ensure_addresses()
         self._ensure_volumes()
         self._set_secrets()
@@ -349,8 +375,9 @@ class AppDeployment:
 
     def _remember_unchanged(self) -> None:
         """State may have missed the end of the run that deployed this."""
-        changes, machines = self._wanted, self._before.machines
-        if self._known.digest != self._wanted["digest"]:
+        machines = self._before.machines
+        changes = self._wanted(machines)
+        if self._known.digest != changes["digest"]:
             changes["record"] = self._record_of(machines)
         else:
             self._warn_of_shortage(machines)
@@ -358,13 +385,13 @@ class AppDeployment:
 
     def _record_of(self, machines: Sequence[MachineView], unused_volumes: tuple[str, ...] = ()) -> str:
         app, count = self.app, self._warn_of_shortage(machines)
-        secrets = tuple(sorted(app.secrets))
+        secrets = self.target.artefact.secrets if self.target else tuple(sorted(app.secrets))
         built = summarised(self._before.built)
         facts = facts_of(machines)
         record = unpack(self._known.record) or Record()
         image = self._image or record.image
-        texts, digests = artefact_texts(app), file_digests(app)
-        return pack(Record(texts, digests, facts, secrets, count, built, unused_volumes, image, record.build))
+        texts, files = artefact_texts(app), file_digests(app)
+        return pack(Record(texts, files, facts, secrets, count, built, unused_volumes, image, record.build))
 
     def _warn_of_shortage(self, machines: Sequence[MachineView]) -> int:
         """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""

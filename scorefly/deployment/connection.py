@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from types import TracebackType
 
 from scorefly.config.settings import Settings
-from scorefly.fly.api import FlyApi
+from scorefly.fly.api import FlyApi, OrganizationMachines
 from scorefly.fly.deployer import Deployer
 from scorefly.fly.registry import Registries, fly_registry, registry_credentials
 from scorefly.http import is_loopback
@@ -19,44 +21,95 @@ REHEARSAL_TOKEN = "rehearsal"  # noqa: S105 - what the rehearsal takes for a tok
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The REST client and the deploy engine of one run."""
+    """The REST client and the deploy engine of one run. `slots` bounds the deploys of several runs together."""
 
     api: FlyApi
     deployer: Deployer
     registries: Registries
+    slots: AbstractContextManager[object] = field(default_factory=nullcontext)
+    shared: SharedFly | None = None
+
+
+class SharedFly:
+    """The parts that the runs of one sync share: the simulated Fly, listings, and the number of deploys at a time.
+
+    A context manager.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.slots = threading.BoundedSemaphore(settings.max_parallel)
+        self.rehearsal_url = ""
+        self._settings = settings
+        self._stack = ExitStack()
+        self._lock = threading.Lock()
+        self._listings: dict[tuple[str, str], OrganizationMachines] = {}
+
+    def __enter__(self) -> SharedFly:
+        if self._settings.rehearse:
+            self.rehearsal_url = self._stack.enter_context(_rehearsal(self._settings))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def org_machines(self, settings: Settings, api: FlyApi) -> OrganizationMachines:
+        """Return the Machines of the organization, as the first run that asked saw them."""
+        key = (settings.org, settings.fly_api_token)
+        with self._lock:
+            if key not in self._listings:
+                self._listings[key] = api.org_machines(settings.org)
+            return self._listings[key]
 
 
 @contextmanager
-def connect(settings: Settings, keeper: Keeper | None = None) -> Iterator[Connection]:
+def connect(settings: Settings, keeper: Keeper | None = None, shared: SharedFly | None = None) -> Iterator[Connection]:
     """Opens the way to Fly for one run. The rehearsal's world is kept in the workspace between runs,
     or in the scratch folder of an untrusted run.
 
     With `keeper`, its lock is confirmed before every request that changes something.
     """
-    with _connect(settings) as connection:
+    with _connect(settings, shared) as connection:
         if keeper is not None:
             connection.api.before_change = keeper.confirm_lock
-        yield connection
+        yield replace(connection, slots=shared.slots, shared=shared) if shared else connection
+
+
+def open_api(settings: Settings) -> FlyApi:
+    """Return a client of the real Fly, or of what takes its place."""
+    platform = settings.environ.get("FLY_API_BASE_URL") or "https://api.fly.io"
+    return FlyApi(settings.fly_api_token, settings.fly_base_url, platform_url=platform)
 
 
 @contextmanager
-def _connect(settings: Settings) -> Iterator[Connection]:
+def _rehearsal(settings: Settings) -> Iterator[str]:
+    """Run the simulated Fly. Yields its address."""
+    from scorefly.rehearsal.server import Rehearsal
+    from scorefly.rehearsal.world import WorldUnreadable
+
+    root = settings.scratch or settings.workspace
+    world = root / ".scorefly" / "rehearsal" / "world.json"
+    try:
+        server = Rehearsal(world, root=root)
+    except WorldUnreadable as error:
+        name = world.relative_to(root).as_posix()
+        raise input_error(
+            str(error), f"remove {name}: the next rehearsal starts with an empty one", Place(name)
+        ) from error
+    with server as rehearsal:
+        yield rehearsal.url
+
+
+@contextmanager
+def _connect(settings: Settings, shared: SharedFly | None) -> Iterator[Connection]:
     registries = open_registries(settings)
     if settings.rehearse:
         from scorefly.fly.machines import MachinesDeployer
-        from scorefly.rehearsal.server import Rehearsal
-        from scorefly.rehearsal.world import WorldUnreadable
 
-        root = settings.scratch or settings.workspace
-        world = root / ".scorefly" / "rehearsal" / "world.json"
-        try:
-            server = Rehearsal(world, root=root)
-        except WorldUnreadable as error:
-            name = world.relative_to(root).as_posix()
-            raise input_error(
-                str(error), f"remove {name}: the next rehearsal starts with an empty one", Place(name)
-            ) from error
-        with server as rehearsal, FlyApi(REHEARSAL_TOKEN, base_url=rehearsal.url) as api:
+        with ExitStack() as stack:
+            url = shared.rehearsal_url if shared else stack.enter_context(_rehearsal(settings))
+            api = stack.enter_context(FlyApi(REHEARSAL_TOKEN, url, platform_url=url))
             machines = MachinesDeployer(api, wait_timeout=settings.wait_timeout, ha=settings.ha)
             yield Connection(api, machines, registries)
         return
@@ -75,7 +128,7 @@ def _connect(settings: Settings) -> Iterator[Connection]:
     )
     hidden = [*settings.secrets.values(), settings.github_token]
     with (
-        FlyApi(settings.fly_api_token, base_url=settings.fly_base_url) as api,
+        open_api(settings) as api,
         FlyctlDeployer(settings.fly_api_token, options, settings.environ, hidden, registries=registries) as deployer,
     ):
         yield Connection(api, deployer, registries)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from scorefly.deployment.machine_counts import app_machines
 from scorefly.fly.api import MachineView
+from scorefly.fly.app import App
 from scorefly.fly.machine_config import STANDBY_VARIABLE
 from scorefly.report.plan import Drift
 from scorefly.state.snapshot import Facts, Record
@@ -42,6 +44,41 @@ def drift(record: Record | None, machines: Sequence[MachineView]) -> tuple[Drift
     if count < record.machines and not any(each.what == "regions" for each in found):
         found.append(Drift("machines", (str(record.machines),), (str(count),)))
     return tuple(found)
+
+
+def changes_from_running(app: App, machines: Sequence[MachineView]) -> tuple[str, ...]:
+    """Describe what a deploy changes about Machines that another tool made, such as `image: a:1 becomes a:2`.
+
+    Apps with process groups are left out: a Machine of one group says nothing about the others.
+    """
+    from scorefly.fly.machine_config import machine_config
+
+    if not machines or app.config.get("processes"):
+        return ()
+    toml = {key: value for key, value in app.config.items() if key != "files"}
+    nowhere = Path()
+    now: dict[str, set[str]] = {}
+    later: dict[str, set[str]] = {}
+    for machine in app_machines(machines):
+        image = app.image if isinstance(app.image, str) else machine.image
+        desired = machine_config(toml, app.machine, image, nowhere, nowhere, machine.config)
+        for found, config in ((now, machine.config), (later, desired)):
+            for key, texts in _facts(config).items():
+                found.setdefault(key, set()).update(texts)
+    return tuple(
+        text for what in sorted({*now, *later}) for text in _changes(what, now.get(what, set()), later.get(what, set()))
+    )
+
+
+def _changes(what: str, before: set[str], after: set[str]) -> Iterator[str]:
+    """Yield what is gone and what is new; a value that is not shown, such as a variable's, has changed."""
+    gone, come = ({_shown(text) for text in texts} for texts in (before - after, after - before))
+    if len(gone) == len(come) == 1 and gone != come:
+        yield f"{what}: {min(gone)} becomes {min(come)}"
+        return
+    yield from (f"{what}: {text} changes" for text in sorted(gone & come))
+    yield from (f"{what}: {text} is removed" for text in sorted(gone - come))
+    yield from (f"{what}: {text} is added" for text in sorted(come - gone))
 
 
 def _facts(config: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -96,7 +96,7 @@ def inspect_app(
     machines = listed if believed else _own_machines(settings, api, app.name, listed)
     exists = machines is not None
     machines = machines or ()
-    if exists and (problem := not_ours(settings, api, app.name, machines, state, app.owner)):
+    if exists and (problem := not_ours(settings, api, app.name, machines, state)):
         raise ExternalError(problem)
     secrets = plan_secrets(
         fingerprints,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from scorefly.config.settings import Settings
+from scorefly.deployment.connection import SharedFly
 from scorefly.desired.load import Loaded
 from scorefly.fly.api import FlyApi, ForbiddenError, MachineView
 from scorefly.state.document import EnvironmentState
@@ -13,7 +14,9 @@ from scorefly.state.document import EnvironmentState
 LOOKS = 8  # apps asked at a time
 
 
-def list_machines(settings: Settings, api: FlyApi, apps: Iterable[str]) -> Mapping[str, Sequence[MachineView]]:
+def list_machines(
+    settings: Settings, api: FlyApi, apps: Iterable[str], shared: SharedFly | None = None
+) -> Mapping[str, Sequence[MachineView]]:
     """Return the Machines by app; the listing of an organization may be late.
 
     Where regions are missing from it, each app of the organization is asked. A deploy token of one app may not list
@@ -21,7 +24,7 @@ def list_machines(settings: Settings, api: FlyApi, apps: Iterable[str]) -> Mappi
     """
     names = list(apps)
     try:
-        found = api.org_machines(settings.org)
+        found = shared.org_machines(settings, api) if shared else api.org_machines(settings.org)
         listed = _by_app(found.machines)
         if not found.missing_regions:
             return listed

@@ -68,7 +68,6 @@ def not_ours(
     name: str,
     machines: Sequence[MachineView],
     state: EnvironmentState,
-    owner: str = "WORKLOAD",
 ) -> Problem | None:
     """Return why an app that exists must be left alone, or None when it is ours.
 
@@ -94,10 +93,8 @@ def not_ours(
     hint = "choose another app-prefix or app-suffix, or destroy that app if nobody needs it"
     if marked:
         hint = "add a git remote called origin, and choose another app-prefix or app-suffix"
-    elif machines and not other_environment(settings, machines):
-        mark = f"{OWNER_KEY}='{owner_mark(settings, owner)}'"
-        hint += f"; to adopt it, run `fly machine update ID -a {name} --metadata {mark}` for each of its Machines"
-        hint += ", and deploy once with new-state"
+    elif not other_environment(settings, machines):
+        hint += f"; to take it over, run `scorefly adopt {name} --environment {settings.environment}`"
     return Problem(f"the app {name!r} {who}, so it is left alone", hint)
 
 

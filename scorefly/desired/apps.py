@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from scorefly.config.settings import Settings
-from scorefly.confined import exists, open_file, resolve, shown
 from scorefly.convert.overlay import Overlay, lay_over, read_overlays
-from scorefly.convert.places import place_of
 from scorefly.convert.resource_app import convert_resource_app
-from scorefly.convert.service import Route
-from scorefly.convert.target import Target
 from scorefly.convert.workload import convert
 from scorefly.desired.app_names import app_name_conflicts
 from scorefly.desired.artefacts import (
-    artefact_folder,
     remove_stale_artefacts,
     shown_folder,
-    working_folder,
     write_artefact,
 )
-from scorefly.desired.builds import repository_root, settle_build, stated_builds
-from scorefly.desired.counts import read_scale, with_counts
+from scorefly.desired.builds import settle_build
+from scorefly.desired.counts import with_counts
 from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
+from scorefly.desired.dependencies import in_order
+from scorefly.desired.fly_problems import fly_problems
+from scorefly.desired.hosts import assign_hosts
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
+from scorefly.desired.overlaid import read_overlaid
 from scorefly.desired.promotion import with_promoted_images
 from scorefly.desired.provision import Resolution, provision
+from scorefly.desired.workload_inputs import WorkloadInputs, workload_inputs
 from scorefly.fly.app import App
-from scorefly.fly.check.checker import check
-from scorefly.fly.check.finding import DOCUMENT, Finding
 from scorefly.fly.machine_config import size_text
-from scorefly.fly.strategy import effective_strategy
-from scorefly.problems import InputError, Place, Problem, input_error, option_place, raise_errors
+from scorefly.problems import InputError, Problem, raise_errors
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, ResourceReport
-from scorefly.resources.lookup import STAND_IN
-from scorefly.score.placeholders import bounded_texts, references
+from scorefly.score.placeholders import bounded_texts
 from scorefly.score.workload import Workload
 from scorefly.state.keeper import Keeper
 from scorefly.state.names import app_names
-from scorefly.values import holds_secret, reveal_text, texts_to_hide, to_text
-
-REFERRING_TYPES = ("service", "service-port")
+from scorefly.values import texts_to_hide
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +69,12 @@ def compute_desired_apps(
     problems = [*warnings, *loaded.problems, *resolution.problems]
     apps = _resource_apps(settings, loaded, resolution, problems)
     overlays = _overlays(settings, problems)
-    # An error upstream would come again as an unknown output of everything that reads it.
     for workload in loaded.workloads:
-        if not _depends_on_failure(workload, loaded, resolution):
-            apps += _workload_app(settings, workload, loaded, resolution, problems, overlays, trial=trial)
+        own = (*overlays, *_overlays_of(settings, workload, problems))
+        inputs = workload_inputs(settings, workload, loaded, resolution, own, problems, trial=trial)
+        if inputs and (app := _workload_app(settings, inputs, problems)):
+            apps.append(app)
+    apps = assign_hosts(settings, loaded, resolution, before, apps, problems)
     problems += _name_clashes(apps, loaded)
     orphaned = {resource.uid for resource in orphaned_resources(settings, loaded, before)}
     problems += app_name_conflicts(apps, loaded, resolution, before, orphaned)
@@ -96,7 +90,7 @@ def compute_desired_apps(
     raise_errors(problems)
     for problem in problems:
         progress.problem(problem)
-    return DesiredApps(tuple(_in_order(apps)), _resource_reports(loaded, resolution), tuple(problems))
+    return DesiredApps(tuple(in_order(apps)), _resource_reports(loaded, resolution), tuple(problems))
 
 
 def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iterator[str]:
@@ -107,6 +101,9 @@ def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iter
         yield from (uid, node.type, node.class_, node.id, node.name)
         host = resolution.params.get(uid, {}).get("host")
         if node.type in ("route", "dns") and isinstance(host, str):
+            yield from (host, f"https://{host}")
+    for app in apps:
+        for host in app.hosts:
             yield from (host, f"https://{host}")
 
 
@@ -156,185 +153,37 @@ def _resource_apps(settings: Settings, loaded: Loaded, resolution: Resolution, p
             app, found = convert_resource_app(each.name, each.owner, each.config, settings.region, at)
             problems += found
             if app:
-                problems += _refused(settings, app, at)
+                problems += fly_problems(settings, app, at)
                 apps[each.name, spec.uri if each.shared else uid] = app
     return list(apps.values())
 
 
-def _workload_app(
-    settings: Settings,
-    workload: Workload,
-    loaded: Loaded,
-    resolution: Resolution,
-    problems: list[Problem],
-    overlays: Sequence[Overlay],
-    *,
-    trial: bool,
-) -> list[App]:
-    name = settings.app_name(workload.name)
-    scale = read_scale(settings, workload, loaded, resolution.params, problems)
-    auto_stop = scale.autoscaler.auto_stop if scale.autoscaler else "off"
-    target = Target(
-        workspace=settings.workspace,
-        app_name=name,
-        region=scale.region,
-        images=settings.images.by_name,
-        default_image=settings.images.default,
-        unsupported="warn" if settings.unsupported == "warn" else "error",
-        flycast=resolution.workloads[workload.name].flycast,
-        artefact=PurePosixPath(artefact_folder(settings, name).as_posix()),
-        auto_stop=settings.auto_stop or auto_stop,
-        min_running=scale.autoscaler.least if scale.autoscaler else None,
-        trial=trial,
-        builds=stated_builds(settings, workload),
-        checkout=repository_root(settings),
-    )
-    uids = loaded.graph.uids_of(workload)
-    if secret := _secret_words(workload, loaded, resolution):
-        problems += secret
-        return []
-    routes = [_route(resource, resolution.params[uid]) for resource, uid in uids.items() if _is_route(loaded, uid)]
-    converted = convert(workload, resolution.lookup(workload, loaded), routes, target)
+def _workload_app(settings: Settings, inputs: WorkloadInputs, problems: list[Problem]) -> App | None:
+    """Convert a workload, lay the overlays over it, and check the result."""
+    converted = convert(inputs.workload, inputs.lookup, inputs.routes, inputs.target)
     problems += converted.problems
     if converted.app is None:
-        return []
-    overlays = [*overlays, *_overlays(settings, problems, workload.name)]
-    app = with_counts(settle_build(settings, lay_over(converted.app, overlays)), scale, problems)
-    problems += _refused(settings, app, workload, overlays)
-    needs = [app.name for uid in uids.values() for app in resolution.apps.get(uid, ())]
-    for uid in uids.values():
-        if (other := _other_workload(loaded, resolution, uid)) and other != workload.name:
-            needs.append(settings.app_name(other))
-            problems += _moved_ports(loaded, resolution, uid, other)
-    return [replace(app, needs=tuple(sorted(set(needs))))]
+        return None
+    app = read_overlaid(lay_over(converted.app, inputs.overlays), inputs.overlays, problems)
+    app = settle_build(settings, with_counts(app, inputs.scale, problems))
+    problems += fly_problems(settings, app, inputs.workload, inputs.overlays)
+    return replace(app, needs=inputs.needs)
+
+
+def _overlays_of(settings: Settings, workload: Workload, problems: list[Problem]) -> Iterator[Overlay]:
+    """Yield the overlays of one workload: its file, then the `fly` fragment of the project file."""
+    yield from _overlays(settings, problems, workload.name)
+    if fragment := settings.config(workload.name).fly:
+        yield Overlay(fragment.file, fragment.data)
 
 
 def _overlays(settings: Settings, problems: list[Problem], workload: str = "") -> tuple[Overlay, ...]:
     """The overlays of a workload, or those for all; what is wrong with one is a problem."""
     try:
-        return read_overlays(settings.workspace, workload)
+        return read_overlays(settings.workspace, workload, settings.folder)
     except InputError as error:
         problems += error.problems
         return ()
-
-
-def _refused(settings: Settings, app: App, source: Workload | Place, overlays: Sequence[Overlay] = ()) -> list[Problem]:
-    """Find what Fly would refuse of an app, before Fly is called; `source` is what it was made of."""
-    folder = settings.workspace / artefact_folder(settings, app.name)
-    config = app.config
-    strategy = effective_strategy(settings.strategy, has_volumes=bool(app.volumes))
-    if strategy and isinstance(deploy := config.get("deploy", {}), Mapping):
-        config = {**config, "deploy": {**deploy, "strategy": strategy}}
-    names = [*(["machine.json"] if app.machine else []), *(f"files/{name}" for name in app.files)]
-    beside = {os.path.relpath(folder / name, working_folder(settings, app)) for name in names}
-    return [
-        Problem(
-            f"{Path(finding.document).name} of {app.name}: {finding.where}: {finding.message}",
-            finding.hint,
-            option_place("strategy")
-            if strategy and finding.path == ("deploy", "strategy")
-            else source
-            if isinstance(source, Place)
-            else _blamed(source, app, finding, overlays),
-            finding.severity,
-        )
-        for finding in (*check(config, app.machine or None, beside), *_build_findings(settings, app))
-    ]
-
-
-def _build_findings(settings: Settings, app: App) -> list[Finding]:
-    """Report files of `[build]` that flyctl would read, and that are not regular files of the workspace."""
-    build = app.config.get("build")
-    if not isinstance(build, Mapping):
-        return []
-    found = []
-    if build.get("compose"):
-        hint = "describe the containers in the Score file"
-        found.append(Finding(("build", "compose"), "makes flyctl read files that scorefly did not check", hint))
-    for key in ("dockerfile", "ignorefile"):
-        name = build.get(key)
-        if not isinstance(name, str) or not name:
-            continue
-        try:
-            if Path(name).is_absolute():
-                raise input_error(f"{shown(name)} is an absolute path", "give a path relative to the build context")
-            root, path = repository_root(settings), settings.workspace / artefact_folder(settings, app.name) / name
-            path = Path(os.path.normpath(path))
-            resolve(root, path, Place(name))
-            if exists(root, path):
-                open_file(root, path, Place(name)).close()
-        except InputError as error:
-            found += [Finding(("build", key), problem.message, problem.hint) for problem in error.problems]
-    return found
-
-
-def _blamed(source: Workload, app: App, finding: Finding, overlays: Sequence[Overlay]) -> Place:
-    """The last overlay that says something of it, else the Score file."""
-    for overlay in reversed(overlays):
-        if finding.document == DOCUMENT and finding.path[:1] and finding.path[0] in overlay.config:
-            return Place(overlay.file)
-    return place_of(source, app, finding)
-
-
-def _secret_words(workload: Workload, loaded: Loaded, resolution: Resolution) -> list[Problem]:
-    """Params that fly.toml or messages show, and that are secret."""
-    shown = {"route": ("host", "path", "port"), **dict.fromkeys(REFERRING_TYPES, ("workload", "port"))}
-    return [
-        Problem(
-            f"{name} of {loaded.graph.nodes[uid].type} {resource!r} is secret, and is shown in fly.toml or messages",
-            "take it from something that is not secret",
-            workload.place("resources", resource, "params", name),
-        )
-        for resource, uid in loaded.graph.uids_of(workload).items()
-        for name in shown.get(loaded.graph.nodes[uid].type, ())
-        if holds_secret(resolution.params[uid].get(name))
-    ]
-
-
-def _is_route(loaded: Loaded, uid: str) -> bool:
-    return loaded.graph.nodes[uid].type == "route"
-
-
-def _route(name: str, params: Mapping[str, object]) -> Route:
-    port = params.get("port", "")
-    text = reveal_text(to_text(port)) if not isinstance(port, int) else port  # type: ignore[arg-type]
-    return Route(
-        name=name,
-        host=reveal_text(to_text(params.get("host", ""))),  # type: ignore[arg-type]
-        path=reveal_text(to_text(params.get("path", "/"))),  # type: ignore[arg-type]
-        port=int(text) if str(text).isdecimal() else text,
-    )
-
-
-def _other_workload(loaded: Loaded, resolution: Resolution, uid: str) -> str:
-    """The workload a `service` or `service-port` names: it has to run before the one that connects to it."""
-    node = loaded.graph.nodes[uid]
-    if node.type not in REFERRING_TYPES:
-        return ""
-    named = resolution.params.get(uid, {}).get("workload")
-    return reveal_text(to_text(named)) if named is not None else node.name
-
-
-def _moved_ports(loaded: Loaded, resolution: Resolution, uid: str, other: str) -> list[Problem]:
-    """A `service` is a name, with a port written by hand beside it: without Flycast that has to be the target port."""
-    node = loaded.graph.nodes[uid]
-    found = next((each for each in loaded.workloads if each.name == other), None)
-    if node.type != "service" or found is None or resolution.workloads[other].flycast:
-        return []
-    return [
-        Problem(
-            f"{other} answers other apps at port {port.target_port}, not at its service port {port.port}",
-            f"connect to {port.target_port}, or take both from a resource of type service-port",
-            node.place,
-            severity="warning",
-        )
-        for port in found.ports.values()
-        if port.port != port.target_port
-    ]
-
-
-def _depends_on_failure(workload: Workload, loaded: Loaded, resolution: Resolution) -> bool:
-    return any(uid not in resolution.outputs for uid in loaded.graph.uids_of(workload).values())
 
 
 def _name_clashes(apps: Sequence[App], loaded: Loaded) -> list[Problem]:
@@ -354,19 +203,6 @@ def _name_clashes(apps: Sequence[App], loaded: Loaded) -> list[Problem]:
     return problems
 
 
-def _in_order(apps: Sequence[App]) -> list[App]:
-    """Each app behind those it needs, by name where order is free; needs outside the run count as met.
-
-    Workloads that name each other are deployed together: their addresses are known beforehand.
-    """
-    from scorefly.desired.order import waves
-
-    by_name = {app.name: app for app in apps}
-    needs = {app.name: tuple(need for need in app.needs if need in by_name) for app in apps}
-    ordered, kept = waves(needs)
-    return [replace(by_name[name], needs=kept[name]) for wave in ordered for name in wave]
-
-
 def _resource_reports(loaded: Loaded, resolution: Resolution) -> tuple[ResourceReport, ...]:
     return tuple(
         ResourceReport(
@@ -378,22 +214,6 @@ def _resource_reports(loaded: Loaded, resolution: Resolution) -> tuple[ResourceR
         )
         for uid, node in loaded.graph.nodes.items()
     )
-
-
-def with_stand_in_variables(settings: Settings, loaded: Loaded) -> tuple[Settings, list[Problem]]:
-    """For a trial: variables that Score files read and that were not given, each with a warning."""
-    missing: dict[str, Problem] = {}
-    for workload in loaded.workloads:
-        names = {name for name, each in workload.resources.items() if each.type == "environment"}
-        for place, text in workload.texts():
-            for reference in references(text):
-                if len(reference) > 2 and reference[0] == "resources" and reference[1] in names:
-                    name = reference[2]
-                    if name not in settings.variables and name not in missing:
-                        hint = "generate and deploy need it: pass it with `variables`"
-                        missing[name] = Problem(f"no variable {name!r} is given", hint, place, severity="warning")
-    variables = {**dict.fromkeys(missing, STAND_IN), **settings.variables}
-    return replace(settings, variables=variables), list(missing.values())
 
 
 def _count(number: int, noun: str) -> str:

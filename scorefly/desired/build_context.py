@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scorefly.config.settings import Settings
-from scorefly.confined import exists, mode_and_link, open_file, read_file, shown, walk
+from scorefly.confined import exists, mode_and_link, open_file, read_file, root_of, shown, walk
 from scorefly.desired.dockerignore import DockerIgnore, Matches
 from scorefly.fly.app import App, Build
 from scorefly.problems import Place
@@ -94,6 +94,10 @@ def changed_files(before: Mapping[str, str], files: Mapping[str, str]) -> str:
 
 def _root(settings: Settings, folder: Path, build: Build) -> Path:
     """Return the folder that everything is read below: the workspace, or where context and Dockerfile both are."""
+    if folder.is_relative_to(settings.workspace):
+        root = root_of(settings.workspace, folder)
+        if root != settings.workspace:
+            return root
     needed = [folder, Path(os.path.normpath(settings.workspace / build.dockerfile)).parent]
     if all(each.is_relative_to(settings.workspace) for each in needed):
         return settings.workspace

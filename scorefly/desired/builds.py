@@ -1,4 +1,4 @@
-"""The builds of containers: `builds` in scorefly.yaml, the option `build`, and `[build]` of overlays."""
+"""Finds the builds of containers: `builds` in scorefly.yaml, the option `build`, and `[build]` of overlays."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from scorefly.config.settings import Settings
-from scorefly.confined import exists
+from scorefly.confined import exists, root_of
 from scorefly.convert.build_spec import BuildSpec, merged_args
 from scorefly.convert.image import build_table
 from scorefly.desired.artefacts import artefact_folder
@@ -28,7 +28,20 @@ def stated_builds(settings: Settings, workload: Workload) -> dict[str, BuildSpec
             if key in settings.build and (key != name or workload.containers[name].image == "."):
                 builds[name] = settings.build[key]
                 break
+    base = _base(settings, workload)
+    if base != ".":
+        builds = {
+            name: replace(spec, context=posixpath.normpath(posixpath.join(base, spec.context)))
+            for name, spec in builds.items()
+        }
     return {name: merged_args(spec, settings.build_args) for name, spec in builds.items()}
+
+
+def _base(settings: Settings, workload: Workload) -> str:
+    """Return the folder that contexts are relative to: that of the workload's source, or of its project."""
+    root = root_of(settings.workspace, workload.file.parent)
+    is_source = str(workload.file) in settings.checkouts
+    return root.relative_to(settings.workspace).as_posix() if is_source else settings.folder
 
 
 def build_problems(settings: Settings, workloads: Sequence[Workload]) -> Iterator[Problem]:
@@ -44,8 +57,13 @@ def build_problems(settings: Settings, workloads: Sequence[Workload]) -> Iterato
         yield from _option_problems(key, workloads)
 
 
-def repository_root(settings: Settings) -> Path:
-    """Return the folder that build contexts have to be in: the checkout around the workspace, or the workspace."""
+def repository_root(settings: Settings, folder: str | PurePath = ".") -> Path:
+    """Return the folder that build contexts have to be in: the checkout around the workspace, or the workspace.
+
+    For a `folder` in the files of a source, it is the source.
+    """
+    if (root := root_of(settings.workspace, folder)) != settings.workspace and settings.declared is not None:
+        return root
     if settings.in_action or settings.untrusted:
         return settings.workspace
     parents = (settings.workspace, *settings.workspace.parents)

@@ -87,6 +87,8 @@ def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Prob
         files,
         overrides_file=Path(settings.overrides_file) if settings.overrides_file else None,
         override_properties=settings.override_property,
+        declared=settings.checkouts,
+        fragment_of=lambda name: settings.config(name).score,
         for_workloads={name: (Path(each.file), each.place) for name, each in settings.overrides.items()},
         outside=not settings.in_action,
     )

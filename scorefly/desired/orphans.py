@@ -20,6 +20,8 @@ from scorefly.state.document import AppState, EnvironmentState, ResourceState
 def not_looked_at(settings: Settings, loaded: Loaded, state: EnvironmentState) -> frozenset[str]:
     """Workloads of the environment that this run is not about: their Score files are there, and were not read."""
     here = {workload.name: str(workload.file) for workload in loaded.workloads}
+    if settings.declared is not None:
+        return frozenset(name for name in state.workloads if name not in here and name in settings.declared)
     return frozenset(
         name
         for name, file in state.workloads.items()

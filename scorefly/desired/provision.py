@@ -92,7 +92,14 @@ def provision(
     run_context = provisioning_context(settings, views, progress, calls=_calls(settings, trial), trial=trial)
     workloads = {workload.name: workload for workload in loaded.workloads}
     run = _Provisioning(
-        loaded, workloads, elsewhere, keeper, progress, run_context, Resolution(views, problems=list(problems))
+        loaded,
+        workloads,
+        elsewhere,
+        keeper,
+        progress,
+        run_context,
+        Resolution(views, problems=list(problems)),
+        settings.granted,
     )
     with bounded_together():
         for node in _order(loaded, keeper.state):
@@ -132,6 +139,7 @@ class _Provisioning:
     progress: Progress
     run_context: ProvisioningContext
     resolution: Resolution
+    granted: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def provision(self, node: ResourceNode) -> None:
         """One resource, those it needs being done."""
@@ -148,7 +156,7 @@ class _Provisioning:
             nodes = self.loaded.graph.nodes
             request = _request(node, params, self.run_context, self.keeper.state, provisioner, self.elsewhere, nodes)
             raise_errors(size_problems(request, provisioner.spec))
-            given = self._ask(node, request, provisioner)
+            given = self._ask(node, request, provisioner, self._context_of(node, provisioner))
         except InputError as error:
             resolution.problems.extend(error.problems)
             return
@@ -159,7 +167,21 @@ class _Provisioning:
         if given.open_outputs:
             resolution.open_outputs.add(node.uid)
 
-    def _ask(self, node: ResourceNode, request: Request, provisioner: Provisioner) -> Provisioned:
+    def _context_of(self, node: ResourceNode, provisioner: Provisioner) -> ProvisioningContext:
+        """Leave out the secrets that a workload which uses the resource does not get.
+
+        A provisioner of the project is trusted with all of them.
+        """
+        limits = [self.granted[name] for name in node.workloads if name in self.granted]
+        if not limits or not provisioner.spec.built_in:
+            return self.run_context
+        names = frozenset.intersection(*limits)
+        secrets = {name: value for name, value in self.run_context.secrets.items() if name in names}
+        return replace(self.run_context, secrets=secrets, granted_secrets=names)
+
+    def _ask(
+        self, node: ResourceNode, request: Request, provisioner: Provisioner, context: ProvisioningContext
+    ) -> Provisioned:
         """Return what reaches out is remembered and saved before, and directly after."""
         keeper, progress = self.keeper, self.progress
 
@@ -172,7 +194,7 @@ class _Provisioning:
             keeper.record(remember(Provisioned(request.outputs, request.state, random=request.random)))
             request = replace(request, keep=lambda given: keeper.record(remember(given)))
             progress.step(f"{node.uid}: asking {provisioner.spec.uri}")
-        given = provisioner.provision(request, self.run_context)
+        given = provisioner.provision(request, context)
         _check(node, provisioner, given)
         self.run_context.outside.hide(texts_to_hide(dict(given.outputs)))
         if not given.provisional:
@@ -247,7 +269,7 @@ def provisioning_context(
         state_key=settings.state_key,
     )
     return ProvisioningContext(
-        environment=settings.environment,
+        environment=settings.stage or settings.environment,
         variables=settings.variables,
         secrets={name: value for name, value in settings.secrets.items() if name not in own},
         workloads=workloads,
@@ -263,6 +285,7 @@ def provisioning_context(
         trial=trial,
         own_secrets=own,
         replaced=frozenset(settings.replace),
+        custom_domains=settings.custom_domains,
     )
 
 

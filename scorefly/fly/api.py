@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
 from scorefly import __version__, interruption
+from scorefly.fly.log import LogLine, read_log
 from scorefly.http import (
     MAX_PAGES,
     Answer,
@@ -67,7 +68,7 @@ class MachineView:
     """A Machine as Fly has it. `config` is the Machines API's own format, empty in listings of an organization.
 
     `created` is when it was made, `updated` when it last changed, by deploy, start or stop: in UTC, as RFC 3339 writes
-    it.
+    it. `image_digest` is what Fly resolved the image's reference to; empty where it does not say.
     """
 
     id: str
@@ -81,6 +82,7 @@ class MachineView:
     events: tuple[Mapping[str, Any], ...] = ()
     updated: str = ""
     created: str = ""
+    image_digest: str = ""
 
     @property
     def crashed(self) -> int:
@@ -128,6 +130,14 @@ class LeaseView:
 
 
 @dataclass(frozen=True, slots=True)
+class CurrentToken:
+    """The scope of a token: `apps` are names, empty where it is for the whole organization."""
+
+    organization: str
+    apps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Regions:
     """The regions there are, and the one nearest to us."""
 
@@ -162,6 +172,7 @@ class FlyApi:
         token: str,
         base_url: str = "https://api.machines.dev",
         *,
+        platform_url: str = "https://api.fly.io",
         sleep: Callable[[float], None] = interruption.sleep,
         connections: int = 16,
     ) -> None:
@@ -170,6 +181,7 @@ class FlyApi:
             raise InputError(Problem("there is no Fly API token", hint, option_place("fly-api-token")))
         self._token = token
         self._base = base_url.rstrip("/") + "/v1"
+        self._platform = platform_url.rstrip("/") + "/api/v1"
         self._sleep = sleep
         self.before_change: Callable[[], None] = lambda: None
         self._session = _session(token, connections)
@@ -401,6 +413,15 @@ class FlyApi:
         body = {"org_slug": organization, "region": region, "count": count, "compute": dict(guest)}
         return self._read("POST", "/platform/placements", _placements, json=body, repeat=True)
 
+    def current_tokens(self) -> tuple[CurrentToken, ...]:
+        """Return the organizations that the token is for, with the apps where it is for some only."""
+        return self._read("GET", "/tokens/current", _current_tokens)
+
+    def log(self, app: str, after: str = "", machine: str = "") -> tuple[tuple[LogLine, ...], str]:
+        """Return the lines of the log of an app after those of an earlier answer, and what to ask for the next ones."""
+        query = {"next_token": after, **({"instance": machine} if machine else {})}
+        return self._read("GET", f"/apps/{app}/logs", read_log, params=query, base=self._platform)
+
     def _delete(
         self,
         path: str,
@@ -457,6 +478,7 @@ class FlyApi:
         accept: tuple[int, ...] = (),
         repeat: bool = False,
         hidden: list[str] | None = None,
+        base: str = "",
         **kwargs: Any,
     ) -> Answer:
         """One request, repeated while that can help. `repeat` says that doing it twice is doing it once.
@@ -467,7 +489,7 @@ class FlyApi:
         import requests
 
         safe = repeat or method in ("GET", "PUT", "DELETE")
-        url = self._base + quote(path)
+        url = (base or self._base) + quote(path)
         for attempt in range(1, ATTEMPTS + 1):
             last = attempt == ATTEMPTS
             if method != "GET":
@@ -506,6 +528,9 @@ class FlyApi:
             return ForbiddenError(problem)
         is_refusal = 400 <= answer.status_code < 500 and answer.status_code != 408
         return (RefusedError if is_refusal else ExternalError)(problem)
+
+    # For the endpoints that have modules of their own.
+    read, call, delete, error = _read, _call, _delete, _error
 
 
 _HINTS = {
@@ -637,6 +662,7 @@ def _machine(data: Any, app: str) -> MachineView:
         events=tuple(objects(data.get("events") or [], "events")),
         updated=text(data, "updated_at", ""),
         created=text(data, "created_at", ""),
+        image_digest=text(mapping(data.get("image_ref") or {}, "image_ref"), "digest", ""),
     )
     _ = machine.crashed  # events of another form are found here, not where they are looked at
     return machine
@@ -663,6 +689,13 @@ def _secrets(data: Any) -> tuple[SecretView, ...]:
 def _addresses(data: Any) -> tuple[AddressView, ...]:
     found = objects(mapping(data).get("ips") or [], "ips")
     return tuple(AddressView(text(each, "ip"), _address_kind(each)) for each in found)
+
+
+def _current_tokens(data: Any) -> tuple[CurrentToken, ...]:
+    found = objects(mapping(data).get("tokens") or [], "tokens")
+    return tuple(
+        CurrentToken(text(each, "org_slug", ""), tuple(str(app) for app in each.get("apps") or ())) for each in found
+    )
 
 
 def _regions(data: Any) -> Regions:

@@ -86,6 +86,7 @@ class App:
     uid of the resource that brings the app. `counts` are the desired Machines by process group and region; the region
     `ANY_REGION` stands for wherever the app's Machines are. A group that is not in it has as many as flyctl makes.
     `pinned` is the image by the digest that its tag has now; empty where that is not known.
+    `hosts` are the custom host names that the app serves.
     """
 
     name: str
@@ -105,6 +106,7 @@ class App:
     region: str = ""
     pinned: str = ""
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
 
 
 def volume_claims(mounts: Any) -> tuple[VolumeClaim, ...]:
@@ -114,7 +116,7 @@ def volume_claims(mounts: Any) -> tuple[VolumeClaim, ...]:
     for mount in tables:
         if not isinstance(mount, Mapping):
             continue
-        size = re.fullmatch(r"(\d{1,3}) ?(gb)?", str(mount.get("initial_size", "1")).lower(), re.ASCII)
+        size = re.fullmatch(r"(\d{1,5}) ?(gb)?", str(mount.get("initial_size", "1")).lower(), re.ASCII)
         if size is None:
             continue
         snapshots: dict[str, int | bool] = {}

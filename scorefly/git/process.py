@@ -59,6 +59,8 @@ class Done:
 class Git:
     """git in one folder. `environ` is this process's; `variables` and `config` are added to the few that pass.
 
+    A process that takes longer than `seconds` is ended.
+
     Configuration travels in the environment, which only the same user can read, and never on a command line.
     """
 
@@ -66,9 +68,10 @@ class Git:
     environ: Mapping[str, str]
     config: tuple[tuple[str, str], ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = TIMEOUT
 
     def run(self, *arguments: str, content: bytes = b"") -> Done:
-        """Runs it to its end, which is a failure after TIMEOUT. Raises InputError when there is no git."""
+        """Runs it to its end, which is a failure after `seconds`. Raises InputError when there is no git."""
         program = shutil.which("git", path=self.environ.get("PATH"))
         if program is None:
             raise input_error("there is no git on PATH", "install git, or say state: file", option_place("state"))
@@ -79,7 +82,7 @@ class Git:
             [program, *arguments],
             folder=self.folder,
             environ=self._environment(),
-            seconds=TIMEOUT,
+            seconds=self.seconds,
             output=output,
             errors=error,
             question=content,
@@ -89,7 +92,7 @@ class Git:
         if ended.reason == "stopped":
             interruption.check()
         if ended.reason:
-            why = f"did not end within {TIMEOUT:.0f} s" if ended.reason == "late" else "wrote too much"
+            why = f"did not end within {self.seconds:.0f} s" if ended.reason == "late" else "wrote too much"
             return Done(1, b"", f"fatal: git {arguments[0]} {why}")
         return Done(ended.code, bytes(output.content), error.content.decode("utf-8", "replace"))
 

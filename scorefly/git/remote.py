@@ -98,7 +98,7 @@ class GitRemote:
             raise external_error(
                 f"there is no temporary folder: {error.strerror}", "check the disk, and $TMPDIR"
             ) from error
-        config, variables = _credential_config(self.address)
+        config, variables = credential_config(self.address.credentials)
         own = {"GIT_DIR": str(folder)}
         self._local = Git(folder, self._environ, variables=own)
         server = (("remote.origin.url", self.address.url), *config)
@@ -225,9 +225,8 @@ def _refused(done: Done) -> bool:
     return any(word in done.error for word in _FINAL)
 
 
-def _credential_config(address: Address) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
-    """Configuration and environment that tell this server, and no other, who we are."""
-    known = address.credentials
+def credential_config(known: Credentials | None) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
+    """Return configuration and environment that give the credentials to their server, and to no other."""
     if known is None:
         return (), {}
     helper = f"credential.{known.server}.helper"

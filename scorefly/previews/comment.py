@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scorefly.github.markdown import code, details, link, table, text
+from scorefly.report.certificates import CertificateReport
+from scorefly.ui.certificates import certificates_markdown
 
 MARKER = "<!-- scorefly preview -->"
 Outcome = Literal["ready", "failed", "destroyed", "rehearsed"]
@@ -41,6 +43,7 @@ class PreviewPage:
     problems: tuple[str, ...] = ()
     seconds: float = 0.0
     log_url: str = ""
+    certificates: tuple[CertificateReport, ...] = ()
 
 
 def render(page: PreviewPage) -> str:
@@ -50,6 +53,7 @@ def render(page: PreviewPage) -> str:
         _facts(page),
         "\n".join(f"> {text(note)}" for note in page.notes),
         _apps(page.apps),
+        certificates_markdown(page.certificates),
         "\n".join(f"- {text(problem)}" for problem in page.problems),
         _how_to(page),
     ]

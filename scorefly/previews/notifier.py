@@ -15,6 +15,7 @@ from scorefly.github.api import ForbiddenError, GitHubApi
 from scorefly.github.comment import keep_comment
 from scorefly.previews.comment import MARKER, AppRow, Outcome, PreviewPage, render
 from scorefly.problems import ExternalError, Problem, ScoreflyError
+from scorefly.report.certificates import CertificateReport
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
 
@@ -49,7 +50,11 @@ class Notifier:
         """The deploy has ended, well or not."""
         url = next((app.url for app in report.apps if app.workload and app.url), "")
         self._end_deployment("failure" if outcome == "failed" else "success", url)
-        self._comment(outcome, report.apps, [app.problem for app in report.apps if app.problem])
+        certificates = () if outcome == "rehearsed" else report.certificates
+        failed = [Problem(each.why) for each in report.findings if each.outcome == "failed"]
+        self._comment(
+            outcome, report.apps, [*(app.problem for app in report.apps if app.problem), *failed], certificates
+        )
 
     def failed(self, error: ScoreflyError) -> None:
         """The run has ended before there was anything to report."""
@@ -81,7 +86,13 @@ class Notifier:
             hint = "to delete it takes a github-token with repository administration, which a job's own never has"
             self._tell(Problem(message, hint, severity="notice"))
 
-    def _comment(self, outcome: Outcome, apps: Sequence[AppReport], problems: Sequence[Problem]) -> None:
+    def _comment(
+        self,
+        outcome: Outcome,
+        apps: Sequence[AppReport],
+        problems: Sequence[Problem],
+        certificates: tuple[CertificateReport, ...] = (),
+    ) -> None:
         if not self.comment:
             return
         page = PreviewPage(
@@ -95,6 +106,7 @@ class Notifier:
             problems=tuple(self.progress.redact(str(problem)) for problem in problems),
             seconds=time.monotonic() - self._started,
             log_url=self.log_url,
+            certificates=certificates,
         )
         body = self.progress.redact(render(page))
         with self._politely("the comment cannot be written"):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scorefly.rehearsal import graphql, leases, life, machines, placements, rules, uiex
+from scorefly.rehearsal import certificates, graphql, leases, life, machines, placements, rules, uiex
 from scorefly.rehearsal.listing import OrganizationListing
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
@@ -81,6 +81,11 @@ def _address(address: Mapping[str, Any]) -> Json:
 
 def _release_address(call: Call) -> tuple[int, Any]:
     call.world.release_address(call.app, call.item)
+    return 204, None
+
+
+def _delete_certificate(call: Call) -> tuple[int, Any]:
+    certificates.remove(call.world, call.app, call.item)
     return 204, None
 
 
@@ -234,6 +239,8 @@ def _ok(answer: Callable[[Call], Any]) -> Handler:
 _APP = "/v1/apps/{app}"
 _MACHINE = f"{_APP}/machines/{{machine}}"
 _VOLUME = f"{_APP}/volumes/{{volume}}"
+_CERTIFICATES = f"{_APP}/certificates"
+_CERTIFICATE = f"{_CERTIFICATES}/{{host}}"
 
 _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/platform/regions", _regions),
@@ -251,6 +258,11 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ),
     ("POST", f"{_APP}/ip_assignments", _ok(lambda call: _address(call.world.assign_address(call.app, call.body)))),
     ("DELETE", f"{_APP}/ip_assignments/{{ip}}", _release_address),
+    ("GET", _CERTIFICATES, _ok(lambda call: certificates.listed(call.world, call.app, call.query))),
+    ("POST", f"{_CERTIFICATES}/acme", lambda call: (201, certificates.request(call.world, call.app, call.body))),
+    ("GET", _CERTIFICATE, _ok(lambda call: certificates.detail(call.world, call.app, call.item))),
+    ("POST", f"{_CERTIFICATE}/check", _ok(lambda call: certificates.check(call.world, call.app, call.item))),
+    ("DELETE", _CERTIFICATE, _delete_certificate),
     ("GET", f"{_APP}/volumes", _ok(lambda call: list(call.world.app(call.app)["volumes"].values()))),
     ("POST", f"{_APP}/volumes", _ok(lambda call: call.world.create_volume(call.app, call.body))),
     ("GET", _VOLUME, _ok(lambda call: call.world.volume(call.app, call.item))),

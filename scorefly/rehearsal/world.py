@@ -292,6 +292,7 @@ def _is_world(data: Json) -> bool:
         and all(isinstance(app, dict) and app.keys() >= _PARTS.keys() for app in apps.values())
         and all(isinstance(app[part], kind) for app in apps.values() for part, kind in _PARTS.items())
         and all(isinstance(each, dict) for app in apps.values() for part in _TABLES for each in app[part].values())
+        and all(isinstance(app.get("certificates", {}), dict) for app in apps.values())
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from scorefly.report.certificates import PlannedCertificate
+
 VERSION = 1
 
 Action = Literal["create", "change", "keep", "remove"]
@@ -82,6 +84,7 @@ class PlannedApp:
     drift: tuple[Drift, ...] = ()
     data_risks: tuple[str, ...] = ()
     machines: tuple[PlannedMachines, ...] = ()
+    certificates: tuple[PlannedCertificate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

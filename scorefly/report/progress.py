@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from scorefly.problems import Problem
+
+if TYPE_CHECKING:
+    from scorefly.report.report import Report
 
 
 class Progress(Protocol):
@@ -34,4 +37,25 @@ class Progress(Protocol):
 
     def redact(self, text: str) -> str:
         """A text without secrets, for where it is shown elsewhere: Markdown too."""
+        ...
+
+
+@runtime_checkable
+class TreeProgress(Protocol):
+    """Progress that shows the units of a tree apart."""
+
+    def unit_begin(self, unit: str) -> None:
+        """Tell that a unit's run begins."""
+        ...
+
+    def unit_step(self, unit: str, message: str) -> None:
+        """Show a line on what happens now in a unit."""
+        ...
+
+    def unit_problem(self, unit: str, problem: Problem) -> None:
+        """Show a problem of a unit."""
+        ...
+
+    def unit_end(self, unit: str, report: Report) -> None:
+        """Tell the outcome of a unit."""
         ...

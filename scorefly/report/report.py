@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from scorefly.fly.api import MachineView
@@ -12,7 +12,9 @@ from scorefly.fly.machine_config import guest_text
 from scorefly.problems import Problem
 
 if TYPE_CHECKING:
+    from scorefly.report.certificates import CertificateReport
     from scorefly.report.plan import Plan
+    from scorefly.report.status import AppStatus
 
 T = TypeVar("T")
 Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destroyed", "generated"]
@@ -87,7 +89,10 @@ class Finding:
 class Report:
     """A whole run. `problems` holds warnings and notices too; errors decide the exit status.
 
-    `superseded` says why a run left everything to a newer one; else it is empty.
+    `superseded` says why a run left everything to a newer one; else it is empty. `rolled_back` says why a run left the
+    environment as a rollback left it. `running` is what `status` shows. A run over a tree has the report of each unit
+    in `units`, and their apps in `apps`; in a unit's report `project` is its project, and `commits` are those of its
+    sources by workload.
     """
 
     command: str
@@ -102,6 +107,13 @@ class Report:
     plan: Plan | None = None
     plan_path: str = ""
     superseded: str = ""
+    rolled_back: str = ""
+    running: tuple[AppStatus, ...] = ()
+    units: tuple[Report, ...] = ()
+    project: str = ""
+    commits: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    certificates: tuple[CertificateReport, ...] = ()
 
     def named(self, *statuses: Status) -> tuple[str, ...]:
         """The names of the apps that ended in one of `statuses`."""
@@ -111,7 +123,10 @@ class Report:
     def exit_code(self) -> int:
         """0, or 1 when an app failed or was skipped, or something could not be removed."""
         failed = self.named("failed", "skipped") or any(each.outcome == "failed" for each in self.findings)
-        return 1 if failed else 0
+        broken = any(unit.exit_code for unit in self.units)
+        if self.units or self.command == "sync":
+            broken = broken or any(each.severity == "error" for each in self.problems)
+        return 1 if failed or broken else 0
 
 
 def redacted_report(report: Report, redact: Callable[[str], str]) -> Report:
@@ -120,7 +135,7 @@ def redacted_report(report: Report, redact: Callable[[str], str]) -> Report:
 
 
 # Words of our own, that others are chosen by.
-_OUR_WORDS = {"command", "status", "action", "outcome", "severity", "how"}
+_OUR_WORDS = {"command", "status", "action", "outcome", "severity", "how", "purpose"}
 
 
 def redacted(value: T, redact: Callable[[str], str]) -> T:

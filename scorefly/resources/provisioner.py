@@ -88,6 +88,8 @@ class ProvisioningContext:
 
     In a `trial`, which only checks, a GitHub secret that is not there gets a stand-in. `own_secrets` are the names of
     scorefly's own tokens: they are not among `secrets`. `replaced` are the uids that the run may replace by empty ones.
+    `granted_secrets` are the names of those that the workload that asks may have; None means all.
+    Without `custom_domains` apps are reached by Fly's own names only.
     """
 
     environment: str
@@ -99,6 +101,8 @@ class ProvisioningContext:
     trial: bool = False
     own_secrets: frozenset[str] = frozenset()
     replaced: frozenset[str] = frozenset()
+    granted_secrets: frozenset[str] | None = None
+    custom_domains: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,7 @@ class _Evaluation:
             find_secret=self._find_secret,
             find_secrets=self._find_secrets,
             url_parts=self._url_parts,
+            public_host=self._public_host,
         )
 
     def _text(self, part: str, randoms: Randoms) -> str:
@@ -239,6 +240,19 @@ class _Evaluation:
     def _find_workload(self, name: object) -> Tree:
         return _view(self._workload(name))
 
+    def _public_host(self, host: object) -> Tree:
+        """The canonical form of a host name that the environment uses, or nothing where it uses Fly's own names.
+
+        A text that is not a host name is left as it is: it is reported where it is converted.
+        """
+        from scorefly.fly.hostnames import InvalidHostError, is_custom, normalise_host
+
+        try:
+            name = normalise_host(str(host or ""))
+        except InvalidHostError:
+            return str(host or "")
+        return name if self.run_context.custom_domains or not is_custom(name) else ""
+
     def _workload(self, name: object) -> WorkloadView:
         from scorefly.resources.expressions import ExpressionError
 
@@ -265,6 +279,11 @@ class _Evaluation:
 
         if str(name) in self.run_context.own_secrets or is_own_name(str(name)):
             raise ExpressionError(refusal(str(name)), "secret of scorefly's own")
+        granted = self.run_context.granted_secrets
+        if granted is not None and str(name) not in granted:
+            message = f"secret {name} is not granted to {self.request.owner.name}"
+            hint = f"add it to workloads.{self.request.owner.name}.secrets in scorefly.yaml"
+            raise ExpressionError(message, "secret that is not granted", hint)
         value = self.run_context.secrets.get(str(name)) or (STAND_IN if self.run_context.trial else "")
         if not value:
             message, hint = _no_secret(str(name), self.run_context.secrets)

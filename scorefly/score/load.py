@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from scorefly.confined import Total, read_file, scope_of, shown
@@ -22,12 +22,15 @@ def load_workloads(
     *,
     overrides_file: Path | None = None,
     override_properties: Sequence[str] = (),
+    declared: Mapping[str, str] | None = None,
+    fragment_of: Callable[[str], Document | None] = lambda _: None,
     for_workloads: Mapping[str, tuple[Path, Place]] | None = None,
     outside: bool = False,
 ) -> tuple[tuple[Workload, ...], tuple[Problem, ...]]:
     """The workloads by name, and the problems: a file with an error gives no workload, and the rest goes on.
 
-    `for_workloads` are fragments for the workloads of those names, each with the place that names it: they come first.
+    `for_workloads` are fragments for the workloads of those names, each with the place that names it: they come first,
+    then those that `fragment_of` returns for a workload. `declared` are names by file that replace the files' own.
     `files` and `overrides_file` may be `outside` the workspace where a user of the command line named them.
     """
     problems: list[Problem] = []
@@ -41,8 +44,11 @@ def load_workloads(
             break
         if document is None:
             continue
-        own = (for_workloads or {}).get(_name(document))
-        fragments = [_read(workspace, own[0], problems, own[1]) if own else None, override]
+        if name := (declared or {}).get(str(file)):
+            document = apply_fragment(document, Document(document.file, {"metadata": {"name": name}}, document.places))
+        name = _name(document)
+        own = (for_workloads or {}).get(name)
+        fragments = [_read(workspace, own[0], problems, own[1]) if own else None, fragment_of(name), override]
         workload = _load(document, [each for each in fragments if each], override_properties, problems)
         if workload is None:
             continue

@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from scorefly.problems import InputError, Place, Problem, input_error
+from scorefly.state.migrations import migrate
+from scorefly.state.releases import Release, Rollback
 from scorefly.values import Secret, Tree, from_json, holds_given, holds_secret, secret_texts, to_json, without_given
 
-VERSION = 4
+VERSION = 5
 NOT_KEPT = Secret(None)  # a value that was made from a secret the run was given: every run is given it anew
 _GIVEN_ONLY = ("template://scorefly/secret", "template://scorefly/environment")
 
@@ -64,6 +66,9 @@ class AppState:
     `addresses` are the IPs it was given; a kind such as `v6` stands for one whose allocation was not answered.
     `record` is what was last deployed, packed: see `deployment/drift.py`.
     `uses` and `used_secrets` are the uids and the names of secrets that the last good deploy used.
+    `deployed_at` is when that was. `releases` are the last different deploys of a workload, oldest first, `release` is
+    the id of the one that runs (empty: unknown), and `artefacts` are theirs, packed: see `state/releases.py`.
+    `certificates` are those that were requested for it, by host: Fly's last status, empty where its answer is unknown.
     """
 
     name: str
@@ -81,6 +86,17 @@ class AppState:
     record: str = ""
     uses: tuple[str, ...] = ()
     used_secrets: tuple[str, ...] = ()
+    certificates: Mapping[str, str] = field(default_factory=dict)
+    deployed_at: str = ""
+    releases: tuple[Release, ...] = ()
+    release: str = ""
+    artefacts: str = ""
+    rollback: Rollback | None = None
+
+    @property
+    def current_release(self) -> Release | None:
+        """The release that runs, or None where it is unknown."""
+        return next((each for each in self.releases if each.id == self.release), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +121,26 @@ UNKNOWN = Repository()
 
 
 @dataclass(frozen=True, slots=True)
+class SourceState:
+    """The files that a workload was last deployed from: the repository's key, the ref and its commit, and the folder.
+
+    `tree` is git's id of what is below the folder.
+    """
+
+    repository: str
+    ref: str
+    commit: str
+    path: str = ""
+    tree: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentState:
     """All of it. `seed` is random, made once: fingerprints and guids of another environment are others.
 
     `workloads` says in which Score file each workload was last seen. `repository` is the one it belongs to.
+    `sources` are what workloads of other repositories were deployed from. `synced` is a digest of everything that the
+    last sync deployed, if it succeeded.
     """
 
     environment: str
@@ -118,6 +150,8 @@ class EnvironmentState:
     apps: Mapping[str, AppState] = field(default_factory=dict)
     workloads: Mapping[str, str] = field(default_factory=dict)
     repository: Repository = UNKNOWN
+    sources: Mapping[str, SourceState] = field(default_factory=dict)
+    synced: str = ""
 
     def with_resource(self, resource: ResourceState) -> EnvironmentState:
         """The state with this resource as it is now."""
@@ -189,8 +223,11 @@ def dump(state: EnvironmentState) -> bytes:
         "seed": state.seed,
         "shared": to_json(without_given(state.shared)),
         "resources": {uid: _resource_json(each) for uid, each in state.resources.items()},
-        "apps": {name: asdict(each) for name, each in state.apps.items()},
+        "apps": {name: _app_json(each) for name, each in state.apps.items()},
         "workloads": dict(state.workloads),
+        # A state without these is the same for versions that do not know them.
+        **({"sources": {name: asdict(each) for name, each in state.sources.items()}} if state.sources else {}),
+        **({"synced": state.synced} if state.synced else {}),
     }
     return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
@@ -222,11 +259,12 @@ def _apply(data: dict[str, Any], changes: dict[str, Any]) -> None:
     if "shared" in changes:
         data["shared"] = changes["shared"]
     for part in _ENTRIES:
-        for name, entry in changes[part].items():
+        entries = data.setdefault(part, {})
+        for name, entry in changes.get(part, {}).items():
             if entry is None:
-                data[part].pop(name, None)
+                entries.pop(name, None)
             else:
-                data[part][name] = entry
+                entries[name] = entry
 
 
 def load(content: bytes, changes: Iterable[bytes] = ()) -> EnvironmentState:
@@ -246,8 +284,7 @@ def load(content: bytes, changes: Iterable[bytes] = ()) -> EnvironmentState:
                     "use a newer scorefly",
                 )
             )
-        for older in range(version, VERSION):
-            _MIGRATIONS[older](data)
+        migrate(data, VERSION)
         return EnvironmentState(
             environment=data["environment"],
             seed=data["seed"],
@@ -256,41 +293,14 @@ def load(content: bytes, changes: Iterable[bytes] = ()) -> EnvironmentState:
             resources={uid: _resource(each) for uid, each in data["resources"].items()},
             apps={name: _app(each) for name, each in data["apps"].items()},
             workloads=dict(data["workloads"]),
+            sources={name: SourceState(**each) for name, each in data.get("sources", {}).items()},
+            synced=str(data.get("synced", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             Problem("the state is damaged: it is not a state document", "restore it from a copy")
         ) from error
 
-
-def _to_version_2(data: dict[str, Any]) -> None:
-    """Apps know their commit and how others reach them; resources what they need, and their metadata."""
-    for app in data["apps"].values():
-        app.update({"commit": "", "flycast": False} | app)
-    for resource in data["resources"].values():
-        resource.update({"needs": [], "metadata": {}} | resource)
-
-
-def _to_version_3(data: dict[str, Any]) -> None:
-    """Workloads know their files, apps what they are on Fly and what was deployed, resources whose they are."""
-    data.setdefault("workloads", {})
-    for app in data["apps"].values():
-        app.update({"id": "", "needs": [], "addresses": [], "record": ""} | app)
-    for resource in data["resources"].values():
-        resource.update({"owner": ""} | resource)
-
-
-def _to_version_4(data: dict[str, Any]) -> None:
-    """A state knows its repository, resources their apps' names and who defined them, apps what they used last."""
-    data.setdefault("repository", {"name": "", "id": ""})
-    for app in data["apps"].values():
-        app.update({"uses": [], "used_secrets": sorted(app["secrets"])} | app)
-    for resource in data["resources"].values():
-        resource.update({"app_stems": {}, "defined_by": resource["owner"]} | resource)
-
-
-# Each brings a document of its version to the next one.
-_MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], None]] = {1: _to_version_2, 2: _to_version_3, 3: _to_version_4}
 
 _TREES = ("metadata", "params", "state", "outputs", "random")
 
@@ -315,7 +325,22 @@ def _resource(data: dict[str, Any]) -> ResourceState:
     return ResourceState(**{**data, **trees, **lists})
 
 
-_ENTRIES: Mapping[str, Callable[[Any], Any]] = {"resources": _resource_json, "apps": asdict, "workloads": str}
+def _app_json(app: AppState) -> dict[str, Any]:
+    """The app as JSON data; `asdict` would copy every string of it."""
+    return {
+        **{name: getattr(app, name) for name in AppState.__slots__},
+        "secrets": {name: asdict(each) for name, each in app.secrets.items()},
+        "releases": [[getattr(each, name) for name in Release.__slots__] for each in app.releases],
+        "rollback": asdict(app.rollback) if app.rollback else None,
+    }
+
+
+_ENTRIES: Mapping[str, Callable[[Any], Any]] = {
+    "resources": _resource_json,
+    "apps": _app_json,
+    "workloads": str,
+    "sources": asdict,
+}
 
 
 def kept_values(tree: Mapping[str, Tree]) -> dict[str, Tree]:
@@ -327,7 +352,16 @@ def _app(data: dict[str, Any]) -> AppState:
     known = {name: SecretState(**each) for name, each in data["secrets"].items()}
     ports = {name: (int(port), int(target)) for name, (port, target) in data["ports"].items()}
     lists = {name: tuple(data[name]) for name in ("needs", "addresses", "uses", "used_secrets")}
-    return AppState(**{**data, **lists, "secrets": known, "ports": ports})
+    releases = tuple(_release(each) for each in data["releases"])
+    rollback = data["rollback"]
+    if rollback is not None:
+        rollback = Rollback(**{**rollback, "from_keys": tuple(rollback["from_keys"])})
+    return AppState(**{**data, **lists, "secrets": known, "ports": ports, "releases": releases, "rollback": rollback})
+
+
+def _release(data: list[Any]) -> Release:
+    named = dict(zip(Release.__slots__, data, strict=True))
+    return Release(**{**named, "commits": tuple(named["commits"])})
 
 
 def _tree(data: Any) -> dict[str, Tree]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from scorefly.problems import InputError, Problem, option_place
 
 _HEADER = "scorefly-state"
+_COMPRESSED = "zlib"  # in the header of a content that was compressed; earlier versions did not compress
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,14 +33,18 @@ class Keys:
         return _named(content) == self.names[0]
 
     def encrypt(self, content: bytes) -> bytes:
-        """A header line that names the key without giving it away, then the token."""
+        """Compress and encrypt: a header line that names the key without giving it away, then the token."""
+        import zlib
+
         from cryptography.fernet import Fernet
 
-        header = f"{_HEADER} key={_name(self.keys[0])}\n"
-        return header.encode() + Fernet(self.keys[0]).encrypt(content) + b"\n"
+        header = f"{_HEADER} key={_name(self.keys[0])} {_COMPRESSED}\n"
+        return header.encode() + Fernet(self.keys[0]).encrypt(zlib.compress(content, 6)) + b"\n"
 
     def decrypt(self, content: bytes) -> bytes:
         """Return what was encrypted with one of the keys. Raises InputError: wrong key, or damaged."""
+        import zlib
+
         from cryptography.fernet import Fernet, InvalidToken
 
         named = _named(content)
@@ -55,8 +60,9 @@ class Keys:
                 )
             )
         try:
-            return Fernet(key).decrypt(content.partition(b"\n")[2].strip())
-        except InvalidToken:
+            decrypted = Fernet(key).decrypt(content.partition(b"\n")[2].strip())
+            return zlib.decompress(decrypted) if _is_compressed(content) else decrypted
+        except (InvalidToken, zlib.error):
             raise InputError(
                 Problem("the state is damaged: the key is right, and the content is not", "restore it from a copy")
             ) from None
@@ -95,9 +101,20 @@ def _is_key(line: str) -> bool:
 
 def _named(content: bytes) -> str:
     """The key's name in the header; empty when there is none."""
-    words = content.partition(b"\n")[0].decode("ascii", "replace").split()
-    good = len(words) == 2 and words[0] == _HEADER and words[1].startswith("key=")
+    words = _header(content)
+    good = words[:1] == [_HEADER] and len(words) > 1 and words[1].startswith("key=") and words[2:] in _FORMS
     return words[1].removeprefix("key=") if good else ""
+
+
+_FORMS: tuple[list[str], ...] = ([], [_COMPRESSED])
+
+
+def _is_compressed(content: bytes) -> bool:
+    return _header(content)[2:] == [_COMPRESSED]
+
+
+def _header(content: bytes) -> list[str]:
+    return content.partition(b"\n")[0].decode("ascii", "replace").split()
 
 
 def _name(key: str) -> str:

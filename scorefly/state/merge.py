@@ -33,6 +33,9 @@ def merge(
         apps=both("apps"),
         shared=both("shared"),
         workloads=both("workloads"),
+        sources=both("sources"),
+        # Two runs that overlap: neither knows what both together deployed.
+        synced="",
     )
     return merged, tuple(sorted(conflicts))
 

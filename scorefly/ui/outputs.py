@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from scorefly.report.certificates import dns_records_json
 from scorefly.report.plan import matrix_json
 from scorefly.report.report import AppReport, Report
 
@@ -20,7 +21,7 @@ def outputs(report: Report) -> dict[str, str]:
     changed = changed or any(each.outcome == "removed" for each in report.findings)
     return {
         "environment": report.environment,
-        "apps": _json([_app(app) for app in report.apps]),
+        "apps": _json([app_json(app) for app in report.apps]),
         "urls": _json(urls),
         "url": next(iter(urls.values()), ""),
         "deployed": _json(report.named("created", "deployed")),
@@ -31,10 +32,12 @@ def outputs(report: Report) -> dict[str, str]:
         "artefacts": report.artefacts,
         "plan": report.plan_path,
         "matrix": _json(matrix_json(report.plan) if report.plan else {"include": []}),
+        "dns_records": _json(dns_records_json(report.certificates)),
     }
 
 
-def _app(app: AppReport) -> dict[str, Any]:
+def app_json(app: AppReport) -> dict[str, Any]:
+    """Return the outcome of an app as JSON data."""
     return {
         "workload": app.workload,
         "app": app.app,

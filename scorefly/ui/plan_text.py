@@ -78,6 +78,8 @@ def _facts(app: PlannedApp, shown: Callable[[str], str]) -> Iterator[tuple[str, 
         yield "volumes", ", ".join(_volume(each) for each in app.volumes)
     if app.addresses:
         yield "addresses", ", ".join(app.addresses)
+    if certificates := [each for each in app.certificates if each.action != "keep"]:
+        yield "certificates", ", ".join(f"{each.action} {shown(each.host)}" for each in certificates)
     if app.secrets_set:
         yield "secrets set", ", ".join(map(shown, app.secrets_set))
     if app.secrets_removed:

@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from scorefly.github.markdown import code, details, link, table, text
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.report.report import AppReport, Finding, Report
+from scorefly.ui.certificates import certificates_markdown
 from scorefly.ui.plan_text import plan_summary
 from scorefly.ui.resource_graph import graph
+from scorefly.ui.status_text import status_summary
 from scorefly.ui.wording import counts, nothing_changed
 
 # Nobody reads more, and GitHub takes 1 MiB.
@@ -26,7 +28,7 @@ _MARKS = {
     "generated": "⚪ generated",
 }
 _OUTCOMES = {"removed": "⚫", "kept": "⚪", "failed": "🔴"}
-_INFINITIVES = {"remove-unused-secrets": "tidy", "cleanup": "tidy"}
+_INFINITIVES = {"remove-unused-secrets": "tidy", "cleanup": "tidy", "rollback": "roll back"}
 _VERBS = {
     "deploy": "Deployed",
     "preview": "Deployed",
@@ -35,6 +37,7 @@ _VERBS = {
     "remove-unused-secrets": "Tidied",
     "cleanup": "Tidied",
     "destroy": "Destroyed",
+    "rollback": "Rolled back",
 }
 
 
@@ -46,8 +49,9 @@ def summary(report: Report) -> str:
         f"## {_headline(report)}",
         _outcome(report),
         _rehearsal_note(report),
-        plan_summary(report.plan) if report.plan else _apps(report.apps),
+        _table(report),
         _findings(report.findings),
+        certificates_markdown(report.certificates),
         _problems(each for each in problems if each.severity != "notice"),
         _private(private),
         _notes(report.problems, private.values()),
@@ -55,6 +59,12 @@ def summary(report: Report) -> str:
         details("Resources", graph(report.resources)) if report.resources else "",
     ]
     return _joined(sections)
+
+
+def _table(report: Report) -> str:
+    if report.command == "status":
+        return status_summary(report.running)
+    return plan_summary(report.plan) if report.plan else _apps(report.apps)
 
 
 def failure_summary(command: str, error: InputError | ExternalError | Exception, problems: Sequence[Problem]) -> str:
@@ -73,6 +83,10 @@ def _headline(report: Report) -> str:
         return f"Failed to {_INFINITIVES.get(report.command, report.command)} {environment}"
     if report.superseded:
         return f"Superseded: {environment} runs a newer commit"
+    if report.command == "status":
+        return f"Status of {environment}"
+    if report.rolled_back:
+        return f"Rolled back: {environment} stays as it is"
     if nothing_changed(report):
         return f"Nothing {'would change' if report.dry_run else 'changed'} in {environment}"
     if report.plan:
@@ -87,6 +101,10 @@ def _outcome(report: Report) -> str:
         return f"{len(report.apps)} {'app' if len(report.apps) == 1 else 'apps'} in {where}"
     if report.superseded:
         return f"{text(report.superseded)}, which is deployed already. `force` deploys this one."
+    if report.command == "status":
+        return "" if report.running else "Nothing is deployed."
+    if report.rolled_back:
+        return f"{code(report.environment)} {text(report.rolled_back)}. `force` deploys anyway."
     return counts(report)
 
 

@@ -113,11 +113,19 @@ def paint(text: str, name: str, coloured: bool) -> str:
 def report_text(report: Report, *, coloured: bool = False) -> str:
     """The outcome of a run for standard output: redacted before, and without control characters but our colours."""
     lines: list[str] = []
+    for unit in report.units:
+        lines += [report_text(unit, coloured=coloured), ""]
+    if report.units:
+        return "\n".join([*lines, one_line(_ending(report))])
     if report.plan:
         from scorefly.ui.plan_text import plan_text
 
         shown = plan_text(report.plan, lambda line, name: paint(line, name, coloured))
         lines += [shown, ""] if shown else []
+    elif report.command == "status":
+        from scorefly.ui.status_text import status_lines
+
+        lines += status_lines(report.running)
     elif report.apps:
         head, *rows = table(
             [("app", "status", "size", "region", "secrets", "seconds", "url"), *(_row(app) for app in report.apps)]
@@ -129,6 +137,10 @@ def report_text(report: Report, *, coloured: bool = False) -> str:
         head, *rows = table([("what", "name", "app", "outcome", "why"), *found])
         painted = [paint(line, each.outcome, coloured) for line, each in zip(rows, report.findings, strict=True)]
         lines += [head, *painted, ""]
+    if report.certificates:
+        from scorefly.ui.certificates import certificate_lines
+
+        lines += [*map(one_line, certificate_lines(report.certificates, table)), ""]
     return "\n".join([*lines, one_line(_ending(report))])
 
 
@@ -147,15 +159,31 @@ def _row(app: AppReport) -> tuple[str, ...]:
     return (app.app, app.status, app.size, app.region, " ".join(secrets), seconds, app.url)
 
 
+def _unit_ending(report: Report) -> str:
+    """The last line of a unit, or of all units."""
+    simulated = " (simulated: nothing was deployed to Fly)" if report.rehearsed and not report.environment else ""
+    what = counts(report) or ("failed" if report.exit_code else "nothing to do")
+    name = "all units" if report.units else report.environment
+    return f"{name}{simulated}: {'would be: ' if report.dry_run else ''}{what}"
+
+
 def _ending(report: Report) -> str:
     """The last line: what it comes to."""
+    if report.units or report.command == "sync":
+        return _unit_ending(report)
     where = f"{report.environment}{' (rehearsed: nothing was deployed to Fly)' if report.rehearsed else ''}"
     if report.command == "validate":
         warnings = sum(problem.severity == "warning" for problem in report.problems)
         return f"valid{f', with {warnings} warnings' if warnings > 1 else ', with 1 warning' if warnings else ''}"
+    if report.command == "status":
+        started = sum(each.state == "started" for app in report.running for each in app.machines)
+        apps = f"{len(report.running)} {'app' if len(report.running) == 1 else 'apps'}"
+        return f"{where}: {apps}, {started} Machines started" if report.running else f"{where}: nothing is deployed"
     if report.command == "generate":
         return f"{report.environment}: {len(report.apps)} in {report.artefacts or 'a temporary folder'}"
     if report.superseded:
         return f"{where}: superseded, for {report.superseded}, which is deployed already (--force deploys this one)"
+    if report.rolled_back:
+        return f"{where} {report.rolled_back} (use --force to deploy anyway)"
     would = "would be: " if report.dry_run else ""
     return f"{where}: {would}{counts(report) or 'nothing to do'}"

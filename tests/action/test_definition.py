@@ -13,7 +13,11 @@ from scorefly.report.report import Report
 from scorefly.ui.outputs import outputs
 from workspaces import DATA, REPOSITORY
 
-ADDED = ("build", "images-from", "new-state", "replace")  # since the contract was written
+ADDED = (  # since the contract was written
+    *("build", "images-from", "new-state", "replace", "workload", "to"),
+    *("subtrees", "prune", "prune-limit", "source-cache"),
+    *("certificates", "wait-for-certificates"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -318,7 +318,7 @@ def test_app_of_somebody_else_can_be_adopted(workspace: Workspace) -> None:
     (workspace.path / ".scorefly/rehearsal/local.state").unlink(missing_ok=True)
     result = workspace.run("deploy", "--rehearse", "--environment", "other")
     assert result.code == 1
-    assert "to adopt it, run `fly machine update ID -a web --metadata scorefly_owner='- other web'`" in result.err
+    assert "to take it over, run `scorefly adopt web --environment other`" in result.err
 
 
 RELEASE = """\

@@ -58,11 +58,21 @@ ALLOWED = {
     "isolation.py": dict.fromkeys(("glob", "read_text"), "the system's list of our child processes"),
     "github/command_files.py": {"*": "the runner's own files, which it names; links are not followed"},
     "previews/untrusted.py": dict.fromkeys(("TemporaryDirectory", "resolve"), "a temporary folder"),
+    "sources/store.py": dict.fromkeys(("O_DIRECTORY", "O_CLOEXEC"), "a lock on a folder of the cache")
+    | {
+        "TemporaryDirectory": "an index of git",
+        "open": "a lock on a folder of the cache",
+        "exists": "whether the cache has a repository",
+    },
+    "sources/access.py": {"TemporaryDirectory": "keys of ssh"},
     "desired/build_context.py": {"is_symlink": "a link to a folder counts as a link, and is not entered"},
     "cli/session.py": {"resolve": "the working folder itself"},
     "cli/provisioners.py": {"resolve": "the working folder itself"},
     "cli/export_secrets.py": {"resolve": "the working folder itself"},
     "action.py": {"resolve": "the workspace itself"},
+    "listen/git_repositories.py": {"rmtree": "git's own folder of a checkout that a killed git left locked"},
+    "listen/orphans.py": {"read_text": "the system's record of a process"},
+    "listen/page/render.py": {"read_bytes": "a file of the package"},
 }
 
 

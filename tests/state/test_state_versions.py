@@ -18,6 +18,7 @@ from scorefly.state.document import (
     dump,
     load,
 )
+from scorefly.state.releases import Release, Rollback
 from scorefly.values import Secret
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -58,6 +59,15 @@ WEB = AppState(
     record="packed",
     uses=(CACHE.uid,),
     used_secrets=("CACHE",),
+    deployed_at="2026-11-25T10:46:23.123Z",
+    releases=(
+        Release("r1", "k1", "2026-11-24T10:00:00.000Z", COMMIT, "nginx:1.27", (COMMIT[::-1],)),
+        Release("r2", "k2", "2026-11-25T10:00:00.000Z", COMMIT[::-1], "nginx:1.28", (), rolled_back=True),
+    ),
+    release="r1",
+    artefacts="packed",
+    rollback=Rollback("2026-11-25T10:46:23.123Z", COMMIT, COMMIT[::-1], ("k2",)),
+    certificates={"shop.example.com": "active"},
 )
 NEWEST = EnvironmentState(
     environment="production",
@@ -68,15 +78,19 @@ NEWEST = EnvironmentState(
     workloads={"web": "web/score.yaml"},
     repository=Repository("acme/shop", "123456"),
 )
-THIRD = replace(
+FOURTH = replace(
     NEWEST,
+    apps={"web": replace(WEB, deployed_at="", releases=(), release="", artefacts="", rollback=None, certificates={})},
+)
+THIRD = replace(
+    FOURTH,
     repository=Repository(),
-    apps={"web": replace(WEB, uses=())},
+    apps={"web": replace(FOURTH.apps["web"], uses=())},
     resources={CACHE.uid: replace(CACHE, app_stems={})},
 )
 SECOND = replace(
     THIRD,
-    apps={"web": replace(WEB, id="", needs=(), addresses=(), record="", uses=())},
+    apps={"web": replace(THIRD.apps["web"], id="", needs=(), addresses=(), record="", uses=())},
     resources={CACHE.uid: replace(CACHE, owner="", app_stems={}, defined_by="")},
     workloads={},
 )
@@ -89,7 +103,8 @@ READ = {
     ),
     2: SECOND,
     3: THIRD,
-    4: NEWEST,
+    4: FOURTH,
+    5: NEWEST,
 }
 
 

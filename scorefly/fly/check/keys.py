@@ -37,7 +37,7 @@ PORT = Whole(1, 65535)
 COUNT = Whole(0)
 WORDS = Texts(TEXT)
 PROCESSES = Texts(TEXT)
-VOLUME_SIZE = Size("GB", GB, 1000, most=500)
+VOLUME_SIZE = Size("GB", GB, 1000, usual=500)
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGKILL", "SIGSTOP", "SIGHUP")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
@@ -185,7 +185,7 @@ SERVICE = Table(
             Table({**_service_times(bare="ms"), **HTTP_CHECK, **LOOSE_HEADERS}, elsewhere=NO_RESTART), alone=True
         ),
     },
-    required={"internal_port": "give the port the app listens on", "protocol": 'say "tcp" or "udp"'},
+    required={"internal_port": "give the port the app listens on"},
     elsewhere={
         "checks": "here they are called `http_checks` and `tcp_checks`",
         "script_checks": "Fly has no such checks any more",

@@ -173,13 +173,25 @@ class Span(Leaf):
 
 @dataclass(frozen=True, slots=True)
 class Size(Leaf):
-    """A size of at least one unit (`MB`, of `unit` bytes); in text with a unit of its own, a K is `thousand`."""
+    """A size of at least one unit (`MB`, of `unit` bytes); in text with a unit of its own, a K is `thousand`.
+
+    `usual` is the largest size that everybody may have: above it there is a warning.
+    """
 
     name: str
     unit: int
     thousand: int
     most: int | None = None
     numbers: bool = True
+    usual: int | None = None
+
+    def read(self, value: Any, path: Path, found: list[Finding]) -> Any:
+        """Read the size; one above the usual limit is used, with a warning."""
+        size = super(Size, self).read(value, path, found)
+        if size is not None and self.usual is not None and size > self.usual:
+            hint = f"ask Fly whether yours may be larger than {self.usual} {self.name}"
+            found.append(Finding(path, f"is {size} {self.name}", hint, "warning"))
+        return size
 
     def meaning(self, value: Any) -> int:
         """Whole units."""

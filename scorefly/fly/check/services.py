@@ -65,6 +65,10 @@ def service_ports(config: Section) -> Iterator[Finding]:
     """Every service has ports, each a number or a range, with handlers that fit."""
     for service in config.sections("services"):
         ports = service.sections("ports")
+        if not service.has("protocol"):
+            yield Finding(
+                service.at("protocol"), "is missing: flyctl sends none", 'set it to "tcp" or "udp"', "warning"
+            )
         if not service.get("ports"):
             hint = "add [[services.ports]], or take the service out: apps of the organization need none"
             yield Finding(service.at("ports"), "is missing: the service cannot be reached", hint, "warning")
@@ -88,9 +92,11 @@ def _port(port: Section, *, udp: bool) -> Iterator[Finding]:
         return
     for key, handler in (("http_options", "http"), ("tls_options", "tls"), ("proxy_proto_options", "proxy_proto")):
         if port.has(key) and handler not in handlers:
-            yield Finding(port.at(key), f"needs the handler {handler!r}", f"add it to handlers, or take {key} out")
+            hint = f"add it to handlers, or take {key} out"
+            yield Finding(port.at(key), f"has no effect without the handler {handler!r}", hint, "warning")
     if port.get("force_https") and "http" not in handlers:
-        yield Finding(port.at("force_https"), "needs the handler 'http'", "add it to handlers, or take force_https out")
+        hint = "add it to handlers, or take force_https out"
+        yield Finding(port.at("force_https"), "has no effect without the handler 'http'", hint, "warning")
 
 
 @dataclass(frozen=True, slots=True)

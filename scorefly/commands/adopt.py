@@ -1,0 +1,38 @@
+"""`adopt`: apps that run become this environment's, so that deploy updates them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scorefly.config.settings import Settings
+from scorefly.deployment.adoption import Adopted, adopt_apps
+from scorefly.deployment.connection import connect
+from scorefly.desired.load import load
+from scorefly.problems import InputError, Problem, input_error, nearest, option_place
+from scorefly.report.progress import Progress
+from scorefly.state.keeper import Keeper
+
+
+def adopt(settings: Settings, names: Sequence[str], keeper: Keeper, progress: Progress) -> Adopted:
+    """Take over apps by name, or all apps of Score files where none is named. Raises ScoreflyError."""
+    workloads = {settings.app_name(workload.name): workload.name for workload in load(settings).workloads}
+    chosen = {name: workloads[name] for name in names if name in workloads} if names else workloads
+    place = option_place("app")
+    if unknown := [name for name in names if name not in workloads]:
+        raise InputError(
+            *(
+                Problem(
+                    f"no Score file describes the app {name!r} in {settings.environment}",
+                    nearest(name, workloads),
+                    place,
+                )
+                for name in unknown
+            )
+        )
+    with connect(settings, keeper) as connection:
+        adopted = adopt_apps(settings, chosen, keeper, progress, connection)
+    if names and adopted.missing:
+        raise input_error(
+            f"no app on Fly is called {', '.join(adopted.missing)}", "`scorefly deploy` creates it", place
+        )
+    return adopted

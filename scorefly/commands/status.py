@@ -1,0 +1,147 @@
+"""`status`, `history`, `open`: show what was deployed and what runs. Nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from scorefly.config.settings import Settings
+from scorefly.deployment.connection import connect
+from scorefly.deployment.drift import drift
+from scorefly.deployment.live import LOOKS
+from scorefly.deployment.ownership import not_ours
+from scorefly.desired.artefacts import shown_folder
+from scorefly.fly.api import FlyApi, MachineView
+from scorefly.problems import ExternalError, input_error, nearest, option_place
+from scorefly.report.progress import Progress
+from scorefly.report.report import AppReport, Report
+from scorefly.report.status import AppStatus, CheckStatus, MachineStatus, ReleaseRow, RollbackStatus
+from scorefly.state.document import AppState, EnvironmentState, secrets_in
+from scorefly.state.names import state_names
+from scorefly.state.session import read_state
+from scorefly.state.snapshot import unpack
+
+
+def status(settings: Settings, progress: Progress) -> Report:
+    """Compare what was deployed with what runs, app by app."""
+    state = known_state(settings, progress)
+    apps = select_apps(settings, state)
+    with connect(settings) as connection, ThreadPoolExecutor(LOOKS, thread_name_prefix="status") as pool:
+        shown = tuple(pool.map(lambda app: _status(settings, connection.api, state, app), apps))
+    return Report(
+        command=settings.command,
+        environment=settings.environment,
+        apps=tuple(_report(settings, each, state.apps[each.app]) for each in shown),
+        rehearsed=settings.rehearse,
+        running=shown,
+    )
+
+
+def history(settings: Settings, progress: Progress) -> tuple[ReleaseRow, ...]:
+    """List the releases that state keeps of each workload, newest first."""
+    apps = [app for app in select_apps(settings, known_state(settings, progress)) if app.workload]
+    return tuple(
+        ReleaseRow(
+            workload=app.workload,
+            commit=release.commit,
+            image=release.image,
+            at=release.at,
+            current=release.id == app.release,
+            rolled_back=release.rolled_back,
+            commits=release.commits,
+        )
+        for app in apps
+        for release in reversed(app.releases)
+    )
+
+
+def find_url(settings: Settings, progress: Progress) -> AppState:
+    """Return the app of the only selected workload, which has a public URL. Raises InputError."""
+    state = known_state(settings, progress)
+    apps = select_apps(settings, state)
+    public = [app for app in apps if app.url]
+    if len(public) != 1:
+        names = ", ".join(app.workload for app in apps if app.url)
+        message = f"{len(public)} of {len(apps)} workloads have a public URL" if public else "no URL: nothing is public"
+        raise input_error(message, f"name one of: {names}" if public else "add a resource of type route")
+    return public[0]
+
+
+def known_state(settings: Settings, progress: Progress) -> EnvironmentState:
+    """Read the environment's state, without a lock, and hide its secrets."""
+    state = read_state(settings, progress)
+    progress.publish(state_names(state))
+    progress.hide(secrets_in(state))
+    return state
+
+
+def select_apps(settings: Settings, state: EnvironmentState) -> list[AppState]:
+    """Return the apps of the named workloads, else all, workloads first. Raises InputError for unknown names."""
+    apps = sorted(state.apps.values(), key=lambda app: (not app.workload, app.workload, app.name))
+    if not settings.workload:
+        return apps
+    names = {name for app in apps for name in (app.workload, app.name) if name}
+    for name in settings.workload:
+        if name not in names:
+            known = sorted({app.workload or app.name for app in apps})
+            hint = nearest(name, known, "known workloads:") if known else "deploy it first, or check environment"
+            message = f"{name!r} was never deployed to {settings.environment}"
+            raise input_error(message, hint, option_place("workload"))
+    return [app for app in apps if {app.workload, app.name}.intersection(settings.workload)]
+
+
+def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppState) -> AppStatus:
+    rollback = app.rollback
+    release = app.current_release
+    shown = AppStatus(
+        workload=app.workload,
+        app=app.name,
+        commit=app.commit,
+        image=release.image if release else "",
+        since=app.deployed_at or (release.at if release else ""),
+        rollback=RollbackStatus(rollback.at, rollback.commit, rollback.from_commit, bool(app.digest))
+        if rollback
+        else None,
+    )
+    try:
+        machines = api.find_machines(app.name)
+        problem = "" if machines is None else str(not_ours(settings, api, app.name, machines, state) or "")
+    except ExternalError as error:
+        return _replaced(shown, problem=str(error.problems[0]))
+    if machines is None:
+        return _replaced(shown, problem="the app does not exist on Fly (deploy creates it again)")
+    if problem:
+        return _replaced(shown, problem=problem)
+    images = ", ".join(sorted({each.image for each in machines if each.image}))
+    return _replaced(
+        shown,
+        image=images or shown.image,
+        url=app.url,
+        since=shown.since or max((each.updated for each in machines), default=""),
+        machines=tuple(MachineStatus(each.id, each.region, each.state) for each in machines),
+        checks=tuple(_checks(machines)),
+        drift=drift(unpack(app.record), machines),
+    )
+
+
+def _replaced(status: AppStatus, **changes: object) -> AppStatus:
+    from dataclasses import replace
+
+    return replace(status, **changes)  # type: ignore[arg-type]
+
+
+def _checks(machines: Sequence[MachineView]) -> list[CheckStatus]:
+    return [CheckStatus(each.id, check.name, check.status, check.output) for each in machines for check in each.checks]
+
+
+def _report(settings: Settings, status: AppStatus, app: AppState) -> AppReport:
+    return AppReport(
+        app=status.app,
+        owner=app.owner,
+        status="unchanged",
+        workload=status.workload,
+        url=status.url,
+        image=status.image,
+        region=", ".join(sorted({each.region for each in status.machines})),
+        artefact=shown_folder(settings, status.app),
+    )

@@ -1,0 +1,88 @@
+"""The repositories of a tree: opened once for a run, with the credentials that scorefly.yaml names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from scorefly.config.project_file import ProjectFile
+from scorefly.config.settings import Settings
+from scorefly.config.tree_file import parse_access
+from scorefly.problems import InputError, Problem, ScoreflyError, external_error, option_place
+from scorefly.project.tree import Fetch, Tree, read_tree
+from scorefly.sources.access import Access, Entry
+from scorefly.sources.repository import Pin, Source
+from scorefly.sources.store import Store, cache_folder
+
+
+@contextmanager
+def open_store(settings: Settings, file: ProjectFile) -> Iterator[Store]:
+    """Open the cache of repositories. Raises InputError for credentials that are not given."""
+    folder = cache_folder(settings.source_cache, settings.environ, option_place("source-cache"))
+    if not folder.is_absolute():
+        folder = settings.workspace / folder
+    with Access(_entries(settings, file), settings.environ) as access:
+        yield Store(folder, access)
+
+
+def open_tree(settings: Settings, file: ProjectFile, store: Store) -> Tree:
+    """Read the projects of the tree; those of other repositories are put into folders of the workspace."""
+    key = f"github.com/{settings.repository}" if settings.repository else ""
+    return read_tree(settings.workspace, file, key, fetching(settings.workspace, store))
+
+
+def fetching(workspace: Path, store: Store) -> Fetch:
+    """Return a function that puts the files of sources into folders of the workspace."""
+
+    def fetch(folders: Mapping[Source, str]) -> dict[Source, Pin | Problem]:
+        found = store.find_commits(folders)
+        failed = store.fetch(pin for pin in found.values() if isinstance(pin, Pin))
+        for source, pin in found.items():
+            if isinstance(pin, Problem):
+                continue
+            found[source] = failed.get(pin) or pin
+            if pin not in failed:
+                try:
+                    check_out(store, pin, workspace, folders[source])
+                except ScoreflyError as error:
+                    found[source] = error.problems[0]
+        return found
+
+    return fetch
+
+
+def check_out(store: Store, pin: Pin, workspace: Path, folder: str) -> None:
+    """Put the files of a source into a folder of the workspace. Raises ExternalError, also without such a path."""
+    if not store.tree_id(pin):
+        key, path = pin.source.repository.key, pin.source.path
+        raise external_error(f"{key} has no folder {path!r} at {pin.commit[:7]}", "check source.path", pin.source.place)
+    store.checkout(pin, workspace, Path(folder))
+
+
+def _entries(settings: Settings, file: ProjectFile) -> list[Entry]:
+    value = file.value("access")
+    problems: list[Problem] = []
+    entries = []
+    for keys in parse_access(value) if value else ():
+        missing = [name for name in (keys.token, keys.ssh_key) if name and not settings.secrets.get(name)]
+        for name in missing:
+            hint = f"pass it in secrets, or set the environment variable SCOREFLY_SECRETS with {name}"
+            problems.append(Problem(f"access: secret {name} is not set", hint, keys.place))
+        hosts = keys.known_hosts
+        entries.append(
+            Entry(
+                keys.prefix,
+                settings.secrets.get(keys.token, ""),
+                keys.username or "x-access-token",
+                settings.secrets.get(keys.ssh_key, ""),
+                settings.secrets.get(hosts, hosts),
+                keys.place,
+            )
+        )
+    if problems:
+        raise InputError(*problems)
+    host = settings.trigger.server.partition("://")[2]
+    if settings.github_token and not any(each.prefix == host for each in entries):
+        entries.append(Entry(host, settings.github_token))
+    return entries

@@ -1,0 +1,141 @@
+"""The git side of the listener: which commits refs have, and checkouts of the project for its runs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from scorefly import safe_files
+from scorefly.git.process import Done, Git, told
+from scorefly.git.remote import Credentials
+from scorefly.listen.settings import Project
+from scorefly.problems import ExternalError, Place, external_error
+
+_REF = "refs/scorefly/project"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Login:
+    """A user name and password for one git host."""
+
+    host: str
+    username: str
+    password: str
+
+
+def read_refs(
+    url: str, refs: Sequence[str], environ: Mapping[str, str], folder: Path, logins: Sequence[Login]
+) -> dict[str, str]:
+    """Ask a repository once for the values of refs: a commit, or a digest of all that a pattern matches.
+
+    A ref that does not exist has the value "". Raises ExternalError.
+    """
+    patterns = [
+        pattern for ref in refs for pattern in ((ref, f"{ref}^{{}}") if ref.startswith("refs/tags/") else (ref,))
+    ]
+    git, address = _server_git(url, environ, folder, logins)
+    done = git.run("ls-remote", "--quiet", "--", address, *patterns)
+    if done.code:
+        raise _failure("read", address, done)
+    pairs = [line.partition("\t") for line in done.text.splitlines()]
+    commits = {name: commit for commit, _, name in pairs}
+    return {ref: _value(ref, commits) for ref in refs}
+
+
+def _value(ref: str, commits: Mapping[str, str]) -> str:
+    if not re.search(r"[*?\[]", ref):
+        return commits.get(f"{ref}^{{}}", commits.get(ref, ""))
+    matching = sorted(f"{name} {commit}" for name, commit in commits.items() if fnmatchcase(name, ref))
+    return hashlib.sha256("\n".join(matching).encode()).hexdigest()[:40] if matching else ""
+
+
+class ProjectRepository:
+    """A local copy of the project's repository, and one checkout per unit.
+
+    Checkouts are of their own, because a run keeps state, artefacts and sources below its project file.
+    """
+
+    def __init__(self, project: Project, data: Path, environ: Mapping[str, str]) -> None:
+        self._project = project
+        self._data = data
+        self._environ = environ
+        self._copy = data / "project.git"
+
+    def fetch(self, logins: Sequence[Login]) -> str:
+        """Fetch the followed ref. Returns its commit. Raises ExternalError."""
+        safe_files.make_folders(self._data, Path("units"))
+        self._git(self._data).must("init", "--bare", "--quiet", str(self._copy))
+        git, address = _server_git(self._project.url, self._environ, self._copy, logins)
+        done = git.run(
+            *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--force"),
+            *("--", address, f"+{self._project.ref}:{_REF}"),
+        )
+        if done.code:
+            raise _failure("fetched", address, done)
+        return self._git(self._copy).must("rev-parse", "--verify", f"{_REF}^{{commit}}")
+
+    def check_out(self, name: str, commit: str) -> Path:
+        """Put a commit into the checkout of this name. Returns the folder of the project file. Raises ExternalError."""
+        folder = self._data / "units" / folder_name(name)
+        if self._try_check_out(folder, commit):
+            # A killed git leaves its lock files: everything in `.git` is made anew.
+            shutil.rmtree(folder / ".git", ignore_errors=True)
+            if failed := self._try_check_out(folder, commit):
+                raise external_error(f"cannot check out {commit[:12]}: {told(failed)}", "check the disk of --data")
+            self._git(folder).run("clean", "-ffdq", "-e", ".scorefly")
+        return folder / self._project.path
+
+    def _try_check_out(self, folder: Path, commit: str) -> Done | None:
+        """Check a commit out. Returns the command that failed, or None."""
+        git = self._git(folder)
+        safe_files.make_folders(self._data, folder.relative_to(self._data))
+        for arguments in (
+            ("init", "--quiet"),
+            ("config", "remote.origin.url", self._project.url),
+            ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(self._copy), f"+{_REF}:{_REF}"),
+            ("checkout", "--quiet", "--force", "--detach", commit),
+        ):
+            done = git.run(*arguments)
+            if done.code:
+                return done
+        return None
+
+    def _git(self, folder: Path) -> Git:
+        return Git(folder, self._environ, (("protocol.file.allow", "always"),))
+
+
+def folder_name(name: str) -> str:
+    """Return a folder's name for a unit, different for different units."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "-", name)
+    return (
+        plain
+        if plain == name and not name.startswith((".", "-"))
+        else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    )
+
+
+def logins_of(environ: Mapping[str, str], hosts: Iterable[str] = ("github.com",)) -> list[Login]:
+    """Return the logins that the environment holds for hosts."""
+    token = environ.get("SCOREFLY_GITHUB_TOKEN") or environ.get("GITHUB_TOKEN") or ""
+    return [Login(host, "x-access-token", token) for host in hosts] if token else []
+
+
+def _server_git(url: str, environ: Mapping[str, str], folder: Path, logins: Sequence[Login]) -> tuple[Git, str]:
+    from scorefly.git.remote import credential_config
+
+    host = re.sub(r"^https://([^/]+)/.*$", r"\1", url) if url.startswith("https://") else ""
+    login = next((each for each in logins if each.host == host), None)
+    credentials = Credentials(f"https://{host}", login.username, login.password) if login else None
+    config, variables = credential_config(credentials)
+    allowed = {"GIT_ALLOW_PROTOCOL": "https:ssh:http:file", **variables}
+    return Git(folder, environ, config, allowed), url
+
+
+def _failure(what: str, address: str, done: Done) -> ExternalError:
+    message = f"the repository cannot be {what}: {told(done)}"
+    return external_error(message, "check the address, and the token or key for it", Place(address, is_option=True))

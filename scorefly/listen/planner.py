@@ -1,0 +1,81 @@
+"""Decides what may start now: pure functions over rows of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+MIN_INTERVAL = 5.0  # seconds between two looks at one repository because of hints
+FIRST_DELAY = 10.0  # seconds after a first failure
+MAX_DELAY = 900.0
+RESYNC = 3600.0  # seconds after which a unit is compared with Fly although git did not change
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryRow:
+    """A followed repository: generations of hints and looks, and when it was and may be looked at.
+
+    `next_hint` is when a hint may cause a look, `next_look` when anything may.
+    """
+
+    key: str
+    hinted: int
+    looked: int
+    next_hint: float
+    looked_at: float
+    next_look: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    """A unit: the generation that git wants and the one that was deployed, and when it may run again."""
+
+    name: str
+    wanted: int
+    done: int
+    running: bool
+    not_before: float
+    ended: float
+    suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The names that may start now, and the time at which to decide again."""
+
+    names: tuple[str, ...]
+    wake_at: float
+
+
+def backoff(attempts: int) -> float:
+    """Return the seconds to wait after so many failures in a row."""
+    return float(min(FIRST_DELAY * 2 ** min(attempts - 1, 10), MAX_DELAY)) if attempts > 0 else 0.0
+
+
+def looks_to_start(rows: Iterable[RepositoryRow], busy: Collection[str], slots: int, poll: float, now: float) -> Start:
+    """Choose the repositories to look at: those with a hint since their last look, and those a poll is due for."""
+    due = [(look_time(row, poll), row.key) for row in rows if row.key not in busy]
+    return _first(due, slots, now)
+
+
+def look_time(row: RepositoryRow, poll: float) -> float:
+    """Return when a repository is to be looked at next."""
+    due = min(row.next_hint, row.looked_at + poll) if row.hinted > row.looked else row.looked_at + poll
+    return max(due, row.next_look)
+
+
+def runs_to_start(rows: Iterable[UnitRow], slots: int, now: float) -> Start:
+    """Choose the units to run: those whose wanted generation is not done, the one that waited longest first."""
+    due = [(run_time(row), row.name) for row in rows if not row.running and not row.suspended]
+    return _first(due, slots, now)
+
+
+def run_time(row: UnitRow) -> float:
+    """Return when a unit is to run next."""
+    return row.not_before if row.wanted > row.done else max(row.ended + RESYNC, row.not_before)
+
+
+def _first(due: Sequence[tuple[float, str]], slots: int, now: float) -> Start:
+    ready = sorted(each for each in due if each[0] <= now)
+    later = min((time for time, _ in due if time > now), default=now + MAX_DELAY)
+    return Start(tuple(name for _, name in ready[: max(slots, 0)]), later)

@@ -1,0 +1,319 @@
+"""The service: decides what to look at and what to run, and does so until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from scorefly.listen import sources, units
+from scorefly.listen.child import Program, read_repositories, run_sync
+from scorefly.listen.child_environment import child_environment
+from scorefly.listen.git_repositories import Login, ProjectRepository, logins_of, read_refs
+from scorefly.listen.ledger import Ledger
+from scorefly.listen.ledger_thread import LedgerThread
+from scorefly.listen.metrics import Metrics
+from scorefly.listen.orphans import end_processes, process_started
+from scorefly.listen.planner import backoff, looks_to_start, runs_to_start
+from scorefly.listen.repository_keys import repository_key
+from scorefly.listen.settings import Settings
+from scorefly.listen.tree import parse_tree
+from scorefly.problems import ScoreflyError
+
+PARALLEL_LOOKS = 4
+RETRY_LEDGER = 2.0  # seconds
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The work that may start now: keys of repositories, names of units, the tree; and when to decide again."""
+
+    looks: tuple[str, ...]
+    runs: tuple[str, ...]
+    reads_tree: bool
+    wake_at: float
+
+
+class Service:
+    """Looks, runs and their bookkeeping. Everything but `run` is called on its event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: LedgerThread,
+        argv: tuple[str, ...],
+        redact: Callable[[str], str],
+        log: Callable[[str], None],
+    ) -> None:
+        self.settings = settings
+        self.ledger = ledger
+        self.metrics = Metrics()
+        self.redact = redact
+        self.log = log
+        self.stopping = False
+        self.last_poll = 0.0  # when the project's repository could be read the last time
+        self._argv = argv
+        self._interrupting = False
+        self._root = repository_key(settings.project.url)
+        self._repository = ProjectRepository(settings.project, settings.data, settings.environ)
+        self._looking: set[str] = set()
+        self._running: set[str] = set()
+        self._reads_tree = False
+        # No run begins before the project was looked at: it would deploy a commit that is not the newest.
+        self._awaits_look = True
+        self._tree_attempts = 0
+        self._tree_not_before = 0.0
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._threads = ThreadPoolExecutor(settings.parallel + PARALLEL_LOOKS + 2, "work")
+
+    async def prepare(self) -> None:
+        """Recover from the last end, and make every repository due for a look."""
+        lost = await self.ledger.call(units.recover, time.time())
+        if lost:
+            await self._in_thread(end_processes, lost)
+        await self.ledger.call(_follow_root, self.settings)
+
+    async def run(self) -> None:
+        """Start what is due until the service stops; then wait for what is under way."""
+        while not self.stopping:
+            delay = 1.0
+            try:
+                due = await self.ledger.call(self._decide, time.time())
+                self._start(due)
+                delay = due.wake_at - time.time()
+            except sqlite3.Error as error:
+                self.log(f"ledger: {error}")
+                delay = RETRY_LEDGER
+            await self._sleep(delay)
+        while self._tasks:
+            await asyncio.wait(self._tasks, timeout=0.2)
+        self._threads.shutdown()
+
+    def wake(self) -> None:
+        """Decide again, because something happened."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Start nothing any more; let runs end within the kill timeout, and interrupt them then."""
+        if self.stopping:
+            self._interrupting = True
+            return
+        self.stopping = True
+        self.wake()
+        asyncio.get_running_loop().call_later(self.settings.kill_timeout, self.interrupt)
+
+    def interrupt(self) -> None:
+        """Interrupt what still runs; it is resumed after the next start."""
+        self._interrupting = True
+
+    async def request_units(self, names: list[str] | None) -> tuple[str, ...]:
+        """Make units due at the newest commits, all of them when none is named. Returns those that exist."""
+        self._awaits_look = True
+        known = await self.ledger.call(_request_units, names)
+        self.wake()
+        return known
+
+    @property
+    def is_busy(self) -> bool:
+        """Decide whether a unit runs."""
+        return bool(self._running)
+
+    def _decide(self, ledger: Ledger, now: float) -> Due:
+        """Read from the ledger what is due. Called on the ledger's thread."""
+        poll = self.settings.poll
+        looks = looks_to_start(
+            sources.repositories(ledger), self._looking, PARALLEL_LOOKS - len(self._looking), poll, now
+        )
+        runs = runs_to_start(units.unit_rows(ledger), self.settings.parallel - len(self._running), now)
+        row = ledger.row("SELECT value FROM refs WHERE key = ? AND ref = ?", self._root, self.settings.project.ref)
+        is_stale = bool(row and row["value"] and row["value"] != ledger.get("tree"))
+        reads_tree = is_stale and not self._reads_tree and now >= self._tree_not_before
+        # A new tree decides which units there are: none starts while it is read for the first time after a change.
+        names = () if self._awaits_look or (is_stale and not self._tree_attempts) else runs.names
+        wake_at = min(looks.wake_at, runs.wake_at, self._tree_not_before if is_stale else runs.wake_at)
+        return Due(looks.names, names, reads_tree, max(wake_at, now + 0.05) if not reads_tree else now + 1)
+
+    def _start(self, due: Due) -> None:
+        for key in due.looks:
+            self._looking.add(key)
+            self._spawn(self._look(key))
+        if due.reads_tree:
+            self._reads_tree = True
+            self._spawn(self._read_tree())
+        for name in due.runs:
+            self._running.add(name)
+            self._spawn(self._run(name))
+
+    async def _look(self, key: str) -> None:
+        try:
+            look = await self.ledger.call(sources.begin_look, key)
+            try:
+                values = await self._in_thread(
+                    read_refs, look.url, look.refs, self.settings.environ, self.settings.data, self._logins()
+                )
+            except ScoreflyError as error:
+                message = self.redact(str(error))
+                self.log(f"look at {key}: {message}")
+                self.metrics.looks.labels("failed").inc()
+                await self.ledger.call(sources.record_failed_look, look, message, time.time())
+                return
+            changed = await self.ledger.call(sources.record_look, look, values, time.time())
+            self.metrics.looks.labels("changed" if changed else "unchanged").inc()
+            if key == self._root:
+                self.last_poll = time.time()
+                self._tree_not_before = 0.0 if changed else self._tree_not_before
+                self._tree_attempts = 0 if changed else self._tree_attempts
+            for ref in changed:
+                self.log(f"look at {key}: {ref} is at {values[ref][:12] or 'nothing: it is gone'}")
+        finally:
+            self._looking.discard(key)
+            self._awaits_look = self._awaits_look and key != self._root
+
+    async def _read_tree(self) -> None:
+        try:
+            commit, tree = await self._in_thread(self._fetch_tree)
+            project = (self.settings.project.url, self.settings.project.ref)
+            await self.ledger.call(units.replace_units, project, commit, tree)
+            await self.ledger.call(_note_root, self.settings, commit)
+            self._tree_attempts, self._tree_not_before = 0, 0.0
+            self.log(f"tree: {len(tree)} units at {commit[:12]}")
+        except ScoreflyError as error:
+            message = self.redact(str(error))
+            self._tree_attempts += 1
+            self._tree_not_before = time.time() + backoff(self._tree_attempts)
+            self.log(f"tree: {message}")
+            await self.ledger.call(Ledger.put, "tree_error", message[:2000])
+        finally:
+            self._reads_tree = False
+
+    def _fetch_tree(self) -> tuple[str, tuple[units.Unit, ...]]:
+        commit = self._repository.fetch(self._logins())
+        folder = self._repository.check_out("project", commit)
+        program = self._program("", ())
+        data = read_repositories(program, (), folder, redact=self.redact, stop=lambda: self._interrupting)
+        return commit, parse_tree(data)
+
+    async def _run(self, name: str) -> None:
+        try:
+            run = await self.ledger.call(units.begin_run, name, time.time())
+            if run is None:
+                return
+            names = await self.ledger.call(_environments)
+            commit = await self.ledger.call(Ledger.get, "tree")
+            began = time.monotonic()
+            loop = asyncio.get_running_loop()
+
+            def note(pid: int) -> None:
+                noted = self.ledger.call(units.note_process, run, pid, process_started(pid))
+                asyncio.run_coroutine_threadsafe(noted, loop)
+
+            self.log(f"run {run.id} of {name}: began")
+            outcome = await self._in_thread(
+                self._run_child, run, commit, names.get(name, ""), set(names.values()), note
+            )
+            await self._end(run, outcome)
+            seconds = time.monotonic() - began
+            self.metrics.runs.labels(outcome.status).inc()
+            self.metrics.run_seconds.observe(seconds)
+            self.log(f"run {run.id} of {name}: {outcome.status} after {seconds:.1f} s {outcome.reason}".rstrip())
+        finally:
+            self._running.discard(name)
+
+    async def _end(self, run: units.Run, outcome: units.Outcome) -> None:
+        """Record an outcome, however long the disk is full."""
+        while True:
+            try:
+                await self.ledger.call(units.end_run, run, outcome, time.time())
+            except sqlite3.Error as error:
+                self.log(f"ledger: {error}")
+                if self._interrupting:
+                    return
+                await asyncio.sleep(RETRY_LEDGER)
+            else:
+                return
+
+    def _run_child(
+        self, run: units.Run, commit: str, environment: str, others: set[str], note: Callable[[int], None]
+    ) -> units.Outcome:
+        try:
+            folder = self._repository.check_out(run.unit, commit)
+        except ScoreflyError as error:
+            return units.Outcome("failed", self.redact(str(error)))
+        options = [*(["--rehearse"] if self.settings.rehearse else [])]
+        options += ["--state", self.settings.state] if self.settings.state and not self.settings.rehearse else []
+        return run_sync(
+            self._program(environment, others),
+            [*run.arguments, *options],
+            folder,
+            redact=self.redact,
+            stop=lambda: self._interrupting,
+            on_start=note,
+        )
+
+    def _program(self, environment: str, others: set[str] | tuple[()]) -> Program:
+        return Program(self._argv, child_environment(self.settings.environ, environment, others))
+
+    def _logins(self) -> list[Login]:
+        return logins_of(self.settings.environ)
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*arguments))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let nothing that fails end the service. What was due stays due."""
+        try:
+            await work
+        except sqlite3.Error as error:
+            self.log(f"ledger: {error}")
+            await asyncio.sleep(RETRY_LEDGER)
+        except Exception as error:  # noqa: BLE001 - one look or run must not end all others
+            self.log(f"internal error: {type(error).__name__}: {self.redact(str(error))}")
+            await asyncio.sleep(RETRY_LEDGER)
+        finally:
+            self.wake()
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(min(max(seconds, 0.0), 60.0)):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+
+def _follow_root(ledger: Ledger, settings: Settings) -> None:
+    sources.follow_root(ledger, settings.project.url, settings.project.ref)
+    sources.poll_all(ledger)
+
+
+def _note_root(ledger: Ledger, settings: Settings, commit: str) -> None:
+    """The tree was read at this commit, which may be newer than the look that asked for it."""
+    key = repository_key(settings.project.url)
+    ledger.put("root_key", key)
+    ledger.execute("UPDATE refs SET value = ? WHERE key = ? AND ref = ?", commit, key, settings.project.ref)
+
+
+def _environments(ledger: Ledger) -> dict[str, str]:
+    import json
+
+    rows = ledger.rows("SELECT name, details FROM units")
+    return {row["name"]: str(json.loads(row["details"]).get("environment", "")) for row in rows}
+
+
+def _request_units(ledger: Ledger, names: list[str] | None) -> tuple[str, ...]:
+    sources.poll_all(ledger)
+    if names is None:
+        names = [row["name"] for row in ledger.rows("SELECT name FROM units ORDER BY name")]
+    return units.request(ledger, names)

@@ -1,0 +1,188 @@
+"""Units in the ledger: what is due, what runs, and what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scorefly.listen.ledger import Ledger
+from scorefly.listen.planner import UnitRow, backoff
+from scorefly.listen.sources import replace_follows
+
+KEPT_RUNS = 50  # per unit
+KEPT_LOGS = 3  # per unit
+MAX_LOG = 64 << 10  # characters
+NOTICE_STATUSES = ("ok", "failed")
+
+# A run that ends like this left nothing to repeat; `invalid` waits for another commit.
+DONE = ("ok", "invalid")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit of the tree: its name, the arguments of `scorefly sync`, and the sources it follows (address, ref)."""
+
+    name: str
+    arguments: tuple[str, ...]
+    follows: tuple[tuple[str, str], ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that began. `generation` is what it brings the unit to when it ends well."""
+
+    id: int
+    unit: str
+    generation: int
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The outcome of a run: `ok`, `failed`, `invalid` (the input is wrong) or `interrupted`, and the apps it named."""
+
+    status: str
+    reason: str = ""
+    log: str = ""
+    apps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    complete: bool = False  # the apps are all there are: others are gone
+
+
+def unit_rows(ledger: Ledger) -> list[UnitRow]:
+    """Return what decides about the next runs."""
+    rows = ledger.rows("SELECT name, wanted, done, running, not_before, ended FROM units")
+    return [UnitRow(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in rows]
+
+
+def replace_units(ledger: Ledger, root: tuple[str, str], commit: str, units: Iterable[Unit]) -> None:
+    """Record the tree at a commit of the root: its units are due, and those it no longer has are forgotten."""
+    units = tuple(units)
+    with ledger.transaction():
+        for unit in units:
+            ledger.execute(
+                "INSERT INTO units(name, arguments, details) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "arguments = excluded.arguments, details = excluded.details, "
+                "wanted = wanted + 1, attempts = 0, not_before = 0",
+                unit.name,
+                json.dumps(unit.arguments),
+                json.dumps(unit.details),
+            )
+        names = {unit.name for unit in units}
+        for row in ledger.rows("SELECT name FROM units"):
+            if row["name"] not in names:
+                for table, column in (("units", "name"), ("apps", "unit"), ("runs", "unit")):
+                    ledger.execute(f"DELETE FROM {table} WHERE {column} = ?", row["name"])  # noqa: S608 - constants
+        replace_follows(ledger, root, [(unit.name, url, ref) for unit in units for url, ref in unit.follows])
+        ledger.put("tree", commit)
+        ledger.put("tree_error", "")
+
+
+def request(ledger: Ledger, names: Iterable[str]) -> tuple[str, ...]:
+    """Make units due, whether or not git changed. Returns those that exist."""
+    with ledger.transaction():
+        known = [name for name in names if ledger.row("SELECT 1 FROM units WHERE name = ?", name)]
+        for name in known:
+            ledger.execute("UPDATE units SET wanted = wanted + 1, not_before = 0 WHERE name = ?", name)
+    return tuple(known)
+
+
+def begin_run(ledger: Ledger, name: str, now: float) -> Run | None:
+    """Record that a unit's run begins. Events from now on make it run once more."""
+    with ledger.transaction():
+        row = ledger.row("SELECT wanted, arguments, running FROM units WHERE name = ?", name)
+        if row is None or row["running"]:
+            return None
+        commits = ledger.rows(
+            "SELECT f.key, f.ref, r.value FROM follows f JOIN refs r USING (key, ref) WHERE f.unit = ?", name
+        )
+        shown = {each["key"] if each["ref"] == "HEAD" else f"{each[0]}#{each[1]}": each["value"] for each in commits}
+        identity = ledger.execute(
+            "INSERT INTO runs(unit, generation, began, commits) VALUES (?, ?, ?, ?)",
+            name,
+            row["wanted"],
+            now,
+            json.dumps({ledger.get("root_key", "project"): ledger.get("tree"), **shown}),
+        )
+        ledger.execute("UPDATE units SET running = ? WHERE name = ?", identity, name)
+    return Run(identity, name, row["wanted"], tuple(json.loads(row["arguments"])))
+
+
+def note_process(ledger: Ledger, run: Run, pid: int, started: int) -> None:
+    """Record the process of a run, so that a listener that is started anew can end it."""
+    ledger.execute("UPDATE runs SET pid = ?, pid_started = ? WHERE id = ?", pid, started, run.id)
+
+
+def end_run(ledger: Ledger, run: Run, outcome: Outcome, now: float) -> str:
+    """Record how a run ended. Returns `failed` or `recovered` when that is news, else ""."""
+    with ledger.transaction():
+        row = ledger.row("SELECT attempts, status FROM units WHERE name = ? AND running = ?", run.unit, run.id)
+        ledger.execute(
+            "UPDATE runs SET ended = ?, status = ?, reason = ?, log = ? WHERE id = ?",
+            *(now, outcome.status, outcome.reason, outcome.log[-MAX_LOG:], run.id),
+        )
+        if row is None:  # the tree lost the unit meanwhile
+            return ""
+        is_done = outcome.status in DONE
+        attempts = 0 if is_done or outcome.status == "interrupted" else row["attempts"] + 1
+        ledger.execute(
+            "UPDATE units SET running = 0, ended = ?, attempts = ?, not_before = ?, done = max(done, ?) WHERE name = ?",
+            *(now, attempts, now + backoff(attempts), run.generation if is_done else 0, run.unit),
+        )
+        _record_apps(ledger, run.unit, outcome, now)
+        _trim(ledger, run.unit)
+        if outcome.status == "interrupted":
+            return ""
+        if outcome.status != row["status"]:
+            ledger.execute(
+                "UPDATE units SET status = ?, status_since = ? WHERE name = ?", outcome.status, now, run.unit
+            )
+        was_good, is_good = row["status"] in ("ok", "new"), outcome.status == "ok"
+        if was_good == is_good:
+            return ""
+        return "recovered" if is_good else "failed"
+
+
+def recover(ledger: Ledger, now: float) -> list[tuple[int, int]]:
+    """Record that runs of a listener that is gone did not end; their units are still due. Returns their processes."""
+    with ledger.transaction():
+        lost = ledger.rows("SELECT pid, pid_started FROM runs WHERE status = 'running'")
+        ledger.execute(
+            "UPDATE runs SET status = 'interrupted', ended = ?, reason = 'the listener ended' WHERE status = 'running'",
+            now,
+        )
+        # Also a unit whose generation was done by a run for nothing but a comparison is looked at again.
+        ledger.execute("UPDATE units SET wanted = max(wanted, done + 1), running = 0 WHERE running != 0")
+    return [(row["pid"], row["pid_started"]) for row in lost if row["pid"]]
+
+
+def _record_apps(ledger: Ledger, unit: str, outcome: Outcome, now: float) -> None:
+    for app, fresh in outcome.apps.items():
+        row = ledger.row("SELECT details FROM apps WHERE unit = ? AND app = ?", unit, app)
+        before = json.loads(row["details"]) if row else {}
+        if fresh.get("status") == "destroyed":
+            ledger.execute("DELETE FROM apps WHERE unit = ? AND app = ?", unit, app)
+            continue
+        has_changed = fresh.get("status") in ("created", "deployed") or "since" not in before
+        merged = {**before, **fresh, "since": now if has_changed else before["since"]}
+        if fresh.get("status") in ("created", "deployed", "unchanged"):
+            merged = {name: value for name, value in merged.items() if name != "problem" or "problem" in fresh}
+        ledger.execute(
+            "INSERT INTO apps VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET details = excluded.details",
+            *(unit, app, json.dumps(merged)),
+        )
+    if outcome.complete:
+        for row in ledger.rows("SELECT app FROM apps WHERE unit = ?", unit):
+            if row["app"] not in outcome.apps:
+                ledger.execute("DELETE FROM apps WHERE unit = ? AND app = ?", unit, row["app"])
+
+
+def _trim(ledger: Ledger, unit: str) -> None:
+    newest = "SELECT id FROM runs WHERE unit = ? ORDER BY id DESC LIMIT ?"
+    ledger.execute(f"DELETE FROM runs WHERE unit = ? AND id NOT IN ({newest})", unit, unit, KEPT_RUNS)  # noqa: S608
+    ledger.execute(
+        f"UPDATE runs SET log = '' WHERE unit = ? AND log != '' AND id NOT IN ({newest})",  # noqa: S608
+        *(unit, unit, KEPT_LOGS),
+    )

@@ -1,0 +1,1 @@
+"""A tree of projects: which units there are, and what each of them deploys."""

@@ -1,0 +1,77 @@
+"""The status of deployed apps, as frozen data and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scorefly.report.plan import Drift
+
+
+@dataclass(frozen=True, slots=True)
+class MachineStatus:
+    """A Machine; `state` is Fly's word, such as started or stopped."""
+
+    id: str
+    region: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStatus:
+    """A health check of a Machine: `status` is passing, warning or critical."""
+
+    machine: str
+    name: str
+    status: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackStatus:
+    """A rollback in force; `from_commit` is the newest commit that it replaced. Commits may be unknown."""
+
+    at: str
+    commit: str
+    from_commit: str
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AppStatus:
+    """An app as it runs. `workload` is empty where a resource owns the app.
+
+    `since` is when it was deployed last, `problem` says why there is nothing to show of its Machines.
+    """
+
+    workload: str
+    app: str
+    commit: str = ""
+    image: str = ""
+    url: str = ""
+    since: str = ""
+    machines: tuple[MachineStatus, ...] = ()
+    checks: tuple[CheckStatus, ...] = ()
+    certificates: tuple[dict[str, Any], ...] = ()
+    drift: tuple[Drift, ...] = ()
+    rollback: RollbackStatus | None = None
+    problem: str = ""
+
+
+def status_json(status: AppStatus) -> dict[str, Any]:
+    """Return the status of an app as JSON data."""
+    data: dict[str, Any] = asdict(status)
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """A release of a workload: `current` is the one that runs, `rolled_back` one that a rollback replaced."""
+
+    workload: str
+    commit: str
+    image: str
+    at: str
+    current: bool
+    rolled_back: bool = False
+    commits: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""From a fly.toml back to a Score file: the inverse of `convert/`."""

@@ -1,0 +1,126 @@
+"""The part of a fly.toml that a Score file cannot express: what has to be merged over the generated one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from scorefly.confined import read_file
+from scorefly.fly.app import App
+from scorefly.problems import InputError, Place
+from scorefly.unconvert.meaning import folded, meaning
+
+# A comparison of one of these is one of the whole.
+_WHOLE = ("vm", "mounts", "files", "statics", "metrics", "restart", "machine_checks", "processes")
+
+
+def fragment_between(generated: App, document: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the smallest fragment that makes the generated fly.toml mean what the document means.
+
+    It is merged as a JSON merge patch: null takes a key out. `folder` is where the document's files are.
+    """
+    made = {key: value for key, value in generated.config.items() if key != "app"}
+    wanted = {key: value for key, value in folded(document).items() if key != "app"}
+    before = meaning(made, _generated_content(generated))
+    after = meaning(wanted, _content(folder))
+    if before == after:
+        return {}
+    fragment: dict[str, Any] = {}
+    if before.get("services") != after.get("services"):
+        fragment |= _services(made, wanted)
+    for key in sorted((made.keys() | wanted.keys()) - {"http_service", "services"}):
+        if before.get(key) == after.get(key):
+            continue
+        if isinstance(made.get(key), Mapping) and isinstance(wanted.get(key), Mapping) and key not in _WHOLE:
+            fragment[key] = _patch(made[key], wanted[key])
+        else:
+            fragment[key] = wanted.get(key)
+    if "files" in fragment and wanted.get("files"):
+        fragment["files"] = [_inline(each, folder) for each in wanted["files"]]
+    return {key: value for key, value in fragment.items() if value != {} or key not in made}
+
+
+def _services(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Services of the document in place of the generated ones, by single keys where both have an http_service."""
+    fragment: dict[str, Any] = {}
+    as_http = _as_http(made, wanted)
+    if "http_service" in made and as_http is not None:
+        if patch := _patch(made["http_service"], as_http):
+            fragment["http_service"] = patch
+        rest = wanted.get("services") if "http_service" in wanted else (wanted.get("services") or [])[1:]
+    else:
+        if made.get("http_service") != wanted.get("http_service"):
+            fragment["http_service"] = wanted.get("http_service")
+        rest = wanted.get("services")
+    if meaning({"services": made.get("services") or []}) != meaning({"services": rest or []}):
+        fragment["services"] = rest or None
+    return fragment
+
+
+def _as_http(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    from scorefly.unconvert.service import http_of
+
+    if "http_service" in wanted:
+        http: Mapping[str, Any] = wanted["http_service"]
+        return http
+    first = (wanted.get("services") or [{}])[0]
+    return http_of(first) if "http_service" in made else None
+
+
+def _patch(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The merge patch from one table to another, without what means the same."""
+    patch: dict[str, Any] = {}
+    for key in [*wanted, *(key for key in made if key not in wanted)]:
+        one, other = made.get(key), wanted.get(key)
+        if _same(key, one, other):
+            continue
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            patch[key] = _patch(one, other)
+        else:
+            patch[key] = other
+    return patch
+
+
+def _same(key: str, one: Any, other: Any) -> bool:
+    from scorefly.unconvert.simple import seconds
+
+    if one == other and type(one) is type(other):
+        return True
+    times = ("interval", "timeout", "grace_period", "wait_timeout", "release_command_timeout")
+    if key in times and one is not None and other is not None:
+        return seconds(one) is not None and seconds(one) == seconds(other)
+    if key == "checks":
+        return _same_checks(one, other)
+    nothing: tuple[Any, ...] = ("", False, [], {}, None)
+    zero = key in ("force_https", "processes", "checks", "machine_checks")
+    return zero and one in nothing and other in nothing
+
+
+def _same_checks(one: Any, other: Any) -> bool:
+    return meaning({"http_service": {"checks": one or []}}) == meaning({"http_service": {"checks": other or []}})
+
+
+def _inline(file: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A file of the fragment, which has no place of its own: its content is in the fragment."""
+    if not file.get("local_path"):
+        return dict(file)
+    rest = {key: value for key, value in file.items() if key != "local_path"}
+    return {**rest, "raw_value": read_file(folder, file["local_path"], Place(file["local_path"])).decode()}
+
+
+def _content(folder: Path) -> Callable[[str], object]:
+    def content(path: str) -> object:
+        try:
+            return read_file(folder, path, Place(path))
+        except InputError:
+            return path
+
+    return content
+
+
+def _generated_content(app: App) -> Callable[[str], object]:
+    def content(path: str) -> object:
+        return app.files.get(path[path.find("files/") + len("files/") :], path)
+
+    return content

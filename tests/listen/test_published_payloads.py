@@ -1,0 +1,161 @@
+"""Payloads as the git hosts document them give the right hints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scorefly.listen.hosts import SENDERS
+from scorefly.listen.hosts.event import Event, MalformedPayloadError
+from scorefly.listen.repository_keys import matching_key, repository_key
+
+EXAMPLES = Path(__file__).parents[1] / "node/node_modules/@octokit/webhooks-examples/api.github.com/index.json"
+
+GITLAB_PUSH = {
+    "object_kind": "push", "event_name": "push", "before": "95790bf891e76fee5e1747ab589903a6a1f80f22",
+    "after": "da1560886d4f094c3e6c9ef40349f7d38b5d27d7", "ref": "refs/heads/master", "ref_protected": True,
+    "checkout_sha": "da1560886d4f094c3e6c9ef40349f7d38b5d27d7", "user_id": 4, "user_name": "John Smith",
+    "project_id": 15,
+    "project": {
+        "id": 15, "name": "Diaspora", "web_url": "http://example.com/mike/diaspora", "avatar_url": None,
+        "git_ssh_url": "git@example.com:mike/diaspora.git", "git_http_url": "http://example.com/mike/diaspora.git",
+        "namespace": "Mike", "path_with_namespace": "mike/diaspora", "default_branch": "master",
+    },
+    "commits": [], "total_commits_count": 4,
+}  # fmt: skip
+GITEA_PUSH = {
+    "ref": "refs/heads/develop", "before": "28e1879d029cb852e4844d9c718537df08844e03",
+    "after": "bffeb74224043ba2feb48d137756c8a9331c449a",
+    "compare_url": "http://localhost:3000/gitea/webhooks/compare/28e1879d029c...bffeb7422404", "commits": [],
+    "repository": {
+        "id": 140, "name": "webhooks", "full_name": "gitea/webhooks", "private": False,
+        "html_url": "http://localhost:3000/gitea/webhooks", "ssh_url": "ssh://gitea@localhost:2222/gitea/webhooks.git",
+        "clone_url": "http://localhost:3000/gitea/webhooks.git", "default_branch": "master",
+    },
+}  # fmt: skip
+BITBUCKET_PUSH = {
+    "repository": {
+        "type": "repository", "full_name": "team_name/repo_name",
+        "links": {"html": {"href": "https://bitbucket.org/team_name/repo_name"}},
+    },
+    "push": {"changes": [
+        {"new": {"type": "branch", "name": "name-of-branch", "target": {"type": "commit", "hash": "709d658dc5b6"}},
+         "old": {"type": "branch", "name": "name-of-branch", "target": {"hash": "1e65c05c1d5171631d92438a13901ca7dae"}},
+         "created": False, "forced": False, "closed": False},
+        {"new": {"type": "tag", "name": "v1.0.0", "target": {"hash": "709d658dc5b6"}}, "old": None, "created": True},
+        {"new": None, "old": {"type": "branch", "name": "gone"}, "closed": True},
+    ]},
+}  # fmt: skip
+BITBUCKET_DATA_CENTER = {
+    "eventKey": "repo:refs_changed", "date": "2017-09-19T09:58:11+1000",
+    "repository": {"slug": "repository", "links": {"clone": [
+        {"href": "https://bitbucket.example.com/scm/project_1/repository.git", "name": "http"},
+        {"href": "ssh://git@bitbucket.example.com:7999/project_1/repository.git", "name": "ssh"},
+    ]}},
+    "changes": [{"ref": {"id": "refs/heads/master", "displayId": "master", "type": "BRANCH"},
+                 "refId": "refs/heads/master", "fromHash": "ecdd", "toHash": "1783", "type": "UPDATE"}],
+}  # fmt: skip
+
+
+def read(sender: str, payload: Any, **headers: str) -> Event:
+    lower = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+    return SENDERS[sender].read(lower, json.dumps(payload).encode())
+
+
+def keys(event: Event) -> set[str]:
+    return {repository_key(address) for hint in event.hints for address in hint.addresses}
+
+
+def refs(event: Event) -> list[str]:
+    return [hint.ref for hint in event.hints]
+
+
+def examples() -> Iterator[tuple[str, Any]]:
+    if EXAMPLES.exists():
+        for entry in json.loads(EXAMPLES.read_text()):
+            yield from ((entry["name"], example) for example in entry["examples"])
+
+
+@pytest.mark.skipif(not EXAMPLES.exists(), reason="npm's @octokit/webhooks-examples is not installed")
+def test_every_documented_event_of_github_is_read() -> None:
+    kinds: dict[str, set[str]] = {}
+    for name, example in examples():
+        event = read("github", example, X_GitHub_Event=name)
+        kinds.setdefault(name, set()).add(event.kind)
+        if name == "push":
+            assert keys(event) == {repository_key(example["repository"]["clone_url"])}
+            assert refs(event) == [example["ref"]]
+    assert kinds.pop("push") == {"push", "deleted"} or {"push"}
+    assert kinds.pop("ping") == {"ping"}
+    assert {kind for found in kinds.values() for kind in found} == {"other"}
+    assert len(kinds) > 40
+
+
+def test_gitlab() -> None:
+    event = read("gitlab", GITLAB_PUSH, X_Gitlab_Event="Push Hook")
+    assert (event.kind, keys(event), refs(event)) == ("push", {"example.com/mike/diaspora"}, ["refs/heads/master"])
+    tag = {**GITLAB_PUSH, "object_kind": "tag_push", "ref": "refs/tags/v1.0.0"}
+    assert refs(read("gitlab", tag)) == ["refs/tags/v1.0.0"]
+    assert read("gitlab", {**GITLAB_PUSH, "after": "0" * 40}).kind == "deleted"
+    assert read("gitlab", {"object_kind": "issue"}).kind == "other"
+
+
+@pytest.mark.parametrize("sender", ["gitea", "forgejo"])
+def test_gitea_and_forgejo(sender: str) -> None:
+    event = read(sender, GITEA_PUSH, **{f"X_{sender}_Event": "push"})
+    assert keys(event) == {"localhost:3000/gitea/webhooks", "localhost/gitea/webhooks"}
+    assert refs(event) == ["refs/heads/develop"]
+    assert read(sender, {"ref": "v1", "ref_type": "tag"}, **{f"X_{sender}_Event": "create"}).kind == "other"
+
+
+def test_bitbucket_cloud() -> None:
+    event = read("bitbucket", BITBUCKET_PUSH, X_Event_Key="repo:push")
+    assert keys(event) == {"bitbucket.org/team_name/repo_name"}
+    assert refs(event) == ["refs/heads/name-of-branch", "refs/tags/v1.0.0"]
+    gone = {**BITBUCKET_PUSH, "push": {"changes": [BITBUCKET_PUSH["push"]["changes"][2]]}}  # type: ignore[index]
+    assert read("bitbucket", gone, X_Event_Key="repo:push").kind == "deleted"
+
+
+def test_bitbucket_data_center() -> None:
+    event = read("bitbucket", BITBUCKET_DATA_CENTER, X_Event_Key="repo:refs_changed")
+    assert keys(event) == {
+        "bitbucket.example.com/scm/project_1/repository",
+        "bitbucket.example.com/project_1/repository",
+    }
+    assert refs(event) == ["refs/heads/master"]
+    assert read("bitbucket", {"test": True}, X_Event_Key="diagnostics:ping").kind == "ping"
+
+
+def test_generic() -> None:
+    event = read("generic", {"repository": "git@github.com:Acme/Web.git", "ref": "refs/heads/main"})
+    assert (keys(event), refs(event)) == ({"github.com/acme/web"}, ["refs/heads/main"])
+    assert read("generic", {"type": "ping"}).kind == "ping"
+    with pytest.raises(MalformedPayloadError):
+        read("generic", {"ref": "refs/heads/main"})
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://github.com/acme/web", "https://github.com/acme/web.git", "git@github.com:acme/web.git",
+     "ssh://git@github.com/acme/web.git", "https://GitHub.com/Acme/Web/", "ssh://git@github.com:22/acme/web",
+     "https://user:secret@github.com:443/acme/web.git"],
+)  # fmt: skip
+def test_one_repository_has_one_key(address: str) -> None:
+    assert repository_key(address) == "github.com/acme/web"
+
+
+@pytest.mark.parametrize("address", ["", "x", "https://", "https://[", "https://github.com", "::", "http://a:b:c/d"])
+def test_what_is_no_address_has_no_key(address: str) -> None:
+    assert repository_key(address) == ""
+    assert matching_key([address], ["github.com/acme/web", "/srv/git/web"]) == ""
+
+
+def test_a_local_repository_is_matched_by_its_name() -> None:
+    known = ["github.com/acme/web", "/srv/git/environments"]
+    assert matching_key(["https://git.example.com/ops/Environments.git"], known) == "/srv/git/environments"
+    assert matching_key(["/srv/git/environments.git"], known) == "/srv/git/environments"
+    assert matching_key(["https://git.example.com/ops/other"], known) == ""
