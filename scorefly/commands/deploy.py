@@ -26,6 +26,7 @@ from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import longest_chains_first
 from scorefly.desired.regions import check_regions
 from scorefly.desired.stand_ins import with_stand_in_variables
+from scorefly.fly.app import Build
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
@@ -60,6 +61,8 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
         wanted = replace(wanted, apps=with_built_files(settings, wanted.apps))
         save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
+        if any(isinstance(app.image, Build) for app in wanted.apps):
+            connection.builder.check()
         stop = threading.Event()
         builds = ImageBuilds(settings)
         jobs = [

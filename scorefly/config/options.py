@@ -250,9 +250,18 @@ OPTIONS: tuple[Option, ...] = (
         "build-args", "pairs", "Lines NAME=VALUE for images built from a Dockerfile.", group="Fly", commands=PLANNING
     ),
     Option(
+        "builder",
+        "choice",
+        "Where images are built: depot (Fly's builder, through flyctl) or docker (docker buildx on this machine).",
+        "depot",
+        choices=("depot", "docker"),
+        group="Fly",
+        commands=PLANNING,
+    ),
+    Option(
         "build-secrets",
         "pairs",
-        "Lines NAME=VALUE, secret, for images built from a Dockerfile.",
+        "Lines NAME=VALUE, secret, for images built from a Dockerfile. Needs builder: docker.",
         private=True,
         group="Fly",
         commands=PLANNING,
