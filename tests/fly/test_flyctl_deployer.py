@@ -168,7 +168,7 @@ def test_image_in_flys_registry_that_is_not_found_yet_is_tried_again(tmp_path: P
 
 
 def test_image_in_flys_registry_that_is_never_found_is_to_be_built_again(tmp_path: Path) -> None:
-    with pytest.raises(ExternalError, match="Fly cannot find the image .deploy with force to build it again"):
+    with pytest.raises(ExternalError, match=r"Fly cannot find the image \(deploy with force to build it again"):
         run(deployer(tmp_path, MISSING), tmp_path, image="registry.fly.io/web:1")
 
 
