@@ -85,7 +85,7 @@ class App:
     starts. `needs` are the names of apps that must be deployed first. `owner` is the workload's name, or the
     uid of the resource that brings the app. `counts` are the desired Machines by process group and region; the region
     `ANY_REGION` stands for wherever the app's Machines are. A group that is not in it has as many as flyctl makes.
-    `hosts` are the custom host names that the app serves.
+    `hosts` are the custom host names that the app serves, and `deploy_args` further flags of flyctl for this app.
     """
 
     name: str
@@ -103,6 +103,7 @@ class App:
     url: str = ""
     workload: str = ""
     region: str = ""
+    deploy_args: tuple[str, ...] = ()
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
 
