@@ -15,7 +15,7 @@ from scorefly.ui.terminal import table
 
 @click.group(cls=Group)
 def resources() -> None:
-    """List resources, show their outputs, move and deprovision them."""
+    """List resources, show their outputs, upgrade, move and deprovision them."""
 
 
 @resources.command("list")
@@ -118,3 +118,33 @@ def resources_move(session: Session, /, old: str, new: str, **values: Any) -> No
     if warning:
         session.progress.problem(warning)
     session.write(f"{old} is {new} now: deploy the Score files that say so")
+
+
+@resources.command("upgrade")
+@options("resources upgrade", score_files=False)
+@click.argument("uid")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def resources_upgrade(session: Session, /, uid: str, yes: bool, **values: Any) -> None:
+    """Move a database server to the newest release of its line, after a snapshot of its volume.
+
+    The server restarts. To another line, such as Postgres 17 to 18, data is dumped and restored: docs/databases.md.
+
+    \b
+    Example:
+      scorefly resources upgrade 'postgres.default#web.db' --environment production
+    """
+    from scorefly.commands.resources_upgrade import find_upgrade, upgrade
+    from scorefly.deployment.token_check import with_organization_of_token
+    from scorefly.state.session import open_state, read_state
+
+    settings = with_organization_of_token(session.settings("resources upgrade", values))
+    found = find_upgrade(read_state(settings), uid)
+    if found is None:
+        session.write(f"{uid} runs the newest release of its line")
+        return
+    moved = f"{found.engine} {found.before} to {found.after}"
+    confirm(session, f"Move {uid} from {moved}, and restart {', '.join(found.apps)}", sure=yes or settings.dry_run)
+    with open_state(settings, session.progress) as keeper:
+        report = upgrade(settings, found, keeper, session.progress)
+    session.report(report)

@@ -38,6 +38,7 @@ from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import waves
 from scorefly.desired.orphans import find_orphans
 from scorefly.desired.regions import check_regions
+from scorefly.desired.server_versions import newer_release_notices
 from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
@@ -104,6 +105,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
     kept = {each.app for each in planned.apps if each.action == "keep"}
     problems += unresolved
     problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept and not app.pinned)
+    problems += newer_release_notices(keeper.state, [each.uid for each in wanted.resources])
     for problem in problems:
         progress.problem(problem)
     return Report(

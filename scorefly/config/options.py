@@ -8,9 +8,10 @@ from scorefly.config.option import Option
 
 # Commands by what they do; an option lists the commands that use it, and the others refuse it.
 DEPROVISION = "resources deprovision"
+UPGRADE = "resources upgrade"
 CONVERTING = (
     *("sync", "validate", "generate", "plan", "deploy", "preview"),
-    *("export-secrets", "remove-unused-secrets", "cleanup"),
+    *("export-secrets", "remove-unused-secrets", "cleanup", UPGRADE),
 )
 LOADING = (*CONVERTING, "resources list", "adopt")
 TREE = ("repos", "pin")
@@ -18,7 +19,7 @@ AFTER = ("status", "logs", "open", "history", "rollback", "doctor")
 STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move")
 FLY = (
     *("sync", "deploy", "plan", "preview", "cleanup", "destroy", "remove-unused-secrets"),
-    *(DEPROVISION, "state import", "adopt", *AFTER),
+    *(DEPROVISION, UPGRADE, "state import", "adopt", *AFTER),
 )
 DEPLOYING = ("sync", "deploy", "preview")
 PLANNING = ("plan", *DEPLOYING)
@@ -153,7 +154,7 @@ OPTIONS: tuple[Option, ...] = (
         "false",
         private=True,
         group="State",
-        commands=(*PLANNING, "cleanup", "destroy", "remove-unused-secrets"),
+        commands=(*PLANNING, "cleanup", "destroy", "remove-unused-secrets", UPGRADE),
     ),
     Option(
         "lock-timeout",
@@ -182,7 +183,7 @@ OPTIONS: tuple[Option, ...] = (
         ".scorefly/out",
         group="Output",
         flags=("--output", "-o"),
-        commands=("sync", "generate", *ROLLING),
+        commands=("sync", "generate", *ROLLING, UPGRADE),
     ),
     Option(
         "max-parallel",
@@ -190,7 +191,7 @@ OPTIONS: tuple[Option, ...] = (
         "How many apps to deploy at the same time.",
         "4",
         group="Fly",
-        commands=(*DEPLOYING, "cleanup", "destroy", "rollback"),
+        commands=(*DEPLOYING, "cleanup", "destroy", "rollback", UPGRADE),
     ),
     Option(
         "wait-timeout",
@@ -198,7 +199,7 @@ OPTIONS: tuple[Option, ...] = (
         "How long to wait for each app to become healthy, e.g. 90s or 5m.",
         "5m",
         group="Fly",
-        commands=(*DEPLOYING, "rollback"),
+        commands=(*DEPLOYING, "rollback", UPGRADE),
     ),
     Option(
         "ha",
@@ -405,6 +406,7 @@ OPTIONS: tuple[Option, ...] = (
                 "preview",
                 "rollback",
                 "adopt",
+                UPGRADE,
             ),
         ),
     ),

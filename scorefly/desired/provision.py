@@ -12,6 +12,7 @@ from scorefly.desired.likely_mistakes import size_problems
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import not_looked_at, users_of
 from scorefly.desired.public_names import workload_names
+from scorefly.desired.server_versions import kept_shared, kept_state
 from scorefly.problems import InputError, Problem, raise_errors
 from scorefly.report.progress import Progress
 from scorefly.resources.budget import bounded_together
@@ -339,8 +340,8 @@ def _request(
         metadata=metadata,
         owner=run_context.workloads[owner],
         place=node.place,
-        state=kept_values(known.state) if known else {},
-        shared=state.shared,
+        state=kept_values(kept_state(state, known)) if known else {},
+        shared=kept_shared(state, provisioner.spec.uri),
         random=known.random if known else {},
         outputs=kept_values(known.outputs) if known else {},
         peers=_peers(node, state, provisioner, in_this_run) if provisioner.spec.reads_peers else {},

@@ -393,6 +393,18 @@ class FlyApi:
         """Makes a volume larger."""
         self._call("PUT", f"/apps/{app}/volumes/{volume}/extend", json={"size_gb": size_gb})
 
+    def create_snapshot(self, app: str, volume: str) -> None:
+        """Begin a snapshot of a volume. Fly's answer does not name it."""
+        self._call("POST", f"/apps/{app}/volumes/{volume}/snapshots")
+
+    def snapshots(self, app: str, volume: str) -> Mapping[str, str]:
+        """Return the status of each snapshot of a volume, by id; `created` is a finished one's."""
+
+        def read(data: Any) -> Mapping[str, str]:
+            return {text(each, "id"): text(each, "status", "") for each in objects(data or [])}
+
+        return self._read("GET", f"/apps/{app}/volumes/{volume}/snapshots", read)
+
     def delete_volume(self, app: str, volume: str) -> None:
         """Destroy a volume with its data; one that is gone is fine.
 

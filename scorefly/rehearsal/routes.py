@@ -7,7 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scorefly.rehearsal import certificates, execs, graphql, leases, life, machines, placements, rules, tokens, uiex
+from scorefly.rehearsal import (
+    certificates,
+    execs,
+    graphql,
+    leases,
+    life,
+    machines,
+    placements,
+    rules,
+    snapshots,
+    tokens,
+    uiex,
+)
 from scorefly.rehearsal.listing import OrganizationListing
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
@@ -270,6 +282,8 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", _VOLUME, _ok(lambda call: call.world.volume(call.app, call.item))),
     ("PUT", _VOLUME, _ok(lambda call: call.world.update_volume(call.app, call.item, call.body))),
     ("DELETE", _VOLUME, _ok(lambda call: call.world.delete_volume(call.app, call.item))),
+    ("GET", f"{_VOLUME}/snapshots", _ok(lambda call: snapshots.listed(call.world, call.app, call.item))),
+    ("POST", f"{_VOLUME}/snapshots", _ok(lambda call: snapshots.create(call.world, call.app, call.item))),
     ("PUT", f"{_VOLUME}/extend", _ok(lambda call: call.world.extend_volume(call.app, call.item, call.body))),
     ("GET", "/v1/orgs/{org}/machines", _org_machines),
     ("GET", "/v1/orgs/{org}/volumes", _org_volumes),

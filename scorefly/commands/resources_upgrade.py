@@ -1,0 +1,145 @@
+"""`resources upgrade`: moves a database server to the newest release of its line, after a snapshot of its volume."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scorefly import interruption
+from scorefly.commands.deploy import Deployment, save_the_rest
+from scorefly.config.settings import Settings
+from scorefly.deployment.app_deployment import AppDeployment
+from scorefly.deployment.connection import connect
+from scorefly.deployment.deprovisioning import apps_of, resource_in
+from scorefly.deployment.image_builds import ImageBuilds
+from scorefly.deployment.live import list_machines
+from scorefly.deployment.networks import environment_network
+from scorefly.deployment.ownership import not_ours
+from scorefly.desired.apps import compute_desired_apps
+from scorefly.desired.artefacts import shown_folder, write_artefact
+from scorefly.desired.load import load
+from scorefly.desired.server_versions import server_version, with_version
+from scorefly.fly.api import FlyApi
+from scorefly.problems import InputError, external_error, input_error, option_place
+from scorefly.report.progress import Progress
+from scorefly.report.report import Report
+from scorefly.resources.engines import ENGINES
+from scorefly.state.document import EnvironmentState
+from scorefly.state.keeper import Keeper
+
+DUMP = "another line reads no files of this one: dump the data and restore it into a new resource (docs/databases.md)"
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """An upgrade of one server: its name, its versions before and after, and its apps."""
+
+    uid: str
+    engine: str
+    before: str
+    after: str
+    apps: tuple[str, ...]
+
+
+def find_upgrade(state: EnvironmentState, uid: str) -> Upgrade | None:
+    """Return the upgrade of a resource; None where it runs the newest release. Raises InputError where there is none.
+
+    Only releases of the same line are taken: those read the data as it is.
+    """
+    resource, place = resource_in(state, uid), option_place("uid")
+    engine, version = ENGINES.get(resource.provisioner), server_version(state, resource)
+    apps = tuple(name for name in apps_of(state, resource) if name in state.apps)
+    if engine is None or not version:
+        raise input_error(f"{uid} has no database server that scorefly made", "scorefly resources list", place)
+    if stated := resource.params.get("version"):
+        hint = "take a snapshot with `fly volumes snapshots create`, then state the newer version there, and deploy"
+        raise input_error(f"the version of {uid} is stated in a Score file: {stated}", hint, place)
+    line = engine.line(version)
+    if line not in engine.newest:
+        known = ", ".join(engine.newest) or "no line"
+        message = f"{uid} runs {engine.name} {version}, and this scorefly knows the releases of {known} only"
+        raise input_error(message, DUMP, place)
+    if not apps:
+        raise input_error(f"{uid} was not deployed yet", "deploy it: it starts with the newest release", place)
+    newer = engine.newer(version)
+    return Upgrade(uid, engine.name, version, newer, apps) if newer else None
+
+
+def upgrade(settings: Settings, found: Upgrade, keeper: Keeper, progress: Progress) -> Report:
+    """Take the snapshot, save the new version, then deploy the server's app.
+
+    Nothing is changed without a finished snapshot. A run that is cut short after it is finished by the next deploy.
+    """
+    loaded = load(settings)
+    if found.uid not in loaded.graph.nodes:
+        hint = "name the Score file that asks for it"
+        raise input_error(f"no Score file of this run asks for {found.uid}", hint, option_place("score-files"))
+    with connect(settings, keeper) as connection:
+        live = list_machines(settings, connection.api, found.apps)
+        for name in found.apps:
+            if problem := not_ours(settings, connection.api, name, live.get(name, ()), keeper.state):
+                raise InputError(problem)
+        keeper.change(lambda state: with_version(state, state.resources[found.uid], found.after))
+        wanted = compute_desired_apps(settings, loaded, keeper, progress)
+        apps = [app for app in wanted.apps if app.name in found.apps]
+        connection.deployer.check()
+        if not settings.dry_run:
+            for app in apps:
+                _take_snapshots(settings, connection.api, app.name, progress)
+                write_artefact(settings, app)
+            keeper.save()
+        stop, builds = threading.Event(), ImageBuilds(settings)
+        network = environment_network(settings, keeper.state)
+        jobs = {
+            app.name: AppDeployment(
+                settings,
+                keeper,
+                progress,
+                connection,
+                app,
+                tuple(live.get(app.name, ())),
+                stop,
+                builds,
+                network=network,
+            )
+            for app in apps
+        }
+        outcomes = Deployment(settings, progress, stop, jobs).run()
+    save_the_rest(keeper, outcomes)
+    return Report(
+        command=settings.command,
+        environment=settings.environment,
+        apps=tuple(outcomes),
+        resources=tuple(each for each in wanted.resources if each.uid == found.uid),
+        problems=tuple(warning for job in jobs.values() for warning in job.warnings),
+        artefacts=shown_folder(settings, ""),
+        rehearsed=settings.rehearse,
+        dry_run=settings.dry_run,
+    )
+
+
+def _take_snapshots(settings: Settings, api: FlyApi, app: str, progress: Progress) -> None:
+    """Take a snapshot of each volume that a Machine has, and wait for it. Raises ExternalError where one is late."""
+    volumes = [volume for volume in api.volumes(app) if volume.machine]
+    before = {volume.id: set(api.snapshots(app, volume.id)) for volume in volumes}
+    for volume in volumes:
+        progress.step(f"{app}: taking a snapshot of volume {volume.name} ({volume.id})")
+        api.create_snapshot(app, volume.id)
+    deadline = time.monotonic() + settings.wait_timeout
+    for volume in volumes:
+        delay = 0.1
+        while not _is_taken(api, app, volume.id, before[volume.id]):
+            if time.monotonic() > deadline:
+                raise external_error(
+                    f"the snapshot of volume {volume.id} was not ready after {settings.wait_timeout} s",
+                    "nothing was upgraded: run it again, with a longer wait-timeout",
+                )
+            interruption.sleep(delay)
+            delay = min(5.0, delay * 2)
+
+
+def _is_taken(api: FlyApi, app: str, volume: str, before: Sequence[str] | set[str]) -> bool:
+    """Decide whether there is a finished snapshot beside those that were there before."""
+    return any(status == "created" for name, status in api.snapshots(app, volume).items() if name not in before)
