@@ -57,7 +57,15 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
         names = app_names(settings, loaded, keeper.state)
         live = list_machines(settings, connection.api, names, shared)
         refuse_unknown_apps(settings, loaded, keeper.state, live)
-        wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
+        wanted = compute_desired_apps(
+            settings,
+            loaded,
+            keeper,
+            progress,
+            trial=settings.untrusted,
+            warnings=missing,
+            api=connection.api,
+        )
         check_regions(settings, loaded, wanted.apps, connection.api)
         wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
         wanted = replace(wanted, apps=with_built_files(settings, wanted.apps))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from scorefly.config.settings import Settings
 from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
 from scorefly.deployment.connection import SharedFly, connect
-from scorefly.deployment.costs import app_cost
+from scorefly.deployment.costs import app_cost, managed_costs
 from scorefly.deployment.drift import changes_from_running, drift
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses, moved_tag
 from scorefly.deployment.live import app_names, list_machines
@@ -85,7 +85,15 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
         if unknown_apps(settings, known, live):
             # Without the lock a deploy may have made them since the state was read.
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
-        wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
+        wanted = compute_desired_apps(
+            settings,
+            loaded,
+            keeper,
+            progress,
+            trial=settings.untrusted,
+            warnings=missing,
+            api=connection.api,
+        )
         check_regions(settings, loaded, wanted.apps, connection.api)
         wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
         wanted = replace(wanted, apps=with_built_files(settings, wanted.apps))
@@ -416,7 +424,10 @@ def _plan(
         problems=tuple(str(each) for each in looked.values() if isinstance(each, Problem)),
         risks=tuple(str(each) for each in wanted.problems if each.message.startswith(PREFIX)),
         cost=summarise_costs(
-            (name, each.cost if isinstance(each, PlannedApp) else None) for name, each in looked.items()
+            [
+                *((name, each.cost if isinstance(each, PlannedApp) else None) for name, each in looked.items()),
+                *managed_costs(settings, loaded, known),
+            ]
         ),
     )
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from scorefly.config.settings import Settings
 from scorefly.deployment.machine_counts import app_machines, desired_groups, group_of, is_standby
+from scorefly.desired.load import Loaded
 from scorefly.fly.api import MachineView
 from scorefly.fly.app import ANY_REGION, App
 from scorefly.fly.machine_config import guest, tables
-from scorefly.fly.prices import DEDICATED_IPV4, machine_price, volume_price
+from scorefly.fly.names import resource_app_name
+from scorefly.fly.prices import DEDICATED_IPV4, machine_price, managed_postgres_price, volume_price
+from scorefly.problems import InputError
 from scorefly.report.costs import AppCost
+from scorefly.resources.managed_postgres import URI as MANAGED_URI
+from scorefly.resources.managed_postgres import clusters_in, wanted_cluster
+from scorefly.state.document import EnvironmentState
 
 
 def app_cost(
@@ -30,6 +37,30 @@ def app_cost(
         return AppCost(after, after)
     before = _added((*(_machine(each) for each in present), *_address(app))) if exists else 0.0
     return AppCost(before, after)
+
+
+def managed_costs(settings: Settings, loaded: Loaded, state: EnvironmentState) -> Iterator[tuple[str, AppCost]]:
+    """Yield what each cluster of Managed Postgres costs that the environment's resources ask for.
+
+    One that is named may serve other environments too: its cost is in the plan that makes it, and not in others.
+    """
+    there, told = clusters_in(state.shared), set[str]()
+    for uid, provisioner in loaded.provisioners.items():
+        if provisioner.spec.uri != MANAGED_URI:
+            continue
+        default = resource_app_name(settings.app_prefix, "postgres", settings.app_suffix)
+        params = {key: value for key, value in loaded.graph.nodes[uid].params.items() if not isinstance(value, dict)}
+        try:
+            wanted = wanted_cluster(params, default, settings.region)  # type: ignore[arg-type]  # plain data is a tree
+        except InputError:  # a placeholder, whose value is not here
+            yield uid, AppCost(None, None)
+            continue
+        known = there.get(wanted.name)
+        if wanted.name in told or (known and not known.get("own")):
+            continue
+        told.add(wanted.name)
+        price = managed_postgres_price(wanted.plan, wanted.size_gb)
+        yield wanted.name, AppCost(price if known else 0.0, price)
 
 
 def _added(prices: Iterable[float | None]) -> float | None:

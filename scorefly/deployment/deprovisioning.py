@@ -20,7 +20,9 @@ from scorefly.problems import ExternalError, InputError, Problem, ScoreflyError,
 from scorefly.report.progress import Progress
 from scorefly.report.report import Finding
 from scorefly.resources.files import LoadedProvisioners
-from scorefly.resources.provisioner import Provisioned, Provisioner, Request, WorkloadView
+from scorefly.resources.managed_postgres import URI as MANAGED_URI
+from scorefly.resources.managed_postgres import ManagedPostgres
+from scorefly.resources.provisioner import Provisioned, Provisioner, Request, Spec, WorkloadView
 from scorefly.state.document import EnvironmentState, ResourceState, kept_values
 from scorefly.state.keeper import Keeper
 from scorefly.values import merge_patch
@@ -92,10 +94,12 @@ def deprovision(
             keeper.record(lambda state, uid=resource.uid: state.without_resource(uid))  # type: ignore[misc]
         else:
             _destroy_apps(settings, keeper, progress, apps_to_destroy(keeper.state, resource))
-            if resource.provisioner == URI:
+            if resource.provisioner in (URI, MANAGED_URI):
                 with connect(settings, keeper) as connection:
                     _drop_database(settings, keeper, progress, resource, connection.api)
-            _take_away(settings, keeper, progress, resource, makers)
+                    _take_away(settings, keeper, progress, resource, makers, connection.api)
+            else:
+                _take_away(settings, keeper, progress, resource, makers)
     return tuple(resource.uid for resource in in_reverse(chosen))
 
 
@@ -116,7 +120,7 @@ def deprovision_each(
                 raise ExternalError(Problem(f"{resource.uid} stays, for a resource that needs it could not be removed"))
             if not settings.dry_run:
                 _drop_database(settings, keeper, progress, resource, api)
-                _take_away(settings, keeper, progress, resource, makers)
+                _take_away(settings, keeper, progress, resource, makers, api)
         except ScoreflyError as error:
             for problem in error.problems:
                 progress.problem(problem)
@@ -144,6 +148,8 @@ class _Makers:
         """The one that made it; None where it made nothing outside. Raises InputError when it is not there."""
         if resource.provisioner.startswith(_NOTHING_OUTSIDE):
             return None
+        if resource.provisioner == MANAGED_URI:
+            return ManagedPostgres(Spec(MANAGED_URI, resource.type, option_place("uid")))
         raise_errors(self.all.problems)
         found = self.all.of_uri(resource.provisioner, resource.type, resource.class_, resource.id)
         if found is None:
@@ -154,12 +160,17 @@ class _Makers:
 
 
 def _take_away(
-    settings: Settings, keeper: Keeper, progress: Progress, resource: ResourceState, makers: _Makers
+    settings: Settings,
+    keeper: Keeper,
+    progress: Progress,
+    resource: ResourceState,
+    makers: _Makers,
+    api: FlyApi | None = None,
 ) -> None:
     """Saves as soon as the resource is gone: a run that ends early goes on where it was."""
     progress.step(f"{resource.uid}: deprovisioning")
     if maker := makers.of(resource):
-        run_context = provisioning_context(settings, {}, progress, calls="provision")
+        run_context = provisioning_context(settings, {}, progress, calls="provision", api=api)
         for problem in maker.deprovision(_request(resource, keeper), run_context):
             progress.problem(problem)
     keeper.record(lambda state: state.without_resource(resource.uid))

@@ -29,6 +29,7 @@ from scorefly.desired.promotion import with_promoted_images
 from scorefly.desired.provision import Resolution, provision
 from scorefly.desired.shared_servers import with_shared_servers
 from scorefly.desired.workload_inputs import WorkloadInputs, workload_inputs
+from scorefly.fly.api import FlyApi
 from scorefly.fly.app import App
 from scorefly.fly.machine_config import size_text
 from scorefly.problems import InputError, Problem, raise_errors
@@ -59,15 +60,19 @@ def compute_desired_apps(
     *,
     trial: bool = False,
     warnings: Sequence[Problem] = (),
+    api: FlyApi | None = None,
 ) -> DesiredApps:
-    """Return what Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
+    """Return what Fly should run. Raises one InputError with all that is wrong; nothing is written by then.
+
+    With an `api`, managed databases that are missing are made.
+    """
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = keeper.state
     loaded = with_shared_servers(settings, loaded, before)
     if not trial:
         settings = with_promoted_images(settings, loaded.workloads)
     replaced = replaced_resources(settings, loaded, before)
-    resolution = provision(settings, loaded, keeper, progress, trial=trial, problems=replaced)
+    resolution = provision(settings, loaded, keeper, progress, trial=trial, problems=replaced, api=api)
     problems = [*warnings, *loaded.problems, *resolution.problems]
     apps = _resource_apps(settings, loaded, resolution, problems)
     overlays = _overlays(settings, problems)

@@ -13,6 +13,7 @@ from scorefly.desired.likely_mistakes import class_problems, placeholder_problem
 from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
 from scorefly.resources.files import LoadedProvisioners, is_remote, load_provisioners
 from scorefly.resources.graph import ResourceGraph, ResourceNode, build_graph
+from scorefly.resources.managed_postgres import made_by_scorefly
 from scorefly.resources.provisioner import Provisioner
 from scorefly.score.find import find_score_files
 from scorefly.score.load import load_workloads
@@ -43,7 +44,7 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
         if provisioner is None:
             problems.append(unknown_type(node, specs))
         else:
-            chosen[node.uid] = provisioner
+            chosen[node.uid] = made_by_scorefly(provisioner, node.params)
             problems += _param_problems(node, provisioner)
             problems += class_problems(node, provisioner, specs)
     for workload in workloads:

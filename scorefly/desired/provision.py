@@ -13,6 +13,7 @@ from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import not_looked_at, users_of
 from scorefly.desired.public_names import workload_names
 from scorefly.desired.server_versions import kept_shared, kept_state
+from scorefly.fly.api import FlyApi
 from scorefly.problems import InputError, Problem, raise_errors
 from scorefly.report.progress import Progress
 from scorefly.resources.budget import bounded_together
@@ -79,18 +80,19 @@ def provision(
     *,
     trial: bool = False,
     problems: Sequence[Problem] = (),
+    api: FlyApi | None = None,
 ) -> Resolution:
     """Provisions all resources in dependency order.
 
     What the user wrote wrongly is gathered in the problems; what depends on it is left out, and nothing outside is
     called any more. A `trial` is for checking: GitHub secrets that are not there get a stand-in. `problems` are those
-    that were found before.
+    that were found before. With an `api` it makes databases of Fly Managed Postgres too.
     """
     elsewhere = not_looked_at(settings, loaded, keeper.state)
     files = {workload.name: str(workload.file) for workload in loaded.workloads}
     keeper.change(lambda state: replace(state, workloads={**state.workloads, **files}))
     views = workload_views(settings, loaded, keeper.state)
-    run_context = provisioning_context(settings, views, progress, calls=_calls(settings, trial), trial=trial)
+    run_context = provisioning_context(settings, views, progress, calls=_calls(settings, trial), trial=trial, api=api)
     workloads = {workload.name: workload for workload in loaded.workloads}
     run = _Provisioning(
         loaded,
@@ -257,9 +259,11 @@ def provisioning_context(
     *,
     calls: Calls,
     trial: bool = False,
+    api: FlyApi | None = None,
 ) -> ProvisioningContext:
     """Return what provisioners see of a run, and what they are called with."""
     from scorefly.desired.shared_servers import server_name
+    from scorefly.fly.managed_postgres import ManagedPostgresApi
     from scorefly.fly.names import resource_app_name
     from scorefly.resources.own_tokens import own_secrets
 
@@ -283,6 +287,7 @@ def provisioning_context(
             environ=settings.environ,
             hide=progress.hide,
             output=progress.output,
+            managed=ManagedPostgresApi(api, settings.org, settings.region) if api else None,
         ),
         trial=trial,
         own_secrets=own,

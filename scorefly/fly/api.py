@@ -457,6 +457,15 @@ class FlyApi:
         query = {"next_token": after, **({"instance": machine} if machine else {})}
         return self._read("GET", f"/apps/{app}/logs", read_log, params=query, base=self._platform)
 
+    def read_platform(self, method: str, path: str, reader: Callable[[Any], T], **kwargs: Any) -> T:
+        """Call what is beside the Machines API, and read the answer's data."""
+        found: T = self._read(method, path, reader, base=self._platform, **kwargs)
+        return found
+
+    def send_platform(self, method: str, path: str, **kwargs: Any) -> None:
+        """Call what is beside the Machines API, for what it does."""
+        self._call(method, path, base=self._platform, **kwargs)
+
     def _delete(
         self,
         path: str,

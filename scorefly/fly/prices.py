@@ -15,6 +15,9 @@ _INCLUDED_GB = {"shared": 0.25, "performance": 2.0}
 _MEMORY_GB = 0.000002316
 _VOLUME_GB = 0.15  # per month
 DEDICATED_IPV4 = 2.0  # per month
+# Managed Postgres: a cluster by its plan, and its storage by the GB, per month.
+MANAGED_POSTGRES = {"basic": 38.0, "starter": 72.0, "launch": 282.0, "scale": 962.0, "performance": 1922.0}
+_MANAGED_GB = 0.28
 
 _REGIONS = {
     "ams": 1.038461538,
@@ -51,3 +54,8 @@ def machine_price(guest: Mapping[str, Any], region: str) -> float | None:
 def volume_price(size_gb: int) -> float:
     """Return what a volume costs in a month."""
     return size_gb * _VOLUME_GB
+
+
+def managed_postgres_price(plan: str, size_gb: int) -> float:
+    """Return what a cluster of Managed Postgres costs in a month."""
+    return round(MANAGED_POSTGRES[plan] + size_gb * _MANAGED_GB, 2)

@@ -14,6 +14,7 @@ from scorefly.rehearsal import (
     leases,
     life,
     machines,
+    managed_postgres,
     placements,
     rules,
     snapshots,
@@ -99,6 +100,16 @@ def _release_address(call: Call) -> tuple[int, Any]:
 
 def _delete_certificate(call: Call) -> tuple[int, Any]:
     certificates.remove(call.world, call.app, call.item)
+    return 204, None
+
+
+def _destroy_cluster(call: Call) -> tuple[int, Any]:
+    managed_postgres.destroy(call.world, call.app, call.item)
+    return 204, None
+
+
+def _delete_cluster_user(call: Call) -> tuple[int, Any]:
+    managed_postgres.delete_user(call.world, call.app, call.item)
     return 204, None
 
 
@@ -254,6 +265,7 @@ _MACHINE = f"{_APP}/machines/{{machine}}"
 _VOLUME = f"{_APP}/volumes/{{volume}}"
 _CERTIFICATES = f"{_APP}/certificates"
 _CERTIFICATE = f"{_CERTIFICATES}/{{host}}"
+_CLUSTER = "/api/v1/postgresv2/{id}"
 
 _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/platform/regions", _regions),
@@ -313,6 +325,29 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/graphql", _ok(lambda call: graphql.answer(call.world, call.body))),
     # Beside the Machines API; the first part that varies stands where an app's name does elsewhere.
     ("GET", "/api/v1/organizations/{org}", _ok(lambda call: uiex.organization(call.app))),
+    ("GET", "/api/v1/organizations/{org}/postgres", _ok(lambda call: managed_postgres.listed(call.world, call.app))),
+    ("GET", "/api/v1/organizations/{org}/postgresv2/regions", _ok(lambda _: managed_postgres.regions())),
+    (
+        "POST",
+        "/api/v1/organizations/{org}/postgresv2",
+        lambda call: (201, managed_postgres.create(call.world, call.app, call.body)),
+    ),
+    ("DELETE", "/api/v1/organizations/{org}/postgresv2/{id}", _destroy_cluster),
+    ("GET", _CLUSTER, _ok(lambda call: managed_postgres.shown(call.world, call.app))),
+    ("GET", f"{_CLUSTER}/databases", _ok(lambda call: managed_postgres.databases(call.world, call.app))),
+    (
+        "POST",
+        f"{_CLUSTER}/databases",
+        lambda call: (201, managed_postgres.create_database(call.world, call.app, call.body)),
+    ),
+    ("GET", f"{_CLUSTER}/users", _ok(lambda call: managed_postgres.users(call.world, call.app))),
+    ("POST", f"{_CLUSTER}/users", lambda call: (201, managed_postgres.create_user(call.world, call.app, call.body))),
+    (
+        "GET",
+        f"{_CLUSTER}/users/{{user}}/credentials",
+        _ok(lambda call: managed_postgres.credentials(call.world, call.app, call.item)),
+    ),
+    ("DELETE", f"{_CLUSTER}/users/{{user}}", _delete_cluster_user),
     ("POST", "/api/v1/builds", _ok(lambda call: uiex.build(call.world))),
     ("POST", "/api/v1/builds/finish", _ok(lambda call: uiex.build(call.world))),
     ("POST", "/api/v1/builds/depot_builder", _builder),

@@ -54,6 +54,8 @@ def _info(organization: str, **more: Any) -> Json:
 
 
 def _authorize_app(name: str, path: str) -> None:
+    if "/postgres" in path:
+        raise Refused(403, "unauthorized")
     if not path.startswith(_APP_PATHS):
         return
     if not any(path == own or path.startswith(f"{own}/") for own in (f"/v1/apps/{name}", f"/api/v1/apps/{name}")):

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from scorefly.problems import Place, Problem
 from scorefly.values import Plain, Tree
+
+if TYPE_CHECKING:
+    from scorefly.fly.managed_postgres import ManagedPostgresApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ class Outside:
     """The means for calls to the outside, and the functions that hide secrets and show output.
 
     `environ` is the process's environment, for a child to be given parts of. `hide` is told secrets before anything
-    that may hold them is shown; `output` is where another program's lines go, under a title.
+    that may hold them is shown; `output` is where another program's lines go, under a title. `managed` makes databases
+    of Fly Managed Postgres, in commands that are connected to Fly.
     """
 
     calls: Calls
@@ -80,6 +84,7 @@ class Outside:
     environ: Mapping[str, str]
     hide: Callable[[Iterable[str]], None]
     output: Callable[[str], AbstractContextManager[Callable[[str], None]]]
+    managed: ManagedPostgresApi | None = None
 
 
 @dataclass(frozen=True, slots=True)
