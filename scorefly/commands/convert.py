@@ -42,7 +42,9 @@ def convert(workspace: Path, paths: tuple[str, ...], output: str = "") -> Conver
     starts = _starts(workspace, paths)
     root = _root(workspace, starts, is_elsewhere=bool(output))
     tree = _flycd_tree(workspace, root, starts)
-    files = [file for start in starts for file in _fly_tomls(start)]
+    converted = {root / app.folder for app in tree.apps}
+    # FlyCD's own conversion leaves the fly.toml beside the app.yaml that it made of it.
+    files = [file for start in starts for file in _fly_tomls(start) if file in starts or file.parent not in converted]
     problems = list(tree.problems)
     if not files and not tree.apps and not problems:
         raise InputError(*(Problem(f"no fly.toml in {path}", "name a fly.toml", Place(path)) for path in paths))
@@ -240,6 +242,8 @@ def _refuse_existing(base: Path, contents: Mapping[str, bytes], workspace: Path)
             continue
         if not same:
             hint = "move it away, or give another folder with --output"
+            if path == PROJECT_FILE:
+                hint = f"add to it what --output DIR writes into DIR/{PROJECT_FILE}, or move it away"
             problems.append(Problem("the file exists, and convert overwrites nothing", hint, place))
     raise_errors(problems)
 
