@@ -29,10 +29,13 @@ MAX_FILE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """The files written, relative to the working folder, with the apps by workload, and what to know about it."""
+    """The files written, relative to the working folder, the apps by environment, and what to know about them.
+
+    The environment is empty for apps of a fly.toml that is not called after one.
+    """
 
     written: tuple[str, ...]
-    apps: Mapping[str, str]
+    apps: Mapping[str, Sequence[str]]
     problems: tuple[Problem, ...]
 
 
