@@ -56,6 +56,7 @@ def convert(workspace: Path, paths: tuple[str, ...], output: str = "") -> Conver
     inputs += [_flycd_input(root, app) for app in tree.apps]
     problems += [problem for each in inputs for problem in each.fly.problems]
     problems += _files_beside(workspace, files)
+    problems += [problem for each in inputs for problem in _unreadable_files(root, each)]
     raise_errors(problems)
     made = convert_inputs(inputs, root)
     raise_errors(made.problems)
@@ -87,6 +88,23 @@ def _files_beside(workspace: Path, files: Sequence[Path]) -> Iterator[Problem]:
         if left:
             message = f"{', '.join(left)} beside it {'is' if len(left) == 1 else 'are'} not converted"
             yield Problem(message, "convert the folder", Place(_shown(file, workspace)), severity="notice")
+
+
+def _unreadable_files(root: Path, each: Input) -> Iterator[Problem]:
+    """Yield files that a fly.toml mounts and that flyctl or scorefly cannot read."""
+    files = each.fly.document.get("files")
+    for index, file in enumerate(files if isinstance(files, list) else ()):
+        path = file.get("local_path") if isinstance(file, Mapping) else None
+        if not isinstance(path, str) or not path or each.fly.refused:
+            continue
+        place = each.fly.place(("files", index, "local_path"))
+        if PurePosixPath(path).is_absolute():
+            yield Problem(f"local_path {path!r} is absolute", "give a path relative to fly.toml", place)
+            continue
+        try:
+            read_file(root, each.folder / path, place)
+        except InputError as error:
+            yield from error.problems
 
 
 def _starts(workspace: Path, paths: tuple[str, ...]) -> list[Path]:
