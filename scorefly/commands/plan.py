@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from scorefly.config.settings import Settings
 from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
 from scorefly.deployment.connection import SharedFly, connect
+from scorefly.deployment.costs import app_cost
 from scorefly.deployment.drift import changes_from_running, drift
-from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses
+from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses, moved_tag
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
+from scorefly.deployment.networks import environment_network, unreachable_apps
 from scorefly.deployment.newest_commit import CommitOrder, commit_order, rollback_notice, rolled_back
 from scorefly.deployment.releases import artefact_key
 from scorefly.deployment.scaling_checks import ScalingVolumes, check_scaling, removal_warnings, scaling_reasons
@@ -28,9 +30,10 @@ from scorefly.desired.apps import (
     write_artefacts,
 )
 from scorefly.desired.artefacts import artefact_texts, file_digests, shown_folder, write_plan
-from scorefly.desired.build_context import changed_files
+from scorefly.desired.build_context import changed_files, with_built_files
 from scorefly.desired.data_risks import PREFIX
 from scorefly.desired.load import Loaded, load
+from scorefly.desired.moved_tags import resolve_tags
 from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import waves
 from scorefly.desired.orphans import find_orphans
@@ -40,6 +43,7 @@ from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import ExternalError, Problem
 from scorefly.report.certificates import PlannedCertificate
+from scorefly.report.costs import summarise_costs
 from scorefly.report.plan import (
     Action,
     Drift,
@@ -82,6 +86,8 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(settings, loaded, wanted.apps, connection.api)
+        wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
+        wanted = replace(wanted, apps=with_built_files(settings, wanted.apps))
         problems = _write_artefacts(settings, wanted, progress)
         order = _order(settings, loaded, known)
         looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order, token)
@@ -94,8 +100,10 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
         problems += error.problems
     problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
     problems += _rollback_notices(planned, known)
+    problems += unreachable_apps(wanted.apps, known, environment_network(settings, known))
     kept = {each.app for each in planned.apps if each.action == "keep"}
-    problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept)
+    problems += unresolved
+    problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept and not app.pinned)
     for problem in problems:
         progress.problem(problem)
     return Report(
@@ -142,6 +150,14 @@ def _rollback_notices(planned: Plan, state: EnvironmentState) -> Iterator[Proble
             yield rollback_notice(each.app, app.rollback)
 
 
+def _nearest_region(api: FlyApi, live: Mapping[str, Sequence[MachineView]], apps: Sequence[App]) -> str:
+    """Return where new apps without a region would be created, for the estimate of costs; empty where it is unknown."""
+    try:
+        return api.regions().nearest if any(not app.region and app.name not in live for app in apps) else ""
+    except ExternalError:
+        return ""
+
+
 def _look_at_all(
     settings: Settings,
     state: EnvironmentState,
@@ -153,10 +169,11 @@ def _look_at_all(
     token: TokenCheck | None,
 ) -> dict[str, PlannedApp | Problem]:
     """Each app as it would be deployed, or why it could not be."""
+    nearest = _nearest_region(api, live, apps)
 
     def one(app: App) -> PlannedApp | Problem:
         try:
-            return _Comparison(settings, state, api, app, live.get(app.name, ()), order, token).planned()
+            return _Comparison(settings, state, api, app, live.get(app.name, ()), order, token, nearest).planned()
         except ExternalError as error:
             progress.problem(error.problems[0])
             return error.problems[0]
@@ -176,6 +193,7 @@ class _Comparison:
     listed: Sequence[MachineView]
     order: CommitOrder
     token: TokenCheck | None
+    nearest: str = ""  # where Machines without a region would be created
 
     def planned(self) -> PlannedApp:
         app, settings = self.app, self.settings
@@ -218,6 +236,15 @@ class _Comparison:
             diffs=diffs,
             drift=(*drift(record, inspection.machines), *self._drift(inspection)) if inspection.machines else (),
             certificates=tuple(certificates),
+            cost=app_cost(
+                app,
+                settings.ha,
+                inspection.machines,
+                unchanged=inspection.up_to_date,
+                exists=inspection.exists,
+                nearest=self.nearest,
+            ),
+            network="" if inspection.exists else environment_network(settings, self.state),
         )
         if missing := tuple(each.host for each in certificates if each.status == "missing"):
             shown = replace(shown, drift=(*shown.drift, Drift("certificates", missing, ())))
@@ -263,6 +290,8 @@ class _Comparison:
         )
         if changed := changed_files(record.built, inspection.built) if record else "":
             reasons.append(f"built from {changed}")
+        if digest := moved_tag(record, self.app):
+            reasons.append(f"{self.app.image} is {digest[:19]} now")
         reasons += ["secrets"] if inspection.secrets.to_set else []
         reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
         if moved := misplaced_machines(self.app, inspection.machines):
@@ -384,6 +413,9 @@ def _plan(
         matrix=_matrix(settings, loaded, wanted, to_do),
         problems=tuple(str(each) for each in looked.values() if isinstance(each, Problem)),
         risks=tuple(str(each) for each in wanted.problems if each.message.startswith(PREFIX)),
+        cost=summarise_costs(
+            (name, each.cost if isinstance(each, PlannedApp) else None) for name, each in looked.items()
+        ),
     )
 
 

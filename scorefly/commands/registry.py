@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from scorefly.config.settings import Settings
+from scorefly.github.event import read_event
 from scorefly.problems import InputError, Problem, nearest, option_place
 from scorefly.report.progress import Progress
-from scorefly.report.report import Report
+from scorefly.report.report import Report, RunDetails
 from scorefly.state.keeper import Keeper
 
 
 def _validate(settings: Settings, progress: Progress) -> Report:
+    if has_tree(settings):
+        from scorefly.commands.tree_plan import validate_tree
+
+        return validate_tree(settings, progress)
     from scorefly.commands.validate import validate
 
     return validate(settings, progress)
@@ -31,6 +37,10 @@ def _sync(settings: Settings, progress: Progress) -> Report:
 
 
 def _plan(settings: Settings, progress: Progress) -> Report:
+    if has_tree(settings):
+        from scorefly.commands.tree_plan import plan_tree
+
+        return plan_tree(settings, progress)
     from scorefly.commands.plan import plan
     from scorefly.state.document import secrets_in
     from scorefly.state.keeper import Keeper
@@ -117,19 +127,31 @@ def execute(settings: Settings, progress: Progress) -> Report:
         hint = nearest(settings.command, REPORTING)
         raise InputError(Problem(f"there is no command {settings.command!r}", hint, option_place("command")))
     hide_given(settings, progress)
+    _refuse_tree(settings)
     if settings.command == "preview":
-        return command(settings, progress)
+        return replace(command(settings, progress), run=_run_details(settings))
     if not settings.in_action:
-        return command(_with_organization(settings), progress)
+        return replace(command(_with_organization(settings), progress), run=_run_details(settings))
     from scorefly.previews.untrusted import guarded
 
     with guarded(settings) as (guarded_settings, why):
-        report = command(_with_organization(guarded_settings), progress)
+        report = replace(command(_with_organization(guarded_settings), progress), run=_run_details(settings))
     if not why:
         return report
     notice = Problem(f"simulated without secrets: {why}", severity="notice")
     progress.problem(notice)
     return replace(report, problems=(*report.problems, notice))
+
+
+def _run_details(settings: Settings) -> RunDetails:
+    """Return the commit, the log and the time of a run on GitHub. A pull request's commit is its head."""
+    if not settings.trigger.link:
+        return RunDetails()
+    commit = settings.trigger.commit
+    if settings.environ.get("GITHUB_EVENT_NAME") in ("pull_request", "pull_request_target"):
+        pull = read_event(settings.environ).pull
+        commit = pull.head_sha if pull else commit
+    return RunDetails(commit, settings.trigger.link, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
 
 
 def _with_organization(settings: Settings) -> Settings:
@@ -139,6 +161,20 @@ def _with_organization(settings: Settings) -> Settings:
     from scorefly.deployment.token_check import with_organization_of_token
 
     return with_organization_of_token(settings)
+
+
+def has_tree(settings: Settings) -> bool:
+    """Report whether scorefly.yaml describes a tree: other projects, or workloads of other repositories."""
+    from scorefly.config.workload_configs import WorkloadConfigs
+
+    return isinstance(settings.workloads, WorkloadConfigs) and settings.workloads.file.has_tree
+
+
+def _refuse_tree(settings: Settings) -> None:
+    """Raise InputError where a command is for one project, and scorefly.yaml describes a tree."""
+    if settings.command in ("deploy", "generate", "preview") and not settings.score_files and has_tree(settings):
+        hint = "run scorefly sync, or name the Score files to deploy"
+        raise InputError(Problem(f"scorefly.yaml describes a tree, which {settings.command} does not deploy", hint))
 
 
 def hide_given(settings: Settings, progress: Progress) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 from scorefly.config.load import TEXT_RULES
 from scorefly.config.option import Kind, Option
 from scorefly.config.options import OPTIONS
+from scorefly.config.previews import NOT_SHARED, PREVIEWS, SHARE, SHARED
 from scorefly.config.project_file import ENVIRONMENTS, OVERRIDES
 from scorefly.config.workloads import WORKLOADS
-from scorefly.config.workloads_schema import workloads_schema
+from scorefly.config.workloads_schema import tree_schemas, workload_schema, workloads_schema
 
 Schema = dict[str, Any]
 
@@ -38,6 +39,8 @@ def project_schema() -> Schema:
     }
     keys[WORKLOADS] = workloads_schema()
     below = {name: {"$ref": f"#/properties/{name}"} for name in keys if name != "environment"}
+    tree, tree_below = tree_schemas()
+    below |= {name: {"$ref": f"#/properties/{name}"} for name in tree_below}
     return {
         "$schema": DIALECT,
         "$id": f"{LOCATION}/project.schema.json",
@@ -47,13 +50,29 @@ def project_schema() -> Schema:
         "additionalProperties": False,
         "properties": {
             **keys,
+            **tree,
+            PREVIEWS: {
+                "description": "What all previews share.",
+                "type": ["object", "null"],
+                "additionalProperties": False,
+                "properties": {
+                    SHARE: {
+                        "description": "Types of resources whose server all previews share, with a database for each.",
+                        "type": ["array", "null"],
+                        "items": {"enum": [*SHARED, *NOT_SHARED]},
+                    }
+                },
+            },
             ENVIRONMENTS: {
                 "description": "Options by environment. A name may be a pattern, such as pr-*.",
                 "type": ["object", "null"],
                 "additionalProperties": {"$ref": "#/$defs/environment"},
             },
         },
-        "$defs": {"environment": {"type": ["object", "null"], "additionalProperties": False, "properties": below}},
+        "$defs": {
+            "environment": {"type": ["object", "null"], "additionalProperties": False, "properties": below},
+            "workload": workload_schema(),
+        },
     }
 
 
@@ -142,6 +161,16 @@ def _images(_option: Option) -> Schema:
     }
 
 
+def _builds(_option: Option) -> Schema:
+    pattern = r"^\s*(?:[^=\n]+=[^\n]+(?:\n\s*|$))*$"
+    return {
+        "type": ["string", "array", "null"],
+        "pattern": pattern,
+        "items": {"type": "string", "pattern": pattern},
+        "examples": ["main=services/web"],
+    }
+
+
 _SCHEMAS: Mapping[Kind, Callable[[Option], Schema]] = {
     "text": _text,
     "flag": _flag,
@@ -154,5 +183,5 @@ _SCHEMAS: Mapping[Kind, Callable[[Option], Schema]] = {
     "pairs": _pairs,
     "json": _json,
     "images": _images,
-    "builds": _lines,
+    "builds": _builds,
 }

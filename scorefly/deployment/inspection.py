@@ -25,7 +25,7 @@ from scorefly.fly.app import App, VolumeClaim
 from scorefly.fly.process_groups import group_names
 from scorefly.problems import ExternalError, external_error
 from scorefly.state.document import AppState, EnvironmentState, fingerprint
-from scorefly.state.snapshot import unpack
+from scorefly.state.snapshot import Record, unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +87,16 @@ def inspect_app(
     """
     known = known_app(state, app)
     fingerprints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
-    built = built_files(settings, app)
+    built = app.built or built_files(settings, app)
     digest = app_digest(settings, app, fingerprints, built)
-    record = unpack(known.record) if app.counts else None
-    unused_volumes = record.removing if record else ()
+    record = unpack(known.record) if app.counts or app.pinned else None
+    unused_volumes = record.removing if record and app.counts else ()
+    moved = bool(moved_tag(record, app))
     finished = {METADATA_KEY: digest, **marks(settings, state, app.owner)}
     believed = (
         trusted
         and not settings.force
+        and not moved
         and known.digest == state_digest(app, digest)
         and not unused_volumes
         and bool(listed)
@@ -127,7 +129,7 @@ def inspect_app(
         and machine.metadata.get(STATE_KEY) in (None, finished[STATE_KEY])  # new-state leaves them another's
         for machine in ours
     )
-    current = current and not settings.force and not secrets.to_set
+    current = current and not (settings.force or moved or secrets.to_set)
     return AppInspection(
         exists=exists,
         machines=tuple(machines),
@@ -142,6 +144,13 @@ def inspect_app(
         built=built,
         unused_volumes=unused_volumes,
     )
+
+
+def moved_tag(record: Record | None, app: App) -> str:
+    """Return the digest that the tag of an app's image has now, if it was another one when the app was deployed."""
+    before = record.image.partition("@")[2] if record else ""
+    now = app.pinned.partition("@")[2]
+    return now if before and now and before != now else ""
 
 
 def _own_machines(

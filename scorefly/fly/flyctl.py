@@ -76,7 +76,7 @@ def deploy_arguments(app: App, fly_toml: str, options: DeployOptions) -> tuple[s
     command += ["--wait-timeout", f"{options.wait_timeout:.0f}s"]
     # Addresses are allocated before; retries of flyctl's own would be another code path, checked by nobody.
     command += ["--no-public-ips", "--deploy-retries", "0", "--dns-checks=false"]
-    return (*command, *options.extra)
+    return (*command, *options.extra, *app.deploy_args)
 
 
 def _build_args(arguments: Mapping[str, str]) -> list[str]:

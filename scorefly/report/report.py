@@ -13,6 +13,7 @@ from scorefly.problems import Problem
 
 if TYPE_CHECKING:
     from scorefly.report.certificates import CertificateReport
+    from scorefly.report.costs import AppCost
     from scorefly.report.plan import Plan
     from scorefly.report.status import AppStatus
 
@@ -41,6 +42,7 @@ class AppReport:
     secrets_removed: tuple[str, ...] = ()
     seconds: float = 0.0
     problem: Problem | None = None
+    cost: AppCost | None = None
 
     def with_machines(self, machines: Sequence[MachineView]) -> AppReport:
         """The report with image, size and region of the Machines that Fly shows."""
@@ -86,13 +88,22 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class RunDetails:
+    """The run that a report is about: the commit, a link to the run's log, and when it ended, as text in UTC."""
+
+    commit: str = ""
+    link: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole run. `problems` holds warnings and notices too; errors decide the exit status.
 
     `superseded` says why a run left everything to a newer one; else it is empty. `rolled_back` says why a run left the
     environment as a rollback left it. `running` is what `status` shows. A run over a tree has the report of each unit
-    in `units`, and their apps in `apps`; in a unit's report `project` is its project, and `commits` are those of its
-    sources by workload.
+    in `units`, and their apps in `apps`; in a unit's report `project` and `stage` are its project and environment, and
+    `commits` those of its sources by workload.
     """
 
     command: str
@@ -107,10 +118,12 @@ class Report:
     plan: Plan | None = None
     plan_path: str = ""
     superseded: str = ""
+    run: RunDetails = RunDetails()
     rolled_back: str = ""
     running: tuple[AppStatus, ...] = ()
     units: tuple[Report, ...] = ()
     project: str = ""
+    stage: str = ""
     commits: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     certificates: tuple[CertificateReport, ...] = ()

@@ -11,6 +11,7 @@ from scorefly.github import markdown
 from scorefly.problems import Problem
 from scorefly.report.report import AppReport, Report
 from scorefly.ui.lines import one_line
+from scorefly.ui.plan_view import totals
 from scorefly.ui.redaction import Redactor
 from scorefly.ui.wording import counts
 
@@ -110,8 +111,11 @@ def paint(text: str, name: str, coloured: bool) -> str:
     return f"\033[{_COLOURS[name]}m{text}\033[0m" if coloured and name in _COLOURS else text
 
 
-def report_text(report: Report, *, coloured: bool = False) -> str:
-    """The outcome of a run for standard output: redacted before, and without control characters but our colours."""
+def report_text(report: Report, *, coloured: bool = False, width: int | None = None) -> str:
+    """The outcome of a run for standard output: redacted before, and without control characters but our colours.
+
+    Tables and sentences fit `width` cells, if it is given.
+    """
     lines: list[str] = []
     for unit in report.units:
         lines += [report_text(unit, coloured=coloured), ""]
@@ -120,7 +124,7 @@ def report_text(report: Report, *, coloured: bool = False) -> str:
     if report.plan:
         from scorefly.ui.plan_text import plan_text
 
-        shown = plan_text(report.plan, lambda line, name: paint(line, name, coloured))
+        shown = plan_text(report.plan, lambda line, name: paint(line, name, coloured), width)
         lines += [shown, ""] if shown else []
     elif report.command == "status":
         from scorefly.ui.status_text import status_lines
@@ -161,15 +165,17 @@ def _row(app: AppReport) -> tuple[str, ...]:
 
 def _unit_ending(report: Report) -> str:
     """The last line of a unit, or of all units."""
-    simulated = " (simulated: nothing was deployed to Fly)" if report.rehearsed and not report.environment else ""
-    what = counts(report) or ("failed" if report.exit_code else "nothing to do")
     name = "all units" if report.units else report.environment
+    simulated = " (simulated: nothing was deployed to Fly)" if report.rehearsed and not report.environment else ""
+    if report.command == "validate":
+        return f"{name}: {'failed' if report.exit_code else 'valid'}"
+    what = counts(report) or ("failed" if report.exit_code else "nothing to do")
     return f"{name}{simulated}: {'would be: ' if report.dry_run else ''}{what}"
 
 
 def _ending(report: Report) -> str:
     """The last line: what it comes to."""
-    if report.units or report.command == "sync":
+    if report.units or report.stage:
         return _unit_ending(report)
     where = f"{report.environment}{' (rehearsed: nothing was deployed to Fly)' if report.rehearsed else ''}"
     if report.command == "validate":
@@ -183,6 +189,9 @@ def _ending(report: Report) -> str:
         return f"{report.environment}: {len(report.apps)} in {report.artefacts or 'a temporary folder'}"
     if report.superseded:
         return f"{where}: superseded, for {report.superseded}, which is deployed already (--force deploys this one)"
+    if report.plan:
+        simulated = ", simulated" if report.rehearsed else ""
+        return f"Plan: {totals(report.plan)} ({report.environment}{simulated})"
     if report.rolled_back:
         return f"{where} {report.rolled_back} (use --force to deploy anyway)"
     would = "would be: " if report.dry_run else ""
