@@ -208,3 +208,24 @@ def test_a_wrong_section_is_refused_with_its_place(shop: Workspace, text: str, m
 def test_a_server_that_cannot_be_shared_is_said_to_stay_each_previews_own(shop: Workspace) -> None:
     shop.write("scorefly.yaml", "previews: {share: [postgres, redis]}\n")
     assert "each preview keeps a redis of its own" in run(shop, "deploy", 7)
+
+
+def test_a_state_in_one_file_is_refused_and_one_in_a_folder_is_not(shop: Workspace) -> None:
+    variables = {"SCOREFLY_STATE_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
+    with Rehearsal(None) as fly:
+        given = {**environment(shop.path.parent / "bin", fly), **variables}
+        result = shop.run("deploy", "--environment", "pr-7", "--state", "file:one.state", **given)
+        assert result.code == 2
+        assert "a server that all previews share needs a state of its own" in result.err
+        assert fly.world.data["apps"] == {}
+        (shop.path / "states").mkdir()
+        result = shop.run("deploy", "--environment", "pr-7", "--state", "file:states", **given)
+        assert result.code == 0, result.err
+
+
+def test_a_class_puts_a_resource_on_the_server_in_any_environment(shop: Workspace) -> None:
+    shop.workload("web", BODY.replace("type: postgres", "type: postgres, class: previews"))
+    result = shop.run("deploy", "--rehearse", "--environment", "staging")
+    assert result.code == 0, result.err
+    assert [name[:8] for name in server(shop)["databases"]] == ["staging_"]
+    assert len(server(shop)["addresses"]) == 1
