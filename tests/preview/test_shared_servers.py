@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from github_events import pull_request, variables
+from github_server import GitHub
 from killing import Deadly, environment, killed
 from scorefly.rehearsal.server import Rehearsal
 from workspaces import Workspace
@@ -229,3 +231,21 @@ def test_a_class_puts_a_resource_on_the_server_in_any_environment(shop: Workspac
     assert result.code == 0, result.err
     assert [name[:8] for name in server(shop)["databases"]] == ["staging_"]
     assert len(server(shop)["addresses"]) == 1
+
+
+def test_cleanup_of_several_stale_previews_drops_each_database(shop: Workspace) -> None:
+    folder = shop.path.parent
+    with GitHub() as github:
+        for number in (1, 2, 3):
+            github.open_pull(number)
+            given = variables(github, "pull_request", pull_request(github, number, "opened"), folder)
+            result = shop.action({"command": "preview", "rehearse": "true"}, **given)
+            assert result.code == 0, result.out
+        assert owners(shop) == ["pr_1", "pr_2", "pr_3"]
+        github.pulls[1]["state"] = github.pulls[2]["state"] = "closed"
+        cleanup = {"command": "cleanup", "rehearse": "true", "cleanup": "previews"}
+        result = shop.action(cleanup, **variables(github, "schedule", {}, folder))
+        assert result.code == 0, result.out
+    assert owners(shop) == ["pr_3"]
+    assert sorted(shop.world["apps"]) == [SERVER, "web-pr-3"]
+    assert len(server(shop)["addresses"]) == 2
