@@ -11,10 +11,8 @@ from scorefly.config.option import Kind, Option
 from scorefly.config.options import OPTIONS
 from scorefly.config.previews import NOT_SHARED, PREVIEWS, SHARE, SHARED
 from scorefly.config.project_file import ENVIRONMENTS, OVERRIDES
-from scorefly.config.tree_file import ENVIRONMENT_KEYS, TOP_KEYS
-from scorefly.config.tree_schema import tree_schemas
 from scorefly.config.workloads import WORKLOADS
-from scorefly.config.workloads_schema import workload_schema, workloads_schema
+from scorefly.config.workloads_schema import tree_schemas, workload_schema, workloads_schema
 
 Schema = dict[str, Any]
 
@@ -40,9 +38,9 @@ def project_schema() -> Schema:
         "examples": [{"web": "web/staging.yaml"}],
     }
     keys[WORKLOADS] = workloads_schema()
-    keys |= tree_schemas(workload_schema())
-    top_only = {"environment", *(name for name in TOP_KEYS if name not in ENVIRONMENT_KEYS)}
-    below = {name: {"$ref": f"#/properties/{name}"} for name in keys if name not in top_only}
+    below = {name: {"$ref": f"#/properties/{name}"} for name in keys if name != "environment"}
+    tree, tree_below = tree_schemas()
+    below |= {name: {"$ref": f"#/properties/{name}"} for name in tree_below}
     return {
         "$schema": DIALECT,
         "$id": f"{LOCATION}/project.schema.json",
@@ -52,6 +50,7 @@ def project_schema() -> Schema:
         "additionalProperties": False,
         "properties": {
             **keys,
+            **tree,
             PREVIEWS: {
                 "description": "What all previews share.",
                 "type": ["object", "null"],
@@ -70,7 +69,10 @@ def project_schema() -> Schema:
                 "additionalProperties": {"$ref": "#/$defs/environment"},
             },
         },
-        "$defs": {"environment": {"type": ["object", "null"], "additionalProperties": False, "properties": below}},
+        "$defs": {
+            "environment": {"type": ["object", "null"], "additionalProperties": False, "properties": below},
+            "workload": workload_schema(),
+        },
     }
 
 

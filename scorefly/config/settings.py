@@ -101,6 +101,7 @@ class Settings:
     strategy: str = ""
     deploy_args: tuple[str, ...] = ()
     build_args: Mapping[str, str] = field(default_factory=dict)
+    builder: str = "depot"
     build_secrets: Mapping[str, str] = field(default_factory=dict)
     unused_secrets: str = "managed"
     keep_secrets: tuple[str, ...] = ()

@@ -169,7 +169,8 @@ def _workload_app(settings: Settings, inputs: WorkloadInputs, problems: list[Pro
     app = read_overlaid(lay_over(converted.app, inputs.overlays), inputs.overlays, problems)
     app = with_counts(settle_build(settings, app), inputs.scale, problems)
     problems += fly_problems(settings, app, inputs.workload, inputs.overlays)
-    return replace(app, needs=inputs.needs)
+    deploy_args = settings.config(inputs.workload.name).deploy_args
+    return replace(app, needs=inputs.needs, deploy_args=deploy_args)
 
 
 def _overlays_of(settings: Settings, workload: Workload, problems: list[Problem]) -> Iterator[Overlay]:
