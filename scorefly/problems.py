@@ -31,12 +31,16 @@ def option_place(name: str) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One cause: what is wrong, what to do about it (may be empty), and where."""
+    """One cause: what is wrong, what to do about it (may be empty), and where.
+
+    `of_file` says that the place is only the file that the problem belongs to, which the message needs not repeat.
+    """
 
     message: str
     hint: str = ""
     place: Place | None = None
     severity: Severity = "error"
+    of_file: bool = False
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""

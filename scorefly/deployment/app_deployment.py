@@ -82,7 +82,7 @@ class AppDeployment:
         try:
             report = step()
         except ScoreflyError as error:
-            problems = [replace(each, place=each.place or self._score_file()) for each in error.problems]
+            problems = [self._placed(each) for each in error.problems]
             for problem in problems:
                 self.progress.problem(problem)
             report = self.not_deployed("failed", problems[0])
@@ -94,8 +94,12 @@ class AppDeployment:
         self.seconds += time.monotonic() - started
         return report and replace(report, seconds=round(self.seconds, 1))
 
+    def _placed(self, problem: Problem) -> Problem:
+        """Return the problem at the Score file that the app comes from, where state knows it."""
+        place = None if problem.place else self._score_file()
+        return replace(problem, place=place, of_file=True) if place else problem
+
     def _score_file(self) -> Place | None:
-        """Return the Score file that the app comes from; None where state does not know it."""
         state = self.keeper.state
         resource = state.resources.get(self.app.owner)
         workload = self.app.workload or (resource.defined_by or resource.owner if resource else "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FailureDetails:
-    """The explanation of the failure of an app: texts for people, empty where Fly did not say.
+    """The explanation of why an app failed: texts for people, empty where Fly did not say.
 
     `exits` say how its Machines ended, `log` are the last lines of the app, `output` those of the deploy. `running`
     says what still runs, and `dashboard` is a URL.

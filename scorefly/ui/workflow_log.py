@@ -46,7 +46,8 @@ class ActionProgress:
     def problem(self, problem: Problem) -> None:
         """An annotation, on its file's line where it has one.
 
-        The log shows an annotation without its place, so there it follows the whole problem.
+        The log shows an annotation without its place, so there it follows the whole problem, unless
+        the message is enough.
         """
         problem = problem.of_input()
         place = problem.place
@@ -58,7 +59,7 @@ class ActionProgress:
         whole, title = self._line(str(problem)), f"scorefly: {problem.severity}"
 
         def annotate() -> None:
-            if where:
+            if where and not problem.of_file:
                 commands.plain(whole)
             commands.annotate(problem.severity, self._line(str(told)), {**where, "title": title})
 
