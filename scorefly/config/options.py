@@ -255,15 +255,28 @@ OPTIONS: tuple[Option, ...] = (
         commands=ROLLING,
     ),
     Option(
-        "build-args", "pairs", "Lines NAME=VALUE for images built from a Dockerfile.", group="Fly", commands=PLANNING
+        "build-args",
+        "pairs",
+        "Lines NAME=VALUE for images built from a Dockerfile.",
+        group="Fly",
+        commands=("validate", *PLANNING),
+    ),
+    Option(
+        "builder",
+        "choice",
+        "Where images are built: depot (Fly's builder, through flyctl) or docker (docker buildx on this machine).",
+        "depot",
+        choices=("depot", "docker"),
+        group="Fly",
+        commands=PLANNING,
     ),
     Option(
         "build-secrets",
         "pairs",
-        "Lines NAME=VALUE, secret, for images built from a Dockerfile.",
+        "Lines NAME=VALUE, secret, for images built from a Dockerfile. Needs builder: docker.",
         private=True,
         group="Fly",
-        commands=PLANNING,
+        commands=("validate", *PLANNING),
     ),
     Option(
         "unused-secrets",
@@ -354,7 +367,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "replace",
         "lines",
-        "UIDs of resources with data that may be replaced by empty ones, one per line. The old data is kept.",
+        "UIDs of resources with data that may be replaced by empty ones, which keeps the old data, and workloads whose "
+        "last volume may be removed when their regions change; one per line.",
         private=True,
         group="State",
         commands=("generate", *PLANNING),
@@ -380,7 +394,19 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         "Show what would be done, and change nothing.",
         "false",
-        commands=("sync", "deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback", "adopt"),
+        commands=(
+            *(
+                "sync",
+                "generate",
+                "deploy",
+                "cleanup",
+                "destroy",
+                "remove-unused-secrets",
+                "preview",
+                "rollback",
+                "adopt",
+            ),
+        ),
     ),
     Option(
         "rehearse",

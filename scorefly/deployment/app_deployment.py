@@ -152,7 +152,7 @@ class AppDeployment:
             return self.app.pinned or self.app.image
 
         def build(label: str) -> str:
-            return self.connection.deployer.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
+            return self.connection.builder.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
 
         key = build_key(self.settings, self.app.image, self._before.built)
         image = self.builds.image(self.app, key, self.keeper.state, build, self.stop)

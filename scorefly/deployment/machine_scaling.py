@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from scorefly.problems import Problem, external_error
 from scorefly.report.progress import Progress
 
 BATCH = 3  # Machines created before their health is waited for: the Machines API takes so many calls at once
+_FULL = re.compile("insufficient|could not reserve")
 _KILL_TIMEOUT = "5s"  # Fly's own
 _MAX_GRACE = 300.0  # seconds, the longest kill_timeout that Fly takes
 # Seconds before each attempt to remove a volume whose Machine was just destroyed.
@@ -75,7 +77,16 @@ class MachineScaling:
         config["metadata"] = {**metadata, **self.metadata}
         if mounts := config.get("mounts"):
             config["mounts"] = [self._mount(each, region) for each in mounts]
-        return self.api.create_machine(self.app.name, config, region)
+        try:
+            return self.api.create_machine(self.app.name, config, region)
+        except RefusedError as error:
+            message = error.problems[0].message
+            if not _FULL.search(message):
+                raise
+            hint = "deploy again later, or state another region, fewer Machines or a smaller size"
+            raise external_error(
+                f"{self.app.name}: Fly has no room for a Machine in {region}: {message}", hint
+            ) from error
 
     def _model(self, placement: Placement, census: Census, machines: Sequence[MachineView]) -> MachineView:
         """Return a Machine to copy: of the same process group, of those that stay, and of the same region, if any."""
