@@ -41,7 +41,7 @@ class UnitRow:
 
     @property
     def is_due(self) -> bool:
-        """Whether git wants what was not deployed yet."""
+        """Report whether git names something that was not deployed yet."""
         return self.wanted > self.done
 
 
