@@ -37,6 +37,7 @@ lint: $(DEV) $(ACTIONLINT)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python checks/plain_english.py
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/zizmor --offline --pedantic --quiet . examples/workflows/*.yml
 	$(SCHEMA) vendor.github-workflows {.github,examples}/workflows/*.yml scorefly/commands/samples/workflow.yml

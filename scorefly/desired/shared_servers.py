@@ -1,4 +1,4 @@
-"""Which resources of a preview are on a server that all previews share."""
+"""Selects the resources of a preview that are on a server that all previews share."""
 
 from __future__ import annotations
 
