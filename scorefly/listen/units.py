@@ -178,6 +178,7 @@ def recover(ledger: Ledger, now: float) -> list[tuple[int, int]]:
     with ledger.transaction():
         if not ledger.get("instance"):
             ledger.put("instance", secrets.token_hex(16))
+        ledger.execute("UPDATE notices SET not_before = 0")
         lost = ledger.rows("SELECT pid, pid_started FROM runs WHERE status = 'running'")
         ledger.execute(
             "UPDATE runs SET status = 'interrupted', ended = ?, reason = 'the listener ended' WHERE status = 'running'",
