@@ -111,7 +111,7 @@ OPTIONS: tuple[Option, ...] = (
         "JSON object of secrets by name. List each one; at most 131,071 bytes in the Action.",
         private=True,
         group="Input",
-        commands=(*CONVERTING, *REMOVING, *TREE),
+        commands=("logs", *CONVERTING, *REMOVING, *TREE),
     ),
     Option(
         "variables",

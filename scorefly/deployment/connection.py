@@ -92,7 +92,8 @@ def connect(settings: Settings, keeper: Keeper | None = None, shared: SharedFly 
 
 def open_api(settings: Settings) -> FlyApi:
     """Return a client of the real Fly, or of what takes its place."""
-    platform = settings.environ.get("FLY_API_BASE_URL") or "https://api.fly.io"
+    other = settings.fly_base_url if "FLY_FLAPS_BASE_URL" in settings.environ else "https://api.fly.io"
+    platform = settings.environ.get("FLY_API_BASE_URL") or other
     return FlyApi(settings.fly_api_token, settings.fly_base_url, platform_url=platform)
 
 
