@@ -28,7 +28,7 @@ class RepositoryRow:
     readable: bool
     problem: str
     workloads: tuple[str, ...]
-    units: tuple[Mapping[str, str], ...]
+    units: tuple[Mapping[str, Any], ...]
     url: str = ""
 
     def json(self) -> dict[str, Any]:
@@ -87,5 +87,10 @@ def _whole(source: Source) -> Source:
     return Source(source.repository, source.ref, "", source.place)
 
 
-def _unit(unit: Unit) -> dict[str, str]:
-    return {"name": unit.name, "environment": unit.environment, "project": unit.project.name}
+def _unit(unit: Unit) -> dict[str, Any]:
+    return {
+        "name": unit.name,
+        "environment": unit.environment,
+        "project": unit.project.name,
+        "after": list(unit.after),
+    }

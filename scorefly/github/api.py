@@ -165,6 +165,16 @@ class GitHubApi:
         answer = self._call("PATCH", f"/issues/comments/{comment}", json={"body": body}, accept=(404,))
         return answer.status_code != 404
 
+    def webhook_urls(self) -> set[str]:
+        """Return the addresses of the repository's active webhooks that get pushes. Raises ForbiddenError."""
+        return set(self._pages("/hooks", {}, _push_url)) - {""}
+
+    def create_webhook(self, url: str, secret: str) -> None:
+        """Create a webhook that gets pushes as JSON."""
+        config = {"url": url, "content_type": "json", "secret": secret}
+        body = {"name": "web", "active": True, "events": ["push"], "config": config}
+        self._need("POST", "/hooks", lambda data: int(mapping(data)["id"]), json=body)
+
     def deployments(self, environment: str = "") -> Iterator[DeploymentView]:
         """The deployments of an environment, or of all, newest first."""
         return self._pages("/deployments", {"environment": environment} if environment else {}, _deployment)
@@ -325,6 +335,13 @@ class GitHubApi:
         what = f"GitHub refused {method} {path}: {reason} (HTTP {answer.status_code}{named})"
         forbidden = answer.status_code == 403 and limited is None
         return (ForbiddenError if forbidden else ExternalError)(Problem(what, hint))
+
+
+def _push_url(data: Any) -> str:
+    """Return the address of a webhook; empty for one that is inactive or gets no pushes."""
+    data = mapping(data)
+    gets_pushes = data.get("active", True) and {"push", "*"} & set(data.get("events") or ())
+    return text(mapping(data.get("config") or {}, "config"), "url", "") if gets_pushes else ""
 
 
 def pull_view(data: Any) -> PullView:

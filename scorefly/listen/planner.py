@@ -36,7 +36,13 @@ class UnitRow:
     running: bool
     not_before: float
     ended: float
-    suspended: bool = False
+    is_failing: bool = False
+    after: tuple[str, ...] = ()
+
+    @property
+    def is_due(self) -> bool:
+        """Report whether git names something that was not deployed yet."""
+        return self.wanted > self.done
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +71,25 @@ def look_time(row: RepositoryRow, poll: float) -> float:
 
 
 def runs_to_start(rows: Iterable[UnitRow], slots: int, now: float) -> Start:
-    """Choose the units to run: those whose wanted generation is not done, the one that waited longest first."""
-    due = [(run_time(row), row.name) for row in rows if not row.running and not row.suspended]
-    return _first(due, slots, now)
+    """Choose the units to run: those whose wanted generation is not done, the one that waited longest first.
+
+    A unit waits while one that it comes after is due, runs or fails.
+    """
+    units = {row.name: row for row in rows}
+    idle = [row for row in units.values() if not row.running]
+    free = [row for row in idle if not any(_blocks(units[name]) for name in row.after if name in units)]
+    if not any(row.running or row.is_failing for row in units.values()) and not any(row.is_due for row in free):
+        free = idle  # those that are due come after each other
+    return _first([(run_time(row), row.name) for row in free], slots, now)
+
+
+def _blocks(row: UnitRow) -> bool:
+    return row.is_due or row.running or row.is_failing
 
 
 def run_time(row: UnitRow) -> float:
     """Return when a unit is to run next."""
-    return row.not_before if row.wanted > row.done else max(row.ended + RESYNC, row.not_before)
+    return row.not_before if row.is_due else max(row.ended + RESYNC, row.not_before)
 
 
 def _first(due: Sequence[tuple[float, str]], slots: int, now: float) -> Start:

@@ -11,7 +11,7 @@ from typing import Any
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.notices import add_notice
 from scorefly.listen.planner import UnitRow, backoff
-from scorefly.listen.sources import replace_follows
+from scorefly.listen.sources import TREE, replace_follows
 
 KEPT_RUNS = 50  # per unit
 KEPT_LOGS = 3  # per unit
@@ -19,6 +19,7 @@ MAX_LOG = 64 << 10  # characters
 
 # A run that ends like this left nothing to repeat; `invalid` waits for another commit.
 DONE = ("ok", "invalid")
+FAILING = ("failed", "invalid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,14 @@ class Unit:
     arguments: tuple[str, ...]
     follows: tuple[tuple[str, str], ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The units of a project, and the sources of projects that it includes."""
+
+    units: tuple[Unit, ...]
+    includes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +65,45 @@ class Outcome:
 
 def unit_rows(ledger: Ledger) -> list[UnitRow]:
     """Return what decides about the next runs."""
-    rows = ledger.rows("SELECT name, wanted, done, running, not_before, ended FROM units")
-    return [UnitRow(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in rows]
+    rows = ledger.rows("SELECT name, wanted, done, running, not_before, ended, status, after FROM units")
+    return [
+        UnitRow(
+            name=row["name"],
+            wanted=row["wanted"],
+            done=row["done"],
+            running=bool(row["running"]),
+            not_before=row["not_before"],
+            ended=row["ended"],
+            is_failing=row["status"] in FAILING,
+            after=tuple(json.loads(row["after"])),
+        )
+        for row in rows
+    ]
 
 
-def replace_units(ledger: Ledger, root: tuple[str, str], commit: str, units: Iterable[Unit]) -> None:
+def replace_tree(ledger: Ledger, root: tuple[str, str], commit: str, tree: Tree) -> None:
     """Record the tree at a commit of the root: its units are due, and those it no longer has are forgotten."""
-    units = tuple(units)
+    units = tree.units
     with ledger.transaction():
         for unit in units:
             ledger.execute(
-                "INSERT INTO units(name, arguments, details) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
-                "arguments = excluded.arguments, details = excluded.details, "
+                "INSERT INTO units(name, arguments, details, after) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "arguments = excluded.arguments, details = excluded.details, after = excluded.after, "
                 "wanted = wanted + 1, attempts = 0, not_before = 0",
                 unit.name,
                 json.dumps(unit.arguments),
                 json.dumps(unit.details),
+                json.dumps(unit.details.get("after", ())),
             )
         names = {unit.name for unit in units}
         for row in ledger.rows("SELECT name FROM units"):
             if row["name"] not in names:
                 for table, column in (("units", "name"), ("apps", "unit"), ("runs", "unit")):
                     ledger.execute(f"DELETE FROM {table} WHERE {column} = ?", row["name"])  # noqa: S608 - constants
-        replace_follows(ledger, root, [(unit.name, url, ref) for unit in units for url, ref in unit.follows])
+        follows = [(unit.name, url, ref) for unit in units for url, ref in unit.follows]
+        replace_follows(ledger, root, [*follows, *((TREE, url, ref) for url, ref in tree.includes)])
         ledger.put("tree", commit)
+        ledger.put("tree_is_stale", "")
         ledger.put("tree_error", "")
 
 
@@ -154,6 +178,7 @@ def recover(ledger: Ledger, now: float) -> list[tuple[int, int]]:
     with ledger.transaction():
         if not ledger.get("instance"):
             ledger.put("instance", secrets.token_hex(16))
+        ledger.execute("UPDATE notices SET not_before = 0")
         lost = ledger.rows("SELECT pid, pid_started FROM runs WHERE status = 'running'")
         ledger.execute(
             "UPDATE runs SET status = 'interrupted', ended = ?, reason = 'the listener ended' WHERE status = 'running'",
