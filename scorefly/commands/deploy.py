@@ -15,11 +15,13 @@ from scorefly.deployment.certificates import CertificateStep
 from scorefly.deployment.connection import SharedFly, connect
 from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.live import app_names, list_machines
+from scorefly.deployment.networks import environment_network, unreachable_apps
 from scorefly.deployment.newest_commit import commit_order, superseded
 from scorefly.deployment.state_guard import refuse_unknown_apps
 from scorefly.desired.apps import compute_desired_apps, save_and_write_artefacts
 from scorefly.desired.artefacts import shown_folder
 from scorefly.desired.load import load
+from scorefly.desired.moved_tags import resolve_tags
 from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import longest_chains_first
 from scorefly.desired.regions import check_regions
@@ -54,24 +56,38 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
         refuse_unknown_apps(settings, loaded, keeper.state, live)
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(settings, loaded, wanted.apps, connection.api)
+        wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
         save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
         stop = threading.Event()
         builds = ImageBuilds(settings)
+        network = environment_network(settings, keeper.state)
+        unreachable = list(unreachable_apps(wanted.apps, keeper.state, network))
+        for problem in unreachable:
+            progress.problem(problem)
         jobs = [
             AppDeployment(
-                settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, builds, found
+                settings,
+                keeper,
+                progress,
+                connection,
+                app,
+                tuple(live.get(app.name, ())),
+                stop,
+                builds,
+                found,
+                network=network,
             )
             for app in wanted.apps
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
         certified = CertificateStep(settings, keeper, progress, connection.api).run(
-            wanted.apps, outcomes, skip=found.newer_apps
+            wanted.apps, outcomes, skip={*found.newer_apps, *found.rolled_back}
         )
     outcomes = list(certified.apps)
     save_the_rest(keeper, outcomes)
     unchanged = {each.app for each in outcomes if each.status == "unchanged"} - set(found.newer_apps)
-    tags = mutable_tag_notices(app for app in wanted.apps if app.name in unchanged)
+    tags = [*unresolved, *mutable_tag_notices(app for app in wanted.apps if app.name in unchanged and not app.pinned)]
     for problem in tags:
         progress.problem(problem)
     return Report(
@@ -79,7 +95,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
         environment=settings.environment,
         apps=tuple(outcomes),
         resources=wanted.resources,
-        problems=(*found.problems, *found.notices, *wanted.problems, *_warnings(jobs), *tags),
+        problems=(*found.problems, *found.notices, *wanted.problems, *unreachable, *_warnings(jobs), *tags),
         findings=certified.findings,
         certificates=certified.certificates,
         artefacts=shown_folder(settings, ""),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from scorefly.config.settings import Settings
+from scorefly.github.event import read_event
 from scorefly.problems import InputError, Problem, nearest, option_place
 from scorefly.report.progress import Progress
-from scorefly.report.report import Report
+from scorefly.report.report import Report, RunDetails
 from scorefly.state.keeper import Keeper
 
 
@@ -126,17 +128,39 @@ def execute(settings: Settings, progress: Progress) -> Report:
         raise InputError(Problem(f"there is no command {settings.command!r}", hint, option_place("command")))
     hide_given(settings, progress)
     _refuse_tree(settings)
-    if settings.command == "preview" or not settings.in_action:
-        return command(settings, progress)
+    if settings.command == "preview":
+        return replace(command(settings, progress), run=_run_details(settings))
+    if not settings.in_action:
+        return replace(command(_with_organization(settings), progress), run=_run_details(settings))
     from scorefly.previews.untrusted import guarded
 
     with guarded(settings) as (guarded_settings, why):
-        report = command(guarded_settings, progress)
+        report = replace(command(_with_organization(guarded_settings), progress), run=_run_details(settings))
     if not why:
         return report
     notice = Problem(f"simulated without secrets: {why}", severity="notice")
     progress.problem(notice)
     return replace(report, problems=(*report.problems, notice))
+
+
+def _run_details(settings: Settings) -> RunDetails:
+    """Return the commit, the log and the time of a run on GitHub. A pull request's commit is its head."""
+    if not settings.trigger.link:
+        return RunDetails()
+    commit = settings.trigger.commit
+    if settings.environ.get("GITHUB_EVENT_NAME") in ("pull_request", "pull_request_target"):
+        pull = read_event(settings.environ).pull
+        commit = pull.head_sha if pull else commit
+    return RunDetails(commit, settings.trigger.link, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+
+
+def _with_organization(settings: Settings) -> Settings:
+    """Return settings with the organization of the token, where that decides and it may be used."""
+    if settings.untrusted or settings.command in ("validate", "generate"):
+        return settings
+    from scorefly.deployment.token_check import with_organization_of_token
+
+    return with_organization_of_token(settings)
 
 
 def has_tree(settings: Settings) -> bool:

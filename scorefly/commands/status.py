@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from scorefly.config.settings import Settings
@@ -12,10 +12,11 @@ from scorefly.deployment.live import LOOKS
 from scorefly.deployment.ownership import not_ours
 from scorefly.desired.artefacts import shown_folder
 from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.certificates import ACTIVE, find_certificate, list_certificates
 from scorefly.problems import ExternalError, input_error, nearest, option_place
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
-from scorefly.report.status import AppStatus, CheckStatus, MachineStatus, ReleaseRow, RollbackStatus
+from scorefly.report.status import AppStatus, CertificateStatus, CheckStatus, MachineStatus, ReleaseRow, RollbackStatus
 from scorefly.state.document import AppState, EnvironmentState, secrets_in
 from scorefly.state.names import state_names
 from scorefly.state.session import read_state
@@ -105,6 +106,7 @@ def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppSt
     )
     try:
         machines = api.find_machines(app.name)
+        certificates = tuple(_certificates(api, app)) if machines is not None else ()
         problem = "" if machines is None else str(not_ours(settings, api, app.name, machines, state) or "")
     except ExternalError as error:
         return _replaced(shown, problem=str(error.problems[0]))
@@ -116,12 +118,29 @@ def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppSt
     return _replaced(
         shown,
         image=images or shown.image,
-        url=app.url,
+        url=_url(app, certificates),
+        certificates=certificates,
         since=shown.since or max((each.updated for each in machines), default=""),
         machines=tuple(MachineStatus(each.id, each.region, each.state) for each in machines),
         checks=tuple(_checks(machines)),
         drift=drift(unpack(app.record), machines),
     )
+
+
+def _certificates(api: FlyApi, app: AppState) -> Iterator[CertificateStatus]:
+    """Yield the certificates that were requested for an app; the records of those that are not active."""
+    present = list_certificates(api, app.name) if app.certificates else {}
+    for host in app.certificates:
+        view = present.get(host)
+        if view is not None and view.status != ACTIVE:
+            view = find_certificate(api, app.name, host) or view
+        yield CertificateStatus(host, view.status, view.records) if view else CertificateStatus(host, "missing")
+
+
+def _url(app: AppState, certificates: Sequence[CertificateStatus]) -> str:
+    """Return the URL of the first host whose certificate is active, else the app's."""
+    hosts = (each.host for each in certificates if each.status == ACTIVE and not each.host.startswith("*."))
+    return next((f"https://{host}" for host in hosts), app.url)
 
 
 def _replaced(status: AppStatus, **changes: object) -> AppStatus:

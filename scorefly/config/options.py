@@ -90,8 +90,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "build",
         "builds",
-        "Lines [WORKLOAD.]CONTAINER=PATH or =JSON: the build context of a container whose image is `.`, or a JSON "
-        "object of context, dockerfile, target, args, builder and buildpacks.",
+        "Lines [WORKLOAD.]CONTAINER=PATH or CONTAINER=JSON: build context of a container whose image is `.`, or a JSON "
+        "object with context, dockerfile, target, args, builder and buildpacks.",
         group="Input",
         commands=CONVERTING,
     ),
@@ -216,6 +216,13 @@ OPTIONS: tuple[Option, ...] = (
         commands=CONVERTING,
     ),
     Option(
+        "isolate-previews",
+        "flag",
+        "Create the apps of a new preview in a private network of their own.",
+        "true",
+        commands=("plan", *DEPLOYING),
+    ),
+    Option(
         "certificates",
         "choice",
         "Certificates for custom hosts of routes and dns: auto (not in previews), always, never.",
@@ -248,7 +255,11 @@ OPTIONS: tuple[Option, ...] = (
         commands=ROLLING,
     ),
     Option(
-        "build-args", "pairs", "Lines NAME=VALUE for images built from a Dockerfile.", group="Fly", commands=PLANNING
+        "build-args",
+        "pairs",
+        "Lines NAME=VALUE for images built from a Dockerfile.",
+        group="Fly",
+        commands=("validate", *PLANNING),
     ),
     Option(
         "build-secrets",
@@ -256,7 +267,7 @@ OPTIONS: tuple[Option, ...] = (
         "Lines NAME=VALUE, secret, for images built from a Dockerfile.",
         private=True,
         group="Fly",
-        commands=PLANNING,
+        commands=("validate", *PLANNING),
     ),
     Option(
         "unused-secrets",
@@ -347,7 +358,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "replace",
         "lines",
-        "UIDs of resources with data that may be replaced by empty ones, one per line. The old data is kept.",
+        "UIDs of resources with data that may be replaced by empty ones, which keeps the old data, and workloads whose "
+        "last volume may be removed when their regions change; one per line.",
         private=True,
         group="State",
         commands=("generate", *PLANNING),
@@ -373,7 +385,19 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         "Show what would be done, and change nothing.",
         "false",
-        commands=("sync", "deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback", "adopt"),
+        commands=(
+            *(
+                "sync",
+                "generate",
+                "deploy",
+                "cleanup",
+                "destroy",
+                "remove-unused-secrets",
+                "preview",
+                "rollback",
+                "adopt",
+            ),
+        ),
     ),
     Option(
         "rehearse",

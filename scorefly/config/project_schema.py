@@ -10,10 +10,8 @@ from scorefly.config.load import TEXT_RULES
 from scorefly.config.option import Kind, Option
 from scorefly.config.options import OPTIONS
 from scorefly.config.project_file import ENVIRONMENTS, OVERRIDES
-from scorefly.config.tree_file import ENVIRONMENT_KEYS, TOP_KEYS
-from scorefly.config.tree_schema import tree_schemas
 from scorefly.config.workloads import WORKLOADS
-from scorefly.config.workloads_schema import workload_schema, workloads_schema
+from scorefly.config.workloads_schema import tree_schemas, workload_schema, workloads_schema
 
 Schema = dict[str, Any]
 
@@ -39,9 +37,9 @@ def project_schema() -> Schema:
         "examples": [{"web": "web/staging.yaml"}],
     }
     keys[WORKLOADS] = workloads_schema()
-    keys |= tree_schemas(workload_schema())
-    top_only = {"environment", *(name for name in TOP_KEYS if name not in ENVIRONMENT_KEYS)}
-    below = {name: {"$ref": f"#/properties/{name}"} for name in keys if name not in top_only}
+    below = {name: {"$ref": f"#/properties/{name}"} for name in keys if name != "environment"}
+    tree, tree_below = tree_schemas()
+    below |= {name: {"$ref": f"#/properties/{name}"} for name in tree_below}
     return {
         "$schema": DIALECT,
         "$id": f"{LOCATION}/project.schema.json",
@@ -51,13 +49,17 @@ def project_schema() -> Schema:
         "additionalProperties": False,
         "properties": {
             **keys,
+            **tree,
             ENVIRONMENTS: {
                 "description": "Options by environment. A name may be a pattern, such as pr-*.",
                 "type": ["object", "null"],
                 "additionalProperties": {"$ref": "#/$defs/environment"},
             },
         },
-        "$defs": {"environment": {"type": ["object", "null"], "additionalProperties": False, "properties": below}},
+        "$defs": {
+            "environment": {"type": ["object", "null"], "additionalProperties": False, "properties": below},
+            "workload": workload_schema(),
+        },
     }
 
 
@@ -146,6 +148,16 @@ def _images(_option: Option) -> Schema:
     }
 
 
+def _builds(_option: Option) -> Schema:
+    pattern = r"^\s*(?:[^=\n]+=[^\n]+(?:\n\s*|$))*$"
+    return {
+        "type": ["string", "array", "null"],
+        "pattern": pattern,
+        "items": {"type": "string", "pattern": pattern},
+        "examples": ["main=services/web"],
+    }
+
+
 _SCHEMAS: Mapping[Kind, Callable[[Option], Schema]] = {
     "text": _text,
     "flag": _flag,
@@ -158,5 +170,5 @@ _SCHEMAS: Mapping[Kind, Callable[[Option], Schema]] = {
     "pairs": _pairs,
     "json": _json,
     "images": _images,
-    "builds": _lines,
+    "builds": _builds,
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from scorefly.problems import InputError, Place, Problem, nearest
 from scorefly.values import Plain
 
-_TEXTS = ("context", "dockerfile", "target", "builder")
+BUILD_TEXTS = ("context", "dockerfile", "target", "builder")
 KEYS = ("context", "dockerfile", "target", "args", "builder", "buildpacks")
 EXAMPLE = "{context: ., dockerfile: docker/web.Dockerfile, target: prod, args: {A: b}}"
 
@@ -44,7 +44,7 @@ def parse_build(data: Plain, place: Place, place_of: PlaceOf) -> BuildSpec:
         at = place_of(key)
         if key not in KEYS:
             problems.append(Problem(f"unknown key {key!r} of a build", nearest(key, KEYS), at))
-        elif key in _TEXTS and value is not None:
+        elif key in BUILD_TEXTS and value is not None:
             if not isinstance(value, str) or not value.strip() or "\0" in value:
                 problems.append(Problem(f"{key} of a build: expected a string", f"write {EXAMPLE}", at))
             else:

@@ -11,7 +11,7 @@ from types import TracebackType
 from scorefly.config.settings import Settings
 from scorefly.fly.api import FlyApi, OrganizationMachines
 from scorefly.fly.deployer import Deployer
-from scorefly.fly.registry import Registries, registry_credentials
+from scorefly.fly.registry import Registries, fly_registry, registry_credentials
 from scorefly.http import is_loopback
 from scorefly.problems import Place, input_error, option_place
 from scorefly.state.keeper import Keeper
@@ -149,4 +149,6 @@ def open_registries(settings: Settings) -> Registries:
     base_url = base_url if is_loopback(base_url) else ""
     if settings.rehearse:
         return Registries(base_url=base_url, offline=True)
-    return Registries(registry_credentials(settings.environ, settings.fly_api_token), base_url)
+    credentials = registry_credentials(settings.environ, settings.fly_api_token)
+    offline = is_loopback(settings.fly_base_url)  # a simulated Fly
+    return Registries(credentials, base_url, offline, fly_registry(settings.environ))

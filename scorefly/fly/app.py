@@ -86,6 +86,7 @@ class App:
     uid of the resource that brings the app. `counts` are the desired Machines by process group and region; the region
     `ANY_REGION` stands for wherever the app's Machines are. A group that is not in it has as many as flyctl makes.
     `hosts` are the custom host names that the app serves, and `deploy_args` further flags of flyctl for this app.
+    `pinned` is the image by the digest that its tag has now; empty where that is not known.
     """
 
     name: str
@@ -104,6 +105,7 @@ class App:
     workload: str = ""
     region: str = ""
     deploy_args: tuple[str, ...] = ()
+    pinned: str = ""
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
 

@@ -96,22 +96,45 @@ class Registries:
     """A client of all registries; usable from several threads. It holds credentials and so has no repr.
 
     With `base_url` all images are looked up there, which tests and rehearsals need. An `offline` client asks only
-    registries on loopback.
+    registries on loopback. `own` is Fly's registry: all others have to hand out images without credentials, because Fly
+    has none for them.
     """
 
     credentials: Credentials = field(default_factory=dict)
     base_url: str = ""
     offline: bool = False
+    own: str = FLY
 
     def can_ask(self, image: str) -> bool:
         """Report whether the registry of an image may be asked at all."""
         return not self.offline or is_loopback(self._server(parse_reference(image)))
 
     def digest(self, image: str) -> str:
-        """Return the digest that the tag of an image has now. Raises RegistryError."""
+        """Return the digest that the tag of an image has now.
+
+        Raises RegistryError, also for an image that only the credentials open: Fly cannot pull that. They help where a
+        registry limits requests without any.
+        """
+        reference = parse_reference(image)
+        credentials = self.credentials.get(reference.registry)
+        if reference.registry == self.own:
+            return self._lookup(reference, credentials)
+        try:
+            return self._lookup(reference, None)
+        except RegistryError as error:
+            if credentials is None or error.kind == "missing":
+                raise
+            try:
+                found = self._lookup(reference, credentials)
+            except RegistryError:
+                raise error from None
+            if error.kind == "denied":
+                raise RegistryError("denied", "it is private") from error
+            return found
+
+    def _lookup(self, reference: Reference, credentials: tuple[str, str] | None) -> str:
         import requests
 
-        reference = parse_reference(image)
         server = self._server(reference)
         if self.offline and not is_loopback(server):
             raise RegistryError("unreachable", "nothing outside this machine is asked in a rehearsal")
@@ -119,7 +142,7 @@ class Registries:
         url = f"{server}/v2/{quote(reference.repository, safe='/')}/manifests/{tag}"
         with requests.Session() as session:
             try:
-                return _Lookup(session, url, reference, self.credentials.get(reference.registry)).digest()
+                return _Lookup(session, url, reference, credentials).digest()
             except requests.RequestException as error:
                 raise RegistryError("unreachable", type(error).__name__) from error
             except (MalformedAnswerError, RedirectError) as error:

@@ -13,6 +13,7 @@ from scorefly.problems import Problem
 
 if TYPE_CHECKING:
     from scorefly.report.certificates import CertificateReport
+    from scorefly.report.costs import AppCost
     from scorefly.report.plan import Plan
     from scorefly.report.status import AppStatus
 
@@ -41,6 +42,7 @@ class AppReport:
     secrets_removed: tuple[str, ...] = ()
     seconds: float = 0.0
     problem: Problem | None = None
+    cost: AppCost | None = None
 
     def with_machines(self, machines: Sequence[MachineView]) -> AppReport:
         """The report with image, size and region of the Machines that Fly shows."""
@@ -86,6 +88,15 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class RunDetails:
+    """The run that a report is about: the commit, a link to the run's log, and when it ended, as text in UTC."""
+
+    commit: str = ""
+    link: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole run. `problems` holds warnings and notices too; errors decide the exit status.
 
@@ -107,6 +118,7 @@ class Report:
     plan: Plan | None = None
     plan_path: str = ""
     superseded: str = ""
+    run: RunDetails = RunDetails()
     rolled_back: str = ""
     running: tuple[AppStatus, ...] = ()
     units: tuple[Report, ...] = ()
