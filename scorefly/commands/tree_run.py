@@ -57,11 +57,15 @@ class TreeRun:
         """Report whether every project and source of the tree was read: only then anything may be pruned."""
         return self.tree.is_complete and not any(self.failed.values())
 
-    def run(self, work: Work) -> Report:
-        """Do the work for every unit, each after those it names. A unit that fails does not stop the others."""
+    def run(self, work: Work, before: Callable[[], None] = lambda: None) -> Report:
+        """Do the work for every unit, each after those it names. A unit that fails does not stop the others.
+
+        `before` is called once states are known.
+        """
         self.find_commits(self.units)
         with ThreadPoolExecutor(UNITS, thread_name_prefix="unit") as pool:
             list(pool.map(self._read_state, self.units))
+            before()
             self.fetch(self.units)
             self._in_order(pool, work)
         reports = [self.done[unit.name] for unit in self.units]
