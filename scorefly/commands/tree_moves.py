@@ -70,7 +70,7 @@ def _moves(run: TreeRun) -> Iterator[Move]:
 
 @dataclass(frozen=True, slots=True)
 class _Moved:
-    """What a state has of one workload alone."""
+    """The part of a state that belongs to one workload alone."""
 
     workload: str
     file: str
