@@ -148,19 +148,21 @@ def build(arguments: argparse.Namespace, toml: dict[str, Any]) -> int:
         "user": os.environ.get("DOCKER_HUB_USERNAME", ""),
     }
     host = os.environ["FLY_REGISTRY_HOST"]
-    push(host, arguments.app, label, manifest)
+    push(host, arguments.app, label, manifest, TOKEN)
     print(f"image: {host}/{arguments.app}:{label}\nimage size: 1 MB")
     return 0
 
 
-def push(host: str, repository: str, tag: str, manifest: dict[str, Any]) -> None:
-    """Push a manifest as the registry's clients do: refused first, then with a token."""
+def push(host: str, repository: str, tag: str, manifest: dict[str, Any], token: str) -> str:
+    """Push a manifest, and return its digest, as the registry's clients do: refused first, then with a token."""
     url = f"http://{host}/v2/{repository}/manifests/{tag}"
     challenge = requests.put(url, json=manifest, timeout=60).headers["WWW-Authenticate"]
     parts = dict(each.split("=", 1) for each in challenge.removeprefix("Bearer ").replace('"', "").split(",", 2))
     asked = {"service": parts["service"], "scope": parts["scope"]}
-    token = requests.get(parts["realm"], params=asked, auth=("x", TOKEN), timeout=60).json()["token"]
-    requests.put(url, json=manifest, headers={"Authorization": f"Bearer {token}"}, timeout=60).raise_for_status()
+    token = requests.get(parts["realm"], params=asked, auth=("x", token), timeout=60).json()["token"]
+    answer = requests.put(url, json=manifest, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+    answer.raise_for_status()
+    return answer.headers["Docker-Content-Digest"]
 
 
 def in_its_words(told: str) -> str:

@@ -111,7 +111,7 @@ OPTIONS: tuple[Option, ...] = (
         "JSON object of secrets by name. List each one; at most 131,071 bytes in the Action.",
         private=True,
         group="Input",
-        commands=(*CONVERTING, *REMOVING, *TREE),
+        commands=("logs", *CONVERTING, *REMOVING, *TREE),
     ),
     Option(
         "variables",
@@ -262,9 +262,18 @@ OPTIONS: tuple[Option, ...] = (
         commands=("validate", *PLANNING),
     ),
     Option(
+        "builder",
+        "choice",
+        "Where images are built: depot (Fly's builder, through flyctl) or docker (docker buildx on this machine).",
+        "depot",
+        choices=("depot", "docker"),
+        group="Fly",
+        commands=PLANNING,
+    ),
+    Option(
         "build-secrets",
         "pairs",
-        "Lines NAME=VALUE, secret, for images built from a Dockerfile.",
+        "Lines NAME=VALUE, secret, for images built from a Dockerfile. Needs builder: docker.",
         private=True,
         group="Fly",
         commands=("validate", *PLANNING),

@@ -87,7 +87,7 @@ def inspect_app(
     """
     known = known_app(state, app)
     fingerprints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
-    built = built_files(settings, app)
+    built = app.built or built_files(settings, app)
     digest = app_digest(settings, app, fingerprints, built)
     record = unpack(known.record) if app.counts or app.pinned else None
     unused_volumes = record.removing if record and app.counts else ()

@@ -27,6 +27,7 @@ from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_re
 from scorefly.desired.overlaid import read_overlaid
 from scorefly.desired.promotion import with_promoted_images
 from scorefly.desired.provision import Resolution, provision
+from scorefly.desired.shared_servers import with_shared_servers
 from scorefly.desired.workload_inputs import WorkloadInputs, workload_inputs
 from scorefly.fly.app import App
 from scorefly.fly.machine_config import size_text
@@ -62,6 +63,7 @@ def compute_desired_apps(
     """Return what Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = keeper.state
+    loaded = with_shared_servers(settings, loaded, before)
     if not trial:
         settings = with_promoted_images(settings, loaded.workloads)
     replaced = replaced_resources(settings, loaded, before)

@@ -14,6 +14,7 @@ from scorefly.problems import Problem
 if TYPE_CHECKING:
     from scorefly.report.certificates import CertificateReport
     from scorefly.report.costs import AppCost
+    from scorefly.report.failure import FailureDetails
     from scorefly.report.plan import Plan
     from scorefly.report.status import AppStatus
 
@@ -42,6 +43,7 @@ class AppReport:
     secrets_removed: tuple[str, ...] = ()
     seconds: float = 0.0
     problem: Problem | None = None
+    failure: FailureDetails | None = None
     cost: AppCost | None = None
 
     def with_machines(self, machines: Sequence[MachineView]) -> AppReport:

@@ -136,6 +136,10 @@ def report_text(report: Report, *, coloured: bool = False, width: int | None = N
         )
         painted = [paint(line, app.status, coloured) for line, app in zip(rows, report.apps, strict=True)]
         lines += [head, *painted, ""]
+        if any(app.failure for app in report.apps):
+            from scorefly.ui.failure_text import failure_lines
+
+            lines += failure_lines(report.apps)
     if report.findings:
         found = [(each.kind, each.name, each.app, each.outcome, each.why) for each in report.findings]
         head, *rows = table([("what", "name", "app", "outcome", "why"), *found])

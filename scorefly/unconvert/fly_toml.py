@@ -72,7 +72,8 @@ def read_document(
     findings = list(reading.findings)
     findings += [replace(each, path=reading.origin(each.path)) for each in check(reading.document, machine)]
     problems = [_problem(fly, each) for each in findings]
-    if "compose" in reading.document.get("build", {}):
+    build = reading.document.get("build")
+    if isinstance(build, Mapping) and "compose" in build:
         hint = "describe the containers in the Score file, and remove build.compose"
         message = "build.compose makes flyctl read files that scorefly does not check"
         problems.append(Problem(message, hint, fly.place(("build", "compose"))))

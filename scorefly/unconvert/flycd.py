@@ -160,7 +160,8 @@ def _read_scale(app: FlycdApp, data: Mapping[str, Any]) -> None:
     vm = {"memory_mb": machines.get("ram_mb"), "cpus": machines.get("cpu_cores"), "cpu_kind": machines.get("cpu_type")}
     if vm := {key: value for key, value in vm.items() if value}:
         app.document["vm"] = [vm]
-    regions = [data.get("primary_region"), *(data.get("extra_regions") or [])]
+    primary = data.get("primary_region")
+    regions = [*([primary] if isinstance(primary, str) else []), *(data.get("extra_regions") or [])]
     by_region = machines.get("count_per_region") or {}
     if not (machines.get("count") or by_region or data.get("extra_regions")):
         return

@@ -42,11 +42,11 @@ class Input:
 
 @dataclass(slots=True)
 class Output:
-    """Files by path, sections of scorefly.yaml, apps by workload, and the Score files whose image is built."""
+    """Files by path, sections of scorefly.yaml, apps by environment, and the Score files whose image is built."""
 
     files: dict[str, str] = field(default_factory=dict)
     project: dict[str, Any] = field(default_factory=dict)
-    apps: dict[str, str] = field(default_factory=dict)
+    apps: dict[str, list[str]] = field(default_factory=dict)
     builds: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -140,8 +140,9 @@ def _convert_group(group: Group, source: Source, file: str, output: Output) -> N
         and not group.base.fly.document.get("build", {}).get("builtin")
     ):
         output.builds.append(path)
-    output.apps[source.workload] = group.base.fly.app or source.workload
-    if output.apps[source.workload] != source.workload:
+    app = group.base.fly.app or source.workload
+    output.apps.setdefault(group.environment, []).append(app)
+    if app != source.workload:
         target = output.project
         if group.environment:
             target = target.setdefault("environments", {}).setdefault(group.environment, {})
@@ -155,7 +156,7 @@ def _convert_group(group: Group, source: Source, file: str, output: Output) -> N
         entry = output.project.setdefault("environments", {}).setdefault(environment, {})
         if section := _environment(carried, other, source):
             entry.setdefault("workloads", {})[source.workload] = section
-        output.apps[f"{source.workload} in {environment}"] = other.fly.app or source.workload
+        output.apps.setdefault(environment, []).append(other.fly.app or source.workload)
 
 
 def _environment(base: Carried, other: Input, source: Source) -> dict[str, Any]:

@@ -42,6 +42,9 @@ ALLOWED = {
     "safe_files.py": {"*": "the one writer"},
     "confined.py": {"*": "the one reader"},
     "fly/flyctl.py": dict.fromkeys(("TemporaryDirectory", "rmtree", "mkdir"), "homes of flyctl in a temporary folder"),
+    "fly/docker.py": dict.fromkeys(
+        ("TemporaryDirectory", "symlink_to"), "Docker's configuration in a temporary folder"
+    ),
     "git/remote.py": {"TemporaryDirectory": "a temporary repository"},
     "resources/remote.py": {"TemporaryDirectory": "a temporary clone"},
     "github/file_owner.py": dict.fromkeys(
