@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from scorefly.commands.deploy import deploy
+from scorefly.commands.tree_moves import move_workloads
 from scorefly.commands.tree_run import TreeRun, tree_run
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import connect
@@ -28,7 +29,7 @@ def sync(settings: Settings, progress: Progress) -> Report:
     Raises InputError with everything that is invalid.
     """
     with tree_run(settings, progress) as run:
-        report = run.run(Sync(run).sync)
+        report = run.run(Sync(run).sync, lambda: move_workloads(run))
     if run.invalid and not any(unit.apps for unit in report.units):
         raise InputError(*dict.fromkeys(run.invalid))
     return report

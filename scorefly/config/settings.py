@@ -110,6 +110,7 @@ class Settings:
     comment: bool = True
     allow_forks: bool = False
     subtrees: tuple[str, ...] = ()
+    fail_fast: bool = False
     prune: bool = False
     prune_limit: int = 33
     source_cache: str = ""

@@ -107,11 +107,9 @@ class Store:
 
     def tree_id(self, pin: Pin) -> str:
         """Return git's id of the files below the pin's path; empty where there is no such folder."""
-        done = self._local(pin).run("rev-parse", "--verify", "--quiet", _tree(pin))
-        if done.code:
-            return ""
-        kind = self._local(pin).run("cat-file", "-t", done.text)
-        return done.text if kind.text == "tree" else ""
+        done = self._local(pin).run("cat-file", "--batch-check", content=f"{_tree(pin)}\n".encode())
+        name, kind, *_ = (*done.text.split(), "", "")
+        return name if not done.code and kind == "tree" else ""
 
     def checkout(self, pin: Pin, root: Path, folder: Path) -> None:
         """Replace what is in a folder, relative to `root`, by the files below the pin's path. Raises ExternalError."""
