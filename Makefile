@@ -52,6 +52,7 @@ fmt: $(DEV)
 # `make bench BENCH=--short` leaves out the deploy of most workloads.
 bench: $(DEV)
 	@$(BIN)/python benchmarks/bench.py $(BENCH)
+	@$(BIN)/python benchmarks/listen.py $(BENCH)
 	@built=$$(container/build.sh 2>/dev/null) || { echo 'the image was left out: nothing here can build it'; exit 0; }; \
 	$(BIN)/python benchmarks/image.py $$(tail -1 <<<"$$built")
 

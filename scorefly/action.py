@@ -10,10 +10,11 @@ from typing import NoReturn
 from scorefly import interruption
 from scorefly.config.load import load_settings
 from scorefly.config.options import OPTIONS
+from scorefly.config.unused_inputs import unused_inputs
 from scorefly.github.command_files import CommandFiles
 from scorefly.github.commands import set_value
 from scorefly.github.context import Context, read_context, read_inputs, read_trigger
-from scorefly.problems import Problem, ScoreflyError
+from scorefly.problems import Problem, ScoreflyError, raise_errors
 from scorefly.report.report import Report, redacted_report
 from scorefly.ui.early_secrets import early_secrets, secrets_in_project_file, tokens_in
 from scorefly.ui.workflow_log import ActionProgress
@@ -77,7 +78,7 @@ def post(environ: Mapping[str, str]) -> int:
 
 
 def _run(command: str, context: Context, environ: Mapping[str, str], progress: ActionProgress) -> int:
-    from scorefly.commands.registry import execute
+    from scorefly.commands.registry import REPORTING, execute
 
     inputs = read_inputs(environ, (option.name for option in OPTIONS))
     progress.hide(tokens_in(inputs))
@@ -86,14 +87,16 @@ def _run(command: str, context: Context, environ: Mapping[str, str], progress: A
         [*early_secrets(inputs, environ), *secrets_in_project_file(inputs, environ, context.workspace)]
     )
     settings = load_settings(command, inputs, environ, context.workspace.resolve(), in_action=True)
-    for notice in settings.notices:
+    unused = unused_inputs(command, inputs) if command in REPORTING else []
+    raise_errors(unused)
+    for notice in (*settings.notices, *unused):
         progress.problem(notice)
     files = CommandFiles(environ)
     try:
         report = execute(settings, progress)
     finally:
         files.restore()
-    if report.plan:
+    if report.plan or report.plan_path:
         from scorefly.previews.plan_comment import comment_plan
 
         comment_plan(settings, report, progress)

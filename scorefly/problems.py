@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -118,9 +118,18 @@ def shortened(text: str, length: int) -> str:
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str = "there are:") -> str:
-    """Suggest the closest known name, or list all known names."""
+    """Suggest the closest known name, or list all known names. Upper and lower case do not matter."""
+    names = list(known)
+    close = _closest(name.casefold(), {each.casefold(): each for each in reversed(names)})
+    return f"did you mean {close!r}?" if close else f"{otherwise} {', '.join(names) or 'none'}"
+
+
+def _closest(name: str, names: Mapping[str, str]) -> str:
+    """Return the value of the key that a name is like, or is the beginning of; empty if there is none."""
     from difflib import get_close_matches
 
-    names = list(known)
     close = get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"{otherwise} {', '.join(names) or 'none'}"
+    if close:
+        return names[close[0]]
+    longer = [each for each in names if len(name) > 1 and each.startswith(name)]
+    return names[longer[0]] if len(longer) == 1 else ""

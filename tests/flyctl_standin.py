@@ -33,6 +33,11 @@ def main() -> int:
     verbs.add_parser("version").add_argument("--json", action="store_true")
     sync = verbs.add_parser("secrets").add_subparsers(dest="verb", required=True).add_parser("sync")
     sync.add_argument("--app", required=True)
+    tokens = verbs.add_parser("tokens").add_subparsers(dest="verb", required=True).add_parser("create")
+    tokens.add_argument("kind", choices=["org"])
+    for name in ("org", "expiry", "name"):
+        tokens.add_argument(f"--{name}", required=True)
+    tokens.add_argument("--json", action="store_true")
     deploy = verbs.add_parser("deploy")
     for name in (
         "config",
@@ -54,6 +59,9 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.verb == "version":
         print(json.dumps({"Name": "flyctl", "Version": "0.4.87"}))
+        return 0
+    if arguments.verb == "create":
+        print(json.dumps({"token": f"FlyV1 fm2_canary-of-{arguments.org}-{arguments.expiry}"}))
         return 0
     try:
         return {"sync": sync_secrets, "deploy": release}[arguments.verb](arguments)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from scorefly.rehearsal.server import Rehearsal
@@ -15,7 +16,10 @@ Call = tuple[str, str]
 
 
 class Deadly(list[Call]):
-    """A list of calls that kills a process when the last of them comes; Fly still does what it was asked to."""
+    """A list of calls that kills a process when the last of them comes; Fly still does what it was asked to.
+
+    The path may have wildcards.
+    """
 
     def __init__(self, method: str, path: str, times: int = 1) -> None:
         super().__init__()
@@ -23,7 +27,7 @@ class Deadly(list[Call]):
 
     def append(self, call: Call) -> None:
         super().append(call)
-        if call == self.deadly:
+        if call[0] == self.deadly[0] and fnmatchcase(call[1], self.deadly[1]):
             self.times -= 1
             if self.times == 0:
                 os.kill(self.process, signal.SIGKILL)

@@ -282,7 +282,8 @@ class _Expression:
         left = self._not()
         for operator in ("==", "!="):
             if self._take(operator):
-                right = self._not()
+                # What is not set is an empty text beside a text.
+                left, right = ("" if each is None else each for each in (left, self._not()))
                 same = (
                     left.lower() == right.lower() if isinstance(left, str) and isinstance(right, str) else left == right
                 )

@@ -26,6 +26,8 @@ COMMANDS: Mapping[str, str] = {
     "plan": "scorefly.cli.deploy:plan",
     "deploy": "scorefly.cli.deploy:deploy",
     "sync": "scorefly.cli.tree:sync",
+    "repos": "scorefly.cli.tree:repos",
+    "pin": "scorefly.cli.tree:pin",
     "status": "scorefly.cli.status:status",
     "history": "scorefly.cli.status:history",
     "rollback": "scorefly.cli.status:rollback",
@@ -45,6 +47,7 @@ COMMANDS: Mapping[str, str] = {
     "check-version": "scorefly.cli.version:check_version",
     "help": "scorefly.cli.help:help_",
     "listen": "scorefly.cli.listen:listen",
+    "install": "scorefly.cli.install:install",
 }
 
 

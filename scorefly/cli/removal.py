@@ -53,7 +53,12 @@ def destroy(session: Session, /, yes: bool, **values: Any) -> None:
             session.show(doomed)
             if not (doomed.apps or doomed.findings):
                 return
-        confirm(session, f"Destroy all of {settings.environment}, with its data", sure=False)
+        confirm(
+            session,
+            f"Destroy environment {settings.environment} with all its data",
+            sure=False,
+            name=settings.environment,
+        )
     session.report(execute(settings, session.progress))
 
 

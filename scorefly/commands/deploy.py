@@ -15,6 +15,7 @@ from scorefly.deployment.certificates import CertificateStep
 from scorefly.deployment.connection import SharedFly, connect
 from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.live import app_names, list_machines
+from scorefly.deployment.networks import environment_network, unreachable_apps
 from scorefly.deployment.newest_commit import commit_order, superseded
 from scorefly.deployment.state_guard import refuse_unknown_apps
 from scorefly.desired.apps import compute_desired_apps, save_and_write_artefacts
@@ -65,15 +66,28 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
             connection.builder.check()
         stop = threading.Event()
         builds = ImageBuilds(settings)
+        network = environment_network(settings, keeper.state)
+        unreachable = list(unreachable_apps(wanted.apps, keeper.state, network))
+        for problem in unreachable:
+            progress.problem(problem)
         jobs = [
             AppDeployment(
-                settings, keeper, progress, connection, app, tuple(live.get(app.name, ())), stop, builds, found
+                settings,
+                keeper,
+                progress,
+                connection,
+                app,
+                tuple(live.get(app.name, ())),
+                stop,
+                builds,
+                found,
+                network=network,
             )
             for app in wanted.apps
         ]
         outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
         certified = CertificateStep(settings, keeper, progress, connection.api).run(
-            wanted.apps, outcomes, skip=found.newer_apps
+            wanted.apps, outcomes, skip={*found.newer_apps, *found.rolled_back}
         )
     outcomes = list(certified.apps)
     save_the_rest(keeper, outcomes)
@@ -86,7 +100,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
         environment=settings.environment,
         apps=tuple(outcomes),
         resources=wanted.resources,
-        problems=(*found.problems, *found.notices, *wanted.problems, *_warnings(jobs), *tags),
+        problems=(*found.problems, *found.notices, *wanted.problems, *unreachable, *_warnings(jobs), *tags),
         findings=certified.findings,
         certificates=certified.certificates,
         artefacts=shown_folder(settings, ""),

@@ -11,14 +11,17 @@ from dataclasses import dataclass, replace
 from scorefly.config.settings import Settings
 from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
 from scorefly.deployment.connection import SharedFly, connect
+from scorefly.deployment.costs import app_cost
 from scorefly.deployment.drift import changes_from_running, drift
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses, moved_tag
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
+from scorefly.deployment.networks import environment_network, unreachable_apps
 from scorefly.deployment.newest_commit import CommitOrder, commit_order, rollback_notice, rolled_back
 from scorefly.deployment.releases import artefact_key
 from scorefly.deployment.scaling_checks import ScalingVolumes, check_scaling, removal_warnings, scaling_reasons
 from scorefly.deployment.state_guard import refuse_unknown_apps, unknown_apps
+from scorefly.deployment.token_check import TokenCheck, check_token, refuse_creation, token_problems
 from scorefly.deployment.volumes import misplaced_machines, plan_volumes, volume_warnings
 from scorefly.desired.apps import (
     DesiredApps,
@@ -40,6 +43,7 @@ from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import ExternalError, Problem
 from scorefly.report.certificates import PlannedCertificate
+from scorefly.report.costs import summarise_costs
 from scorefly.report.plan import (
     Action,
     Drift,
@@ -72,6 +76,10 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
     if settings.untrusted:
         settings, missing = with_stand_in_variables(settings, loaded)
     with connect(settings, None, shared) as connection:
+        token = None if settings.rehearse else check_token(settings, connection.api)
+        tokens = token_problems(settings, token) if token else []
+        for problem in tokens:
+            progress.problem(problem)
         live = list_machines(settings, connection.api, app_names(settings, loaded, known), shared)
         if unknown_apps(settings, known, live):
             # Without the lock a deploy may have made them since the state was read.
@@ -82,7 +90,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
         wanted = replace(wanted, apps=with_built_files(settings, wanted.apps))
         problems = _write_artefacts(settings, wanted, progress)
         order = _order(settings, loaded, known)
-        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order)
+        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order, token)
     planned = _plan(settings, loaded, wanted, known, looked)
     path = ""
     try:
@@ -92,6 +100,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
         problems += error.problems
     problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
     problems += _rollback_notices(planned, known)
+    problems += unreachable_apps(wanted.apps, known, environment_network(settings, known))
     kept = {each.app for each in planned.apps if each.action == "keep"}
     problems += unresolved
     problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept and not app.pinned)
@@ -102,7 +111,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
         environment=settings.environment,
         apps=tuple(_report(settings, app, looked[app.name]) for app in wanted.apps),
         resources=wanted.resources,
-        problems=(*wanted.problems, *problems),
+        problems=(*tokens, *wanted.problems, *problems),
         artefacts=shown_folder(settings, ""),
         rehearsed=settings.rehearse,
         dry_run=True,
@@ -141,6 +150,14 @@ def _rollback_notices(planned: Plan, state: EnvironmentState) -> Iterator[Proble
             yield rollback_notice(each.app, app.rollback)
 
 
+def _nearest_region(api: FlyApi, live: Mapping[str, Sequence[MachineView]], apps: Sequence[App]) -> str:
+    """Return where new apps without a region would be created, for the estimate of costs; empty where it is unknown."""
+    try:
+        return api.regions().nearest if any(not app.region and app.name not in live for app in apps) else ""
+    except ExternalError:
+        return ""
+
+
 def _look_at_all(
     settings: Settings,
     state: EnvironmentState,
@@ -149,12 +166,14 @@ def _look_at_all(
     apps: Sequence[App],
     progress: Progress,
     order: CommitOrder,
+    token: TokenCheck | None,
 ) -> dict[str, PlannedApp | Problem]:
     """Each app as it would be deployed, or why it could not be."""
+    nearest = _nearest_region(api, live, apps)
 
     def one(app: App) -> PlannedApp | Problem:
         try:
-            return _Comparison(settings, state, api, app, live.get(app.name, ()), order).planned()
+            return _Comparison(settings, state, api, app, live.get(app.name, ()), order, token, nearest).planned()
         except ExternalError as error:
             progress.problem(error.problems[0])
             return error.problems[0]
@@ -173,11 +192,15 @@ class _Comparison:
     app: App
     listed: Sequence[MachineView]
     order: CommitOrder
+    token: TokenCheck | None
+    nearest: str = ""  # where Machines without a region would be created
 
     def planned(self) -> PlannedApp:
         app, settings = self.app, self.settings
         # A plan compares configurations, which a listing does not have: the app's own Machines are asked for.
         inspection = inspect_app(settings, self.state, self.api, app, self.listed, trusted=False)
+        if self.token and not inspection.exists:
+            refuse_creation(settings, self.token, app.name)
         known = self.state.apps.get(app.name)
         record = unpack(known.record) if known and inspection.exists else None
         diffs = _diffs(record, app)
@@ -213,6 +236,15 @@ class _Comparison:
             diffs=diffs,
             drift=(*drift(record, inspection.machines), *self._drift(inspection)) if inspection.machines else (),
             certificates=tuple(certificates),
+            cost=app_cost(
+                app,
+                settings.ha,
+                inspection.machines,
+                unchanged=inspection.up_to_date,
+                exists=inspection.exists,
+                nearest=self.nearest,
+            ),
+            network="" if inspection.exists else environment_network(settings, self.state),
         )
         if missing := tuple(each.host for each in certificates if each.status == "missing"):
             shown = replace(shown, drift=(*shown.drift, Drift("certificates", missing, ())))
@@ -381,6 +413,9 @@ def _plan(
         matrix=_matrix(settings, loaded, wanted, to_do),
         problems=tuple(str(each) for each in looked.values() if isinstance(each, Problem)),
         risks=tuple(str(each) for each in wanted.problems if each.message.startswith(PREFIX)),
+        cost=summarise_costs(
+            (name, each.cost if isinstance(each, PlannedApp) else None) for name, each in looked.items()
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorefly import safe_files
+from scorefly.config.project_schema import LOCATION
 from scorefly.config.settings import PROVISIONERS
 from scorefly.confined import exists, read_file, shown
 from scorefly.problems import InputError, Place, external_error, input_error
@@ -29,8 +30,7 @@ class Added:
 
 def add_provisioners(uri: str, workspace: Path, config: str, environ: Mapping[str, str]) -> Added:
     """Fetches, checks and pins. Raises InputError with the line to write where it cannot be written safely."""
-    remote, content = pin(uri, environ)
-    parse_provisioners(content, remote.name)
+    remote, content = fetch_provisioners(uri, environ)
     try:
         root, path = safe_files.locate(workspace, config)
         before = _text(root, path)
@@ -40,6 +40,13 @@ def add_provisioners(uri: str, workspace: Path, config: str, environ: Mapping[st
         hint = "check its permissions, and the disk"
         raise external_error(f"{config} cannot be written: {error.strerror}", hint, Place(config)) from error
     return Added(str(remote), content.decode("utf-8", "replace"), replaced)
+
+
+def fetch_provisioners(uri: str, environ: Mapping[str, str]) -> tuple[Remote, bytes]:
+    """Return the pinned URI and the content of a provisioner file. Raises ScoreflyError if it is invalid."""
+    remote, content = pin(uri, environ)
+    parse_provisioners(content, remote.name)
+    return remote, content
 
 
 def _text(root: Path, path: Path) -> str:
@@ -59,7 +66,8 @@ def _with_pin(text: str, remote: Remote, name: str) -> tuple[str, bool]:
     line = f"- {remote}"
     if known is None:
         wanted: list[Plain] = [*PROVISIONERS, str(remote)]
-        ending = "\n" if text and not text.endswith("\n") else ""
+        text = text or f"# yaml-language-server: $schema={LOCATION}/project.schema.json\n"
+        ending = "" if text.endswith("\n") else "\n"
         after = f"{text}{ending}{KEY}:\n" + "".join(f"  - {each}\n" for each in wanted)
         return _checked(after, wanted, line, name), False
     if not isinstance(known, list) or not known:

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from scorefly.config.settings import Settings
+from scorefly.deployment.certificates import certificate_report, custom_url
 from scorefly.deployment.connection import connect
 from scorefly.deployment.drift import drift
 from scorefly.deployment.live import LOOKS
 from scorefly.deployment.ownership import not_ours
 from scorefly.desired.artefacts import shown_folder
 from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.certificates import ACTIVE, find_certificate, list_certificates
 from scorefly.problems import ExternalError, input_error, nearest, option_place
+from scorefly.report.certificates import CertificateReport, certificate_json
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
 from scorefly.report.status import AppStatus, CheckStatus, MachineStatus, ReleaseRow, RollbackStatus
@@ -112,16 +115,34 @@ def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppSt
         return _replaced(shown, problem="the app does not exist on Fly (deploy creates it again)")
     if problem:
         return _replaced(shown, problem=problem)
+    certificates, problem = _certificates(api, app)
     images = ", ".join(sorted({each.image for each in machines if each.image}))
     return _replaced(
         shown,
         image=images or shown.image,
-        url=app.url,
+        url=app.url and (custom_url(certificates) or app.url),
         since=shown.since or max((each.updated for each in machines), default=""),
         machines=tuple(MachineStatus(each.id, each.region, each.state) for each in machines),
         checks=tuple(_checks(machines)),
+        certificates=tuple(certificate_json(each) for each in certificates),
         drift=drift(unpack(app.record), machines),
+        problem=problem,
     )
+
+
+def _certificates(api: FlyApi, app: AppState) -> tuple[list[CertificateReport], str]:
+    """Return the certificates of a public app with the DNS records to set, and what kept Fly from answering."""
+    if not (app.url or app.certificates):
+        return [], ""
+    try:
+        views = list_certificates(api, app.name)
+        detailed = [
+            view if view.status == ACTIVE else find_certificate(api, app.name, host) or view
+            for host, view in sorted(views.items())
+        ]
+    except ExternalError as error:
+        return [], str(error.problems[0])
+    return [certificate_report(app.name, app.workload, view) for view in detailed], ""
 
 
 def _replaced(status: AppStatus, **changes: object) -> AppStatus:

@@ -18,6 +18,7 @@ from scorefly.config.project_file import ProjectFile, read_project_file
 from scorefly.config.settings import PROVISIONERS, Settings
 from scorefly.config.workload_configs import chain, workload_configs
 from scorefly.confined import is_inside, shown
+from scorefly.fly.regions import suggest_region
 from scorefly.github.context import read_trigger
 from scorefly.github.event import from_fork
 from scorefly.problems import InputError, Place, Problem, option_place, raise_errors
@@ -78,6 +79,7 @@ def _settings(
     sources.problems += [each for each in found if each.severity == "error"]
     _check_texts(values, places, sources.problems)
     _check_deploy_args(values, places, sources.problems)
+    _refuse_placeholder_prefix(command, values, places, sources.problems)
     if sources.problems:
         raise InputError(*sources.problems)
     variables = {
@@ -96,6 +98,7 @@ def _settings(
     values["given"] = given
     values["trigger"] = read_trigger(environ)
     values["environment_given"] = sources.environment_given
+    values["org_given"] = sources.is_given("org", sources.environment)
     values["notices"] = tuple(each for each in found if each.severity != "error")
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
 
@@ -170,11 +173,15 @@ class _Sources:
         self.environment = ""
         found = self._find(BY_NAME["environment"])
         self.environment = str(found[0]).strip() if found else ""
-        option = BY_NAME["environment"]
-        self.environment_given = (
-            option.name in given
-            or any(environ.get(variable) for variable in option.all_variables)
-            or self.file.option(option.name, "") is not None
+        self.environment_given = self.is_given("environment", "")
+
+    def is_given(self, name: str, environment: str) -> bool:
+        """Report whether anything but the default says what an option is."""
+        option = BY_NAME[name]
+        return (
+            name in self.given
+            or any(self.environ.get(variable) for variable in option.all_variables)
+            or self.file.option(name, environment) is not None
         )
 
     def all(self) -> tuple[dict[str, Any], dict[str, Place]]:
@@ -272,6 +279,18 @@ def _check_deploy_args(values: Mapping[str, Any], places: Mapping[str, Place], p
             problems.append(Problem(f"deploy-args: {argument!r} is not passed to flyctl", hint, places["deploy_args"]))
 
 
+PLACEHOLDER_PREFIX = "change-me-"  # what `scorefly init` writes where no app prefix is given
+
+
+def _refuse_placeholder_prefix(
+    command: str, values: Mapping[str, Any], places: Mapping[str, Place], problems: list[Problem]
+) -> None:
+    deploys = command in ("deploy", "plan", "preview") and not values.get("rehearse")
+    if deploys and values.get("app_prefix") == PLACEHOLDER_PREFIX:
+        hint = "set it to a prefix of your own, such as your organization's name"
+        problems.append(Problem(f"app-prefix is still {PLACEHOLDER_PREFIX!r}", hint, places["app_prefix"]))
+
+
 _TOKENS: Mapping[str, str] = {
     "fly_api_token": r"(?:(?:FlyV1|Bearer) )?[!-~]+",
     "github_token": r"[!-~]+",
@@ -288,4 +307,6 @@ def _check_texts(values: Mapping[str, Any], places: Mapping[str, Place], problem
     for name, (pattern, hint) in TEXT_RULES.items():
         text = values.get(name)
         if text and not re.fullmatch(pattern, text, re.ASCII):
-            problems.append(Problem(f"{name.replace('_', '-')} is {text!r}", hint, places[name]))
+            meant = suggest_region(text) if name == "region" else ""
+            more = f": {meant}" if meant.startswith("did you mean") else ""
+            problems.append(Problem(f"{name.replace('_', '-')} is {text!r}", f"{hint}{more}", places[name]))

@@ -13,6 +13,7 @@ CONVERTING = (
     *("export-secrets", "remove-unused-secrets", "cleanup"),
 )
 LOADING = (*CONVERTING, "resources list", "adopt")
+TREE = ("repos", "pin")
 AFTER = ("status", "logs", "open", "history", "rollback", "doctor")
 STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move")
 FLY = (
@@ -23,8 +24,8 @@ DEPLOYING = ("sync", "deploy", "preview")
 PLANNING = ("plan", *DEPLOYING)
 ROLLING = (*PLANNING, "rollback")
 REMOVING = ("destroy", DEPROVISION)
-STATEFUL = (*LOADING, "resources outputs", *REMOVING, *STATE, *AFTER)
-ALL = (*STATEFUL, "provisioners list", "repos", "pin")
+STATEFUL = (*LOADING, *TREE, "resources outputs", *REMOVING, *STATE, *AFTER)
+ALL = (*STATEFUL, "provisioners list")
 OPTIONS: tuple[Option, ...] = (
     Option(
         "score-files",
@@ -110,14 +111,14 @@ OPTIONS: tuple[Option, ...] = (
         "JSON object of secrets by name. List each one; at most 131,071 bytes in the Action.",
         private=True,
         group="Input",
-        commands=(*CONVERTING, *REMOVING),
+        commands=(*CONVERTING, *REMOVING, *TREE),
     ),
     Option(
         "variables",
         "json",
         "JSON object of variables by name, as toJSON(vars) writes it.",
         group="Input",
-        commands=(*CONVERTING, *REMOVING),
+        commands=(*CONVERTING, *REMOVING, *TREE),
     ),
     Option(
         "provisioners",
@@ -213,6 +214,13 @@ OPTIONS: tuple[Option, ...] = (
         choices=("off", "stop", "suspend"),
         group="Fly",
         commands=CONVERTING,
+    ),
+    Option(
+        "isolate-previews",
+        "flag",
+        "Create the apps of a new preview in a private network of their own.",
+        "true",
+        commands=("plan", *DEPLOYING),
     ),
     Option(
         "certificates",
@@ -340,7 +348,7 @@ OPTIONS: tuple[Option, ...] = (
         "source-cache",
         "text",
         "Folder for copies of the repositories of workloads, kept between runs. Default: below ~/.cache.",
-        commands=("sync", "plan", "validate", "repos"),
+        commands=("sync", "plan", "validate", *TREE),
     ),
     Option(
         "unsupported",
@@ -355,7 +363,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "replace",
         "lines",
-        "UIDs of resources with data that may be replaced by empty ones, one per line. The old data is kept.",
+        "UIDs of resources with data that may be replaced by empty ones, which keeps the old data, and workloads whose "
+        "last volume may be removed when their regions change; one per line.",
         private=True,
         group="State",
         commands=("generate", *PLANNING),

@@ -68,6 +68,19 @@ class ProjectFile:
             name for name in _below(self.data, (ENVIRONMENTS,)) if not fnmatchcase("pr-1", name) or name == "*"
         )
 
+    @property
+    def has_tree(self) -> bool:
+        """Report whether it describes a tree: other projects, or workloads of other repositories."""
+        if self.value("include"):
+            return True
+        names = [name for name, each in _below(self.data, (ENVIRONMENTS,)).items() if isinstance(each, dict)]
+        places = [(), *((ENVIRONMENTS, name) for name in names)]
+        layers = [value for place in places for key in ("defaults", "always") if (value := self.value(*place, key))]
+        for place in places:
+            section = self.value(*place, WORKLOADS)
+            layers += section.children().values() if section else ()
+        return any("source" in layer.children() for layer in layers)
+
     def has_environment(self, environment: str) -> bool:
         """Decide whether an entry fits an environment."""
         return bool(self._environment(environment))

@@ -10,8 +10,10 @@ from scorefly.config.load import TEXT_RULES
 from scorefly.config.option import Kind, Option
 from scorefly.config.options import OPTIONS
 from scorefly.config.project_file import ENVIRONMENTS, OVERRIDES
+from scorefly.config.tree_file import ENVIRONMENT_KEYS, TOP_KEYS
+from scorefly.config.tree_schema import tree_schemas
 from scorefly.config.workloads import WORKLOADS
-from scorefly.config.workloads_schema import workloads_schema
+from scorefly.config.workloads_schema import workload_schema, workloads_schema
 
 Schema = dict[str, Any]
 
@@ -37,7 +39,9 @@ def project_schema() -> Schema:
         "examples": [{"web": "web/staging.yaml"}],
     }
     keys[WORKLOADS] = workloads_schema()
-    below = {name: {"$ref": f"#/properties/{name}"} for name in keys if name != "environment"}
+    keys |= tree_schemas(workload_schema())
+    top_only = {"environment", *(name for name in TOP_KEYS if name not in ENVIRONMENT_KEYS)}
+    below = {name: {"$ref": f"#/properties/{name}"} for name in keys if name not in top_only}
     return {
         "$schema": DIALECT,
         "$id": f"{LOCATION}/project.schema.json",

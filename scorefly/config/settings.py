@@ -69,6 +69,7 @@ class Settings:
     checkouts: Mapping[str, str] = field(default_factory=dict)
     granted: Mapping[str, frozenset[str]] = field(default_factory=dict)
     org: str = "personal"
+    org_given: bool = False
     region: str = ""
     app_prefix: str = ""
     app_suffix: str = ""
@@ -93,6 +94,7 @@ class Settings:
     wait_timeout: float = 300.0
     ha: bool | None = None
     auto_stop: str = ""
+    isolate_previews: bool = True
     certificates: str = "auto"
     wait_for_certificates: bool = False
     strategy: str = ""

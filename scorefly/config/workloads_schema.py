@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scorefly.config.tree_schema import WORKLOAD_KEYS
 from scorefly.config.workloads import PARSERS
 from scorefly.convert.build_spec import BUILD_TEXTS
 from scorefly.fly.app import MAX_MACHINES
@@ -59,14 +60,20 @@ _KEYS: Mapping[str, Schema] = {
         "additionalProperties": _BUILD,
         "examples": [{"main": {"context": ".", "dockerfile": "docker/web.Dockerfile", "target": "prod"}}],
     },
+    **WORKLOAD_KEYS,
 }
 
 
 def workloads_schema() -> Schema:
     """Return the schema of a `workloads` section. A key without a schema here may have any value."""
-    keys = {key: _KEYS.get(key, {}) for key in PARSERS}
     return {
         "description": "Settings of single workloads, by workload name.",
         "type": ["object", "null"],
-        "additionalProperties": {"type": ["object", "null"], "additionalProperties": False, "properties": keys},
+        "additionalProperties": workload_schema(),
     }
+
+
+def workload_schema() -> Schema:
+    """Return the schema of the settings of one workload."""
+    keys = {key: _KEYS.get(key, {}) for key in PARSERS}
+    return {"type": ["object", "null"], "additionalProperties": False, "properties": keys}

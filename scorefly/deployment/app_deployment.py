@@ -12,6 +12,7 @@ from typing import Any
 from scorefly.config.settings import Settings
 from scorefly.deployment.addresses import resolve_pending
 from scorefly.deployment.connection import Connection
+from scorefly.deployment.costs import app_cost
 from scorefly.deployment.digest import METADATA_KEY, state_digest
 from scorefly.deployment.drift import facts_of
 from scorefly.deployment.image_builds import ImageBuilds, build_key
@@ -64,6 +65,7 @@ class AppDeployment:
     builds: ImageBuilds
     standing: CommitOrder = field(default_factory=CommitOrder)
     target: RollbackTarget | None = None
+    network: str = ""  # what a new app joins
     seconds: float = 0.0
     warnings: tuple[Problem, ...] = ()
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
@@ -95,6 +97,10 @@ class AppDeployment:
         if rollback := self._keeping_rollback():
             self._warn(rollback_notice(self.app.name, rollback))
             return self._report("unchanged", self._before.machines)
+        if self._before.unseen:
+            message = f"{self.app.name} was not checked: the Fly API token may not see it, and state has it unchanged"
+            self._warn(Problem(message, severity="notice"))
+            return self._report("unchanged")
         if self._before.up_to_date:
             self._remove_secrets()
             if not self.settings.dry_run:
@@ -221,8 +227,8 @@ class AppDeployment:
 
     def _create(self) -> None:
         """State knows that the app is being made before it is there: a run that is killed leaves no stranger."""
-        self._record(id="", digest="", secrets={}, addresses=(), record="", certificates={})
-        self._record(id=self.api.create_app(self.app.name, self.settings.org).id)
+        self._record(id="", digest="", secrets={}, addresses=(), record="", certificates={}, network=self.network)
+        self._record(id=self.api.create_app(self.app.name, self.settings.org, self.network).id)
 
     def _ensure_prerequisites(self) -> None:
         """Return what Machines find when they start: addresses, volumes and secrets."""
@@ -243,10 +249,11 @@ class AppDeployment:
             self._record(addresses=recorded)
         for kind in missing_addresses(self.app, present):
             before = self._known.addresses
+            network = self._known.network if kind == "private_v6" else ""
             # Recorded as ours before Fly knows of it: its answer may be lost.
             self._record(addresses=(*before, kind))
             try:
-                ip = self.api.allocate_address(self.app.name, kind, self.settings.org)
+                ip = self.api.allocate_address(self.app.name, kind, self.settings.org, network)
             except RefusedError:
                 self._record(addresses=before)
                 raise
@@ -391,7 +398,8 @@ class AppDeployment:
         record = unpack(self._known.record) or Record()
         image = self._image or record.image
         texts, files = artefact_texts(app), file_digests(app)
-        return pack(Record(texts, files, facts, secrets, count, built, unused_volumes, image, record.build))
+        build, counts = record.build, app.counts
+        return pack(Record(texts, files, facts, secrets, count, built, unused_volumes, image, build, counts))
 
     def _warn_of_shortage(self, machines: Sequence[MachineView]) -> int:
         """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""
@@ -411,5 +419,14 @@ class AppDeployment:
         """Report what Fly says of the Machines, where there are any, and else what is desired."""
         secrets = self._before.secrets
         report = replace(app_report(self.settings, self.app), status=status)
-        report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove)
+        before = self._before
+        cost = app_cost(
+            self.app,
+            self.settings.ha,
+            before.machines,
+            unchanged=status == "unchanged",
+            exists=before.exists,
+            nearest=next((each.region for each in machines), ""),
+        )
+        report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove, cost=cost)
         return report.with_machines(app_machines(machines))

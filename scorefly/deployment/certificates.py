@@ -139,7 +139,7 @@ class CertificateStep:
             self._record_status(app.name, host, view.status)
             view = self._wait(app, host, view)
         self._record_status(app.name, host, view.status)
-        return certificate_report(app, view)
+        return certificate_report(app.name, app.workload, view)
 
     def _request(self, app: App, host: str) -> CertificateView:
         self.progress.step(f"{app.name}: requesting a certificate for {host}")
@@ -240,11 +240,11 @@ def planned_reports(app: App, planned: Iterable[PlannedCertificate]) -> list[Cer
     ]
 
 
-def certificate_report(app: App, view: CertificateView) -> CertificateReport:
+def certificate_report(app: str, workload: str, view: CertificateView) -> CertificateReport:
     """Return what to show of a certificate: the records only while it is not active."""
     records = view.records if view.status != ACTIVE else ()
     errors = view.errors if view.status != ACTIVE else ()
-    return CertificateReport(app.name, app.workload, view.host, view.status, records, view.rate_limited_until, errors)
+    return CertificateReport(app, workload, view.host, view.status, records, view.rate_limited_until, errors)
 
 
 def custom_url(certificates: Iterable[CertificateReport]) -> str:

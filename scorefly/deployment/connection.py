@@ -39,28 +39,34 @@ class Connection:
 
 
 class SharedFly:
-    """The parts that the runs of one sync share: the simulated Fly, listings, and the number of deploys at a time.
+    """The simulated Fly, the listing of each organization, and the number of deploys that the runs of a sync share.
 
     A context manager.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.slots = threading.BoundedSemaphore(settings.max_parallel)
-        self.rehearsal_url = ""
+        self._rehearsal_url = ""
         self._settings = settings
         self._stack = ExitStack()
         self._lock = threading.Lock()
         self._listings: dict[tuple[str, str], OrganizationMachines] = {}
 
     def __enter__(self) -> SharedFly:
-        if self._settings.rehearse:
-            self.rehearsal_url = self._stack.enter_context(_rehearsal(self._settings))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    @property
+    def rehearsal_url(self) -> str:
+        """The address of the simulated Fly, which is started when it is needed."""
+        with self._lock:
+            if not self._rehearsal_url:
+                self._rehearsal_url = self._stack.enter_context(_rehearsal(self._settings))
+            return self._rehearsal_url
 
     def org_machines(self, settings: Settings, api: FlyApi) -> OrganizationMachines:
         """Return the Machines of the organization, as the first run that asked saw them."""

@@ -24,6 +24,11 @@ def state_digest(app: App, digest: str) -> str:
     return f"{digest}-{hashlib.sha256(counts.encode()).hexdigest()[:8]}"
 
 
+def machines_digest(kept: str) -> str:
+    """Return the digest of an app's Machines from the one that state keeps."""
+    return kept.partition("-")[0]
+
+
 def app_digest(settings: Settings, app: App, fingerprints: Mapping[str, str], built: Mapping[str, str]) -> str:
     """A digest of all that makes a deployed app what it is: 32 hex digits.
 

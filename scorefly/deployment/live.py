@@ -20,7 +20,7 @@ def list_machines(
     """Return the Machines by app; the listing of an organization may be late.
 
     Where regions are missing from it, each app of the organization is asked. A deploy token of one app may not list
-    the organization: `apps` are asked then. Raises OutsideError.
+    the organization: those of `apps` that it may see are asked then. Raises ExternalError.
     """
     names = list(apps)
     try:
@@ -29,13 +29,11 @@ def list_machines(
         if not found.missing_regions:
             return listed
         return {**listed, **_ask(api, {*listed, *api.org_apps(settings.org)})}
-    except ForbiddenError as error:
-        if not names:
+    except ForbiddenError:
+        seen = _ask_allowed(api, names)
+        if not seen:
             raise
-        try:
-            return _ask(api, names)
-        except ForbiddenError:
-            raise error from None
+        return {name: machines for name, machines in seen.items() if machines is not None}
 
 
 def app_names(settings: Settings, loaded: Loaded, state: EnvironmentState) -> list[str]:
@@ -49,6 +47,21 @@ def _ask(api: FlyApi, apps: Iterable[str]) -> dict[str, Sequence[MachineView]]:
     with ThreadPoolExecutor(LOOKS, thread_name_prefix="list") as pool:
         found = dict(zip(names, pool.map(api.find_machines, names), strict=True))
     return {name: machines for name, machines in found.items() if machines is not None}
+
+
+def _ask_allowed(api: FlyApi, apps: Iterable[str]) -> dict[str, Sequence[MachineView] | None]:
+    """Return the Machines of each app that the token may see, None for an app that does not exist."""
+    names = sorted(apps)
+
+    def ask(name: str) -> tuple[bool, Sequence[MachineView] | None]:
+        try:
+            return True, api.find_machines(name)
+        except ForbiddenError:
+            return False, None
+
+    with ThreadPoolExecutor(LOOKS, thread_name_prefix="list") as pool:
+        answers = dict(zip(names, pool.map(ask, names), strict=True))
+    return {name: machines for name, (allowed, machines) in answers.items() if allowed}
 
 
 def _by_app(machines: Sequence[MachineView]) -> dict[str, Sequence[MachineView]]:

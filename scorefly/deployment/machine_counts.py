@@ -9,8 +9,8 @@ from typing import Any
 
 from scorefly.fly.api import MachineView
 from scorefly.fly.app import ANY_REGION, App
+from scorefly.fly.process_groups import DEFAULT_GROUP, group_names, parts_of
 
-DEFAULT_GROUP = "app"
 _GROUP_KEY = "fly_process_group"
 _PLATFORM_GROUPS = "fly_app_"  # release commands, consoles and test Machines, which come and go
 _DOWN = ("created", "stopped", "suspended", "failed")
@@ -75,11 +75,11 @@ def desired_groups(app: App, ha: bool | None) -> dict[str, GroupSize]:
     if app.machine.get("auto_destroy"):
         return {}
     found = {}
-    for group in _group_names(app):
+    for group in group_names(app.config):
         if stated := app.counts.get(group):
             found[group] = GroupSize(sum(stated.values()), 0)
             continue
-        single = ha is False or bool(_parts_of(app, "mounts", group))
+        single = ha is False or bool(mounted_names(app, group))
         serves = bool(_services(app, group))
         found[group] = GroupSize(2 if serves and not single else 1, 0 if serves or single else 1)
     return found
@@ -244,18 +244,10 @@ def _must_run(app: App, group: str) -> bool:
     return not (served or app.machine.get("schedule"))
 
 
-def _group_names(app: App) -> list[str]:
-    return sorted(app.config.get("processes") or {}) or [DEFAULT_GROUP]
+def mounted_names(app: App, group: str) -> set[str]:
+    """Return the names of the volumes that the Machines of a process group mount."""
+    return {str(each.get("source")) for each in parts_of(app.config, "mounts", group)}
 
 
 def _services(app: App, group: str) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(key, part) for key in ("http_service", "services") for part in _parts_of(app, key, group)]
-
-
-def _parts_of(app: App, key: str, group: str) -> list[Mapping[str, Any]]:
-    """The parts of fly.toml under a key that are about a process group; those that name none are about the default."""
-    found = app.config.get(key) or []
-    names = _group_names(app)
-    default = DEFAULT_GROUP if DEFAULT_GROUP in names else names[0]
-    parts = [found] if isinstance(found, Mapping) else found
-    return [part for part in parts if group in (part.get("processes") or [default])]
+    return [(key, part) for key in ("http_service", "services") for part in parts_of(app.config, key, group)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +11,18 @@ from typing import Any
 from scorefly.deployment.digest import METADATA_KEY
 from scorefly.deployment.machine_counts import Census, Placement, group_of, is_standby
 from scorefly.deployment.volumes import creation_settings, refuse_last_copies, volumes_to_remove
+from scorefly.durations import parse_duration
 from scorefly.fly.api import FlyApi, MachineView, RefusedError, VolumeView
 from scorefly.fly.app import App
-from scorefly.fly.health import wait_until_healthy
+from scorefly.fly.health import wait_until_down, wait_until_healthy
 from scorefly.fly.machine_config import STANDBY_VARIABLE
 from scorefly.problems import Problem, external_error
 from scorefly.report.progress import Progress
 
 BATCH = 3  # Machines created before their health is waited for: the Machines API takes so many calls at once
+_FULL = re.compile("insufficient|could not reserve")
+_KILL_TIMEOUT = "5s"  # Fly's own
+_MAX_GRACE = 300.0  # seconds, the longest kill_timeout that Fly takes
 # Seconds before each attempt to remove a volume whose Machine was just destroyed.
 _DETACHING = (0.0, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -58,9 +63,7 @@ class MachineScaling:
         leaving = tuple(each for each in leaving if each.id not in reused)
         if leaving:
             self.keep_note(tuple(each.id for each in leaving))
-        for machine in census.remove:
-            self.progress.step(f"{app.name}: removing Machine {machine.id} in {machine.region}")
-            self.api.delete_machine(app.name, machine.id)
+        self._remove(census.remove)
         return tuple(each.id for each in leaving if not self._delete_volume(each))
 
     def _create(self, placement: Placement, census: Census, machines: Sequence[MachineView]) -> MachineView:
@@ -74,7 +77,16 @@ class MachineScaling:
         config["metadata"] = {**metadata, **self.metadata}
         if mounts := config.get("mounts"):
             config["mounts"] = [self._mount(each, region) for each in mounts]
-        return self.api.create_machine(self.app.name, config, region)
+        try:
+            return self.api.create_machine(self.app.name, config, region)
+        except RefusedError as error:
+            message = error.problems[0].message
+            if not _FULL.search(message):
+                raise
+            hint = "deploy again later, or state another region, fewer Machines or a smaller size"
+            raise external_error(
+                f"{self.app.name}: Fly has no room for a Machine in {region}: {message}", hint
+            ) from error
 
     def _model(self, placement: Placement, census: Census, machines: Sequence[MachineView]) -> MachineView:
         """Return a Machine to copy: of the same process group, of those that stay, and of the same region, if any."""
@@ -104,6 +116,17 @@ class MachineScaling:
         with self.progress.output(f"Machine {machine.id} of {self.app.name}") as output:
             wait_until_healthy(self.api, machine, self.timeout, on_line=output, stop=self.stop)
 
+    def _remove(self, machines: Sequence[MachineView]) -> None:
+        """Stop Machines, so that they can finish what they are at, and destroy them."""
+        running = [each for each in machines if each.state == "started"]
+        for machine in running:
+            self.api.stop_machine(self.app.name, machine.id)
+        for machine in machines:
+            self.progress.step(f"{self.app.name}: removing Machine {machine.id} in {machine.region}")
+            if machine in running:
+                wait_until_down(self.api, machine, _grace(machine), stop=self.stop)
+            self.api.delete_machine(self.app.name, machine.id)
+
     def _delete_volume(self, volume: VolumeView) -> bool:
         """Remove a volume; Fly refuses for some seconds after its Machine was destroyed. Return whether it is gone."""
         self.progress.step(f"{self.app.name}: removing volume {volume.name} ({volume.id}) in {volume.region}")
@@ -121,3 +144,9 @@ class MachineScaling:
         message = f"{self.app.name}: volume {volume.id} cannot be removed yet: {reason}"
         self.progress.problem(Problem(message, hint, severity="warning"))
         return False
+
+
+def _grace(machine: MachineView) -> float:
+    """Return the seconds that a Machine's program has to end, with some more for Fly."""
+    timeout = parse_duration((machine.config.get("stop_config") or {}).get("timeout") or _KILL_TIMEOUT)
+    return min(timeout or 0.0, _MAX_GRACE) + 5.0

@@ -26,6 +26,7 @@ from scorefly.state.releases import (
     pack_artefacts,
     unpack_artefacts,
 )
+from scorefly.state.snapshot import unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,11 @@ def unchanged_release(known: AppState, commit: str) -> dict[str, Any]:
 
 
 def app_of_release(known: AppState, artefact: Artefact) -> App:
-    """Return the app as it was deployed with an artefact. An image that was built is used, not built again."""
+    """Return the app as it was deployed with an artefact. An image that was built is used, not built again.
+
+    The stated number of Machines stays what it is now.
+    """
+    record = unpack(known.record)
     config = tomllib.loads(artefact.texts["fly.toml"])
     config["build"] = {"image": artefact.image}
     machine = json.loads(artefact.texts.get("machine.json", "{}"))
@@ -129,6 +134,7 @@ def app_of_release(known: AppState, artefact: Artefact) -> App:
         needs=artefact.needs,
         url=artefact.url,
         region=str(config.get("primary_region", "")),
+        counts=record.counts if record else {},
     )
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.inspection import AppInspection
-from scorefly.deployment.machine_counts import DEFAULT_GROUP, app_machines, compare_regions, count_by_group
+from scorefly.deployment.machine_counts import app_machines, compare_regions, count_by_group, mounted_names
 from scorefly.deployment.volumes import refuse_last_copies, volumes_to_remove
 from scorefly.fly.api import FlyApi, VolumeView
 from scorefly.fly.app import ANY_REGION, App, VolumeClaim
 from scorefly.fly.machine_config import guest, size_text
+from scorefly.fly.process_groups import DEFAULT_GROUP
 from scorefly.problems import ExternalError, Problem, external_error
 
 
@@ -42,7 +43,7 @@ def check_scaling(settings: Settings, api: FlyApi, app: App, inspection: AppInsp
         if placement.group in first and placement.region in (ANY_REGION, app.region):
             first.remove(placement.group)
             continue
-        for claim in app.volumes:
+        for claim in [each for each in app.volumes if each.name in mounted_names(app, placement.group)]:
             key = (claim.name, placement.region or app.region)
             if free[key]:
                 free[key] -= 1

@@ -12,7 +12,7 @@ from typing import Any
 from scorefly import __version__
 from scorefly.config.settings import Settings
 from scorefly.confined import is_glob, match_files, read_file
-from scorefly.deployment.digest import METADATA_KEY
+from scorefly.deployment.digest import METADATA_KEY, machines_digest
 from scorefly.deployment.machine_counts import app_machines, listed_as_complete
 from scorefly.deployment.ownership import OWNER_KEY, owner_mark
 from scorefly.fly.api import MachineView
@@ -28,11 +28,16 @@ _OPTIONS = (
 )
 
 
+UNKNOWN_HOME = "?"
+
+
 def unit_digest(settings: Settings, state: EnvironmentState, trees: Mapping[str, str], home: str) -> str:
     """Return a digest of what a unit deploys. `trees` are git's ids of the sources by workload, and `home` of this one.
 
     Empty where it cannot be told without deploying: then a provisioner outside has to be asked.
     """
+    if home == UNKNOWN_HOME:
+        return ""
     if any(each.provisioner.startswith(("cmd://", "http://", "https://")) for each in state.resources.values()):
         return ""
     try:
@@ -65,12 +70,13 @@ def _runs(settings: Settings, app: AppState, machines: Sequence[MachineView]) ->
     record = unpack(app.record)
     if not app.digest or record is None or len(machines) < max(1, record.machines):
         return False
-    marks = {METADATA_KEY: app.digest, OWNER_KEY: owner_mark(settings, app.owner)}
+    marks = {METADATA_KEY: machines_digest(app.digest), OWNER_KEY: owner_mark(settings, app.owner)}
     if not all(marks.items() <= machine.metadata.items() for machine in machines):
         return False
     texts = record.texts
     config, machine = tomllib.loads(texts.get("fly.toml", "")), json.loads(texts.get("machine.json", "{}"))
-    return listed_as_complete(App(app.name, app.owner, config, "", "", machine), settings.ha, machines)
+    desired = App(app.name, app.owner, config, "", "", machine, counts=record.counts)
+    return not record.removing and listed_as_complete(desired, settings.ha, machines)
 
 
 def _config_files(settings: Settings) -> list[str]:

@@ -165,7 +165,7 @@ def _workload_app(settings: Settings, inputs: WorkloadInputs, problems: list[Pro
     if converted.app is None:
         return None
     app = read_overlaid(lay_over(converted.app, inputs.overlays), inputs.overlays, problems)
-    app = settle_build(settings, with_counts(app, inputs.scale, problems))
+    app = with_counts(settle_build(settings, app), inputs.scale, problems)
     problems += fly_problems(settings, app, inputs.workload, inputs.overlays)
     return replace(app, needs=inputs.needs)
 

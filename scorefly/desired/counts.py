@@ -6,6 +6,7 @@ The number comes from the section `workloads` of scorefly.yaml, else from the an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,11 +17,13 @@ from scorefly.convert.annotations import PREFIX, read_annotations
 from scorefly.desired.autoscaler import Autoscaler, read_autoscaler
 from scorefly.desired.load import Loaded
 from scorefly.fly.app import ANY_REGION, App
+from scorefly.fly.process_groups import group_names
+from scorefly.fly.regions import region_hint
 from scorefly.problems import Place, Problem, nearest
 from scorefly.score.workload import Workload
 from scorefly.values import Tree
 
-DEFAULT_GROUP = "app"
+_CODE = re.compile(r"[a-z]{3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,12 @@ def read_scale(
         return Scale(region=settings.region)
     scale = Scale(count, regions, settings.region, autoscaler, places)
     explicit = annotations.get("region")
+    if malformed := [code for code in scale.codes if not _CODE.fullmatch(code)]:
+        problems += [
+            Problem(f"Fly has no region {code!r}", region_hint(code), place_of_region(settings, workload, code))
+            for code in malformed
+        ]
+        return Scale(region=settings.region)
     if not scale.codes:
         return scale
     if explicit and explicit not in scale.codes:
@@ -80,7 +89,7 @@ def read_scale(
 
 def with_counts(app: App, scale: Scale, problems: list[Problem]) -> App:
     """Return the app with its desired Machines by process group and region; contradictions are added to `problems`."""
-    groups = process_groups(app)
+    groups = group_names(app.config)
     problems += _unknown_groups(scale, groups)
     counts: dict[str, Mapping[str, int]] = {}
     for group in groups:
@@ -107,12 +116,6 @@ def with_counts(app: App, scale: Scale, problems: list[Problem]) -> App:
     if scale.autoscaler:
         problems.append(scale.autoscaler.notice(is_served(app)))
     return replace(app, counts=counts)
-
-
-def process_groups(app: App) -> tuple[str, ...]:
-    """Return the names of an app's process groups."""
-    processes = app.config.get("processes")
-    return tuple(sorted(processes)) if isinstance(processes, Mapping) and processes else (DEFAULT_GROUP,)
 
 
 def is_served(app: App) -> bool:

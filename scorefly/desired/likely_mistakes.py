@@ -24,19 +24,51 @@ _PROVISIONERS = re.compile(r"(?:.+\.)?provisioners?\.ya?ml")
 _OTHER_NAMES = {
     "postgresql": "postgres",
     "pg": "postgres",
+    "psql": "postgres",
+    "timescaledb": "postgres",
+    "database": "postgres",
+    "db": "postgres",
+    "sql": "postgres",
     "mariadb": "mysql",
     "mongo": "mongodb",
+    "documentdb": "mongodb",
     "rabbitmq": "amqp",
+    "rabbit": "amqp",
+    "queue": "amqp",
+    "message-queue": "amqp",
+    "kafka": "kafka-topic",
+    "topic": "kafka-topic",
+    "redpanda": "kafka-topic",
     "bucket": "s3",
+    "s3-bucket": "s3",
+    "blob": "s3",
+    "blob-storage": "s3",
+    "gcs": "s3",
     "minio": "s3",
+    "tigris": "s3",
     "object-storage": "s3",
+    "cache": "redis",
     "valkey": "redis",
+    "keydb": "redis",
+    "memcached": "redis",
     "opensearch": "elasticsearch",
+    "elastic": "elasticsearch",
     "sqlserver": "mssql",
+    "sql-server": "mssql",
     "env": "environment",
+    "config": "environment",
+    "variables": "environment",
     "secrets": "secret",
     "ingress": "route",
+    "http-route": "route",
+    "httproute": "route",
+    "hostname": "dns",
+    "domain": "dns",
     "persistent-volume": "volume",
+    "pvc": "volume",
+    "disk": "volume",
+    "workload": "service",
+    "hpa": "horizontal-pod-autoscaler",
 }
 
 
@@ -44,9 +76,10 @@ def unknown_type(node: ResourceNode, specs: Collection[Spec]) -> Problem:
     """Describe a resource whose type, or class, no provisioner is for."""
     same_type = [spec for spec in specs if spec.type == node.type]
     if same_type:
-        known = ", ".join(sorted({spec.class_ or "any" for spec in same_type}))
-        message = f"no provisioner for resource type {node.type!r} of class {node.class_!r}; known classes: {known}"
-        return Problem(message, "add an entry for it to .scorefly/*.provisioners.yaml", node.place)
+        classes = sorted({spec.class_ or "any" for spec in same_type})
+        message = f"no provisioner for resource type {node.type!r} of class {node.class_!r}"
+        meant = nearest(node.class_, classes, "its classes are:")
+        return Problem(message, f"{meant}; or add an entry to .scorefly/*.provisioners.yaml", node.place)
     types = sorted({spec.type for spec in specs})
     other = _OTHER_NAMES.get(node.type.lower(), "")
     meant = f"did you mean {other!r}?" if other in types else nearest(node.type, types, "")

@@ -200,7 +200,7 @@ class FlyApi:
                 raise ForbiddenError(
                     Problem(
                         f"the app name {name!r} belongs to somebody else, or the token may not see it",
-                        "choose another app-prefix, or use a token of the app's organization",
+                        "choose another app-prefix, or use a token of the app's organization (`fly tokens create org`)",
                     )
                 )
 
@@ -214,13 +214,16 @@ class FlyApi:
 
         return self._read("GET", "/apps", names, params={"org_slug": organization})
 
-    def create_app(self, name: str, organization: str) -> AppView:
-        """Makes the app. A name that is taken is refused, unless a lost answer hid that we just made it."""
+    def create_app(self, name: str, organization: str, network: str = "") -> AppView:
+        """Makes the app, in a private network where one is named.
+
+        A name that is taken is refused, unless a lost answer hid that we just made it.
+        """
         answer = self._call(
             "POST",
             "/apps",
             params={"wait": "true"},
-            json={"name": name, "org_slug": organization},
+            json={"name": name, "org_slug": organization, **_in_network(network)},
             repeat=True,
             accept=(400, 409, 422),
         )
@@ -329,6 +332,10 @@ class FlyApi:
         """Starts a Machine that is stopped."""
         self._call("POST", f"/apps/{app}/machines/{machine}/start", repeat=True)
 
+    def stop_machine(self, app: str, machine: str) -> None:
+        """Stop a Machine as its configuration says: its program gets a signal, and time to end."""
+        self._call("POST", f"/apps/{app}/machines/{machine}/stop", repeat=True, accept=(404, 409, 412))
+
     def delete_machine(self, app: str, machine: str) -> None:
         """Destroys a Machine, running or not."""
         self._delete(f"/apps/{app}/machines/{machine}", params={"force": "true"})
@@ -393,9 +400,12 @@ class FlyApi:
         """The app's IP addresses."""
         return self._read("GET", f"/apps/{app}/ip_assignments", _addresses)
 
-    def allocate_address(self, app: str, kind: str, organization: str) -> str:
-        """Gives the app an address, and returns it. Never repeated: it may have it already."""
-        body = {"type": kind, "org_slug": organization}
+    def allocate_address(self, app: str, kind: str, organization: str, network: str = "") -> str:
+        """Gives the app an address, and returns it. Never repeated: it may have it already.
+
+        A `private_v6` is reached from the network that is named.
+        """
+        body = {"type": kind, "org_slug": organization, **_in_network(network)}
         path = f"/apps/{app}/ip_assignments"
         return self._read("POST", path, lambda data: text(mapping(data), "ip", ""), json=body)
 
@@ -546,6 +556,10 @@ _HINTS = {
 }
 
 _STATUS_HINT = "try again later; https://status.flyio.net shows known problems"
+
+
+def _in_network(network: str) -> dict[str, str]:
+    return {"network": network} if network else {}
 
 
 def _skip_launch(launch: bool) -> dict[str, bool]:

@@ -10,11 +10,25 @@ from scorefly.fly.api import FlyApi, MachineView
 from scorefly.problems import ExternalError, external_error
 
 POLL = 0.2  # seconds
+_MAX_POLL = 2.0
+_UP = ("started", "starting", "stopping", "suspending")
 
 
 def logs_hint(app: str) -> str:
     """Say where the log of an app is."""
     return f"run `fly logs -a {app}`, or see https://fly.io/apps/{app}/monitoring"
+
+
+def wait_until_down(
+    api: FlyApi, machine: MachineView, timeout: float, *, stop: threading.Event, poll: float = POLL
+) -> None:
+    """Wait until a Machine that was told to stop has ended, or `timeout` seconds at most."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        now = api.machine(machine.app, machine.id)
+        if now.state not in _UP or stop.wait(poll):
+            return
+        poll = min(poll * 2, _MAX_POLL)
 
 
 def wait_until_healthy(

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from scorefly.confined import read_file
+from scorefly.fly.process_groups import DEFAULT_GROUP
 from scorefly.fly.sizes import megabytes, preset_named, presets
 from scorefly.problems import Place, external_error
 
-PROCESS_GROUP = "app"
 RELEASE_GROUP = "fly_app_release_command"
 STANDBY_VARIABLE = "FLY_STANDBY_FOR"
 MAX_FILE_BYTES = 8 << 20  # placeholders may have made a mounted file of 1 MiB larger
@@ -40,8 +40,11 @@ def machine_config(
     artefact: Path,
     folder: Path,
     current: Mapping[str, Any] | None = None,
+    group: str = DEFAULT_GROUP,
 ) -> dict[str, Any]:
     """Return the Machine configuration that flyctl makes of a fly.toml in working folder `folder`.
+
+    `toml` has only what is about process group `group`.
 
     `machine` is the content of machine.json, `current` the configuration of the Machine that is updated; None for a
     new one. Files are read from the artefact only. Mounts have no volumes yet.
@@ -52,8 +55,8 @@ def machine_config(
         **{key: before[key] for key in _KEPT if key in before},
         **machine,
         "image": image,
-        "env": _env(toml, PROCESS_GROUP),
-        "init": _init(toml),
+        "env": _env(toml, group),
+        "init": _init(toml, group),
         "guest": guest(toml) if toml.get("vm") or "guest" not in before else before["guest"],
         "services": _services(toml),
         "checks": {name: _check(each, _first_port(toml)) for name, each in toml.get("checks", {}).items()},
@@ -63,7 +66,7 @@ def machine_config(
         "metadata": {
             **before.get("metadata", {}),
             "fly_platform_version": "v2",
-            "fly_process_group": PROCESS_GROUP,
+            "fly_process_group": group,
         },
         "stop_config": _stop_config(toml),
     }
@@ -90,7 +93,7 @@ def release_config(toml: Mapping[str, Any], image: str, artefact: Path, folder: 
         "env": {**_env(toml, RELEASE_GROUP), "RELEASE_COMMAND": "1"},
         "init": {
             "cmd": command,
-            **{key: value for key, value in _init(toml).items() if key in ("entrypoint", "swap_size_mb")},
+            **{key: value for key, value in _init(toml, "").items() if key in ("entrypoint", "swap_size_mb")},
         },
         "guest": guest({"vm": [compute]} if compute else toml),
         "files": [_file(each, content) for each in toml.get("files", ())],
@@ -155,9 +158,9 @@ def _env(toml: Mapping[str, Any], group: str) -> dict[str, str]:
     return {**toml.get("env", {}), "FLY_PROCESS_GROUP": group, **region}
 
 
-def _init(toml: Mapping[str, Any]) -> dict[str, Any]:
+def _init(toml: Mapping[str, Any], group: str) -> dict[str, Any]:
     words = {key: value for key, value in toml.get("experimental", {}).items() if key in ("cmd", "entrypoint", "exec")}
-    if command := shlex.split(toml.get("processes", {}).get(PROCESS_GROUP, "")):
+    if command := shlex.split(toml.get("processes", {}).get(group, "")):
         words["cmd"] = command
     swap = toml.get("swap_size_mb")
     return {**words, **({"swap_size_mb": swap} if swap is not None else {})}

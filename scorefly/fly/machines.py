@@ -9,19 +9,21 @@ import hashlib
 import shlex
 import threading
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scorefly.confined import exists, read_file
-from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.api import FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App, Build
 from scorefly.fly.health import POLL, logs_hint, wait_until_healthy
 from scorefly.fly.machine_config import MAX_FILE_BYTES, machine_config, release_config, standby_config
 from scorefly.fly.mounts import attach_volumes, check_mounts
+from scorefly.fly.process_groups import DEFAULT_GROUP, flatten, group_names
 from scorefly.problems import Place, external_error
 
+Config = dict[str, Any]
 _LAUNCHED = ("started", "starting", "failed")  # states of Machines that an update starts again
 
 
@@ -64,29 +66,51 @@ class MachinesDeployer:
         """Deploys what the artefact's fly.toml says. Raises OutsideError."""
         toml = tomllib.loads(_fly_toml(artefact).decode())
         image = str(app.image)
-        machines = self.api.machines(app.name)
+        machines, groups = self.api.machines(app.name), group_names(toml)
         volumes = self.api.volumes(app.name) if toml.get("mounts") else ()
-        check_mounts(toml, machines, volumes)
+        by_group = {group: [each for each in machines if _group_of(each) == group] for group in groups}
+        for group, present in by_group.items():
+            check_mounts(flatten(toml, group), present, volumes, group)
         self._run_release_command(app, release_config(toml, image, artefact, folder), on_line)
-        taken: set[str] = set()
         for machine in machines:
-            config = machine_config(toml, app.machine, image, artefact, folder, machine.config)
-            mounted = attach_volumes(config, machine.config, volumes, machine.region, taken)
-            launch = machine.state in _LAUNCHED
-            if mounted is None:
-                on_line(f"updating Machine {machine.id}")
-                new = self.api.update_machine(app.name, machine.id, config, launch=launch)
-            else:
-                on_line(f"replacing Machine {machine.id}, which gets volume {mounted}")
+            if _group_of(machine) not in groups:
+                on_line(f"destroying Machine {machine.id}: there is no process group {_group_of(machine)!r} any more")
                 self.api.delete_machine(app.name, machine.id)
-                new = self.api.create_machine(app.name, config, machine.region, launch=launch)
-            if launch:
-                self._settle(new, on_line, stop)
-        if machines:
-            return
-        config = machine_config(toml, app.machine, image, artefact, folder)
-        attach_volumes(config, {}, volumes, app.region, taken)
-        self._create(app, toml, config, on_line, stop)
+        taken: set[str] = set()
+        for group, present in by_group.items():
+            flat = flatten(toml, group)
+
+            def config_of(current: Mapping[str, Any] | None, flat: dict[str, Any] = flat, group: str = group) -> Config:
+                return machine_config(flat, app.machine, image, artefact, folder, current, group)
+
+            for machine in present:
+                self._update(app, machine, config_of(machine.config), volumes, taken, on_line, stop)
+            if not present:
+                config = config_of(None)
+                attach_volumes(config, {}, volumes, app.region, taken, group)
+                self._create(app, flat, config, on_line, stop)
+
+    def _update(
+        self,
+        app: App,
+        machine: MachineView,
+        config: Config,
+        volumes: Sequence[VolumeView],
+        taken: set[str],
+        on_line: Callable[[str], None],
+        stop: threading.Event,
+    ) -> None:
+        mounted = attach_volumes(config, machine.config, volumes, machine.region, taken)
+        launch = machine.state in _LAUNCHED
+        if mounted is None:
+            on_line(f"updating Machine {machine.id}")
+            new = self.api.update_machine(app.name, machine.id, config, launch=launch)
+        else:
+            on_line(f"replacing Machine {machine.id}, which gets volume {mounted}")
+            self.api.delete_machine(app.name, machine.id)
+            new = self.api.create_machine(app.name, config, machine.region, launch=launch)
+        if launch:
+            self._settle(new, on_line, stop)
 
     def _create(
         self,
@@ -126,6 +150,10 @@ class MachinesDeployer:
 
     def _settle(self, machine: MachineView, on_line: Callable[[str], None], stop: threading.Event) -> None:
         wait_until_healthy(self.api, machine, self.wait_timeout, on_line=on_line, stop=stop, poll=self.poll)
+
+
+def _group_of(machine: MachineView) -> str:
+    return str(machine.metadata.get("fly_process_group") or DEFAULT_GROUP)
 
 
 def _fly_toml(artefact: Path) -> bytes:

@@ -11,12 +11,15 @@ from typing import Any
 
 from scorefly.fly.api import MachineView, VolumeView
 from scorefly.fly.machine_config import tables
+from scorefly.fly.process_groups import DEFAULT_GROUP
 from scorefly.problems import external_error
 
 _KEPT_EXTENSION = ("extend_threshold_percent", "add_size_gb", "size_gb_limit")
 
 
-def check_mounts(toml: Mapping[str, Any], machines: Sequence[MachineView], volumes: Sequence[VolumeView]) -> None:
+def check_mounts(
+    toml: Mapping[str, Any], machines: Sequence[MachineView], volumes: Sequence[VolumeView], group: str
+) -> None:
     """Raise OutsideError where flyctl would not begin: a volume taken away, renamed, or missing in a region."""
     source = next((mount["source"] for mount in tables(toml, "mounts")), "")
     needed: Counter[str] = Counter()
@@ -37,7 +40,7 @@ def check_mounts(toml: Mapping[str, Any], machines: Sequence[MachineView], volum
     free = Counter(each.region for each in volumes if each.name == source and not each.machine)
     missing = sorted(f"{region}={count - free[region]}" for region, count in needed.items() if count > free[region])
     if missing:
-        raise external_error(f"process group 'app' needs volumes with name {source!r} in: {' '.join(missing)}")
+        raise external_error(f"process group {group!r} needs volumes with name {source!r} in: {' '.join(missing)}")
 
 
 def attach_volumes(
@@ -46,6 +49,7 @@ def attach_volumes(
     volumes: Sequence[VolumeView],
     region: str,
     taken: set[str],
+    group: str = DEFAULT_GROUP,
 ) -> str | None:
     """Complete the mount of `config`; return the volume's id where it is another one than the Machine has.
 
@@ -67,7 +71,7 @@ def attach_volumes(
     ]
     if not free:
         raise external_error(
-            f"New machine in group 'app' needs an unattached volume named {mount['name']!r} in region {region!r}",
+            f"New machine in group {group!r} needs an unattached volume named {mount['name']!r} in region {region!r}",
             "run deploy again",
         )
     taken.add(free[0].id)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from scorefly.github.markdown import code, details, link, table, text
 from scorefly.report.certificates import CertificateReport
+from scorefly.report.costs import CostSummary, cost_text
 from scorefly.ui.certificates import certificates_markdown
 
 MARKER = "<!-- scorefly preview -->"
@@ -44,6 +45,7 @@ class PreviewPage:
     seconds: float = 0.0
     log_url: str = ""
     certificates: tuple[CertificateReport, ...] = ()
+    cost: CostSummary | None = None
 
 
 def render(page: PreviewPage) -> str:
@@ -53,6 +55,7 @@ def render(page: PreviewPage) -> str:
         _facts(page),
         "\n".join(f"> {text(note)}" for note in page.notes),
         _apps(page.apps),
+        f"Estimated cost: {text(cost_text(page.cost))}" if page.cost else "",
         certificates_markdown(page.certificates),
         "\n".join(f"- {text(problem)}" for problem in page.problems),
         _how_to(page),

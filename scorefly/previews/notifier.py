@@ -16,6 +16,7 @@ from scorefly.github.comment import keep_comment
 from scorefly.previews.comment import MARKER, AppRow, Outcome, PreviewPage, render
 from scorefly.problems import ExternalError, Problem, ScoreflyError
 from scorefly.report.certificates import CertificateReport
+from scorefly.report.costs import CostSummary, summarise_costs
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
 
@@ -53,7 +54,11 @@ class Notifier:
         certificates = () if outcome == "rehearsed" else report.certificates
         failed = [Problem(each.why) for each in report.findings if each.outcome == "failed"]
         self._comment(
-            outcome, report.apps, [*(app.problem for app in report.apps if app.problem), *failed], certificates
+            outcome,
+            report.apps,
+            [*(app.problem for app in report.apps if app.problem), *failed],
+            certificates,
+            summarise_costs((app.app, app.cost) for app in report.apps) if report.apps else None,
         )
 
     def failed(self, error: ScoreflyError) -> None:
@@ -92,6 +97,7 @@ class Notifier:
         apps: Sequence[AppReport],
         problems: Sequence[Problem],
         certificates: tuple[CertificateReport, ...] = (),
+        cost: CostSummary | None = None,
     ) -> None:
         if not self.comment:
             return
@@ -107,6 +113,7 @@ class Notifier:
             seconds=time.monotonic() - self._started,
             log_url=self.log_url,
             certificates=certificates,
+            cost=cost,
         )
         body = self.progress.redact(render(page))
         with self._politely("the comment cannot be written"):

@@ -37,7 +37,7 @@ def guarded(settings: Settings) -> Iterator[tuple[Settings, str]]:
         yield simulated, why
 
 
-_NEED_A_TOKEN = ("deploy", "destroy", "cleanup")
+_NEED_A_TOKEN = ("deploy", "sync", "destroy", "cleanup")
 
 
 def _why_simulated(settings: Settings, event: Event) -> str:

@@ -58,7 +58,7 @@ def read_units(root: Settings, tree: Tree, environments: Sequence[str], problems
                 problems += [each for each in error.problems if each not in problems]
     _check_unit_names(units, problems)
     _check_app_names(units, problems)
-    return [replace(unit, after=_after(unit, units, problems)) for unit in units]
+    return [replace(unit, after=_after(unit, units, {*environments, *tree.environments()}, problems)) for unit in units]
 
 
 def _unit(root: Settings, tree: Tree, project: Project, environment: str, problems: list[Problem]) -> Unit:
@@ -81,6 +81,12 @@ def _unit(root: Settings, tree: Tree, project: Project, environment: str, proble
         if reason := settings.config(workload).suspended:
             suspended[workload] = reason
             del local[path]
+    declared = frozenset({*sources, *local.values(), *suspended})
+    for workload, config in settings.workloads.items():
+        for other in config.after:
+            if other not in declared:
+                hint = nearest(other, sorted(declared - {workload}))
+                problems.append(Problem(f"after: unknown workload {other!r}", hint, config.place("after")))
     checkouts = {f"{checkout_of(name, each)}/{_score_file(settings, each)}": each for each in sources}
     return Unit(
         name,
@@ -92,7 +98,7 @@ def _unit(root: Settings, tree: Tree, project: Project, environment: str, proble
             project=project.name,
             score_files=(*local, *checkouts),
             checkouts=checkouts,
-            declared=frozenset({*sources, *local.values(), *suspended}),
+            declared=declared,
             provisioners=settings.provisioners if project.provisioners else _parents_only(settings, project),
             secrets=_secrets(settings, environment),
             granted=_granted(settings, project, sources, local.values()),
@@ -195,7 +201,9 @@ def _check_app_names(units: Sequence[Unit], problems: list[Problem]) -> None:
                 problems.append(Problem(message, hint, place if place.file else unit.project.place))
 
 
-def _after(unit: Unit, units: Sequence[Unit], problems: list[Problem]) -> tuple[str, ...]:
+def _after(
+    unit: Unit, units: Sequence[Unit], all_environments: Collection[str], problems: list[Problem]
+) -> tuple[str, ...]:
     """Return the units that a unit's project, or its environment, names in `after`."""
     found: set[str] = set()
     own = unit.project.file.value("after")
@@ -206,13 +214,15 @@ def _after(unit: Unit, units: Sequence[Unit], problems: list[Problem]) -> tuple[
                 Problem(f"after: unknown project {name!r}", nearest(name, projects), own.place if own else None)
             )
         found |= {each.name for each in units if each.project.name == name and each.environment == unit.environment}
-    environments = {each.environment for each in units}
     root = units[0].project.file
     for file in {id(each): each for each in (root, unit.project.file)}.values():
         value = file.value(ENVIRONMENTS, unit.environment, "after")
         for name in parse_after(value) if value else ():
-            if name in environments:
-                found |= {each.name for each in units if each.environment == name}
+            if value and name not in all_environments:
+                hint = nearest(name, all_environments)
+                problem = Problem(f"after: unknown environment {name!r}", hint, value.place)
+                problems += [problem] if problem not in problems else []
+            found |= {each.name for each in units if each.environment == name}
     return tuple(sorted(found - {unit.name}))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scorefly.rehearsal import certificates, graphql, leases, life, machines, placements, rules, uiex
+from scorefly.rehearsal import certificates, graphql, leases, life, machines, placements, rules, tokens, uiex
 from scorefly.rehearsal.listing import OrganizationListing
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
@@ -25,6 +25,7 @@ class Call:
     body: Json
     nonce: str
     listing: OrganizationListing
+    token: str = ""
 
     @property
     def app(self) -> str:
@@ -245,6 +246,7 @@ _CERTIFICATE = f"{_CERTIFICATES}/{{host}}"
 _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/platform/regions", _regions),
     ("POST", "/v1/platform/placements", _ok(lambda call: placements.simulate(call.world, call.body))),
+    ("GET", "/v1/tokens/current", _ok(lambda call: tokens.current(call.world, call.token))),
     ("GET", "/v1/apps", _list_apps),
     ("POST", "/v1/apps", lambda call: (201, _app(call.world.create_app(call.body)))),
     ("GET", _APP, _ok(lambda call: _app(call.world.app(call.app)))),

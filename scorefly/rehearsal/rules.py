@@ -33,6 +33,7 @@ NEAREST = "ams"
 NO_BUILDER = "the rehearsal builds no images: deploy one that is built, with --image or [build] image"
 
 _APP_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
+_NETWORK = re.compile(r"[A-Za-z][A-Za-z0-9-]*", re.ASCII)
 _SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _VOLUME_NAME = re.compile(r"[a-z0-9_]{1,30}", re.ASCII)
 _ADDRESS_KINDS = ("v4", "shared_v4", "v6", "private_v6")
@@ -55,6 +56,15 @@ def app_name(name: object) -> str:
         raise Refused(422, "Validation failed: Name is too long (maximum is 63 characters)")
     if not _APP_NAME.fullmatch(name):
         raise Refused(422, "Validation failed: Name may only contain numbers, lowercase letters and dashes")
+    return name
+
+
+def network(name: object) -> str:
+    """A network's name, which begins with a letter; none is the organization's default network."""
+    if name in (None, ""):
+        return "default"
+    if not isinstance(name, str) or not _NETWORK.fullmatch(name):
+        raise Refused(422, "Validation failed: Network may only contain letters, numbers and dashes")
     return name
 
 

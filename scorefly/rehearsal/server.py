@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from scorefly.rehearsal import machines
+from scorefly.rehearsal import machines, tokens
 from scorefly.rehearsal.faults import KINDS, LOST, Fault, SpoiltAnswer
 from scorefly.rehearsal.listing import OrganizationListing
 from scorefly.rehearsal.registry import ImageRegistry
@@ -87,16 +87,6 @@ def _is_loopback(hosts: Sequence[str]) -> bool:
     """Decide whether a request's only Host header names this machine, with any port."""
     pattern = r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?"
     return len(hosts) == 1 and re.fullmatch(pattern, hosts[0].strip().lower()) is not None
-
-
-def _refuse_other_apps(authorization: str, path: str) -> None:
-    """A token `app_NAME` is a deploy token of one app: it may neither list an organization nor make apps."""
-    token = authorization.rpartition(" ")[2]
-    if not token.startswith("app_") or not path.startswith(("/v1/apps", "/v1/orgs")):
-        return
-    own = f"/v1/apps/{token.removeprefix('app_')}"
-    if path != own and not path.startswith(f"{own}/"):
-        raise Refused(403, "unauthorized")
 
 
 class _Server(ThreadingHTTPServer):
@@ -173,9 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _handle(self, path: str, query: dict[str, str], content: bytes) -> tuple[int, Any]:
-        if not re.fullmatch(r"(Bearer|FlyV1) \S+", self.headers.get("Authorization", "")):
-            raise Refused(401, "unauthenticated")
-        _refuse_other_apps(self.headers.get("Authorization", ""), path)
+        token = tokens.authenticate(self.headers.get("Authorization", ""))
         try:
             body = json.loads(content) if content else {}
         except ValueError:
@@ -186,7 +174,8 @@ class _Handler(BaseHTTPRequestHandler):
         nonce = self.headers.get("fly-machine-lease-nonce", "")
         with self.server.rehearsal.world.lock:
             rehearsal = self.server.rehearsal
-            return handler(Call(rehearsal.world, arguments, query, body, nonce, rehearsal.listing))
+            tokens.authorize(rehearsal.world, token, self.command, path, query, body)
+            return handler(Call(rehearsal.world, arguments, query, body, nonce, rehearsal.listing, token))
 
     def _send(self, status: int, data: Any, headers: dict[str, str], fault: Fault | None = None) -> None:
         answer = SpoiltAnswer(b"" if status == 204 else json.dumps(data).encode())

@@ -97,7 +97,7 @@ class World:
             "name": name,
             "status": "pending",
             "organization": {"name": organization, "slug": organization, "internal_numeric_id": 1},
-            "network": body.get("network") or "default",
+            "network": rules.network(body.get("network")),
             "app_role": body.get("app_role_id") or "",
             "machines": {},
             "volumes": {},
@@ -223,7 +223,7 @@ class World:
             "region": rules.region(body["region"]) if body.get("region") not in (None, "", "global") else "global",
             "service_name": body.get("service_name") or "",
             "shared": kind == "shared_v4",
-            "network": body.get("network") or app["network"],
+            "network": rules.network(body.get("network") or app["network"]),
             "created_at": now(),
         }
         address["ip"] = _SHARED if kind == "shared_v4" else self._unused(kind)

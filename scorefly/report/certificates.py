@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from scorefly.fly.certificates import DnsRecord
@@ -33,6 +33,12 @@ class PlannedCertificate:
     action: Literal["create", "keep", "remove"]
     status: str
     records: tuple[DnsRecord, ...] = ()
+
+
+def certificate_json(certificate: CertificateReport) -> dict[str, Any]:
+    """Return a certificate as in the output of `status`."""
+    records = [asdict(record) for record in certificate.records]
+    return {"host": certificate.host, "status": certificate.status, "records": records}
 
 
 def dns_records_json(certificates: Iterable[CertificateReport]) -> list[dict[str, Any]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from scorefly.report.certificates import PlannedCertificate
+from scorefly.report.costs import AppCost, CostSummary, cost_json
 
 VERSION = 1
 
@@ -61,6 +63,7 @@ class PlannedApp:
 
     `machines` is given where a number of Machines is stated and the app changes. `data_risks` name data that the app
     would no longer see, and volumes that stay as they are.
+    `network` is the private network that a new app joins; empty for the organization's default one.
     `wave` counts from 0: apps of a wave need only apps of earlier ones. It is None where nothing is to be deployed.
     """
 
@@ -85,6 +88,8 @@ class PlannedApp:
     data_risks: tuple[str, ...] = ()
     machines: tuple[PlannedMachines, ...] = ()
     certificates: tuple[PlannedCertificate, ...] = ()
+    network: str = ""
+    cost: AppCost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,7 @@ class Plan:
     matrix: tuple[MatrixJob, ...]
     problems: tuple[str, ...] = ()
     risks: tuple[str, ...] = ()
+    cost: CostSummary | None = None
 
 
 def matrix_json(plan: Plan) -> dict[str, Any]:
@@ -153,6 +159,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "matrix": matrix_json(plan),
         "problems": list(plan.problems),
         "risks": list(plan.risks),
+        "cost": cost_json(plan.cost) if plan.cost else None,
     }
 
 
@@ -162,3 +169,8 @@ def _app_json(app: PlannedApp) -> dict[str, Any]:
     if not app.machines:
         del data["machines"]
     return {**data, "secrets": secrets}
+
+
+def tree_plan_json(plans: Mapping[str, Plan]) -> dict[str, Any]:
+    """Return the content of the `plan.json` of a tree: the plan of each unit."""
+    return {"version": VERSION, "units": [plan_json(plan) for plan in plans.values()]}

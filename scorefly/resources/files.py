@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -175,15 +176,25 @@ _OTHERS: Mapping[str, tuple[str, frozenset[str]]] = {
 }
 
 
+# What Go's templates have and Jinja's do not: `{{ .State.x }}`, `{{ $x }}`, `{{- if … }}`.
+_GO_TEMPLATE = re.compile(r"\{\{-?\s*(?:\.\w|\$\w|(?:if|range|with|end|else|define|dig|set|print\w*)\b)")
+
+
 def _other_implementation(entries: list[Plain]) -> str:
     """Return the implementation of Score whose provisioners these are; empty where they may be ours.
 
     The others' parts are Go templates: texts, where a misplaced key of ours is a mapping.
     """
     parts = {
-        key for entry in entries if isinstance(entry, dict) for key, value in entry.items() if isinstance(value, str)
+        key: value
+        for entry in entries
+        if isinstance(entry, dict)
+        for key, value in entry.items()
+        if isinstance(value, str)
     }
-    return next((name for name, (_, own) in _OTHERS.items() if parts & own), "")
+    named = next((name for name, (_, own) in _OTHERS.items() if parts.keys() & own), "")
+    go_template = any(_GO_TEMPLATE.search(value) for value in parts.values())
+    return named or ("score-compose or score-k8s" if go_template else "")
 
 
 @dataclass(slots=True)
@@ -200,8 +211,12 @@ class _Reader:
             self._problem("a provisioner file is a list of entries", "begin each with `- uri: …`", ())
             return []
         if other := _other_implementation(data):
-            about = f"this is a provisioner file of {other}, which makes {_OTHERS[other][0]} and no Fly apps"
-            hint = "remove the file; `scorefly provisioners list` shows what there is instead"
+            makes = _OTHERS[other][0] if other in _OTHERS else "Compose services or Kubernetes manifests"
+            about = f"this is a provisioner file of {other}, which makes {makes} and no Fly apps"
+            hint = (
+                "remove the file, or rewrite its entries: `scorefly provisioners list` shows what is built in, and "
+                "docs/provisioners.md how to write your own"
+            )
             self._problem(about, hint, ())
             return []
         return [found for index, entry in enumerate(data) if (found := self._entry(index, entry))]

@@ -69,6 +69,7 @@ class AppState:
     `deployed_at` is when that was. `releases` are the last different deploys of a workload, oldest first, `release` is
     the id of the one that runs (empty: unknown), and `artefacts` are theirs, packed: see `state/releases.py`.
     `certificates` are those that were requested for it, by host: Fly's last status, empty where its answer is unknown.
+    `network` is the private network that it was created in, empty for the organization's default one.
     """
 
     name: str
@@ -87,6 +88,7 @@ class AppState:
     uses: tuple[str, ...] = ()
     used_secrets: tuple[str, ...] = ()
     certificates: Mapping[str, str] = field(default_factory=dict)
+    network: str = ""
     deployed_at: str = ""
     releases: tuple[Release, ...] = ()
     release: str = ""

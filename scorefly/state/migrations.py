@@ -39,10 +39,10 @@ def _to_version_4(data: dict[str, Any]) -> None:
 
 
 def _to_version_5(data: dict[str, Any]) -> None:
-    """Apps keep their last releases, whether they were rolled back, and the certificates requested for them."""
+    """Apps keep their last releases, whether they were rolled back, and their certificates and network."""
     releases: dict[str, Any] = {"deployed_at": "", "releases": [], "release": "", "artefacts": "", "rollback": None}
     for app in data["apps"].values():
-        app.update({"certificates": {}, **releases} | app)
+        app.update({"certificates": {}, "network": "", **releases} | app)
 
 
 _MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], None]] = {

@@ -23,7 +23,8 @@ class Record:
     `facts` describe the Machines as they were after the deploy: what flyctl makes of a fly.toml is flyctl's business,
     so a Machine is compared with what it was, not with what we think it should be. `secrets` are the names of those it
     used (None: not known), `machines` is how many there should be: a shortage does not lower it. `removing` are the ids
-    of volumes that are to be removed, and may still be there.
+    of volumes that are to be removed, and may still be there. `counts` is the stated number of Machines by process
+    group and region.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Record:
     removing: tuple[str, ...] = ()
     image: str = ""
     build: tuple[str, str] = ("", "")
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def pack(record: Record) -> str:
@@ -49,6 +51,8 @@ def pack(record: Record) -> str:
         data["image"] = record.image
     if record.build[0]:
         data["build"] = list(record.build)
+    if record.counts:
+        data["counts"] = {group: dict(regions) for group, regions in record.counts.items()}
     text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return b64encode(zlib.compress(text.encode(), 9)).decode()
 
@@ -70,4 +74,5 @@ def unpack(packed: str) -> Record | None:
         tuple(data.get("removing", ())),
         data.get("image", ""),
         tuple(data.get("build", ("", ""))),
+        data.get("counts", {}),
     )

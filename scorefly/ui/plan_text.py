@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from scorefly.github.markdown import code, details, fence, table, text
+from scorefly.report.costs import cost_text
 from scorefly.report.plan import Drift, Plan, PlannedApp, PlannedMachines, PlannedResource, PlannedVolume
 from scorefly.ui.lines import one_line
 
@@ -42,6 +43,8 @@ def plan_text(plan: Plan, paint: Callable[[str, str], str]) -> str:
         add(f"! {risk}", "warning")
     if len(plan.waves) > 1:
         add(f"order: {' → '.join(', '.join(wave) for wave in plan.waves)}")
+    if plan.cost and plan.apps:
+        add(f"estimated cost: {cost_text(plan.cost)}")
     if _orphaned(plan):
         add(f"({_ORPHANED})")
     return "\n".join(lines)
@@ -62,6 +65,8 @@ def plan_summary(plan: Plan) -> str:
     if changing:
         changes = [(code(each.uid), _MARKS[each.action], code(each.provisioner)) for each in changing]
         parts.append(table(("Resource", "Plan", "Provisioner"), changes))
+    if plan.cost and plan.apps:
+        parts.append(f"Estimated cost: {text(cost_text(plan.cost))}")
     if _orphaned(plan):
         parts.append(f"{_ORPHANED.capitalize()}.")
     return "\n\n".join(parts)
@@ -74,6 +79,8 @@ def _facts(app: PlannedApp, shown: Callable[[str], str]) -> Iterator[tuple[str, 
             yield "artefact", shown(app.artefact)
     if app.machines:
         yield "machines", ", ".join(_machines(each) for each in app.machines)
+    if app.network:
+        yield "network", shown(app.network)
     if app.volumes:
         yield "volumes", ", ".join(_volume(each) for each in app.volumes)
     if app.addresses:

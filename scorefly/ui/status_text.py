@@ -96,6 +96,8 @@ def _facts(app: AppStatus) -> Iterator[tuple[str, str]]:
         yield "checks", _checks(app)
     if app.rollback:
         yield "rollback", rollback_text(app.rollback)
+    for certificate in app.certificates:
+        yield "certificate", f"{certificate['host']}: {certificate['status']}"
     for each in app.drift:
         yield "drift", _drift(each)
 

@@ -161,15 +161,17 @@ def _row(app: AppReport) -> tuple[str, ...]:
 
 def _unit_ending(report: Report) -> str:
     """The last line of a unit, or of all units."""
-    simulated = " (simulated: nothing was deployed to Fly)" if report.rehearsed and not report.environment else ""
-    what = counts(report) or ("failed" if report.exit_code else "nothing to do")
     name = "all units" if report.units else report.environment
+    simulated = " (simulated: nothing was deployed to Fly)" if report.rehearsed and not report.environment else ""
+    if report.command == "validate":
+        return f"{name}: {'failed' if report.exit_code else 'valid'}"
+    what = counts(report) or ("failed" if report.exit_code else "nothing to do")
     return f"{name}{simulated}: {'would be: ' if report.dry_run else ''}{what}"
 
 
 def _ending(report: Report) -> str:
     """The last line: what it comes to."""
-    if report.units or report.command == "sync":
+    if report.units or report.stage:
         return _unit_ending(report)
     where = f"{report.environment}{' (rehearsed: nothing was deployed to Fly)' if report.rehearsed else ''}"
     if report.command == "validate":

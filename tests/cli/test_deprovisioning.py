@@ -46,7 +46,7 @@ def test_a_resource_that_is_forgotten_leaves_its_apps_where_they_are(cached: Wor
 def test_nothing_goes_where_nobody_can_be_asked(cached: Workspace) -> None:
     result = cached.run("resources", "deprovision", CACHE, "--rehearse")
     assert result.code == 2
-    assert "used by web, and destroy web-cache? (add --yes to run without a terminal)" in result.err
+    assert "used by web, and destroy web-cache? (add --yes: there is no terminal to ask on)" in result.err
     assert set(cached.world["apps"]) == {"web", "web-cache"}
 
 

@@ -68,12 +68,12 @@ def test_where_nobody_can_be_asked_yes_is_needed(shop: Workspace) -> None:
     result = shop.run("destroy", "--rehearse")
     assert (result.code, result.problems) == (
         2,
-        ["--yes:1:1: Destroy all of local, with its data? (add --yes to run without a terminal)"],
+        ["--yes:1:1: Destroy environment local with all its data? (add --yes: there is no terminal to ask on)"],
     )
     assert shop.tree() == before
 
 
-@pytest.mark.parametrize(("answer", "code", "left"), [("n", 1, ["web", "web-cache"]), ("y", 0, [])])
+@pytest.mark.parametrize(("answer", "code", "left"), [("y", 1, ["web", "web-cache"]), ("local", 0, [])])
 def test_on_a_terminal_it_shows_what_would_go_and_asks(
     shop: Workspace, answer: str, code: int, left: list[str]
 ) -> None:
@@ -89,7 +89,7 @@ def test_on_a_terminal_it_shows_what_would_go_and_asks(
     )
     assert done.returncode == code
     assert "web-cache  destroyed" in done.stdout
-    assert "Destroy all of local, with its data? [y/N]" in done.stderr
+    assert "Destroy environment local with all its data? Type local to confirm: " in done.stderr
     assert sorted(shop.world["apps"]) == left
 
 

@@ -114,7 +114,9 @@ def test_a_question_at_the_terminal_is_interrupted(workspace: Workspace) -> None
     assert "web" in workspace.world["apps"]
 
 
-@pytest.mark.parametrize(("answers", "code", "left"), [(b"maybe\ny\n", 0, set()), (b"\n", 1, {"web"})])
+@pytest.mark.parametrize(
+    ("answers", "code", "left"), [(b"local\n", 0, set()), (b"y\n", 1, {"web"}), (b"\n", 1, {"web"})]
+)
 def test_a_question_at_the_terminal_is_answered(
     workspace: Workspace, answers: bytes, code: int, left: set[str]
 ) -> None:

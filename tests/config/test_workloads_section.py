@@ -28,6 +28,7 @@ environments:
       web: {count: 1, regions: }
       job: {regions: {a: {ams: 1}, b: {iad: 2}}, count: {a: 1, b: 2}}
   production: {}
+  qa: {workloads: {web: {regions: {iad: 1}}}}
 """
     staging = _settings(tmp_path, text, "staging").workloads
     assert staging["web"].count == {"": 1}
@@ -41,6 +42,7 @@ environments:
     production = _settings(tmp_path, text, "production").workloads
     assert set(production) == {"web", "api"}
     assert production["web"].count == {"": 2}
+    assert _settings(tmp_path, text, "qa").workloads["web"].regions == {"": {"iad": 1}}
 
 
 @pytest.mark.parametrize(

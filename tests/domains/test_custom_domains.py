@@ -285,3 +285,20 @@ def test_a_spoilt_answer_makes_no_second_certificate(workspace: Workspace, fault
         workspace.workload("web", "service: {ports: {http: {port: 80}}}\n")
         assert workspace.run("deploy", **variables).code == 0
         assert fly.world.data["apps"]["web"]["certificates"] == {}
+
+
+def test_status_has_the_certificates_and_the_url_of_an_active_one(workspace: Workspace) -> None:
+    workspace.workload("web", body())
+    deploy(workspace)
+    deploy(workspace)
+    data = json.loads(workspace.run("status", "--rehearse", "--format", "json").out)[0]
+    assert (data["url"], data["certificates"]) == (
+        f"https://{HOST}",
+        [{"host": HOST, "status": "active", "records": []}],
+    )
+    workspace.workload("web", body("pending.example.com"))
+    deploy(workspace)
+    data = json.loads(workspace.run("status", "--rehearse", "--format", "json").out)[0]
+    assert data["url"] == "https://web.fly.dev"
+    assert [len(each["records"]) for each in data["certificates"]] == [5]
+    assert "pending.example.com: pending_validation" in workspace.run("status", "--rehearse").out

@@ -68,7 +68,23 @@ CASES = [
             (f"no provisioner for resource type '{name}'", f"did you mean '{meant}'?", "scorefly provisioners list"),
             resource(f"type: {name}"),
         )
-        for name, meant in [("postgresql", "postgres"), ("rabbitmq", "amqp"), ("bucket", "s3"), ("redes", "redis")]
+        for name, meant in [
+            *(
+                ("postgresql", "postgres"),
+                ("rabbitmq", "amqp"),
+                ("bucket", "s3"),
+                ("redes", "redis"),
+                ("REDIS", "redis"),
+            ),
+            *(
+                ("mongo", "mongodb"),
+                ("kafka", "kafka-topic"),
+                ("mariadb", "mysql"),
+                ("cache", "redis"),
+                ("pvc", "volume"),
+            ),
+            *(("sqlserver", "mssql"), ("elastic", "elasticsearch"), ("ingress", "route"), ("memcached", "redis")),
+        ]
     ),
     Case(
         "class shred",
@@ -204,6 +220,44 @@ CASES = [
         "provisioner file of score-compose",
         ("this is a provisioner file of score-compose",),
         files={".scorefly/10.provisioners.yaml": COMPOSE},
+    ),
+    Case(
+        "provisioner file in Go's templates",
+        ("this is a provisioner file of score-compose or score-k8s", "docs/provisioners.md"),
+        files={
+            ".scorefly/10.provisioners.yaml": (
+                '- uri: template://x/dns\n  type: dns\n  state: |\n    name: {{ dig "x" .State }}\n  outputs: |\n    host: x\n'
+                "- uri: template://x/y\n  type: y\n  outputs: |\n    host: {{ .State.name }}\n"
+            )
+        },
+    ),
+    *(
+        Case(
+            f"region {name}",
+            (f"did you mean '{meant}'?",),
+            command=(*REHEARSE, "--region", name),
+        )
+        for name, meant in [("amx", "ams"), ("Amsterdam", "ams"), ("lon", "lhr"), ("AMS", "ams"), ("Sao Paulo", "gru")]
+    ),
+    *(
+        Case(
+            f"environment {name}",
+            (f"did you mean '{meant}'?",),
+            files={"scorefly.yaml": "environments: {production: {app-prefix: p-}, staging: {app-prefix: s-}}\n"},
+            command=("generate", "--environment", name),
+        )
+        for name, meant in [("prod", "production"), ("Staging", "staging"), ("prodution", "production")]
+    ),
+    *(
+        Case(f"words {words}", (f"Did you mean '{meant}'?",), command=tuple(words.split()), count="--" in words)
+        for words, meant in [
+            *(("delpoy", "deploy"), ("dep", "deploy"), ("Deploy", "deploy"), ("resource list", "resources")),
+            *(
+                ("resources lsit", "list"),
+                ("deploy --envrionment x", "--environment"),
+                ("deploy --env x", "--environment"),
+            ),
+        ]
     ),
     Case(
         "provisioner file of score-k8s",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from flyctl_programs import environment
+from scorefly.rehearsal.faults import Fault
 from scorefly.rehearsal.server import Rehearsal
 from workspaces import DATA, Workspace
 
@@ -174,7 +175,7 @@ def test_late_listing_is_not_taken_for_a_changed_count(workspace: Workspace, tmp
             state(workspace, f"count={count}")
             if count == 3:
                 late = deepcopy(fly.listing.machines("personal"))
-                fly.listing.machines = lambda _organization, late=late: late  # type: ignore[method-assign, misc]
+                fly.listing.machines = {"personal": late}.__getitem__  # type: ignore[assignment]
             assert workspace.run("deploy", "--region", "ams", **given).code == 0
             assert machines(fly.world.data["apps"]["web"]) == {"ams": count}
 
@@ -195,6 +196,22 @@ def test_region_without_room_is_refused_in_plan_with_those_that_have_it(workspac
         assert workspace.run("deploy", **given).code == 0
 
 
+def test_full_region_that_placements_did_not_foresee_keeps_what_runs(workspace: Workspace, tmp_path: Path) -> None:
+    state(workspace, "regions=ams=1")
+    with Rehearsal(None) as fly:
+        given = environment(tmp_path, fly)
+        assert workspace.run("deploy", **given).code == 0
+        state(workspace, "regions=ams=1,iad=2")
+        fly.world.room = 1
+        fly.faults.append(Fault("POST", "/v1/platform/placements", status=404))
+        result = workspace.run("deploy", **given)
+        assert (result.code, "Fly has no room for a Machine in iad" in result.err) == (1, True), result.err
+        assert machines(fly.world.data["apps"]["web"]) == {"ams": 1, "iad": 1}
+        fly.world.room = 2
+        assert workspace.run("deploy", **given).code == 0
+        assert machines(fly.world.data["apps"]["web"]) == {"ams": 1, "iad": 2}
+
+
 @pytest.mark.parametrize(
     ("annotations", "project", "message"),
     [
@@ -204,8 +221,9 @@ def test_region_without_room_is_refused_in_plan_with_those_that_have_it(workspac
         ("regions=ams", "", "scorefly/regions is 'ams': must be regions with a number of Machines each"),
         ("regions=ams=1,ams=2", "", "scorefly/regions is 'ams=1,ams=2': 'ams' is given twice"),
         ("regions=ams=0", "", "the number of Machines must be from 1 to 500"),
-        ("regions=amx=1", "", "web.score.yaml:4:17: Fly has no region 'amx' (did you mean 'lax'? there are: ams, arn"),
+        ("regions=amx=1", "", "web.score.yaml:4:17: Fly has no region 'amx' (did you mean 'ams'? there are: ams, arn"),
         ("", "workloads: {web: {regions: {ams: 1, zzz: 1}}}", "scorefly.yaml:1:37: Fly has no region 'zzz'"),
+        ("", "workloads: {web: {regions: {london: 1}}}", "1:29: Fly has no region 'london' (did you mean 'lhr'?"),
         ("count=2", "workloads: {web: {regions: {ams: 1}}}", "count is 2, and regions (scorefly.yaml:1:19) come to 1"),
         ("regions=ams=1 region=iad", "", "the primary region is iad, and regions has no Machine there: ams"),
         ("count=2 schedule=daily", "", "count is set for a workload with a schedule"),
@@ -301,3 +319,14 @@ def test_placements_have_the_published_shape() -> None:
         answer = Client(fly).made("/platform/placements", {"org_slug": "personal", "region": "ams,iad", "count": 2})
     Draft202012Validator(schema).validate(answer)
     assert [(each["region"], each["count"]) for each in answer["regions"]] == [("ams", 2), ("iad", 2)]
+
+
+def test_rollback_keeps_the_stated_number_of_machines(workspace: Workspace) -> None:
+    for line in ("    variables: {RELEASE: one}\n", "    variables: {RELEASE: two}\n"):
+        state(workspace, "regions=ams=1,iad=1", line + PORT)
+        assert workspace.run("deploy", "--rehearse").code == 0
+    result = workspace.run("rollback", "--rehearse")
+    assert result.code == 0, result.err
+    assert running(workspace) == {"ams": 1, "iad": 1}
+    configs = [each["config"] for each in workspace.world["apps"]["web"]["machines"].values()]
+    assert {each["env"]["RELEASE"] for each in configs} == {"one"}
