@@ -45,11 +45,11 @@ class Session:
         lines = self.progress.redact(text).split("\n")
         click.echo("\n".join(map(one_line, lines)), err=err)
 
-    def write_json(self, data: object, *, reveal: bool = False) -> None:
+    def write_json(self, data: object, *, reveal: bool = False, indent: int | None = 2) -> None:
         """Writes JSON without secrets, unless they are asked for, and with what a terminal may obey escaped."""
         import json
 
-        text = json.dumps(data, indent=2, ensure_ascii=False)
+        text = json.dumps(data, indent=indent, ensure_ascii=False)
         text = text if reveal else self.progress.redact(text)
         shown = (each if each == "\n" or each.isprintable() else json.dumps(each)[1:-1] for each in text)
         click.echo("".join(shown))

@@ -50,6 +50,7 @@ def convert(workspace: Path, paths: tuple[str, ...], output: str = "") -> Conver
     inputs = [Input(fly, _relative(file.parent, root)) for fly, file in zip(reads, dict.fromkeys(files), strict=True)]
     inputs += [_flycd_input(root, app) for app in tree.apps]
     problems += [problem for each in inputs for problem in each.fly.problems]
+    problems += _files_beside(workspace, files)
     raise_errors(problems)
     made = convert_inputs(inputs, root)
     raise_errors(made.problems)
@@ -69,6 +70,18 @@ def convert(workspace: Path, paths: tuple[str, ...], output: str = "") -> Conver
         raise external_error(f"cannot write to {base}: {error.strerror}", "check the folder's permissions") from error
     shown = tuple(_shown(base / path, workspace) for path in contents)
     return Converted(shown, made.apps, tuple(problems))
+
+
+def _files_beside(workspace: Path, files: Sequence[Path]) -> Iterator[Problem]:
+    """Name the files of other environments that are beside a fly.toml, and that are not converted with it."""
+    for file in files:
+        if file.name not in NAMES:
+            continue
+        others = [name for _, _, names in islice(walk(file.parent), 1) for name in sorted(names)]
+        left = [name for name in others if environment_token(name) and file.parent / name not in files]
+        if left:
+            message = f"{', '.join(left)} beside it {'is' if len(left) == 1 else 'are'} not converted"
+            yield Problem(message, "convert the folder", Place(_shown(file, workspace)), severity="notice")
 
 
 def _starts(workspace: Path, paths: tuple[str, ...]) -> list[Path]:

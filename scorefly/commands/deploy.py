@@ -17,6 +17,7 @@ from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.networks import environment_network, unreachable_apps
 from scorefly.deployment.newest_commit import commit_order, superseded
+from scorefly.deployment.shared_servers import databases_of, ensure_databases
 from scorefly.deployment.state_guard import refuse_unknown_apps
 from scorefly.desired.apps import compute_desired_apps, save_and_write_artefacts
 from scorefly.desired.artefacts import shown_folder
@@ -70,6 +71,13 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
         unreachable = list(unreachable_apps(wanted.apps, keeper.state, network))
         for problem in unreachable:
             progress.problem(problem)
+        ours = [keeper.state.resources[each.uid] for each in wanted.resources if each.uid in keeper.state.resources]
+        if (databases := databases_of(ours)) and not settings.dry_run:
+            ensure_databases(settings, progress, connection, databases, network, stop)
+        for server in sorted({each.server for each in databases}):
+            notice = f"databases are on {server}, which all previews share: it is reached at {server}.flycast"
+            unreachable.append(Problem(notice, severity="notice"))
+            progress.problem(unreachable[-1])
         jobs = [
             AppDeployment(
                 settings,

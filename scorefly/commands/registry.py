@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from scorefly.config.settings import Settings
+from scorefly.github.event import read_event
 from scorefly.problems import InputError, Problem, nearest, option_place
 from scorefly.report.progress import Progress
-from scorefly.report.report import Report
+from scorefly.report.report import Report, RunDetails
 from scorefly.state.keeper import Keeper
 
 
@@ -127,18 +129,29 @@ def execute(settings: Settings, progress: Progress) -> Report:
     hide_given(settings, progress)
     _refuse_tree(settings)
     if settings.command == "preview":
-        return command(settings, progress)
+        return replace(command(settings, progress), run=_run_details(settings))
     if not settings.in_action:
-        return command(_with_organization(settings), progress)
+        return replace(command(_with_organization(settings), progress), run=_run_details(settings))
     from scorefly.previews.untrusted import guarded
 
     with guarded(settings) as (guarded_settings, why):
-        report = command(_with_organization(guarded_settings), progress)
+        report = replace(command(_with_organization(guarded_settings), progress), run=_run_details(settings))
     if not why:
         return report
     notice = Problem(f"simulated without secrets: {why}", severity="notice")
     progress.problem(notice)
     return replace(report, problems=(*report.problems, notice))
+
+
+def _run_details(settings: Settings) -> RunDetails:
+    """Return the commit, the log and the time of a run on GitHub. A pull request's commit is its head."""
+    if not settings.trigger.link:
+        return RunDetails()
+    commit = settings.trigger.commit
+    if settings.environ.get("GITHUB_EVENT_NAME") in ("pull_request", "pull_request_target"):
+        pull = read_event(settings.environ).pull
+        commit = pull.head_sha if pull else commit
+    return RunDetails(commit, settings.trigger.link, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
 
 
 def _with_organization(settings: Settings) -> Settings:

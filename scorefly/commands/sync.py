@@ -53,6 +53,7 @@ class Sync:
                 # Another run deployed meanwhile: refs may have moved since they were looked up.
                 trees = self._look_again(unit)
             run.check_out(unit)
+            keeper.change(lambda state: _without_rollbacks(state, trees))
             if unit.settings.score_files:
                 report = deploy(unit.settings, keeper, progress, run.shared)
             else:
@@ -88,7 +89,7 @@ class Sync:
 
     def _remember(self, unit: Unit, keeper: Keeper, trees: Mapping[str, str], report: Report) -> None:
         """Record what was deployed; of a unit that failed, nothing that would make the next sync skip it."""
-        if unit.settings.dry_run:
+        if unit.settings.dry_run or report.superseded or report.rolled_back:
             return
         broken = {app.workload for app in report.apps if app.status in ("failed", "skipped")}
         known = {name: each for name, each in keeper.state.sources.items() if name in unit.workloads}
@@ -98,6 +99,15 @@ class Sync:
                 known[name] = SourceState(key, str(pin.source.ref), pin.commit, path, trees[name])
         digest = "" if report.exit_code else unit_digest(unit.settings, keeper.state, trees, home_tree(self.run, unit))
         keeper.record(lambda state: replace(state, sources=known, synced=digest))
+
+
+def _without_rollbacks(state: EnvironmentState, trees: Mapping[str, str]) -> EnvironmentState:
+    """Return the state without rollbacks of workloads whose source has other files than those that were rolled back."""
+    for app in state.apps.values():
+        known = state.sources.get(app.workload)
+        if app.rollback and known and app.workload in trees and known.tree != trees[app.workload]:
+            state = state.with_app(replace(app, rollback=None))
+    return state
 
 
 def is_unchanged(run: TreeRun, unit: Unit, state: EnvironmentState, trees: Mapping[str, str]) -> bool:

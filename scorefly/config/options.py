@@ -255,7 +255,11 @@ OPTIONS: tuple[Option, ...] = (
         commands=ROLLING,
     ),
     Option(
-        "build-args", "pairs", "Lines NAME=VALUE for images built from a Dockerfile.", group="Fly", commands=PLANNING
+        "build-args",
+        "pairs",
+        "Lines NAME=VALUE for images built from a Dockerfile.",
+        group="Fly",
+        commands=("validate", *PLANNING),
     ),
     Option(
         "builder",
@@ -272,7 +276,7 @@ OPTIONS: tuple[Option, ...] = (
         "Lines NAME=VALUE, secret, for images built from a Dockerfile. Needs builder: docker.",
         private=True,
         group="Fly",
-        commands=PLANNING,
+        commands=("validate", *PLANNING),
     ),
     Option(
         "unused-secrets",
@@ -390,7 +394,19 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         "Show what would be done, and change nothing.",
         "false",
-        commands=("sync", "deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback", "adopt"),
+        commands=(
+            *(
+                "sync",
+                "generate",
+                "deploy",
+                "cleanup",
+                "destroy",
+                "remove-unused-secrets",
+                "preview",
+                "rollback",
+                "adopt",
+            ),
+        ),
     ),
     Option(
         "rehearse",

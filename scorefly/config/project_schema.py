@@ -9,11 +9,10 @@ from typing import Any
 from scorefly.config.load import TEXT_RULES
 from scorefly.config.option import Kind, Option
 from scorefly.config.options import OPTIONS
+from scorefly.config.previews import NOT_SHARED, PREVIEWS, SHARE, SHARED
 from scorefly.config.project_file import ENVIRONMENTS, OVERRIDES
-from scorefly.config.tree_file import ENVIRONMENT_KEYS, TOP_KEYS
-from scorefly.config.tree_schema import tree_schemas
 from scorefly.config.workloads import WORKLOADS
-from scorefly.config.workloads_schema import workload_schema, workloads_schema
+from scorefly.config.workloads_schema import tree_schemas, workload_schema, workloads_schema
 
 Schema = dict[str, Any]
 
@@ -39,9 +38,9 @@ def project_schema() -> Schema:
         "examples": [{"web": "web/staging.yaml"}],
     }
     keys[WORKLOADS] = workloads_schema()
-    keys |= tree_schemas(workload_schema())
-    top_only = {"environment", *(name for name in TOP_KEYS if name not in ENVIRONMENT_KEYS)}
-    below = {name: {"$ref": f"#/properties/{name}"} for name in keys if name not in top_only}
+    below = {name: {"$ref": f"#/properties/{name}"} for name in keys if name != "environment"}
+    tree, tree_below = tree_schemas()
+    below |= {name: {"$ref": f"#/properties/{name}"} for name in tree_below}
     return {
         "$schema": DIALECT,
         "$id": f"{LOCATION}/project.schema.json",
@@ -51,13 +50,29 @@ def project_schema() -> Schema:
         "additionalProperties": False,
         "properties": {
             **keys,
+            **tree,
+            PREVIEWS: {
+                "description": "What all previews share.",
+                "type": ["object", "null"],
+                "additionalProperties": False,
+                "properties": {
+                    SHARE: {
+                        "description": "Types of resources whose server all previews share, with a database for each.",
+                        "type": ["array", "null"],
+                        "items": {"enum": [*SHARED, *NOT_SHARED]},
+                    }
+                },
+            },
             ENVIRONMENTS: {
                 "description": "Options by environment. A name may be a pattern, such as pr-*.",
                 "type": ["object", "null"],
                 "additionalProperties": {"$ref": "#/$defs/environment"},
             },
         },
-        "$defs": {"environment": {"type": ["object", "null"], "additionalProperties": False, "properties": below}},
+        "$defs": {
+            "environment": {"type": ["object", "null"], "additionalProperties": False, "properties": below},
+            "workload": workload_schema(),
+        },
     }
 
 

@@ -95,6 +95,7 @@ class Settings:
     ha: bool | None = None
     auto_stop: str = ""
     isolate_previews: bool = True
+    shared_in_previews: tuple[str, ...] = ()
     certificates: str = "auto"
     wait_for_certificates: bool = False
     strategy: str = ""

@@ -157,7 +157,7 @@ class AppDeployment:
             with self.progress.output(f"build of {self.app.name}") as output:
                 return self.connection.builder.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
 
-        key = build_key(self.settings, self.app.image, self._before.built)
+        key = build_key(self.settings, self.app, self.app.image, self._before.built)
         image = self.builds.image(self.app, key, self.keeper.state, build, self.stop)
         record = unpack(self._known.record) or Record()
         if record.build != (key, image):

@@ -39,7 +39,7 @@ class Connection:
 
 
 class SharedFly:
-    """The simulated Fly, the listing of each organization, and the number of deploys that the runs of a sync share.
+    """The parts that the runs of one sync share: the simulated Fly, listings, and the number of deploys at a time.
 
     A context manager.
     """

@@ -194,7 +194,11 @@ class EnvironmentCleanup:
         findings = [Finding("resource", each.uid, "kept", why) for each in found.resources if each.uid in kept]
         findings += [Finding("app", app.name, "kept", why) for app in found.apps if app.name in holding]
         findings += deprovision_each(
-            self.settings, self.keeper, self.progress, [each.uid for each in found.resources if each.uid not in kept]
+            self.settings,
+            self.keeper,
+            self.progress,
+            [each.uid for each in found.resources if each.uid not in kept],
+            self.api,
         )
         failed = {each.name for each in findings if each.outcome == "failed"}
         destruction = AppDestroyer(self.settings, self.keeper, self.progress, self.api, self.live)

@@ -106,7 +106,7 @@ def inspect_app(
     try:
         machines = listed if believed else _own_machines(settings, api, app.name, listed)
     except ForbiddenError:
-        if settings.force or not known.digest or known.digest != digest:
+        if settings.force or not known.digest or known.digest != state_digest(app, digest):
             raise
         return AppInspection(True, (), fingerprints, digest, up_to_date=True, built=built, unseen=True)
     exists = machines is not None

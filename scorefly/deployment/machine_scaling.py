@@ -23,8 +23,6 @@ BATCH = 3  # Machines created before their health is waited for: the Machines AP
 _FULL = re.compile("insufficient|could not reserve")
 _KILL_TIMEOUT = "5s"  # Fly's own
 _MAX_GRACE = 300.0  # seconds, the longest kill_timeout that Fly takes
-# Seconds before each attempt to remove a volume whose Machine was just destroyed.
-_DETACHING = (0.0, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(slots=True)
@@ -128,22 +126,16 @@ class MachineScaling:
             self.api.delete_machine(self.app.name, machine.id)
 
     def _delete_volume(self, volume: VolumeView) -> bool:
-        """Remove a volume; Fly refuses for some seconds after its Machine was destroyed. Return whether it is gone."""
+        """Remove a volume. Return whether it is gone; where Fly refuses, the next deploy tries again."""
         self.progress.step(f"{self.app.name}: removing volume {volume.name} ({volume.id}) in {volume.region}")
-        reason = ""
-        for delay in _DETACHING:
-            if delay and self.stop.wait(delay):
-                break
-            try:
-                self.api.delete_volume(self.app.name, volume.id)
-            except RefusedError as error:
-                reason = error.problems[0].message
-            else:
-                return True
-        hint = f"deploy again, or run fly volumes destroy {volume.id} -a {self.app.name}"
-        message = f"{self.app.name}: volume {volume.id} cannot be removed yet: {reason}"
-        self.progress.problem(Problem(message, hint, severity="warning"))
-        return False
+        try:
+            self.api.delete_volume(self.app.name, volume.id)
+        except RefusedError as error:
+            hint = f"deploy again, or run fly volumes destroy {volume.id} -a {self.app.name}"
+            message = f"{self.app.name}: volume {volume.id} cannot be removed yet: {error.problems[0].message}"
+            self.progress.problem(Problem(message, hint, severity="warning"))
+            return False
+        return True
 
 
 def _grace(machine: MachineView) -> float:

@@ -87,7 +87,7 @@ class App:
     `ANY_REGION` stands for wherever the app's Machines are. A group that is not in it has as many as flyctl makes.
     `pinned` is the image by the digest that its tag has now; empty where that is not known. `built` are digests of the
     files that the image is built from.
-    `hosts` are the custom host names that the app serves.
+    `hosts` are the custom host names that the app serves, and `deploy_args` further flags of flyctl for this app.
     """
 
     name: str
@@ -107,6 +107,7 @@ class App:
     region: str = ""
     pinned: str = ""
     built: Mapping[str, str] = field(default_factory=dict)
+    deploy_args: tuple[str, ...] = ()
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
 

@@ -21,6 +21,7 @@ from typing import Self
 from scorefly import interruption
 from scorefly.child_output import Buffer, Lines
 from scorefly.fly.app import App, Build
+from scorefly.fly.deploy_flags import build_flags
 from scorefly.fly.flyctl_failures import Failure, explain, interrupted, just_pushed
 from scorefly.fly.registry import Registries, fly_registry, pushed_digest
 from scorefly.fly.strategy import effective_strategy
@@ -48,18 +49,19 @@ class DeployOptions:
 
 
 def build_arguments(
-    name: str, build: Build, fly_toml: str, folder: Path, label: str, options: DeployOptions
+    app: App, build: Build, fly_toml: str, folder: Path, label: str, options: DeployOptions
 ) -> tuple[str, ...]:
     """Return flyctl's arguments to build and push an image, running in the context `folder`. Nothing of them is secret.
 
     A Dockerfile is passed as an absolute path where fly.toml names none: flyctl would take that one first.
     """
-    command = ["deploy", "--config", fly_toml, "--app", name, "--yes", "--build-only", "--push", "--remote-only"]
+    command = ["deploy", "--config", fly_toml, "--app", app.name, "--yes", "--build-only", "--push", "--remote-only"]
     if not build.stated:
         command += ["--dockerfile", str(folder / build.dockerfile_in_context), *_build_args(options.build_args)]
-    if not any(each.partition("=")[0] == "--image-label" for each in options.extra):
+    flags = build_flags((*options.extra, *app.deploy_args))
+    if not any(each.partition("=")[0] == "--image-label" for each in flags):
         command += ["--image-label", label]
-    return (*command, *options.extra)
+    return (*command, *flags)
 
 
 def deploy_arguments(app: App, fly_toml: str, options: DeployOptions) -> tuple[str, ...]:
@@ -76,7 +78,7 @@ def deploy_arguments(app: App, fly_toml: str, options: DeployOptions) -> tuple[s
     command += ["--wait-timeout", f"{options.wait_timeout:.0f}s"]
     # Addresses are allocated before; retries of flyctl's own would be another code path, checked by nobody.
     command += ["--no-public-ips", "--deploy-retries", "0", "--dns-checks=false"]
-    return (*command, *options.extra)
+    return (*command, *options.extra, *app.deploy_args)
 
 
 def _build_args(arguments: Mapping[str, str]) -> list[str]:
@@ -144,6 +146,10 @@ class FlyctlDeployer:
 
     def check(self) -> None:
         """Raises InputError when there is no flyctl, or one too old."""
+        self.version()
+
+    def version(self) -> str:
+        """Return flyctl's version, empty for a build that has none. Raises InputError: missing, or too old."""
         wanted = ".".join(map(str, LEAST_VERSION))
         if self._flyctl is None:
             hint = f"install flyctl {wanted} or newer (https://fly.io/docs/flyctl/install/), or use `rehearse`"
@@ -173,6 +179,7 @@ class FlyctlDeployer:
                     "upgrade flyctl",
                 )
             )
+        return ".".join(map(str, version))
 
     def prepare(self, app: App, *, stop: threading.Event) -> None:
         """Secrets were set over REST, which the app's configuration folder does not know of yet."""
@@ -202,7 +209,7 @@ class FlyctlDeployer:
             on_line(line)
 
         toml = str(artefact / "fly.toml")
-        self._run(build_arguments(app.name, app.image, toml, folder, label, self._options), app, folder, hear, stop)
+        self._run(build_arguments(app, app.image, toml, folder, label, self._options), app, folder, hear, stop)
         image = pushed[-1] if pushed else f"{fly_registry(self._environ)}/{app.name}:{label}"
         return pushed_digest(self._registries, image, on_line, stop, self._delays)
 

@@ -21,6 +21,8 @@ _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+!|<>~$:-]|(?<=w)\.")
 # In HTML's <code> Markdown goes on: emphasis, links and bare addresses are still read.
 _SPECIAL_IN_CODE = re.compile(r"[&<>|@`*_\[\]\\~$!]|:(?=//)|(?<=w)\.")
 
+_COMMAND = re.compile(r"`((?:scorefly|fly|flyctl|gh|git|docker|SCOREFLY_[A-Z_]+=\S*) [^`]*)`")
+
 
 def text(value: str) -> str:
     """A text that shows as it is, on one line; `@name` notifies no one, and an address is not a link."""
@@ -36,8 +38,22 @@ def code(value: str) -> str:
 
 
 def in_code(value: str) -> str:
-    """A text as `code` writes it between its tags."""
+    """A text between HTML tags, where no Markdown is read: as `code` writes it, or in a <summary>."""
     return _SPECIAL_IN_CODE.sub(lambda found: f"&#{ord(found[0])};", _line(value))
+
+
+def prose(value: str) -> str:
+    """A text whose commands between backticks are code, to be copied."""
+    parts = _COMMAND.split(value)
+    return "".join(code(part) if index % 2 else _part(part) for index, part in enumerate(parts))
+
+
+def _part(value: str) -> str:
+    """A part of a line as `text` writes it, with a space at an end that has one."""
+    inner = text(value)
+    if not inner:
+        return " " if value else ""
+    return f"{' ' * value[:1].isspace()}{inner}{' ' * value[-1:].isspace()}"
 
 
 def link(label: str, url: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,9 @@ class Runner:
             return start_workflow(self._tokens, settings.dispatch, settings.project.ref)
         try:
             folder = self._repository.check_out(run.unit, commit)
-            program = self._program(environment, others)
+            # A run that was killed left its lock: no other process of this instance runs the unit.
+            instance = {"SCOREFLY_INSTANCE": f"{run.instance}:{run.unit}"}
+            program = self._program(environment, others, instance)
         except ScoreflyError as error:
             return Outcome("failed", self._redact(str(error)))
         options = ["--rehearse"] if settings.rehearse else ["--state", settings.state] if settings.state else []
@@ -75,8 +77,8 @@ class Runner:
     def _read_repositories(self, folder: Path) -> Any:
         return read_repositories(self._program("", ()), (), folder, redact=self._redact, stop=self._stop)
 
-    def _program(self, environment: str, others: Collection[str]) -> Program:
-        variables = child_environment(self._settings.environ, environment, others)
+    def _program(self, environment: str, others: Collection[str], more: Mapping[str, str] | None = None) -> Program:
+        variables = {**child_environment(self._settings.environ, environment, others), **(more or {})}
         if self._tokens.has_app and (owner := github_owner(self._settings)):
             variables["GITHUB_TOKEN"] = self._tokens.token(owner)
         variables.setdefault("SCOREFLY_SOURCE_CACHE", str(self._settings.data / "sources"))

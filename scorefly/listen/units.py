@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +40,7 @@ class Run:
     generation: int
     arguments: tuple[str, ...]
     commits: Mapping[str, str] = field(default_factory=dict)
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def begin_run(ledger: Ledger, name: str, now: float) -> Run | None:
             json.dumps(shown),
         )
         ledger.execute("UPDATE units SET running = ? WHERE name = ?", identity, name)
-    return Run(identity, name, row["wanted"], tuple(json.loads(row["arguments"])), shown)
+    return Run(identity, name, row["wanted"], tuple(json.loads(row["arguments"])), shown, ledger.get("instance"))
 
 
 def note_process(ledger: Ledger, run: Run, pid: int, started: int) -> None:
@@ -150,6 +152,8 @@ def end_run(ledger: Ledger, run: Run, outcome: Outcome, now: float, *, notify: b
 def recover(ledger: Ledger, now: float) -> list[tuple[int, int]]:
     """Record that runs of a listener that is gone did not end; their units are still due. Returns their processes."""
     with ledger.transaction():
+        if not ledger.get("instance"):
+            ledger.put("instance", secrets.token_hex(16))
         lost = ledger.rows("SELECT pid, pid_started FROM runs WHERE status = 'running'")
         ledger.execute(
             "UPDATE runs SET status = 'interrupted', ended = ?, reason = 'the listener ended' WHERE status = 'running'",

@@ -93,5 +93,6 @@ def without_secrets(settings: Settings, *, fork: bool) -> Iterator[Settings]:
             fly_api_token="",
             github_token="",
             state_key="",
+            shared_in_previews=(),
             environ={name: settings.environ[name] for name in _PASSED if name in settings.environ},
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from scorefly.config.load import load_unit_settings
 from scorefly.config.project_file import ENVIRONMENTS
 from scorefly.config.settings import Settings
+from scorefly.config.tree_file import parse_access
 from scorefly.config.tree_keys import parse_after
 from scorefly.confined import CHECKOUTS, read_file, scope_of
 from scorefly.problems import InputError, Place, Problem, nearest, option_place
@@ -15,6 +16,8 @@ from scorefly.project.tree import Project, Tree
 from scorefly.score.document import parse
 from scorefly.score.find import find_score_files
 from scorefly.sources.repository import Source
+
+ORG_TOKEN = "FLY_API_TOKEN_"  # noqa: S105 - the beginning of a variable's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,8 @@ def _unit(root: Settings, tree: Tree, project: Project, environment: str, proble
             checkouts=checkouts,
             declared=declared,
             provisioners=settings.provisioners if project.provisioners else _parents_only(settings, project),
-            secrets=_secrets(settings, environment),
+            secrets=_secrets(settings, environment, _access_secrets(tree)),
+            fly_api_token=_fly_token(settings),
             granted=_granted(settings, project, sources, local.values()),
         ),
         sources,
@@ -170,11 +174,25 @@ def _granted(
     return granted
 
 
-def _secrets(settings: Settings, environment: str) -> dict[str, str]:
+def _access_secrets(tree: Tree) -> frozenset[str]:
+    """Return the names of the secrets with credentials for repositories, which no Score file gets."""
+    value = tree.projects[0].file.value("access")
+    keys = parse_access(value) if value else ()
+    return frozenset(name for each in keys for name in (each.token, each.ssh_key, each.known_hosts) if name)
+
+
+def _fly_token(settings: Settings) -> str:
+    """Return the Fly token for the unit's organization: `FLY_API_TOKEN_ORG` where it is set, else the run's."""
+    name = f"{ORG_TOKEN}{settings.org.upper().replace('-', '_')}"
+    return settings.environ.get(name) or settings.fly_api_token
+
+
+def _secrets(settings: Settings, environment: str, without: Collection[str]) -> dict[str, str]:
     """Return the secrets of an environment: `PRODUCTION__NAME` takes the place of `NAME` in production."""
     prefix = f"{environment.upper().replace('-', '_').replace('.', '_')}__"
     own = {name.removeprefix(prefix): each for name, each in settings.secrets.items() if name.startswith(prefix)}
-    return {**settings.secrets, **{name: value for name, value in own.items() if name}}
+    secrets = {**settings.secrets, **{name: value for name, value in own.items() if name}}
+    return {name: value for name, value in secrets.items() if name not in without}
 
 
 def _check_unit_names(units: Sequence[Unit], problems: list[Problem]) -> None:

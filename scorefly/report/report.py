@@ -88,6 +88,15 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class RunDetails:
+    """The run that a report is about: the commit, a link to the run's log, and when it ended, as text in UTC."""
+
+    commit: str = ""
+    link: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole run. `problems` holds warnings and notices too; errors decide the exit status.
 
@@ -109,6 +118,7 @@ class Report:
     plan: Plan | None = None
     plan_path: str = ""
     superseded: str = ""
+    run: RunDetails = RunDetails()
     rolled_back: str = ""
     running: tuple[AppStatus, ...] = ()
     units: tuple[Report, ...] = ()

@@ -1,138 +1,88 @@
-"""A plan, for people: at a terminal and in a job summary."""
+"""A plan in plain lines, for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from scorefly.github.markdown import code, details, fence, table, text
 from scorefly.report.costs import cost_text
-from scorefly.report.plan import Drift, Plan, PlannedApp, PlannedMachines, PlannedResource, PlannedVolume
+from scorefly.report.plan import Plan, PlannedApp, PlannedResource
 from scorefly.ui.lines import one_line
+from scorefly.ui.plan_view import MARKS, ORPHANED, WORDS, changes, facts, has_orphans, risks, shorten_diff, unchanged
+from scorefly.ui.wrap import wrapped
 
-_SIGNS = {"create": "+", "change": "~", "keep": "=", "remove": "-", "deprovision": "-"}
-_MARKS = {
-    "create": "🟢 create",
-    "change": "🟢 change",
-    "keep": "⚪ unchanged",
-    "remove": "⚫ no longer wanted",
-    "deprovision": "⚫ no longer wanted",
-}
-_ORPHANED = "deploy leaves what is no longer wanted as it is, and cleanup removes it"
+_SHOWN_NAMES = 20
+_INDENT = "    "
 
 
-def plan_text(plan: Plan, paint: Callable[[str, str], str]) -> str:
-    """The plan in plain lines; `paint` colours a line by the word that is its second argument."""
-    lines: list[str] = []
+Paint = Callable[[str, str], str]
 
-    def add(line: str, colour: str = "", indent: str = "") -> None:
-        lines.append(indent + paint(one_line(line), colour))
 
-    for app in plan.apps:
-        why = f": {', '.join(app.reasons)}" if app.reasons else ""
-        add(f"{_SIGNS[app.action]} {app.app} ({_word(app)}{why})", _colour(app.action))
-        for label, value in _facts(app, str):
-            add(f"{label}: {value}", indent="    ")
-        # What is new is all new: its artefact is there to be read.
-        for each in app.diffs if app.action != "create" else ():
-            for line in each.diff.splitlines():
-                add(line, _colour_of_line(line), indent="    ")
+def plan_text(plan: Plan, paint: Paint, width: int | None = None) -> str:
+    """Return the plan: changes first, then the unchanged apps in one line.
+
+    `paint` colours a line by the word that is its second argument; lines are wrapped to `width`, if it is given.
+    """
+    page = _Page(paint, width)
+    for app in changes(plan):
+        page.add_app(app)
     for resource in plan.resources:
         if resource.action != "keep":
-            add(f"{_SIGNS[resource.action]} {_resource(resource)}", _colour(resource.action))
+            page.add(f"{MARKS[resource.action]} {_resource(resource)}", _colour(resource.action))
+    for app in unchanged(plan):
+        page.add_drift(app)
     for risk in plan.risks:
-        add(f"! {risk}", "warning")
+        page.add(f"! {risk}", "warning")
+    if kept := unchanged(plan):
+        names = [app.app for app in kept]
+        more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+        page.add(f"{MARKS['keep']} unchanged: {', '.join(names[:_SHOWN_NAMES])}{more}")
     if len(plan.waves) > 1:
-        add(f"order: {' → '.join(', '.join(wave) for wave in plan.waves)}")
+        page.add(f"order: {' → '.join(', '.join(wave) for wave in plan.waves)}")
     if plan.cost and plan.apps:
-        add(f"estimated cost: {cost_text(plan.cost)}")
-    if _orphaned(plan):
-        add(f"({_ORPHANED})")
-    return "\n".join(lines)
+        page.add(f"estimated cost: {cost_text(plan.cost)}")
+    if has_orphans(plan):
+        page.add(f"({ORPHANED})")
+    return "\n".join(page.lines)
 
 
-def plan_summary(plan: Plan) -> str:
-    """The plan in Markdown: a table, and what is behind each row folded under it."""
-    rows = [(text(app.app), _MARKS[app.action], text(", ".join(app.reasons)), _cell(app)) for app in plan.apps]
-    parts = [table(("App", "Plan", "Why", "What"), rows)] if rows else []
-    parts += [f"⚠️ {text(risk)}" for risk in plan.risks]
-    if len(plan.waves) > 1:
-        parts.append(f"Order: {' → '.join(', '.join(map(code, wave)) for wave in plan.waves)}")
-    for app in plan.apps:
-        if app.diffs:
-            shown = "\n\n".join(fence(each.diff, "diff") for each in app.diffs)
-            parts.append(details(f"{text(app.app)}: {', '.join(code(each.file) for each in app.diffs)}", shown))
-    changing = [each for each in plan.resources if each.action != "keep"]
-    if changing:
-        changes = [(code(each.uid), _MARKS[each.action], code(each.provisioner)) for each in changing]
-        parts.append(table(("Resource", "Plan", "Provisioner"), changes))
-    if plan.cost and plan.apps:
-        parts.append(f"Estimated cost: {text(cost_text(plan.cost))}")
-    if _orphaned(plan):
-        parts.append(f"{_ORPHANED.capitalize()}.")
-    return "\n\n".join(parts)
+@dataclass(slots=True)
+class _Page:
+    paint: Paint
+    width: int | None
+    lines: list[str] = field(default_factory=list)
 
+    def add(self, line: str, colour: str = "", indent: str = "") -> None:
+        for part in wrapped(one_line(line), self.width and self.width - len(indent)):
+            self.lines.append(indent + self.paint(part, colour))
 
-def _facts(app: PlannedApp, shown: Callable[[str], str]) -> Iterator[tuple[str, str]]:
-    if app.action == "create":
-        yield "runs", ", ".join(filter(None, (shown(app.image), app.size, app.region, app.url)))
-        if app.artefact:
-            yield "artefact", shown(app.artefact)
-    if app.machines:
-        yield "machines", ", ".join(_machines(each) for each in app.machines)
-    if app.network:
-        yield "network", shown(app.network)
-    if app.volumes:
-        yield "volumes", ", ".join(_volume(each) for each in app.volumes)
-    if app.addresses:
-        yield "addresses", ", ".join(app.addresses)
-    if certificates := [each for each in app.certificates if each.action != "keep"]:
-        yield "certificates", ", ".join(f"{each.action} {shown(each.host)}" for each in certificates)
-    if app.secrets_set:
-        yield "secrets set", ", ".join(map(shown, app.secrets_set))
-    if app.secrets_removed:
-        yield "secrets removed", ", ".join(map(shown, app.secrets_removed))
-    for risk in app.data_risks:
-        yield "data risk", shown(risk)
-    for each in app.drift:
-        yield f"drift, {each.what}", _drift(each, shown)
+    def add_app(self, app: PlannedApp) -> None:
+        why = f": {', '.join(app.reasons)}" if app.reasons else ""
+        self.add(f"{MARKS[app.action]} {app.app} ({WORDS[app.action]}{why})", _colour(app.action))
+        for label, value in facts(app, str):
+            self.add(f"{label}: {value}", indent=_INDENT)
+        for kind, risk in risks(app):
+            self.add(f"! {kind}: {risk}", "notice" if kind == "new cost" else "warning", _INDENT)
+        # What is new is all new: its artefact is there to be read.
+        for each in app.diffs if app.action == "change" else ():
+            for line in shorten_diff(each.diff).splitlines():
+                self.lines.append(_INDENT + self.paint(one_line(line), _colour_of_line(line)))
 
-
-def _drift(each: Drift, shown: Callable[[str], str]) -> str:
-    before, now = (", ".join(map(shown, side)) or "nothing" for side in (each.deployed, each.running))
-    return f"{before} was deployed, {now} runs" if before != now else f"{now} has been changed"
-
-
-def _cell(app: PlannedApp) -> str:
-    return "<br>".join(f"{label}: {value}" for label, value in _facts(app, code))
-
-
-def _machines(machines: PlannedMachines) -> str:
-    group = f"{machines.group} " if machines.group != "app" else ""
-    change = f" (now {machines.current})" if machines.current != machines.desired else ""
-    return f"{group}{machines.region or 'all regions'} {machines.desired}{change}"
-
-
-def _volume(volume: PlannedVolume) -> str:
-    where = f", {volume.region}" if volume.region else ""
-    return f"{volume.action} {volume.name} ({volume.size_gb} GB{where})"
+    def add_drift(self, app: PlannedApp) -> None:
+        """Add what is to be known of an app that stays as it is: drift, and secrets that are removed."""
+        known = list(facts(app, str))
+        if known:
+            self.add(f"{MARKS['keep']} {app.app} (unchanged)")
+        for label, value in known:
+            self.add(f"{label}: {value}", indent=_INDENT)
 
 
 def _resource(resource: PlannedResource) -> str:
-    word = "no longer wanted" if resource.action == "deprovision" else resource.action
-    return f"{resource.uid} ({word}, {resource.provisioner})"
-
-
-def _word(app: PlannedApp) -> str:
-    return {"keep": "unchanged", "remove": "no longer wanted"}.get(app.action, app.action)
-
-
-def _orphaned(plan: Plan) -> bool:
-    apps = any(each.action == "remove" for each in plan.apps)
-    return apps or any(each.action == "deprovision" for each in plan.resources)
+    return f"{resource.uid} ({WORDS[resource.action]}, {resource.provisioner})"
 
 
 def _colour(action: str) -> str:
-    return {"create": "created", "change": "deployed"}.get(action, "skipped" if action != "keep" else "")
+    return {"create": "created", "change": "skipped", "remove": "failed", "deprovision": "failed"}.get(action, "")
 
 
 def _colour_of_line(line: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from scorefly.github.markdown import code, details, link, table, text
+from scorefly.github.markdown import code, details, link, prose, table, text
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.report.report import AppReport, Finding, Report
 from scorefly.ui.certificates import certificates_markdown
-from scorefly.ui.plan_text import plan_summary
+from scorefly.ui.plan_summary import plan_summary
+from scorefly.ui.plan_view import has_orphans, totals
 from scorefly.ui.resource_graph import graph
 from scorefly.ui.status_text import status_summary
 from scorefly.ui.wording import counts, nothing_changed
@@ -51,6 +52,7 @@ def summary(report: Report) -> str:
     sections = [
         f"## {_headline(report)}",
         _outcome(report),
+        _run(report),
         _rehearsal_note(report),
         _table(report),
         _findings(report.findings),
@@ -112,6 +114,7 @@ def _joined(sections: Iterable[str]) -> str:
 
 def _headline(report: Report) -> str:
     environment = code(report.environment)
+    simulated = "Simulated: " if report.rehearsed else ""
     if report.exit_code:
         return f"Failed to {_INFINITIVES.get(report.command, report.command)} {environment}"
     if report.superseded:
@@ -120,18 +123,23 @@ def _headline(report: Report) -> str:
         return f"Status of {environment}"
     if report.rolled_back:
         return f"Rolled back: {environment} stays as it is"
-    if nothing_changed(report):
-        return f"Nothing {'would change' if report.dry_run else 'changed'} in {environment}"
     if report.plan:
-        return f"Plan for {environment}"
+        nothing = " (nothing would change)" if nothing_changed(report) and not has_orphans(report.plan) else ""
+        return f"Plan for {environment}{' (simulated)' if report.rehearsed else ''}{nothing}"
+    if nothing_changed(report):
+        return f"{simulated}Nothing {'would change' if report.dry_run else 'changed'} in {environment}"
     verb = _VERBS.get(report.command, report.command)
-    return f"{f'Would have {verb.lower()}' if report.dry_run else verb} {environment}"
+    if report.rehearsed and report.command in ("deploy", "preview", "destroy"):
+        return f"Simulated {report.command} of {environment}"
+    return f"{simulated}{f'Would have {verb.lower()}' if report.dry_run else verb} {environment}"
 
 
 def _outcome(report: Report) -> str:
     if report.command == "generate":
         where = code(report.artefacts) or "a temporary folder"
         return f"{len(report.apps)} {'app' if len(report.apps) == 1 else 'apps'} in {where}"
+    if report.plan:
+        return f"Plan: {totals(report.plan)}"
     if report.superseded:
         return f"{text(report.superseded)}, which is deployed already. `force` deploys this one."
     if report.command == "status":
@@ -141,8 +149,16 @@ def _outcome(report: Report) -> str:
     return counts(report)
 
 
+def _run(report: Report) -> str:
+    """The commit, the run and its time, where they are known."""
+    commit = f"Commit {code(report.run.commit[:7])}" if report.run.commit else ""
+    return " · ".join(
+        filter(None, (commit, link("run log", report.run.link) if report.run.link else "", report.run.at))
+    )
+
+
 def _rehearsal_note(report: Report) -> str:
-    return "> Rehearsed against an embedded Fly: nothing was deployed." if report.rehearsed else ""
+    return "> Simulated: nothing was deployed to Fly." if report.rehearsed else ""
 
 
 def _apps(apps: Sequence[AppReport]) -> str:
@@ -213,8 +229,8 @@ def _notes(problems: Sequence[Problem], told: Collection[str]) -> str:
 def _problem(problem: Problem) -> str:
     problem = problem.of_input()
     where = f"{code(str(problem.place))} " if problem.place else ""
-    what_to_do = f" — {text(problem.hint)}" if problem.hint else ""
-    return f"{where}{text(problem.message)}{what_to_do}"
+    what_to_do = f" — {prose(problem.hint)}" if problem.hint else ""
+    return f"{where}{prose(problem.message)}{what_to_do}"
 
 
 def _private_addresses(apps: Sequence[AppReport]) -> dict[tuple[str, str], str]:

@@ -11,6 +11,7 @@ from scorefly.github import markdown
 from scorefly.problems import Problem
 from scorefly.report.report import AppReport, Report
 from scorefly.ui.lines import one_line
+from scorefly.ui.plan_view import totals
 from scorefly.ui.redaction import Redactor
 from scorefly.ui.wording import counts
 
@@ -110,8 +111,11 @@ def paint(text: str, name: str, coloured: bool) -> str:
     return f"\033[{_COLOURS[name]}m{text}\033[0m" if coloured and name in _COLOURS else text
 
 
-def report_text(report: Report, *, coloured: bool = False) -> str:
-    """The outcome of a run for standard output: redacted before, and without control characters but our colours."""
+def report_text(report: Report, *, coloured: bool = False, width: int | None = None) -> str:
+    """The outcome of a run for standard output: redacted before, and without control characters but our colours.
+
+    Tables and sentences fit `width` cells, if it is given.
+    """
     lines: list[str] = []
     for unit in report.units:
         lines += [report_text(unit, coloured=coloured), ""]
@@ -120,7 +124,7 @@ def report_text(report: Report, *, coloured: bool = False) -> str:
     if report.plan:
         from scorefly.ui.plan_text import plan_text
 
-        shown = plan_text(report.plan, lambda line, name: paint(line, name, coloured))
+        shown = plan_text(report.plan, lambda line, name: paint(line, name, coloured), width)
         lines += [shown, ""] if shown else []
     elif report.command == "status":
         from scorefly.ui.status_text import status_lines
@@ -185,6 +189,9 @@ def _ending(report: Report) -> str:
         return f"{report.environment}: {len(report.apps)} in {report.artefacts or 'a temporary folder'}"
     if report.superseded:
         return f"{where}: superseded, for {report.superseded}, which is deployed already (--force deploys this one)"
+    if report.plan:
+        simulated = ", simulated" if report.rehearsed else ""
+        return f"Plan: {totals(report.plan)} ({report.environment}{simulated})"
     if report.rolled_back:
         return f"{where} {report.rolled_back} (use --force to deploy anyway)"
     would = "would be: " if report.dry_run else ""

@@ -16,13 +16,10 @@ from typing import Any
 from scorefly.problems import Place, Problem, input_error
 from scorefly.score.document import Document, Places, parse
 from scorefly.unconvert.flycd_flags import read_flags
+from scorefly.unconvert.flycd_keys import OWN_KEYS, without_invalid
 
 APP_FILE = "app.yaml"
 PROJECT_FILE = "project.yaml"
-_OWN = (
-    *("org", "extra_regions", "source", "merge_cfg", "launch_params", "deploy_params", "volumes", "machines"),
-    *("secrets", "network"),
-)
 
 
 @dataclass(slots=True)
@@ -59,7 +56,7 @@ class FlycdApp:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """The settings of projects for all apps below them."""
+    """Settings of projects for all apps below them."""
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -94,9 +91,13 @@ def read_app(text: str, file: str, folder: PurePosixPath, common: Common) -> Fly
             message = f"the substitution {pattern!r} cannot be applied: {error}"
             raise input_error(message, "apply it by hand, and remove it", Place(file)) from error
     own: Document = parse(text, file)
-    data = merge(merge(common.defaults, own.data), common.overrides)
     app = FlycdApp(file, folder, places=own.places)
-    app.document = {key: value for key, value in data.items() if key not in _OWN}
+    data, findings = without_invalid(merge(merge(common.defaults, own.data), common.overrides))
+    for finding in findings:
+        app.wrong(f"{finding.where} {finding.message}", finding.hint, *finding.path)
+    if findings:
+        return app
+    app.document = {key: value for key, value in data.items() if key not in OWN_KEYS}
     for key in ("app", "primary_region"):
         if not isinstance(data.get(key), str) or not data[key]:
             app.wrong(f"{key} is missing", "FlyCD requires it", key)
@@ -118,7 +119,7 @@ def _template(replacement: str) -> str:
 
 def _read_source(app: FlycdApp, data: Mapping[str, Any]) -> None:
     source = data.get("source")
-    if not isinstance(source, Mapping) or not source:
+    if not source:
         app.wrong("source is missing", "write `source: {type: local}`", "source")
         return
     kind, path = source.get("type"), str(source.get("path") or "")
@@ -156,9 +157,6 @@ def _ref(ref: Mapping[str, Any]) -> dict[str, str]:
 
 def _read_scale(app: FlycdApp, data: Mapping[str, Any]) -> None:
     machines = data.get("machines") or {}
-    if not isinstance(machines, Mapping):
-        app.wrong("machines: expected a mapping", "write `machines: {count: 1}`", "machines")
-        return
     vm = {"memory_mb": machines.get("ram_mb"), "cpus": machines.get("cpu_cores"), "cpu_kind": machines.get("cpu_type")}
     if vm := {key: value for key, value in vm.items() if value}:
         app.document["vm"] = [vm]
@@ -166,7 +164,7 @@ def _read_scale(app: FlycdApp, data: Mapping[str, Any]) -> None:
     by_region = machines.get("count_per_region") or {}
     if not (machines.get("count") or by_region or data.get("extra_regions")):
         return
-    services = [data.get("http_service") or {}, *(data.get("services") or [])]
+    services = [data.get("http_service"), *_list(data.get("services"))]
     numbers = [each.get("min_machines_running") for each in services if isinstance(each, Mapping)]
     least = max([number for number in numbers if isinstance(number, int)], default=0)
     count: int = machines.get("count") or 0
@@ -175,8 +173,9 @@ def _read_scale(app: FlycdApp, data: Mapping[str, Any]) -> None:
 
 
 def _read_volumes(app: FlycdApp, data: Mapping[str, Any]) -> None:
-    mounts = [dict(each) for each in data.get("mounts") or [] if isinstance(each, Mapping)]
-    if "mounts" in data and isinstance(data["mounts"], list):
+    given = _list(data.get("mounts"))
+    mounts = [dict(each) for each in given if isinstance(each, Mapping)]
+    if mounts and len(mounts) == len(given):
         app.document["mounts"] = mounts
     for index, volume in enumerate(data.get("volumes") or []):
         mount = next((each for each in mounts if each.get("source") == volume.get("name")), None)
@@ -218,3 +217,7 @@ def _read_addresses(app: FlycdApp, data: Mapping[str, Any]) -> None:
     if network.get("auto_prune_ips"):
         hint = "scorefly releases only addresses that it allocated: see scorefly cleanup"
         app.note("network.auto_prune_ips is left out", hint, "network", "auto_prune_ips")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

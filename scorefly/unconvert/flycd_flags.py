@@ -25,10 +25,13 @@ def read_flags(app: FlycdApp, data: Mapping[str, Any]) -> None:
     for key in ("launch_params", "deploy_params"):
         for flag, value in _flags([str(each) for each in data.get(key) or []]):
             if flag in _SIZES:
-                vm = app.document.setdefault("vm", [{}])[0]
-                vm[_SIZES[flag]] = int(value) if flag == "vm-cpus" and value.isdecimal() else value
+                size = int(value) if flag == "vm-cpus" and value.isascii() and value.isdecimal() else value
+                vm = app.document.get("vm")
+                table = vm[0] if isinstance(vm, list) and vm and isinstance(vm[0], Mapping) else {}
+                app.document["vm"] = [{**table, _SIZES[flag]: size}]
             elif flag == "strategy":
-                app.document["deploy"] = {**(app.document.get("deploy") or {}), "strategy": value}
+                deploy = app.document.get("deploy")
+                app.document["deploy"] = {**(deploy if isinstance(deploy, Mapping) else {}), "strategy": value}
             elif flag == "ha":
                 app.spare_machines = value != "false"
             elif key == "deploy_params" and flag not in _IMPLIED:

@@ -1,4 +1,4 @@
-"""The additions of an app of FlyCD to its converted fly.toml: secrets, files, and settings of the workload."""
+"""Secrets, files and settings of the workload that an app of FlyCD adds to its converted fly.toml."""
 
 from __future__ import annotations
 

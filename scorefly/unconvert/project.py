@@ -66,7 +66,7 @@ def convert_inputs(inputs: Sequence[Input], workspace: Path) -> Output:
     groups = [group for folder in dict.fromkeys(each.folder for each in inputs) for group in _groups(inputs, folder)]
     taken: dict[str, Place] = {}
     for group in groups:
-        name = _name(group)
+        name = _name(group, workspace)
         place = group.base.fly.place(("app",))
         if name in taken:
             message = f"two workloads would be called {name!r}: the other one is {taken[name]}"
@@ -106,10 +106,11 @@ def _groups(inputs: Sequence[Input], folder: PurePosixPath) -> list[Group]:
     return groups
 
 
-def _name(group: Group) -> str:
+def _name(group: Group, workspace: Path) -> str:
     """A name without that of an environment, where the app has one."""
     app = stem(group.base.fly.app, group.environment) if group.environment else group.base.fly.app
-    return workload_name(app, group.base.folder)
+    folder = group.base.folder if group.base.folder.name else PurePosixPath(workspace.name)
+    return workload_name(app, folder)
 
 
 def _convert_group(group: Group, source: Source, file: str, output: Output) -> None:

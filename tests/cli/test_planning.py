@@ -206,7 +206,7 @@ def test_the_terminal_shows_what_changes_and_in_which_order(shop: Workspace) -> 
     assert "+ web (create)" in out
     assert "    secrets set: CACHE" in out
     assert "order: web-cache → web → worker" in out
-    assert out[-1] == "local (rehearsed: nothing was deployed to Fly): would be: 3 created"
+    assert out[-1] == "Plan: 3 to create, 0 to change, 0 to remove (local, simulated)"
 
 
 def test_the_action_gives_the_plan_its_matrix_and_a_summary(shop: Workspace) -> None:
@@ -225,7 +225,7 @@ def test_the_action_gives_the_plan_its_matrix_and_a_summary(shop: Workspace) -> 
         '["web-cache","web"]',
     )
     assert "## Plan for <code>production</code>" in result.summary
-    assert "| worker | 🟢 change | fly.toml |" in result.summary
+    assert "| <code>~</code> change | <code>worker</code> | fly.toml |" in result.summary
     assert "```diff\n--- a/fly.toml" in result.summary
 
 

@@ -132,3 +132,11 @@ def test_added_files_and_fragments_change_a_source(tree: TreeWorkspace) -> None:
     assert tree.workspace.toml("web", "production")["kill_signal"] == "SIGTERM"
     tree.workspace.write("configs/site.conf", "two")
     assert tree.statuses() == {"web": "deployed"}
+
+
+def test_credentials_for_repositories_are_given_to_no_score_file(tree: TreeWorkspace) -> None:
+    tree.repositories.commit("web", {"score.yaml": WITH_SECRET.replace("NAME", "READ")})
+    tree.project(TREE.replace("[GRANTED]", "[READ]"))
+    result = tree.sync()
+    assert result.code == 2
+    assert "secret READ is not set" in result.err

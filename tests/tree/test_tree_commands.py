@@ -113,3 +113,19 @@ def test_json_progress_has_an_event_on_every_line(tree: TreeWorkspace) -> None:
     assert [event["event"] for event in events] == ["problem", "end"]
     assert events[0]["file"] == "scorefly.yaml"
     assert events[1]["complete"] is False
+
+
+def test_flags_of_one_workload_redeploy_that_one(tree: TreeWorkspace) -> None:
+    tree.project(
+        TREE.replace("URL/web.git", "URL/web.git").replace(
+            "  # the front end\n", "  other: {source: {repo: URL/web}}\n"
+        )
+    )
+    tree.statuses()
+    tree.project(
+        (tree.workspace.path / "scorefly.yaml")
+        .read_text()
+        .split("\n", 1)[1]
+        .replace("branch: main}}", "branch: main}, deploy-args: [--smoke-checks=false]}")
+    )
+    assert {app for app, status in tree.statuses().items() if status == "deployed"} == {"acme-web", "acme-web-staging"}

@@ -8,7 +8,7 @@ import shlex
 import pytest
 import yaml
 
-from scorefly.unconvert.flycd import _OWN
+from scorefly.unconvert.flycd_keys import OWN_KEYS
 from workspaces import REPOSITORY, Workspace
 
 PAGES = {"from-fly-toml.md": ("toml", "fly.toml"), "from-flycd.md": ("yaml", "web/app.yaml")}
@@ -49,7 +49,7 @@ def test_the_example_of_flycd_is_what_convert_writes(workspace: Workspace) -> No
 def test_every_key_of_flycd_has_a_row() -> None:
     text = (REPOSITORY / "docs/from-flycd.md").read_text()
     for key in (
-        *_OWN,
+        *OWN_KEYS,
         "app",
         "primary_region",
         "mounts",

@@ -94,3 +94,31 @@ def test_other_apps_beside_each_other_are_workloads_of_their_own(workspace: Work
         "acme-worker.score.yaml",
     }
     assert workspace.run("generate").code == 0
+
+
+def test_files_of_other_environments_that_are_left_out_are_named(workspace: Workspace) -> None:
+    workspace.write("fly.toml", PRODUCTION)
+    workspace.write("fly.staging.toml", STAGING)
+    result = workspace.run("convert", "fly.toml")
+    assert result.code == 0
+    assert "fly.toml:1:1: fly.staging.toml beside it is not converted (convert the folder)" in result.err
+
+
+def test_the_app_of_an_environment_is_adopted_by_its_own_name(workspace: Workspace) -> None:
+    workspace.write("fly.toml", PRODUCTION)
+    workspace.write("fly.staging.toml", STAGING)
+    workspace.run("convert", ".")
+    result = workspace.run("adopt", "shop", "--rehearse", "--environment", "staging")
+    assert "no Score file describes the app 'shop' in staging (did you mean 'shop-staging'?)" in result.err
+    workspace.run("deploy", "--rehearse", "--environment", "staging")
+    result = workspace.run("adopt", "shop-staging", "--rehearse", "--environment", "staging")
+    assert (result.code, result.out.splitlines()[0]) == (0, "shop-staging: belongs to staging already")
+
+
+def test_a_file_without_an_app_is_named_after_its_folder(workspace: Workspace) -> None:
+    workspace.write("api/fly.toml", 'build.image = "nginx:1.27"\n')
+    workspace.write("x/fly.toml", 'app = "x"\nbuild.image = "nginx:1.27"\n')
+    assert workspace.run("convert", ".").code == 0
+    assert workspace.run("generate").code == 0
+    assert workspace.toml("api")["app"] == "api"
+    assert workspace.toml("x")["app"] == "x"

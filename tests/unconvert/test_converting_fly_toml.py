@@ -44,6 +44,14 @@ def test_a_generated_fly_toml_means_what_the_converted_one_does(workspace: Works
     assert meaning(generated, content) == meaning(original, content)
 
 
+@pytest.mark.parametrize("name", [name for name in SHAPES if "private services" not in name])
+def test_what_convert_writes_is_without_warnings(workspace: Workspace, name: str) -> None:
+    round_trip(workspace, SHAPES[name])
+    result = workspace.run("generate")
+    assert "warning:" not in result.err
+    assert "notice:" not in result.err
+
+
 def test_what_score_and_annotations_can_express_leaves_no_fragment(workspace: Workspace) -> None:
     round_trip(workspace, LAUNCHED)
     assert not list((workspace.path / ".scorefly").glob("overlay*"))

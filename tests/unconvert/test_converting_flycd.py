@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tree_repositories import tree_workspace
 from workspaces import Workspace
 
 APP = """
@@ -144,6 +146,24 @@ def test_apps_and_projects_of_other_repositories_become_sources(workspace: Works
         },
         "include": [{"source": {"repo": "git@git.example:acme/more.git", "path": "deploy"}}],
     }
+
+
+def test_an_app_of_another_repository_is_deployed_by_sync(tmp_path: Path) -> None:
+    with tree_workspace(tmp_path) as tree:
+        url = tree.repositories.url("web")
+        tree.repositories.commit("web", {"Dockerfile": "FROM nginx:1.27\n", "index.html": "hello\n"})
+        source = f"source: {{type: git, repo: '{url}', ref: {{branch: main}}}}\n"
+        services = "services: [{internal_port: 80, protocol: tcp, ports: [{port: 80, handlers: [http]}]}]\n"
+        include = "merge_cfg: {include: [nginx.conf]}\n"
+        tree.workspace.write("web/app.yaml", f"app: web\nprimary_region: ams\n{source}{services}{include}")
+        tree.workspace.write("web/nginx.conf", "server {}\n")
+        assert tree.workspace.run("convert", ".").code == 0
+        tree.project((tree.workspace.path / "scorefly.yaml").read_text())
+        assert tree.statuses() == {"web": "created"}
+        assert tree.statuses() == {"web": "unchanged"}
+        tree.repositories.commit("web", {"index.html": "good-bye\n"})
+        assert tree.statuses() == {"web": "deployed"}
+        assert "web: belongs to local already" in tree.sync("web", command="adopt").out
 
 
 def test_a_projects_folder_hides_what_is_beside_it_as_in_flycd(workspace: Workspace) -> None:

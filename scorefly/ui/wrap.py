@@ -1,0 +1,27 @@
+"""Lines that fit a terminal: broken between words, as wide characters are."""
+
+from __future__ import annotations
+
+from unicodedata import combining, east_asian_width
+
+
+def cells(text: str) -> int:
+    """Return how many cells of a terminal a text takes."""
+    return sum(0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text)
+
+
+def wrapped(text: str, width: int | None, indent: str = "  ") -> list[str]:
+    """Break a line between words; those after the first are indented. A word that is too long stays whole."""
+    if width is None or cells(text) <= width:
+        return [text]
+    lines: list[str] = []
+    start = text[: len(text) - len(text.lstrip())]
+    line = ""
+    for word in text.split():
+        lead = start if not lines else start + indent
+        if line and cells(f"{lead}{line} {word}") > width:
+            lines.append(f"{lead}{line}")
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return [*lines, f"{start if not lines else start + indent}{line}"]
