@@ -134,7 +134,11 @@ class DockerBuilder:
         args = dict(build.args) if build.stated else options.build_args
         arguments = ["buildx", "build", "--platform", "linux/amd64", "--provenance=false", "--push", "--tag", image]
         arguments += ["--file", str(folder / build.dockerfile_in_context), "--metadata-file", str(metadata)]
-        arguments += ["--progress", "plain", *(["--no-cache"] if options.no_cache else [])]
+        arguments += [
+            "--progress",
+            "plain",
+            *(["--no-cache"] if options.no_cache or "--no-cache" in app.deploy_args else []),
+        ]
         arguments += ["--target", build.target] if build.target else []
         arguments += [word for name, value in args.items() for word in ("--build-arg", f"{name}={value}")]
         for name in options.secrets:
