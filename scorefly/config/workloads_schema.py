@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from scorefly.config.tree_file import ENVIRONMENT_KEYS, TOP_KEYS
-from scorefly.config.workloads import MAX_MACHINES, PARSERS
+from scorefly.config.workloads import PARSERS
+from scorefly.fly.app import MAX_MACHINES
 
 Schema = dict[str, Any]
 
