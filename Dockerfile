@@ -25,7 +25,7 @@ COPY container/slim.sh /tmp/
 # Debian keeps one version of a package: one that is pinned is gone with its first security fix.
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends ca-certificates git \
+ && apt-get install --yes --no-install-recommends ca-certificates git openssh-client \
  && sh /tmp/slim.sh
 
 FROM scratch

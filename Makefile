@@ -37,6 +37,7 @@ lint: $(DEV) $(ACTIONLINT)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python checks/plain_english.py
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/zizmor --offline --pedantic --quiet . examples/workflows/*.yml
 	$(SCHEMA) vendor.github-workflows {.github,examples}/workflows/*.yml scorefly/commands/samples/workflow.yml
@@ -52,6 +53,8 @@ fmt: $(DEV)
 # `make bench BENCH=--short` leaves out the deploy of most workloads.
 bench: $(DEV)
 	@$(BIN)/python benchmarks/bench.py $(BENCH)
+	@$(BIN)/python benchmarks/listen.py $(BENCH)
+	@$(BIN)/python benchmarks/tree.py
 	@built=$$(container/build.sh 2>/dev/null) || { echo 'the image was left out: nothing here can build it'; exit 0; }; \
 	$(BIN)/python benchmarks/image.py $$(tail -1 <<<"$$built")
 

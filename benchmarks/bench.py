@@ -63,6 +63,18 @@ for path in sorted(Path().glob("*.score.yaml")):
 """
 
 
+DIGESTS = """\
+import os
+from pathlib import Path
+from scorefly.config.settings import Settings
+from scorefly.desired.build_context import built_files
+from scorefly.fly.app import App, Build
+if os.environ.get("READ"):
+    settings = Settings("plan", Path.cwd(), environ=dict(os.environ))
+    assert built_files(settings, App("web", "web", {}, Build(".", "Dockerfile"), ""))
+"""
+
+
 @dataclass(frozen=True)
 class Cost:
     """One run: seconds of CPU, seconds on the wall, and MiB at most."""
@@ -108,6 +120,22 @@ def ignored_files(scorefly: list[str], folder: Path) -> None:
     row(f"  beside {IGNORED} ignored files", median([*scorefly, "plan", "--rehearse"], folder, 3), "the same")
 
 
+def context_in_git(folder: Path) -> None:
+    """Prints what the digests of a build context in a checkout take, whose files are all built from."""
+    for number in range(IGNORED):
+        path = folder / "src" / str(number % 200) / f"{number}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{number}\n")
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    (folder / ".dockerignore").write_text("node_modules\n**/*.log\n*.md\n!src/keep.md\n**/__pycache__\n")
+    identity = ["-c", "user.name=bench", "-c", "user.email=bench@example.com"]
+    for arguments in (["init"], ["add", "--all"], [*identity, "commit", "--message", "bench"]):
+        run(["git", *arguments], folder)
+    command = [sys.executable, "-c", DIGESTS]
+    empty, cost = median(["env", "READ=", *command], folder, 3), median(["env", "READ=1", *command], folder, 3)
+    row(f"digests of {IGNORED} files in git", Cost(cost.cpu - empty.cpu, cost.wall - empty.wall, cost.memory), "200 ms")
+
+
 def deploys(scorefly: str, counts: tuple[tuple[int, str, str], ...]) -> None:
     """Prints what deploys to the rehearsal take: the first one, and the next, which has nothing to do."""
     for count, first, again in counts:
@@ -134,6 +162,8 @@ def main() -> None:
             row(f"generate, {count} workloads", median([*scorefly, "generate"], folder, times), target)
             row("  its floor", median([sys.executable, "-c", FLOOR, str(SCHEMA)], folder, times), "")
         ignored_files(scorefly, folder / "built")
+    with tempfile.TemporaryDirectory() as name:
+        context_in_git(Path(name))
     deploys(scorefly[0], DEPLOYS[:1] if "--short" in sys.argv else DEPLOYS)
 
 

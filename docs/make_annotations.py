@@ -36,8 +36,10 @@ score-flyio's own (`score-flyio.astromechza.github.com/service-<port>-` with `ha
 
 For anything else of [fly.toml](https://fly.io/docs/reference/configuration/): `.scorefly/overlay.toml` is merged over
 what scorefly generates for every workload, `.scorefly/overlay.WORKLOAD.toml` over that of one; both may be `.yaml`.
-Tables are merged key by key, everything else is replaced, and `null` (in YAML) takes a key out. The result is checked
-like the rest.
+Tables are merged key by key, everything else is replaced, and `null` (in YAML) takes a key out. The result is read as
+flyctl reads it, and checked like the rest: old spellings become current ones, and a key that flyctl ignores is left out
+with a warning. A key that is misspelt or in the wrong table is an error. For a whole fly.toml there is
+[`scorefly convert`](from-fly-toml.md).
 
 ```toml
 [[restart]]

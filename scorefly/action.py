@@ -96,7 +96,7 @@ def _run(command: str, context: Context, environ: Mapping[str, str], progress: A
         report = execute(settings, progress)
     finally:
         files.restore()
-    if report.plan:
+    if report.plan or report.plan_path:
         from scorefly.previews.plan_comment import comment_plan
 
         comment_plan(settings, report, progress)

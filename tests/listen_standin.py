@@ -41,9 +41,11 @@ def sync(arguments: list[str], tree: dict[str, Any]) -> int:
     commit, before = head(), record.read_text() if record.exists() else ""
     if commit != before:
         record.parent.mkdir(exist_ok=True)
+        temporary = record.with_suffix(f".{os.getpid()}")
+        temporary.write_text(commit)
+        temporary.rename(record)
         with Path(os.environ["SCOREFLY_STANDIN_LOG"]).open("a") as log:
             log.write(f"{environment} {commit}\n")
-        record.write_text(commit)
     status = "unchanged" if commit == before else "deployed" if before else "created"
     for app in behaviour.get("apps", [f"web-{environment}"]):
         name = app if isinstance(app, str) else app["app"]

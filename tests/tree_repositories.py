@@ -84,6 +84,7 @@ class TreeWorkspace:
     workspace: Workspace
     repositories: Repositories
     secrets: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
     def project(self, text: str, name: str = "scorefly.yaml") -> None:
         """Write a project file; URL stands for the address of repositories, HOST for their host."""
@@ -101,6 +102,7 @@ class TreeWorkspace:
             *arguments,
             SCOREFLY_SECRETS=json.dumps(secrets),
             SCOREFLY_SOURCE_CACHE=str(self.workspace.path.parent / "cache"),
+            **self.variables,
         )
 
     def statuses(self, *arguments: str) -> dict[str, str]:

@@ -28,6 +28,11 @@ from scorefly.problems import input_error
 @click.option(
     "--notify", metavar="URL", help="Webhook for failures and recoveries, signed with $SCOREFLY_NOTIFY_SECRET."
 )
+@click.option(
+    "--dispatch",
+    metavar="OWNER/REPO/WORKFLOW",
+    help="Start this workflow on GitHub for every change; deploy nothing here.",
+)
 @click.option("--read-timeout", default="10s", show_default=True, metavar="TIME", help="Time to receive a delivery.")
 @click.option(
     "--kill-timeout", default="290s", show_default=True, metavar="TIME", help="Time that runs get to end after SIGTERM."

@@ -26,9 +26,14 @@ COMMANDS: Mapping[str, str] = {
     "plan": "scorefly.cli.deploy:plan",
     "deploy": "scorefly.cli.deploy:deploy",
     "sync": "scorefly.cli.tree:sync",
+    "repos": "scorefly.cli.tree:repos",
+    "pin": "scorefly.cli.tree:pin",
     "status": "scorefly.cli.status:status",
+    "logs": "scorefly.cli.logs:logs",
+    "open": "scorefly.cli.logs:open_",
     "history": "scorefly.cli.status:history",
     "rollback": "scorefly.cli.status:rollback",
+    "doctor": "scorefly.cli.doctor:doctor",
     "adopt": "scorefly.cli.adopt:adopt",
     "cleanup": "scorefly.cli.removal:cleanup",
     "destroy": "scorefly.cli.removal:destroy",
@@ -45,6 +50,7 @@ COMMANDS: Mapping[str, str] = {
     "check-version": "scorefly.cli.version:check_version",
     "help": "scorefly.cli.help:help_",
     "listen": "scorefly.cli.listen:listen",
+    "install": "scorefly.cli.install:install",
 }
 
 

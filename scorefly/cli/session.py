@@ -13,6 +13,7 @@ import click
 from scorefly.config.load import load_settings
 from scorefly.config.settings import Settings
 from scorefly.problems import Problem
+from scorefly.report.progress import Progress
 from scorefly.report.report import Report, redacted_report
 from scorefly.ui.early_secrets import early_secrets, secrets_in_project_file
 from scorefly.ui.lines import one_line
@@ -45,17 +46,20 @@ class Session:
         lines = self.progress.redact(text).split("\n")
         click.echo("\n".join(map(one_line, lines)), err=err)
 
-    def write_json(self, data: object, *, reveal: bool = False) -> None:
+    def write_json(self, data: object, *, reveal: bool = False, indent: int | None = 2) -> None:
         """Writes JSON without secrets, unless they are asked for, and with what a terminal may obey escaped."""
         import json
 
-        text = json.dumps(data, indent=2, ensure_ascii=False)
+        text = json.dumps(data, indent=indent, ensure_ascii=False)
         text = text if reveal else self.progress.redact(text)
         shown = (each if each == "\n" or each.isprintable() else json.dumps(each)[1:-1] for each in text)
         click.echo("".join(shown))
 
-    def settings(self, command: str, values: dict[str, Any]) -> Settings:
-        """Settings from the options given on the command line, the environment and the project file."""
+    def settings(self, command: str, values: dict[str, Any], progress: Progress | None = None) -> Settings:
+        """Return the settings from the command line, the environment and the project file.
+
+        Notices are shown by `progress`.
+        """
         from scorefly.commands.registry import hide_given
 
         given = {name.replace("_", "-"): value for name, value in values.items() if value is not None and value != ()}
@@ -66,7 +70,7 @@ class Session:
         settings = load_settings(command, given, self.environ, workspace, in_action=False)
         hide_given(settings, self.progress)
         for notice in settings.notices:
-            self.progress.problem(notice)
+            (progress or self.progress).problem(notice)
         return settings
 
     def show(self, report: Report) -> None:
@@ -93,7 +97,7 @@ def run_command(command: str, values: dict[str, Any], session: Session) -> None:
 
     settings = session.settings(command, values)
     report = execute(settings, session.progress)
-    if report.plan:
+    if report.plan or report.plan_path:
         from scorefly.previews.plan_comment import comment_plan
 
         comment_plan(settings, report, session.progress)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
-from scorefly.cli.arguments import Command, options
+from scorefly.cli.arguments import Command, format_option, options
 from scorefly.cli.session import Session
+from scorefly.problems import ScoreflyError
+from scorefly.ui.terminal import table
 
 
 @click.command(cls=Command)
 @options("sync", score_files=False)
 @click.argument("names", nargs=-1, metavar="[SUBTREE]...")
+@click.option(
+    "--progress",
+    type=click.Choice(["plain", "json"]),
+    default="plain",
+    show_default=True,
+    help="Output: text for people, or one JSON object per line for programs.",
+)
 @click.pass_obj
-def sync(session: Session, /, names: tuple[str, ...], **values: Any) -> None:
+def sync(session: Session, /, names: tuple[str, ...], progress: str, **values: Any) -> None:
     """Deploy what differs from git: every project and environment of the tree, or those named.
 
     \b
@@ -24,9 +34,75 @@ def sync(session: Session, /, names: tuple[str, ...], **values: Any) -> None:
       scorefly sync --environment production
       scorefly sync shop --prune
     """
-    from scorefly.commands.sync import sync as run
+    from scorefly.commands.registry import execute
 
-    if names:
-        values["subtrees"] = names
-    settings = session.settings("sync", values)
-    session.report(run(settings, session.progress))
+    values["subtrees"] = (*(values.get("subtrees") or ()), *names)
+    if progress == "plain":
+        session.report(execute(session.settings("sync", values), session.progress))
+        return
+    from scorefly.ui.json_lines import JsonProgress
+
+    lines = JsonProgress(sys.stdout, session.progress)
+    try:
+        report = execute(session.settings("sync", values, lines), lines)
+    except ScoreflyError as error:
+        for problem in error.problems:
+            lines.problem(problem)
+        lines.end(None, error.exit_code)
+        sys.exit(error.exit_code)
+    lines.end(report, report.exit_code)
+    sys.exit(report.exit_code)
+
+
+@click.command(cls=Command)
+@options("repos", score_files=False)
+@format_option
+@click.pass_obj
+def repos(session: Session, /, shape: str, **values: Any) -> None:
+    """List the repositories of the tree: who uses them, at which commit, and whether they can be read.
+
+    \b
+    Example:
+      scorefly repos --format json
+    """
+    from scorefly.commands.repos import list_repositories
+
+    rows, code = list_repositories(session.settings("repos", values), session.progress)
+    if shape == "json":
+        session.write_json([row.json() for row in rows])
+    else:
+        found = [
+            (
+                row.repository or "(this repository)",
+                row.ref,
+                row.commit[:7],
+                "yes" if row.readable else f"no: {row.problem}",
+                ", ".join(row.workloads),
+            )
+            for row in rows
+        ]
+        session.write("\n".join(table([("repository", "ref", "commit", "readable", "workloads"), *found])))
+    if code:
+        sys.exit(code)
+
+
+@click.command(cls=Command)
+@options("pin", score_files=False)
+@click.argument("workload")
+@click.option("--to", "target", required=True, metavar="ENVIRONMENT", help="Environment to write the commit for.")
+@click.option("--from", "origin", metavar="ENVIRONMENT", help="Environment whose commit is written.")
+@click.pass_obj
+def pin(session: Session, /, workload: str, target: str, origin: str | None, **values: Any) -> None:
+    """Write the commit that runs in one environment into scorefly.yaml, for another environment.
+
+    \b
+    WORKLOAD is a name, or PROJECT/WORKLOAD.
+    Example:
+      scorefly pin web --from staging --to production
+    """
+    from scorefly.commands.pin import write_pin
+
+    if origin:
+        values["environment"] = origin
+    settings = session.settings("pin", values)
+    session.write(write_pin(settings, session.progress, workload, target))

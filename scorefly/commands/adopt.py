@@ -10,12 +10,13 @@ from scorefly.deployment.connection import connect
 from scorefly.desired.load import load
 from scorefly.problems import InputError, Problem, input_error, nearest, option_place
 from scorefly.report.progress import Progress
+from scorefly.score.find import find_score_files
 from scorefly.state.keeper import Keeper
 
 
 def adopt(settings: Settings, names: Sequence[str], keeper: Keeper, progress: Progress) -> Adopted:
     """Take over apps by name, or all apps of Score files where none is named. Raises ScoreflyError."""
-    workloads = {settings.app_name(workload.name): workload.name for workload in load(settings).workloads}
+    workloads = {settings.app_name(name): name for name in _workload_names(settings)}
     chosen = {name: workloads[name] for name in names if name in workloads} if names else workloads
     place = option_place("app")
     if unknown := [name for name in names if name not in workloads]:
@@ -36,3 +37,12 @@ def adopt(settings: Settings, names: Sequence[str], keeper: Keeper, progress: Pr
             f"no app on Fly is called {', '.join(adopted.missing)}", "`scorefly deploy` creates it", place
         )
     return adopted
+
+
+def _workload_names(settings: Settings) -> list[str]:
+    """The workloads of Score files, and those whose Score files are in other repositories."""
+    elsewhere = [name for name, config in settings.workloads.items() if config.source]
+    files, _ = find_score_files(settings.workspace, settings.score_files, outside=not settings.in_action)
+    if elsewhere and not files:
+        return elsewhere
+    return [*(workload.name for workload in load(settings).workloads), *elsewhere]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,7 +14,10 @@ from scorefly import safe_files
 from scorefly.confined import exists, is_folder, read_file, scope_of, walk
 from scorefly.problems import InputError, Place, Problem, external_error, input_error, raise_errors
 from scorefly.unconvert.document import yaml_text
-from scorefly.unconvert.fly_toml import FlyToml, read_fly_toml
+from scorefly.unconvert.fly_toml import FlyToml, read_document, read_fly_toml
+from scorefly.unconvert.flycd import APP_FILE, FlycdApp
+from scorefly.unconvert.flycd import PROJECT_FILE as FLYCD_PROJECT_FILE
+from scorefly.unconvert.flycd_tree import FlycdTree, is_flycd, read_tree
 from scorefly.unconvert.names import environment_token
 from scorefly.unconvert.project import Input, Output, convert_inputs
 
@@ -25,27 +29,40 @@ MAX_FILE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """The files written, relative to the working folder, with the apps by workload, and what to know about it."""
+    """The files written, relative to the working folder, the apps by environment, and what to know about them.
+
+    The environment is empty for apps of a fly.toml that is not called after one.
+    """
 
     written: tuple[str, ...]
-    apps: Mapping[str, str]
+    apps: Mapping[str, Sequence[str]]
     problems: tuple[Problem, ...]
 
 
 def convert(workspace: Path, paths: tuple[str, ...], output: str = "") -> Converted:
-    """Convert files, and all fly.toml files below folders. Raises InputError with all that is wrong."""
-    files = _files(workspace, paths)
+    """Convert fly.toml files and trees of FlyCD, all below folders. Raises InputError with all that is wrong."""
     base = Path(os.path.normpath(workspace / output)) if output else workspace
-    reads = [_read(workspace, file) for file in files]
-    problems = [problem for fly in reads for problem in fly.problems]
+    starts = _starts(workspace, paths)
+    root = _root(workspace, starts, is_elsewhere=bool(output))
+    tree = _flycd_tree(workspace, root, starts)
+    converted = {root / app.folder for app in tree.apps}
+    # FlyCD's own conversion leaves the fly.toml beside the app.yaml that it made of it.
+    files = [file for start in starts for file in _fly_tomls(start) if file in starts or file.parent not in converted]
+    problems = list(tree.problems)
+    if not files and not tree.apps and not problems:
+        raise InputError(*(Problem(f"no fly.toml in {path}", "name a fly.toml", Place(path)) for path in paths))
+    reads = [_read(workspace, file) for file in dict.fromkeys(files)]
+    inputs = [Input(fly, _relative(file.parent, root)) for fly, file in zip(reads, dict.fromkeys(files), strict=True)]
+    inputs += [_flycd_input(root, app) for app in tree.apps]
+    problems += [problem for each in inputs for problem in each.fly.problems]
+    problems += _files_beside(workspace, files)
+    problems += [problem for each in inputs for problem in _unreadable_files(root, each)]
     raise_errors(problems)
-    root = _common_folder(workspace, files)
-    inputs = [
-        Input(fly, PurePosixPath(os.path.relpath(file.parent, root).replace(os.sep, "/")))
-        for fly, file in zip(reads, files, strict=True)
-    ]
     made = convert_inputs(inputs, root)
     raise_errors(made.problems)
+    problems += [each for each in made.problems if each not in problems]
+    if tree.includes:
+        made.project["include"] = tree.includes
     contents = {path: text.encode() for path, text in made.files.items()}
     if made.project:
         contents[PROJECT_FILE] = yaml_text(made.project).encode()
@@ -61,31 +78,115 @@ def convert(workspace: Path, paths: tuple[str, ...], output: str = "") -> Conver
     return Converted(shown, made.apps, tuple(problems))
 
 
-def _files(workspace: Path, paths: tuple[str, ...]) -> list[Path]:
-    """The files that paths name, absolute; a folder stands for all fly.toml files below it."""
-    found: dict[Path, None] = {}
-    problems = []
-    for path in paths:
-        full = Path(os.path.normpath(workspace / path))
-        if is_folder(Path(full.anchor), full):
-            below = list(_below(full))
-            found |= dict.fromkeys(below)
-            if not below:
-                problems.append(Problem(f"no fly.toml below {path}", "name a fly.toml", Place(path)))
-        elif exists(Path(full.anchor), full):
-            found[full] = None
-        else:
-            problems.append(Problem(f"no such file: {path}", "check the path", Place(path)))
-    raise_errors(problems)
-    return list(found)
+def _files_beside(workspace: Path, files: Sequence[Path]) -> Iterator[Problem]:
+    """Name the files of other environments that are beside a fly.toml, and that are not converted with it."""
+    for file in files:
+        if file.name not in NAMES:
+            continue
+        others = [name for _, _, names in islice(walk(file.parent), 1) for name in sorted(names)]
+        left = [name for name in others if environment_token(name) and file.parent / name not in files]
+        if left:
+            message = f"{', '.join(left)} beside it {'is' if len(left) == 1 else 'are'} not converted"
+            yield Problem(message, "convert the folder", Place(_shown(file, workspace)), severity="notice")
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in walk(folder):
+def _unreadable_files(root: Path, each: Input) -> Iterator[Problem]:
+    """Yield files that a fly.toml mounts and that flyctl or scorefly cannot read."""
+    files = each.fly.document.get("files")
+    for index, file in enumerate(files if isinstance(files, list) else ()):
+        path = file.get("local_path") if isinstance(file, Mapping) else None
+        if not isinstance(path, str) or not path or each.fly.refused:
+            continue
+        place = each.fly.place(("files", index, "local_path"))
+        if PurePosixPath(path).is_absolute():
+            yield Problem(f"local_path {path!r} is absolute", "give a path relative to fly.toml", place)
+            continue
+        try:
+            read_file(root, each.folder / path, place)
+        except InputError as error:
+            yield from error.problems
+
+
+def _starts(workspace: Path, paths: tuple[str, ...]) -> list[Path]:
+    """The paths, absolute. Raises InputError: one does not exist."""
+    found = [Path(os.path.normpath(workspace / path)) for path in paths]
+    raise_errors(
+        Problem(f"no such file: {path}", "check the path", Place(path))
+        for path, full in zip(paths, found, strict=True)
+        if not exists(Path(full.anchor), full)
+    )
+    return found
+
+
+def _root(workspace: Path, starts: list[Path], *, is_elsewhere: bool) -> Path:
+    """The folder that paths of what is written are relative to: the workspace, or what all inputs have in common."""
+    if not is_elsewhere and all(start.is_relative_to(workspace) for start in starts):
+        return workspace
+    folders = [start if is_folder(Path(start.anchor), start) else start.parent for start in starts]
+    return Path(os.path.commonpath(folders))
+
+
+def _fly_tomls(start: Path) -> Iterator[Path]:
+    """The file itself, or all fly.toml files below a folder."""
+    if not is_folder(Path(start.anchor), start):
+        if start.name not in (APP_FILE, FLYCD_PROJECT_FILE):
+            yield start
+        return
+    for parent, folders, files in walk(start):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _PASSED)
         for name in sorted(files):
             if name in NAMES or environment_token(name):
                 yield Path(parent, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """The tree of files that FlyCD reads, below the root."""
+
+    workspace: Path
+    root: Path
+
+    def names(self, path: PurePosixPath) -> tuple[Sequence[str], Sequence[str]]:
+        """Return the names of folders and of files that are FlyCD's, in order; links are left out."""
+        for _, folders, files in walk(self.root / path):
+            kept = [name for name in sorted(folders) if name != ".scorefly"]
+            return kept, [name for name in files if self._is_flycd(path / name)]
+        return (), ()
+
+    def text(self, path: PurePosixPath) -> str:
+        """Return the text of a file. Raises InputError."""
+        return _text(self.workspace, self.root / path, Place(self.shown(path)))
+
+    def shown(self, path: PurePosixPath) -> str:
+        """Return a path as problems show it."""
+        return _shown(self.root / path, self.workspace)
+
+    def _is_flycd(self, path: PurePosixPath) -> bool:
+        return path.name in (APP_FILE, FLYCD_PROJECT_FILE) and is_flycd(self.text(path), path.name)
+
+
+def _flycd_tree(workspace: Path, root: Path, starts: list[Path]) -> FlycdTree:
+    folder = _Folder(workspace, root)
+    tree = FlycdTree()
+    for start in starts:
+        is_file = start.name in (APP_FILE, FLYCD_PROJECT_FILE)
+        if not is_file and not is_folder(Path(start.anchor), start):
+            continue
+        found = read_tree(folder, _relative(start.parent if is_file else start, root))
+        known = {app.file for app in tree.apps}
+        tree.apps += [app for app in found.apps if app.file not in known]
+        tree.includes += found.includes
+        tree.problems += found.problems
+    return tree
+
+
+def _flycd_input(root: Path, app: FlycdApp) -> Input:
+    names = [name for _, _, files in islice(walk(root / app.folder), 1) for name in files]
+    return Input(read_document(app.document, app.places, app.file), app.folder, app, tuple(sorted(names)))
+
+
+def _relative(path: Path, root: Path) -> PurePosixPath:
+    return PurePosixPath(os.path.relpath(path, root).replace(os.sep, "/"))
 
 
 def _read(workspace: Path, file: Path) -> FlyToml:
@@ -131,13 +232,6 @@ def _text(workspace: Path, file: Path, place: Place) -> str:
         raise input_error("the file is not UTF-8", "save it as UTF-8", place) from error
 
 
-def _common_folder(workspace: Path, files: list[Path]) -> Path:
-    """The folder that paths of what is written are relative to: the workspace, or what all files have in common."""
-    if all(file.is_relative_to(workspace) for file in files):
-        return workspace
-    return Path(os.path.commonpath([file.parent for file in files]))
-
-
 def _copies(root: Path, base: Path, inputs: list[Input], problems: list[Problem]) -> dict[str, bytes]:
     """Return the files that a Score file needs beside it when it is written elsewhere, with its Dockerfile."""
     if root == base:
@@ -169,6 +263,8 @@ def _refuse_existing(base: Path, contents: Mapping[str, bytes], workspace: Path)
             continue
         if not same:
             hint = "move it away, or give another folder with --output"
+            if path == PROJECT_FILE:
+                hint = f"add to it what --output DIR writes into DIR/{PROJECT_FILE}, or move it away"
             problems.append(Problem("the file exists, and convert overwrites nothing", hint, place))
     raise_errors(problems)
 

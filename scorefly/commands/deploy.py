@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 
 from scorefly import interruption
@@ -17,15 +17,18 @@ from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.networks import environment_network, unreachable_apps
 from scorefly.deployment.newest_commit import commit_order, superseded
+from scorefly.deployment.shared_servers import databases_of, ensure_databases
 from scorefly.deployment.state_guard import refuse_unknown_apps
 from scorefly.desired.apps import compute_desired_apps, save_and_write_artefacts
 from scorefly.desired.artefacts import shown_folder
+from scorefly.desired.build_context import with_built_files
 from scorefly.desired.load import load
 from scorefly.desired.moved_tags import resolve_tags
 from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import longest_chains_first
 from scorefly.desired.regions import check_regions
 from scorefly.desired.stand_ins import with_stand_in_variables
+from scorefly.fly.app import Build
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
@@ -57,14 +60,24 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(settings, loaded, wanted.apps, connection.api)
         wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
+        wanted = replace(wanted, apps=with_built_files(settings, wanted.apps))
         save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
+        if any(isinstance(app.image, Build) for app in wanted.apps):
+            connection.builder.check()
         stop = threading.Event()
         builds = ImageBuilds(settings)
         network = environment_network(settings, keeper.state)
         unreachable = list(unreachable_apps(wanted.apps, keeper.state, network))
         for problem in unreachable:
             progress.problem(problem)
+        ours = [keeper.state.resources[each.uid] for each in wanted.resources if each.uid in keeper.state.resources]
+        if (databases := databases_of(ours)) and not settings.dry_run:
+            ensure_databases(settings, progress, connection, databases, network, stop)
+        for server in sorted({each.server for each in databases}):
+            notice = f"databases are on {server}, which all previews share: it is reached at {server}.flycast"
+            unreachable.append(Problem(notice, severity="notice"))
+            progress.problem(unreachable[-1])
         jobs = [
             AppDeployment(
                 settings,

@@ -30,7 +30,7 @@ from scorefly.desired.apps import (
     write_artefacts,
 )
 from scorefly.desired.artefacts import artefact_texts, file_digests, shown_folder, write_plan
-from scorefly.desired.build_context import changed_files
+from scorefly.desired.build_context import changed_files, with_built_files
 from scorefly.desired.data_risks import PREFIX
 from scorefly.desired.load import Loaded, load
 from scorefly.desired.moved_tags import resolve_tags
@@ -87,6 +87,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
         wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=settings.untrusted, warnings=missing)
         check_regions(settings, loaded, wanted.apps, connection.api)
         wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
+        wanted = replace(wanted, apps=with_built_files(settings, wanted.apps))
         problems = _write_artefacts(settings, wanted, progress)
         order = _order(settings, loaded, known)
         looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order, token)

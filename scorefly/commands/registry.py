@@ -15,6 +15,10 @@ from scorefly.state.keeper import Keeper
 
 
 def _validate(settings: Settings, progress: Progress) -> Report:
+    if has_tree(settings):
+        from scorefly.commands.tree_plan import validate_tree
+
+        return validate_tree(settings, progress)
     from scorefly.commands.validate import validate
 
     return validate(settings, progress)
@@ -33,6 +37,10 @@ def _sync(settings: Settings, progress: Progress) -> Report:
 
 
 def _plan(settings: Settings, progress: Progress) -> Report:
+    if has_tree(settings):
+        from scorefly.commands.tree_plan import plan_tree
+
+        return plan_tree(settings, progress)
     from scorefly.commands.plan import plan
     from scorefly.state.document import secrets_in
     from scorefly.state.keeper import Keeper
@@ -119,6 +127,7 @@ def execute(settings: Settings, progress: Progress) -> Report:
         hint = nearest(settings.command, REPORTING)
         raise InputError(Problem(f"there is no command {settings.command!r}", hint, option_place("command")))
     hide_given(settings, progress)
+    _refuse_tree(settings)
     if settings.command == "preview":
         return replace(command(settings, progress), run=_run_details(settings))
     if not settings.in_action:
@@ -152,6 +161,20 @@ def _with_organization(settings: Settings) -> Settings:
     from scorefly.deployment.token_check import with_organization_of_token
 
     return with_organization_of_token(settings)
+
+
+def has_tree(settings: Settings) -> bool:
+    """Report whether scorefly.yaml describes a tree: other projects, or workloads of other repositories."""
+    from scorefly.config.workload_configs import WorkloadConfigs
+
+    return isinstance(settings.workloads, WorkloadConfigs) and settings.workloads.file.has_tree
+
+
+def _refuse_tree(settings: Settings) -> None:
+    """Raise InputError where a command is for one project, and scorefly.yaml describes a tree."""
+    if settings.command in ("deploy", "generate", "preview") and not settings.score_files and has_tree(settings):
+        hint = "run scorefly sync, or name the Score files to deploy"
+        raise InputError(Problem(f"scorefly.yaml describes a tree, which {settings.command} does not deploy", hint))
 
 
 def hide_given(settings: Settings, progress: Progress) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from scorefly.config.settings import Settings
-from scorefly.deployment.certificates import certificate_report, custom_url
 from scorefly.deployment.connection import connect
 from scorefly.deployment.drift import drift
 from scorefly.deployment.live import LOOKS
@@ -15,10 +14,9 @@ from scorefly.desired.artefacts import shown_folder
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.certificates import ACTIVE, find_certificate, list_certificates
 from scorefly.problems import ExternalError, input_error, nearest, option_place
-from scorefly.report.certificates import CertificateReport, certificate_json
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
-from scorefly.report.status import AppStatus, CheckStatus, MachineStatus, ReleaseRow, RollbackStatus
+from scorefly.report.status import AppStatus, CertificateStatus, CheckStatus, MachineStatus, ReleaseRow, RollbackStatus
 from scorefly.state.document import AppState, EnvironmentState, secrets_in
 from scorefly.state.names import state_names
 from scorefly.state.session import read_state
@@ -108,6 +106,7 @@ def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppSt
     )
     try:
         machines = api.find_machines(app.name)
+        certificates = tuple(_certificates(api, app)) if machines is not None else ()
         problem = "" if machines is None else str(not_ours(settings, api, app.name, machines, state) or "")
     except ExternalError as error:
         return _replaced(shown, problem=str(error.problems[0]))
@@ -115,34 +114,33 @@ def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppSt
         return _replaced(shown, problem="the app does not exist on Fly (deploy creates it again)")
     if problem:
         return _replaced(shown, problem=problem)
-    certificates, problem = _certificates(api, app)
     images = ", ".join(sorted({each.image for each in machines if each.image}))
     return _replaced(
         shown,
         image=images or shown.image,
-        url=app.url and (custom_url(certificates) or app.url),
+        url=_url(app, certificates),
+        certificates=certificates,
         since=shown.since or max((each.updated for each in machines), default=""),
         machines=tuple(MachineStatus(each.id, each.region, each.state) for each in machines),
         checks=tuple(_checks(machines)),
-        certificates=tuple(certificate_json(each) for each in certificates),
         drift=drift(unpack(app.record), machines),
-        problem=problem,
     )
 
 
-def _certificates(api: FlyApi, app: AppState) -> tuple[list[CertificateReport], str]:
-    """Return the certificates of a public app with the DNS records to set, and what kept Fly from answering."""
-    if not (app.url or app.certificates):
-        return [], ""
-    try:
-        views = list_certificates(api, app.name)
-        detailed = [
-            view if view.status == ACTIVE else find_certificate(api, app.name, host) or view
-            for host, view in sorted(views.items())
-        ]
-    except ExternalError as error:
-        return [], str(error.problems[0])
-    return [certificate_report(app.name, app.workload, view) for view in detailed], ""
+def _certificates(api: FlyApi, app: AppState) -> Iterator[CertificateStatus]:
+    """Yield the certificates that were requested for an app; the records of those that are not active."""
+    present = list_certificates(api, app.name) if app.certificates else {}
+    for host in app.certificates:
+        view = present.get(host)
+        if view is not None and view.status != ACTIVE:
+            view = find_certificate(api, app.name, host) or view
+        yield CertificateStatus(host, view.status, view.records) if view else CertificateStatus(host, "missing")
+
+
+def _url(app: AppState, certificates: Sequence[CertificateStatus]) -> str:
+    """Return the URL of the first host whose certificate is active, else the app's."""
+    hosts = (each.host for each in certificates if each.status == ACTIVE and not each.host.startswith("*."))
+    return next((f"https://{host}" for host in hosts), app.url)
 
 
 def _replaced(status: AppStatus, **changes: object) -> AppStatus:

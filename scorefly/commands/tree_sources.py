@@ -6,10 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from scorefly import safe_files
+from scorefly.config.checkout import checkout
 from scorefly.config.project_file import ProjectFile
 from scorefly.config.settings import Settings
 from scorefly.config.tree_file import parse_access
-from scorefly.problems import InputError, Problem, ScoreflyError, external_error, option_place
+from scorefly.confined import CHECKOUTS, read_file, root_of
+from scorefly.deployment.unit_digest import UNKNOWN_HOME
+from scorefly.problems import InputError, Problem, ScoreflyError, external_error, input_error, option_place
 from scorefly.project.tree import Fetch, Tree, read_tree
 from scorefly.sources.access import Access, Entry
 from scorefly.sources.repository import Pin, Source
@@ -57,7 +61,32 @@ def check_out(store: Store, pin: Pin, workspace: Path, folder: str) -> None:
     if not store.tree_id(pin):
         key, path = pin.source.repository.key, pin.source.path
         raise external_error(f"{key} has no folder {path!r} at {pin.commit[:7]}", "check source.path", pin.source.place)
+    safe_files.create(workspace, Path(CHECKOUTS, ".gitignore"), b"*\n")
     store.checkout(pin, workspace, Path(folder))
+
+
+def add_files(settings: Settings, workload: str, folder: str) -> None:
+    """Copy the files that the project adds to a source into its folder. Raises InputError."""
+    config = settings.config(workload)
+    for path, file in config.add.items():
+        place = config.place("add", path)
+        root = root_of(settings.workspace, settings.folder)
+        content = read_file(root, settings.workspace / settings.folder / file, place)
+        try:
+            safe_files.write(settings.workspace, Path(folder, path), content)
+        except OSError as error:
+            raise input_error(f"{path} cannot be added to the source: {error.strerror}", "", place) from error
+
+
+def home_tree(settings: Settings) -> str:
+    """Return git's id of the files of the workspace; `?` where some are not in its last commit."""
+    try:
+        git = checkout(settings)
+        tree = git.run("rev-parse", "--verify", "--quiet", "HEAD^{tree}")
+        status = git.run("status", "--porcelain", "--untracked-files=normal")
+    except ScoreflyError:
+        return UNKNOWN_HOME
+    return UNKNOWN_HOME if tree.code or status.code or status.output else tree.text
 
 
 def _entries(settings: Settings, file: ProjectFile) -> list[Entry]:

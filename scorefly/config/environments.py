@@ -12,7 +12,7 @@ from scorefly.problems import Problem, nearest, option_place
 
 # What can make an environment, or change one so that a wrong name does harm. `destroy` looks whether there is one.
 _CHECKED = (
-    *("validate", "generate", "plan", "deploy", "cleanup", "export-secrets", "remove-unused-secrets"),
+    *("sync", "validate", "generate", "plan", "deploy", "cleanup", "export-secrets", "remove-unused-secrets"),
     "state import",
     "adopt",
 )
@@ -31,6 +31,8 @@ def environment_problems(
     problems = _equal_names(file) if command == "validate" else []
     if command not in _CHECKED or not file.environments or file.has_environment(environment) or is_preview(environment):
         return problems
+    if not given and (file.has_tree or command == "sync"):
+        return problems  # every environment that has an entry is meant
     option = BY_NAME["environment"]
     usual = environment in (option.default, option.cli_default) or rehearse or not given
     hint = nearest(environment, file.environments)

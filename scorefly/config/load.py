@@ -14,8 +14,9 @@ from scorefly.config.environments import environment_problems
 from scorefly.config.option import Option
 from scorefly.config.options import BY_NAME, OPTIONS
 from scorefly.config.parse import parse
+from scorefly.config.previews import PREVIEWS, parse_previews, unshared_notices
 from scorefly.config.project_file import ProjectFile, read_project_file
-from scorefly.config.settings import PROVISIONERS, Settings
+from scorefly.config.settings import PROVISIONERS, Settings, is_preview
 from scorefly.config.workload_configs import chain, workload_configs
 from scorefly.confined import is_inside, shown
 from scorefly.fly.regions import suggest_region
@@ -90,6 +91,10 @@ def _settings(
         values["fly_base_url"] = base_url
     if artefacts := values.get("artefacts"):
         values["artefacts"] = _relative(artefacts, workspace, environ.get("GITHUB_WORKSPACE", ""))
+    if section := sources.file.value(PREVIEWS):
+        values["shared_in_previews"] = parse_previews(section, [])
+        if is_preview(sources.environment):
+            found = [*found, *unshared_notices(section)]
     values["overrides"] = sources.file.overrides(sources.environment)
     workload_problems: list[Problem] = []
     values["workloads"] = workload_configs(sources.file, sources.environment, workload_problems)

@@ -13,6 +13,7 @@ CONVERTING = (
     *("export-secrets", "remove-unused-secrets", "cleanup"),
 )
 LOADING = (*CONVERTING, "resources list", "adopt")
+TREE = ("repos", "pin")
 AFTER = ("status", "logs", "open", "history", "rollback", "doctor")
 STATE = ("state show", "state unlock", "state rotate-key", "state rebind", "state import", "resources move")
 FLY = (
@@ -23,8 +24,8 @@ DEPLOYING = ("sync", "deploy", "preview")
 PLANNING = ("plan", *DEPLOYING)
 ROLLING = (*PLANNING, "rollback")
 REMOVING = ("destroy", DEPROVISION)
-STATEFUL = (*LOADING, "resources outputs", *REMOVING, *STATE, *AFTER)
-ALL = (*STATEFUL, "provisioners list", "repos", "pin")
+STATEFUL = (*LOADING, *TREE, "resources outputs", *REMOVING, *STATE, *AFTER)
+ALL = (*STATEFUL, "provisioners list")
 OPTIONS: tuple[Option, ...] = (
     Option(
         "score-files",
@@ -110,14 +111,14 @@ OPTIONS: tuple[Option, ...] = (
         "JSON object of secrets by name. List each one; at most 131,071 bytes in the Action.",
         private=True,
         group="Input",
-        commands=(*CONVERTING, *REMOVING),
+        commands=("logs", *CONVERTING, *REMOVING, *TREE),
     ),
     Option(
         "variables",
         "json",
         "JSON object of variables by name, as toJSON(vars) writes it.",
         group="Input",
-        commands=(*CONVERTING, *REMOVING),
+        commands=(*CONVERTING, *REMOVING, *TREE),
     ),
     Option(
         "provisioners",
@@ -261,9 +262,18 @@ OPTIONS: tuple[Option, ...] = (
         commands=("validate", *PLANNING),
     ),
     Option(
+        "builder",
+        "choice",
+        "Where images are built: depot (Fly's builder, through flyctl) or docker (docker buildx on this machine).",
+        "depot",
+        choices=("depot", "docker"),
+        group="Fly",
+        commands=PLANNING,
+    ),
+    Option(
         "build-secrets",
         "pairs",
-        "Lines NAME=VALUE, secret, for images built from a Dockerfile.",
+        "Lines NAME=VALUE, secret, for images built from a Dockerfile. Needs builder: docker.",
         private=True,
         group="Fly",
         commands=("validate", *PLANNING),
@@ -342,7 +352,7 @@ OPTIONS: tuple[Option, ...] = (
         "source-cache",
         "text",
         "Folder for copies of the repositories of workloads, kept between runs. Default: below ~/.cache.",
-        commands=("sync", "plan", "validate", "repos"),
+        commands=("sync", "plan", "validate", *TREE),
     ),
     Option(
         "unsupported",
@@ -357,7 +367,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "replace",
         "lines",
-        "UIDs of resources with data that may be replaced by empty ones, one per line. The old data is kept.",
+        "UIDs of resources with data that may be replaced by empty ones, which keeps the old data, and workloads whose "
+        "last volume may be removed when their regions change; one per line.",
         private=True,
         group="State",
         commands=("generate", *PLANNING),
@@ -383,7 +394,19 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         "Show what would be done, and change nothing.",
         "false",
-        commands=("sync", "deploy", "cleanup", "destroy", "remove-unused-secrets", "preview", "rollback", "adopt"),
+        commands=(
+            *(
+                "sync",
+                "generate",
+                "deploy",
+                "cleanup",
+                "destroy",
+                "remove-unused-secrets",
+                "preview",
+                "rollback",
+                "adopt",
+            ),
+        ),
     ),
     Option(
         "rehearse",

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from scorefly.config.options import BY_NAME, OPTIONS
+from scorefly.config.previews import PREVIEWS, parse_previews
 from scorefly.config.settings import Override
 from scorefly.config.tree_file import ENVIRONMENT_KEYS, TOP_KEYS, check_tree_keys
 from scorefly.config.value import Keys, Value
@@ -68,6 +69,19 @@ class ProjectFile:
             name for name in _below(self.data, (ENVIRONMENTS,)) if not fnmatchcase("pr-1", name) or name == "*"
         )
 
+    @property
+    def has_tree(self) -> bool:
+        """Report whether it describes a tree: other projects, or workloads of other repositories."""
+        if self.value("include"):
+            return True
+        names = [name for name, each in _below(self.data, (ENVIRONMENTS,)).items() if isinstance(each, dict)]
+        places = [(), *((ENVIRONMENTS, name) for name in names)]
+        layers = [value for place in places for key in ("defaults", "always") if (value := self.value(*place, key))]
+        for place in places:
+            section = self.value(*place, WORKLOADS)
+            layers += section.children().values() if section else ()
+        return any("source" in layer.children() for layer in layers)
+
     def has_environment(self, environment: str) -> bool:
         """Decide whether an entry fits an environment."""
         return bool(self._environment(environment))
@@ -107,6 +121,8 @@ def read_project_file(
         return ProjectFile({key: value for key, value in document.data.items() if key != ENVIRONMENTS}, places)
     file = ProjectFile(document.data, places)
     _check_tree(file, (), TOP_KEYS, problems)
+    if section := file.value(PREVIEWS):
+        parse_previews(section, problems)
     for environment, given in (environments or {}).items():
         at = (ENVIRONMENTS, environment)
         if not isinstance(given, dict | None):
@@ -133,7 +149,7 @@ def _check_key(
     tree_keys = ENVIRONMENT_KEYS if path else TOP_KEYS
     option, place = BY_NAME.get(key), document.places.at(*path, key)
     allowed = [each.name for each in OPTIONS if not each.private and each.name != not_here]
-    if key == WORKLOADS or key in tree_keys:
+    if key == WORKLOADS or key in tree_keys or (key == PREVIEWS and not path):
         return
     if key == OVERRIDES:
         given = _below(document.data, path)[key]
@@ -145,7 +161,9 @@ def _check_key(
         hint = "give it as an option, an input or an environment variable"
         problems.append(Problem(f"{key!r} does not belong into a file", hint, place))
     elif key not in allowed:
-        hint = nearest(key, [*allowed, OVERRIDES, WORKLOADS, *tree_keys, *([also] if also else [])])
+        others = [also] if also else []
+        others += [] if path else [PREVIEWS]
+        hint = nearest(key, [*allowed, OVERRIDES, WORKLOADS, *tree_keys, *others])
         problems.append(Problem(f"unknown key {key!r}", hint, place))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from scorefly.config.load import TEXT_RULES
 from scorefly.config.option import Kind, Option
 from scorefly.config.options import OPTIONS
+from scorefly.config.previews import NOT_SHARED, PREVIEWS, SHARE, SHARED
 from scorefly.config.project_file import ENVIRONMENTS, OVERRIDES
 from scorefly.config.workloads import WORKLOADS
 from scorefly.config.workloads_schema import tree_schemas, workload_schema, workloads_schema
@@ -50,6 +51,18 @@ def project_schema() -> Schema:
         "properties": {
             **keys,
             **tree,
+            PREVIEWS: {
+                "description": "What all previews share.",
+                "type": ["object", "null"],
+                "additionalProperties": False,
+                "properties": {
+                    SHARE: {
+                        "description": "Types of resources whose server all previews share, with a database for each.",
+                        "type": ["array", "null"],
+                        "items": {"enum": [*SHARED, *NOT_SHARED]},
+                    }
+                },
+            },
             ENVIRONMENTS: {
                 "description": "Options by environment. A name may be a pattern, such as pr-*.",
                 "type": ["object", "null"],

@@ -95,11 +95,13 @@ class Settings:
     ha: bool | None = None
     auto_stop: str = ""
     isolate_previews: bool = True
+    shared_in_previews: tuple[str, ...] = ()
     certificates: str = "auto"
     wait_for_certificates: bool = False
     strategy: str = ""
     deploy_args: tuple[str, ...] = ()
     build_args: Mapping[str, str] = field(default_factory=dict)
+    builder: str = "depot"
     build_secrets: Mapping[str, str] = field(default_factory=dict)
     unused_secrets: str = "managed"
     keep_secrets: tuple[str, ...] = ()

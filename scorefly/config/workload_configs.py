@@ -35,6 +35,9 @@ class WorkloadConfigs(Mapping[str, WorkloadConfig]):
             raise InputError(*problems)
         return config
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.configs
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.configs)
 

@@ -59,6 +59,28 @@ def lay_over(app: App, overlays: Sequence[Overlay]) -> App:
     )
 
 
+def published_ports(overlays: Sequence[Overlay]) -> dict[int, str]:
+    """Return the ports of the Machine that overlays make public, with how: tls, http or tcp."""
+    found: dict[int, str] = {}
+    for overlay in overlays:
+        http, services = overlay.config.get("http_service"), overlay.config.get("services")
+        if isinstance(http, Mapping) and isinstance(http.get("internal_port"), int):
+            found[http["internal_port"]] = "tls"
+        for service in services if isinstance(services, list) else ():
+            ports = service.get("ports") if isinstance(service, Mapping) else None
+            number = service.get("internal_port") if isinstance(service, Mapping) else None
+            if isinstance(ports, list) and ports and isinstance(number, int):
+                handlers = {
+                    each for port in ports if isinstance(port, Mapping) for each in _texts(port.get("handlers"))
+                }
+                found[number] = "tls" if "tls" in handlers else "http" if "http" in handlers else "tcp"
+    return found
+
+
+def _texts(value: object) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
 def _read(workspace: Path, name: str) -> Overlay:
     try:
         content = read_file(workspace, name, Place(name))

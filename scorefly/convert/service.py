@@ -224,6 +224,8 @@ def _how(conversion: Conversion, port: ServicePort, exposed: dict[str, list[str]
         if port.protocol == "UDP":
             return "udp"
         return "tls" if "tls" in exposed[port.name] else "http" if "http" in exposed[port.name] else "tcp"
+    if (how := conversion.target.published.get(port.target_port)) and port.protocol == "TCP":
+        return how
     if port.protocol == "UDP" or kept_private(port, conversion.annotations):
         return "private"
     return "http" if port.target_port in served.values() else "private"

@@ -24,6 +24,7 @@ class Target:
     ports through Fly's proxy. `auto_stop` is what happens to idle Machines where no annotation says it, in Fly's words.
     `builds` are the stated builds by container; what they name is below `repository`, which the workspace is part of.
     `min_running` is how many of them keep running where no annotation says it.
+    `published` are the ports of the Machine that overlays make public, with how: tls, http or tcp.
     With `builtin` flyctl builds the image without a Dockerfile. In a `trial`, which only checks, what may still be
     given later is not an error.
     """
@@ -42,6 +43,7 @@ class Target:
     trial: bool = False
     checkout: Path | None = None
     builtin: bool = False
+    published: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def repository(self) -> Path:

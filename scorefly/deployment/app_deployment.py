@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from scorefly.config.settings import Settings
+from scorefly.confined import is_file
 from scorefly.deployment.addresses import resolve_pending
 from scorefly.deployment.connection import Connection
 from scorefly.deployment.costs import app_cost
 from scorefly.deployment.digest import METADATA_KEY, state_digest
 from scorefly.deployment.drift import facts_of
+from scorefly.deployment.failures import MAX_LINES, collect_failure
 from scorefly.deployment.image_builds import ImageBuilds, build_key
 from scorefly.deployment.inspection import (
     AppInspection,
@@ -39,7 +42,7 @@ from scorefly.desired.artefacts import artefact_folder, artefact_texts, file_dig
 from scorefly.desired.build_context import changed_files, summarised
 from scorefly.fly.api import FlyApi, MachineView, RefusedError
 from scorefly.fly.app import App, Build
-from scorefly.problems import Problem, ScoreflyError
+from scorefly.problems import Place, Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Status
 from scorefly.state.document import AppState, SecretState
@@ -71,6 +74,7 @@ class AppDeployment:
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
     _image: str = ""  # what was deployed
+    _output: deque[str] | None = None  # the last lines of the deploy, once it has begun
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
         """Takes a step. A report ends the app's way: what failed is told and reported, not raised."""
@@ -78,11 +82,25 @@ class AppDeployment:
         try:
             report = step()
         except ScoreflyError as error:
-            for problem in error.problems:
+            problems = [replace(each, place=each.place or self._score_file()) for each in error.problems]
+            for problem in problems:
                 self.progress.problem(problem)
-            report = self.not_deployed("failed", error.problems[0])
+            report = self.not_deployed("failed", problems[0])
+            if self._output is not None and not self.stop.is_set():
+                failure = collect_failure(self.api, self.app.name, tuple(self._output))
+                # A simulated app has no page at Fly.
+                failure = replace(failure, dashboard="") if self.settings.rehearse else failure
+                report = replace(report, failure=failure)
         self.seconds += time.monotonic() - started
         return report and replace(report, seconds=round(self.seconds, 1))
+
+    def _score_file(self) -> Place | None:
+        """Return the Score file that the app comes from; None where state does not know it."""
+        state = self.keeper.state
+        resource = state.resources.get(self.app.owner)
+        workload = self.app.workload or (resource.defined_by or resource.owner if resource else "")
+        file = state.workloads.get(workload, "")
+        return Place(file) if file and is_file(self.settings.workspace, file) else None
 
     def not_deployed(self, status: Status, problem: Problem) -> AppReport:
         """Report an app that was not deployed: it has a URL only where its earlier Machines run, which are ours."""
@@ -136,7 +154,13 @@ class AppDeployment:
         self._report_leases()
         artefact = self.settings.workspace / artefact_folder(self.settings, self.app.name)
         folder = working_folder(self.settings, self.app)
-        with self.connection.slots, self.progress.output(f"deploy of {self.app.name}") as output:
+        last = self._output = deque(maxlen=MAX_LINES)
+        with self.connection.slots, self.progress.output(f"deploy of {self.app.name}") as write:
+
+            def output(line: str) -> None:
+                last.append(line)
+                write(line)
+
             self.keeper.confirm_lock()
             self._image = self._build(artefact, folder, output)
             self.keeper.confirm_lock()
@@ -152,7 +176,7 @@ class AppDeployment:
             return self.app.pinned or self.app.image
 
         def build(label: str) -> str:
-            return self.connection.deployer.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
+            return self.connection.builder.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
 
         key = build_key(self.settings, self.app.image, self._before.built)
         image = self.builds.image(self.app, key, self.keeper.state, build, self.stop)

@@ -3,56 +3,70 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from scorefly.config.settings import Settings
 from scorefly.fly.api import FlyApi, OrganizationMachines
-from scorefly.fly.deployer import Deployer
+from scorefly.fly.deployer import Builder, Deployer
 from scorefly.fly.registry import Registries, fly_registry, registry_credentials
 from scorefly.http import is_loopback
 from scorefly.problems import Place, input_error, option_place
 from scorefly.state.keeper import Keeper
+
+if TYPE_CHECKING:
+    from scorefly.fly.docker import DockerBuilder
 
 REHEARSAL_TOKEN = "rehearsal"  # noqa: S105 - what the rehearsal takes for a token
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The REST client and the deploy engine of one run. `slots` bounds the deploys of several runs together."""
+    """The REST client, the deploy engine and the builder of images of one run.
+
+    `slots` bounds the deploys of several runs together.
+    """
 
     api: FlyApi
     deployer: Deployer
+    builder: Builder
     registries: Registries
     slots: AbstractContextManager[object] = field(default_factory=nullcontext)
     shared: SharedFly | None = None
 
 
 class SharedFly:
-    """The parts that the runs of one sync share: the simulated Fly, each organization's listing, the slots of deploys.
+    """The parts that the runs of one sync share: the simulated Fly, listings, and the number of deploys at a time.
 
     A context manager.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.slots = threading.BoundedSemaphore(settings.max_parallel)
-        self.rehearsal_url = ""
+        self._rehearsal_url = ""
         self._settings = settings
         self._stack = ExitStack()
         self._lock = threading.Lock()
         self._listings: dict[tuple[str, str], OrganizationMachines] = {}
 
     def __enter__(self) -> SharedFly:
-        if self._settings.rehearse:
-            self.rehearsal_url = self._stack.enter_context(_rehearsal(self._settings))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    @property
+    def rehearsal_url(self) -> str:
+        """The address of the simulated Fly, which is started when it is needed."""
+        with self._lock:
+            if not self._rehearsal_url:
+                self._rehearsal_url = self._stack.enter_context(_rehearsal(self._settings))
+            return self._rehearsal_url
 
     def org_machines(self, settings: Settings, api: FlyApi) -> OrganizationMachines:
         """Return the Machines of the organization, as the first run that asked saw them."""
@@ -78,7 +92,8 @@ def connect(settings: Settings, keeper: Keeper | None = None, shared: SharedFly 
 
 def open_api(settings: Settings) -> FlyApi:
     """Return a client of the real Fly, or of what takes its place."""
-    platform = settings.environ.get("FLY_API_BASE_URL") or "https://api.fly.io"
+    other = settings.fly_base_url if "FLY_FLAPS_BASE_URL" in settings.environ else "https://api.fly.io"
+    platform = settings.environ.get("FLY_API_BASE_URL") or other
     return FlyApi(settings.fly_api_token, settings.fly_base_url, platform_url=platform)
 
 
@@ -111,12 +126,12 @@ def _connect(settings: Settings, shared: SharedFly | None) -> Iterator[Connectio
             url = shared.rehearsal_url if shared else stack.enter_context(_rehearsal(settings))
             api = stack.enter_context(FlyApi(REHEARSAL_TOKEN, url, platform_url=url))
             machines = MachinesDeployer(api, wait_timeout=settings.wait_timeout, ha=settings.ha)
-            yield Connection(api, machines, registries)
+            yield Connection(api, machines, machines, registries)
         return
     from scorefly.fly.flyctl import DeployOptions, FlyctlDeployer
 
-    if settings.build_secrets:
-        hint = "build the image in a step of its own, and give it with images"
+    if settings.build_secrets and settings.builder != "docker":
+        hint = "set builder: docker, which gets them without a command line (docs/builds.md)"
         reason = "flyctl takes build secrets on its command line only, where every process can read them"
         raise input_error(reason, hint, option_place("build-secrets"))
     options = DeployOptions(
@@ -127,11 +142,23 @@ def _connect(settings: Settings, shared: SharedFly | None) -> Iterator[Connectio
         build_args=settings.build_args,
     )
     hidden = [*settings.secrets.values(), settings.github_token]
-    with (
-        open_api(settings) as api,
-        FlyctlDeployer(settings.fly_api_token, options, settings.environ, hidden, registries=registries) as deployer,
-    ):
-        yield Connection(api, deployer, registries)
+    with ExitStack() as stack:
+        api = stack.enter_context(open_api(settings))
+        flyctl = FlyctlDeployer(settings.fly_api_token, options, settings.environ, hidden, registries=registries)
+        deployer = stack.enter_context(flyctl)
+        builder: Builder = deployer
+        if settings.builder == "docker":
+            builder = stack.enter_context(_docker(settings, hidden, registries))
+        yield Connection(api, deployer, builder, registries)
+
+
+def _docker(settings: Settings, hidden: Sequence[str], registries: Registries) -> DockerBuilder:
+    """Return the builder that runs docker on this machine."""
+    from scorefly.fly.docker import DockerBuilder, DockerOptions
+
+    no_cache = any(word in ("--no-cache", "--no-cache=true") for word in settings.deploy_args)
+    options = DockerOptions(settings.build_args, settings.build_secrets, no_cache)
+    return DockerBuilder(settings.fly_api_token, options, settings.environ, hidden, registries)
 
 
 def open_registries(settings: Settings) -> Registries:

@@ -1,4 +1,4 @@
-"""What an app costs in a month, from its Machines, volumes and addresses and Fly's list prices."""
+"""Estimates the cost of an app in a month, from its Machines, volumes and addresses and Fly's list prices."""
 
 from __future__ import annotations
 

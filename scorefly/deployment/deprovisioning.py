@@ -8,10 +8,14 @@ from dataclasses import dataclass, field, replace
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import connect
 from scorefly.deployment.live import list_machines
+from scorefly.deployment.networks import environment_network
 from scorefly.deployment.ownership import not_ours
+from scorefly.deployment.shared_servers import drop_database
 from scorefly.desired.load import provisioners_of
 from scorefly.desired.order import waves
 from scorefly.desired.provision import provisioning_context
+from scorefly.desired.shared_servers import URI
+from scorefly.fly.api import FlyApi
 from scorefly.problems import ExternalError, InputError, Problem, ScoreflyError, nearest, option_place, raise_errors
 from scorefly.report.progress import Progress
 from scorefly.report.report import Finding
@@ -88,12 +92,15 @@ def deprovision(
             keeper.record(lambda state, uid=resource.uid: state.without_resource(uid))  # type: ignore[misc]
         else:
             _destroy_apps(settings, keeper, progress, apps_to_destroy(keeper.state, resource))
+            if resource.provisioner == URI:
+                with connect(settings, keeper) as connection:
+                    _drop_database(settings, keeper, progress, resource, connection.api)
             _take_away(settings, keeper, progress, resource, makers)
     return tuple(resource.uid for resource in in_reverse(chosen))
 
 
 def deprovision_each(
-    settings: Settings, keeper: Keeper, progress: Progress, uids: Iterable[str]
+    settings: Settings, keeper: Keeper, progress: Progress, uids: Iterable[str], api: FlyApi
 ) -> tuple[Finding, ...]:
     """Takes the resources of these uids out of the world and out of the state; their apps are left to the caller.
 
@@ -108,6 +115,7 @@ def deprovision_each(
             if resource.uid in needed_by_kept:
                 raise ExternalError(Problem(f"{resource.uid} stays, for a resource that needs it could not be removed"))
             if not settings.dry_run:
+                _drop_database(settings, keeper, progress, resource, api)
                 _take_away(settings, keeper, progress, resource, makers)
         except ScoreflyError as error:
             for problem in error.problems:
@@ -155,6 +163,17 @@ def _take_away(
         for problem in maker.deprovision(_request(resource, keeper), run_context):
             progress.problem(problem)
     keeper.record(lambda state: state.without_resource(resource.uid))
+
+
+def _drop_database(
+    settings: Settings, keeper: Keeper, progress: Progress, resource: ResourceState, api: FlyApi
+) -> None:
+    """Drop the database of a resource that is on a server which all previews share."""
+    if resource.provisioner != URI:
+        return
+    state = keeper.state
+    last = [each.uid for each in state.resources.values() if each.provisioner == URI] == [resource.uid]
+    drop_database(settings, progress, api, resource, environment_network(settings, state), last=last)
 
 
 def _destroy_apps(settings: Settings, keeper: Keeper, progress: Progress, names: Collection[str]) -> None:

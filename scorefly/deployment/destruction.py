@@ -36,7 +36,7 @@ def destroy_environment(
     unknown = _unknown(settings, keeper, progress, live)
     if settings.command == "destroy":
         _refuse_nothing(settings, keeper, live)
-    resources = deprovision_each(settings, keeper, progress, keeper.state.resources)
+    resources = deprovision_each(settings, keeper, progress, keeper.state.resources, connection.api)
     kept = _apps_of_kept(keeper, resources)
     destruction = AppDestroyer(settings, keeper, progress, connection.api, live)
     apps = destruction.destroy(each for each in destruction.known_and_marked() if each.name not in {*kept, *unknown})

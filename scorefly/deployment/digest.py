@@ -35,8 +35,8 @@ def app_digest(settings: Settings, app: App, fingerprints: Mapping[str, str], bu
     `fingerprints` stand for the values of the app's secrets, and `built` are the files that its image is built from.
     """
     parts: list[object] = [fly_toml(app), app.machine, sorted(fingerprints.items())]
-    if settings.deploy_args:
-        parts.append(("deploy-args", settings.deploy_args))
+    if settings.deploy_args or app.deploy_args:
+        parts.append(("deploy-args", (*settings.deploy_args, *app.deploy_args)))
     parts += [(name, hashlib.sha256(content).hexdigest()) for name, content in sorted(app.files.items())]
     if isinstance(app.image, Build):
         parts += [sorted(settings.build_args.items()), app.image.dockerfile, sorted(built.items())]

@@ -47,21 +47,22 @@ def drift(record: Record | None, machines: Sequence[MachineView]) -> tuple[Drift
 
 
 def changes_from_running(app: App, machines: Sequence[MachineView]) -> tuple[str, ...]:
-    """Describe what a deploy changes about Machines that another tool made, such as `image: a:1 becomes a:2`.
-
-    Apps with process groups are left out: a Machine of one group says nothing about the others.
-    """
+    """Describe what a deploy changes about Machines that another tool made, such as `image: a:1 becomes a:2`."""
     from scorefly.fly.machine_config import machine_config
+    from scorefly.fly.process_groups import DEFAULT_GROUP, flatten, group_names
 
-    if not machines or app.config.get("processes"):
-        return ()
     toml = {key: value for key, value in app.config.items() if key != "files"}
+    groups = group_names(toml)
     nowhere = Path()
     now: dict[str, set[str]] = {}
     later: dict[str, set[str]] = {}
     for machine in app_machines(machines):
+        group = str(machine.metadata.get("fly_process_group") or DEFAULT_GROUP)
+        if group not in groups:
+            continue
         image = app.image if isinstance(app.image, str) else machine.image
-        desired = machine_config(toml, app.machine, image, nowhere, nowhere, machine.config)
+        flat = flatten(toml, group)
+        desired = machine_config(flat, app.machine, image, nowhere, nowhere, machine.config, group)
         for found, config in ((now, machine.config), (later, desired)):
             for key, texts in _facts(config).items():
                 found.setdefault(key, set()).update(texts)

@@ -19,7 +19,7 @@ from scorefly.deployment.secrets import plan_secrets, remove_secrets
 from scorefly.deployment.state_guard import refuse_unknown_apps
 from scorefly.desired.apps import app_report, compute_desired_apps
 from scorefly.desired.load import Loaded, load
-from scorefly.desired.orphans import find_orphans
+from scorefly.desired.orphans import Orphans, find_orphans
 from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App
 from scorefly.problems import Problem, ScoreflyError
@@ -49,7 +49,7 @@ def cleanup(settings: Settings, keeper: Keeper, progress: Progress, *, fails_on_
             findings += tidying.each(ours, tidying.secrets)
         if "resources" in settings.cleanup:
             findings += tidying.each(ours, tidying.addresses)
-        volumes = _volumes_by_app(api, settings) if {"resources", "volumes"} & set(settings.cleanup) else {}
+        volumes = volumes_by_app(api, settings) if {"resources", "volumes"} & set(settings.cleanup) else {}
         if "resources" in settings.cleanup:
             orphaned, apps = tidying.orphans(loaded, volumes)
             findings += orphaned
@@ -174,7 +174,12 @@ class EnvironmentCleanup:
         self, loaded: Loaded, volumes: Mapping[str, Sequence[VolumeView]]
     ) -> tuple[list[Finding], tuple[AppReport, ...]]:
         """Resources and apps that no Score file asks for any longer. What holds data stays, and what belongs to it."""
-        found = find_orphans(self.settings, loaded, self.wanted.keys(), self.keeper.state)
+        return self.remove_orphans(find_orphans(self.settings, loaded, self.wanted.keys(), self.keeper.state), volumes)
+
+    def remove_orphans(
+        self, found: Orphans, volumes: Mapping[str, Sequence[VolumeView]]
+    ) -> tuple[list[Finding], tuple[AppReport, ...]]:
+        """Remove resources and apps. What holds data stays, and what belongs to it."""
         holding = (
             set() if "volumes" in self.settings.cleanup else {app.name for app in found.apps if volumes.get(app.name)}
         )
@@ -189,7 +194,11 @@ class EnvironmentCleanup:
         findings = [Finding("resource", each.uid, "kept", why) for each in found.resources if each.uid in kept]
         findings += [Finding("app", app.name, "kept", why) for app in found.apps if app.name in holding]
         findings += deprovision_each(
-            self.settings, self.keeper, self.progress, [each.uid for each in found.resources if each.uid not in kept]
+            self.settings,
+            self.keeper,
+            self.progress,
+            [each.uid for each in found.resources if each.uid not in kept],
+            self.api,
         )
         failed = {each.name for each in findings if each.outcome == "failed"}
         destruction = AppDestroyer(self.settings, self.keeper, self.progress, self.api, self.live)
@@ -220,7 +229,8 @@ def _forgetting(state: EnvironmentState, gone: Iterable[str]) -> EnvironmentStat
     )
 
 
-def _volumes_by_app(api: FlyApi, settings: Settings) -> dict[str, list[VolumeView]]:
+def volumes_by_app(api: FlyApi, settings: Settings) -> dict[str, list[VolumeView]]:
+    """Return the volumes of the organization by app."""
     found: dict[str, list[VolumeView]] = {}
     for volume in api.org_volumes(settings.org):
         found.setdefault(volume.app, []).append(volume)

@@ -87,7 +87,7 @@ def inspect_app(
     """
     known = known_app(state, app)
     fingerprints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
-    built = built_files(settings, app)
+    built = app.built or built_files(settings, app)
     digest = app_digest(settings, app, fingerprints, built)
     record = unpack(known.record) if app.counts or app.pinned else None
     unused_volumes = record.removing if record and app.counts else ()
@@ -106,7 +106,7 @@ def inspect_app(
     try:
         machines = listed if believed else _own_machines(settings, api, app.name, listed)
     except ForbiddenError:
-        if settings.force or not known.digest or known.digest != digest:
+        if settings.force or not known.digest or known.digest != state_digest(app, digest):
             raise
         return AppInspection(True, (), fingerprints, digest, up_to_date=True, built=built, unseen=True)
     exists = machines is not None

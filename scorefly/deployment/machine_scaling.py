@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,10 +20,9 @@ from scorefly.problems import Problem, external_error
 from scorefly.report.progress import Progress
 
 BATCH = 3  # Machines created before their health is waited for: the Machines API takes so many calls at once
+_FULL = re.compile("insufficient|could not reserve")
 _KILL_TIMEOUT = "5s"  # Fly's own
 _MAX_GRACE = 300.0  # seconds, the longest kill_timeout that Fly takes
-# Seconds before each attempt to remove a volume whose Machine was just destroyed.
-_DETACHING = (0.0, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(slots=True)
@@ -75,7 +75,16 @@ class MachineScaling:
         config["metadata"] = {**metadata, **self.metadata}
         if mounts := config.get("mounts"):
             config["mounts"] = [self._mount(each, region) for each in mounts]
-        return self.api.create_machine(self.app.name, config, region)
+        try:
+            return self.api.create_machine(self.app.name, config, region)
+        except RefusedError as error:
+            message = error.problems[0].message
+            if not _FULL.search(message):
+                raise
+            hint = "deploy again later, or state another region, fewer Machines or a smaller size"
+            raise external_error(
+                f"{self.app.name}: Fly has no room for a Machine in {region}: {message}", hint
+            ) from error
 
     def _model(self, placement: Placement, census: Census, machines: Sequence[MachineView]) -> MachineView:
         """Return a Machine to copy: of the same process group, of those that stay, and of the same region, if any."""
@@ -117,22 +126,16 @@ class MachineScaling:
             self.api.delete_machine(self.app.name, machine.id)
 
     def _delete_volume(self, volume: VolumeView) -> bool:
-        """Remove a volume; Fly refuses for some seconds after its Machine was destroyed. Return whether it is gone."""
+        """Remove a volume. Return whether it is gone; where Fly refuses, the next deploy tries again."""
         self.progress.step(f"{self.app.name}: removing volume {volume.name} ({volume.id}) in {volume.region}")
-        reason = ""
-        for delay in _DETACHING:
-            if delay and self.stop.wait(delay):
-                break
-            try:
-                self.api.delete_volume(self.app.name, volume.id)
-            except RefusedError as error:
-                reason = error.problems[0].message
-            else:
-                return True
-        hint = f"deploy again, or run fly volumes destroy {volume.id} -a {self.app.name}"
-        message = f"{self.app.name}: volume {volume.id} cannot be removed yet: {reason}"
-        self.progress.problem(Problem(message, hint, severity="warning"))
-        return False
+        try:
+            self.api.delete_volume(self.app.name, volume.id)
+        except RefusedError as error:
+            hint = f"deploy again, or run fly volumes destroy {volume.id} -a {self.app.name}"
+            message = f"{self.app.name}: volume {volume.id} cannot be removed yet: {error.problems[0].message}"
+            self.progress.problem(Problem(message, hint, severity="warning"))
+            return False
+        return True
 
 
 def _grace(machine: MachineView) -> float:

@@ -28,11 +28,16 @@ _OPTIONS = (
 )
 
 
+UNKNOWN_HOME = "?"
+
+
 def unit_digest(settings: Settings, state: EnvironmentState, trees: Mapping[str, str], home: str) -> str:
     """Return a digest of what a unit deploys. `trees` are git's ids of the sources by workload, and `home` of this one.
 
     Empty where it cannot be told without deploying: then a provisioner outside has to be asked.
     """
+    if home == UNKNOWN_HOME:
+        return ""
     if any(each.provisioner.startswith(("cmd://", "http://", "https://")) for each in state.resources.values()):
         return ""
     try:

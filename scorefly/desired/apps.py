@@ -27,6 +27,7 @@ from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_re
 from scorefly.desired.overlaid import read_overlaid
 from scorefly.desired.promotion import with_promoted_images
 from scorefly.desired.provision import Resolution, provision
+from scorefly.desired.shared_servers import with_shared_servers
 from scorefly.desired.workload_inputs import WorkloadInputs, workload_inputs
 from scorefly.fly.app import App
 from scorefly.fly.machine_config import size_text
@@ -62,6 +63,7 @@ def compute_desired_apps(
     """Return what Fly should run. Raises one InputError with all that is wrong; nothing is written by then."""
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = keeper.state
+    loaded = with_shared_servers(settings, loaded, before)
     if not trial:
         settings = with_promoted_images(settings, loaded.workloads)
     replaced = replaced_resources(settings, loaded, before)
@@ -167,7 +169,8 @@ def _workload_app(settings: Settings, inputs: WorkloadInputs, problems: list[Pro
     app = read_overlaid(lay_over(converted.app, inputs.overlays), inputs.overlays, problems)
     app = with_counts(settle_build(settings, app), inputs.scale, problems)
     problems += fly_problems(settings, app, inputs.workload, inputs.overlays)
-    return replace(app, needs=inputs.needs)
+    deploy_args = settings.config(inputs.workload.name).deploy_args
+    return replace(app, needs=inputs.needs, deploy_args=deploy_args)
 
 
 def _overlays_of(settings: Settings, workload: Workload, problems: list[Problem]) -> Iterator[Overlay]:

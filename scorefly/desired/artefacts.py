@@ -107,6 +107,18 @@ def write_plan(settings: Settings, text: str) -> Path:
     return path
 
 
+def write_tree_plan(settings: Settings, text: str) -> Path:
+    """Write the `plan.json` of a tree, which has the plan of every unit, and return its path."""
+    path = Path(settings.artefacts, "plan.json")
+    root, below = safe_files.locate(settings.workspace, path)
+    try:
+        safe_files.write(root, below, text.encode())
+    except OSError as error:
+        hint = "check the folder given by artefacts"
+        raise external_error(f"{path} cannot be written: {error.strerror}", hint) from error
+    return path
+
+
 def _below(settings: Settings, name: str) -> tuple[Path, Path]:
     """Return the root of the environment's artefact folder, and an entry's path in which no link is followed."""
     root, below = safe_files.locate(settings.workspace, settings.artefacts, is_folder=True)

@@ -6,12 +6,14 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scorefly.config.settings import Settings
-from scorefly.confined import exists, mode_and_link, open_file, read_file, root_of, shown, walk
+from scorefly.confined import exists, is_folder, mode_and_link, open_file, read_file, root_of, shown, walk
 from scorefly.desired.dockerignore import DockerIgnore, Matches
+from scorefly.desired.git_context import read_git_context
 from scorefly.fly.app import App, Build
 from scorefly.problems import Place
 
@@ -19,51 +21,128 @@ MAX_SUMMARY = 400  # entries that state keeps per app
 SHOWN = 3  # changed files that are named
 
 _NOT_BUILT = {".git", ".scorefly"}
+_CHUNK = 1 << 18
+
+
+def with_built_files(settings: Settings, apps: Iterable[App]) -> tuple[App, ...]:
+    """Return the apps with the files that their images are built from. Each context is read once."""
+    files: dict[tuple[str, str, str], dict[str, str]] = {}
+
+    def read(app: App, build: Build) -> App:
+        key = (build.context, build.dockerfile, build.ignorefile)
+        if key not in files:
+            files[key] = built_files(settings, app)
+        return replace(app, built=files[key])
+
+    return tuple(read(app, app.image) if isinstance(app.image, Build) else app for app in apps)
 
 
 def built_files(settings: Settings, app: App) -> dict[str, str]:
-    """Return the files that an app's image is built from, by path, with a digest of mode and content or link target.
+    """Return the files that an app's image is built from, by path: the mode that git has for each, and its blob id.
 
+    git's index is read where the context is in a checkout, and files only where they are not as git has them.
     `.dockerignore` counts as for Docker, and a `Dockerfile.dockerignore` comes first. The Dockerfile is always built
-    from. A folder that has nothing in it is there as `path/`. Empty for an app whose image is given.
+    from. An empty folder, which git does not keep, is included as `path/` where there is no checkout. Empty for an app
+    whose image is given.
     """
     if not isinstance(app.image, Build):
         return {}
-    folder = settings.workspace / app.image.context
-    folder = Path(os.path.normpath(folder))
-    root = _root(settings, folder, app.image)
-    dockerfile = app.image.dockerfile_in_context
-    ignorefile = posixpath.relpath(app.image.ignorefile, app.image.context) if app.image.ignorefile else ""
-    ignore = _read_ignore_file(root, folder, ignorefile, f"{dockerfile}.dockerignore")
-    artefacts = settings.workspace / settings.artefacts
-    files: dict[str, str] = {}
-    entered: dict[Path, tuple[bool, Matches]] = {folder: (True, ())}
-    for parent, folders, names in walk(folder):
-        is_ignored, here = entered.pop(parent)
-        kept = 0
-        for name in sorted(folders):
-            path = parent / name
-            relative = path.relative_to(folder).as_posix()
-            ignored, matches = ignore.match(relative, here)
-            if name.lower() in _NOT_BUILT or path == artefacts or (ignored and not ignore.may_include_below(relative)):
-                continue
-            if path.is_symlink():
-                # os.walk lists a link to a folder among the folders, and does not enter it.
-                names.append(name)
-            else:
-                entered[path] = (ignored, matches)
-        folders[:] = [name for name in folders if parent / name in entered]
-        for name in sorted(name for name in names if name.lower() != ".git"):
-            path = parent / name
-            relative = path.relative_to(folder).as_posix()
-            if relative == dockerfile or not ignore.match(relative, here)[0]:
-                files[relative] = _digest(root, path)
-                kept += 1
-        if not kept and not folders and not is_ignored:
-            files[f"{parent.relative_to(folder).as_posix()}/"] = ""
-    if not app.image.builder and dockerfile not in files and exists(folder, dockerfile):
-        files[dockerfile] = _digest(root, folder / dockerfile)
-    return files
+    context = _Context(settings, app.image)
+    git = read_git_context(settings, context.folder, context.root)
+    if git is None:
+        context.walk("")
+    else:
+        context.add_known(git.known)
+        for path in git.others:
+            context.add_other(path.removesuffix("/"))
+    return dict(sorted(context.finish().items()))
+
+
+class _Context:
+    """Gathers the files of one build context that the builder receives. Paths are relative to it, with `/`."""
+
+    def __init__(self, settings: Settings, build: Build) -> None:
+        self.folder = Path(os.path.normpath(settings.workspace / build.context))
+        self.root = _root(settings, self.folder, build)
+        self.dockerfile = "" if build.builder else build.dockerfile_in_context
+        ignorefile = posixpath.relpath(build.ignorefile, build.context) if build.ignorefile else ""
+        self.ignore = _read_ignore_file(self.root, self.folder, ignorefile, f"{self.dockerfile}.dockerignore")
+        artefacts = os.path.normpath(settings.workspace / settings.artefacts)
+        self.artefacts = os.path.relpath(artefacts, self.folder)
+        self.files: dict[str, str] = {}
+        self._folders: dict[str, _Folder | None] = {"": _Folder(ignored=True, matches=())}
+
+    def add_known(self, known: Mapping[str, str]) -> None:
+        """Add files whose digests are known, unless they are ignored."""
+        for path, digest in known.items():
+            parent = path.rpartition("/")[0]
+            folder = self._folders[parent] if parent in self._folders else self._enter(parent)
+            if folder is not None and self._receives(path, folder):
+                self.files[path] = digest
+
+    def add_other(self, path: str) -> None:
+        """Add a file, or all files below a folder, unless they are ignored or no longer there."""
+        parent = self._enter(path.rpartition("/")[0])
+        absolute = self.folder / path
+        if parent is None or not exists(self.folder, path):
+            return
+        if not absolute.is_symlink() and is_folder(self.root, absolute):
+            if self._enter(path) is not None:
+                self.walk(path)
+        elif self._receives(path, parent):
+            self.files[path] = _digest(self.root, absolute)
+
+    def walk(self, start: str) -> None:
+        """Add all files below a folder; ignored folders are not entered."""
+        for parent, folders, names in walk(self.folder / start):
+            below = parent.relative_to(self.folder).as_posix() if parent != self.folder else ""
+            here = self._enter(below)
+            links = {name for name in folders if (parent / name).is_symlink()}
+            prefix = f"{below}/" if below else ""
+            # os.walk lists a link to a folder among the folders, and does not enter it.
+            folders[:] = [name for name in folders if name not in links and self._enter(f"{prefix}{name}") is not None]
+            kept = 0
+            for name in sorted({*names, *links}):
+                path = f"{prefix}{name}"
+                if here is not None and self._receives(path, here):
+                    self.files[path] = _digest(self.root, parent / name)
+                    kept += 1
+            if not kept and not folders and here is not None and not here.ignored:
+                self.files[prefix] = ""
+
+    def finish(self) -> dict[str, str]:
+        """Add the Dockerfile where it is ignored or outside the context, and return all files."""
+        name = self.dockerfile
+        if name and name not in self.files and exists(self.folder, name):
+            self.files[name] = _digest(self.root, Path(os.path.normpath(self.folder / name)))
+        return self.files
+
+    def _receives(self, path: str, folder: _Folder) -> bool:
+        if path.rpartition("/")[2].lower() == ".git":
+            return False
+        if not folder.may_match and not self.ignore.may_match(path):
+            return True
+        return path == self.dockerfile or not self.ignore.match(path, folder.matches)[0]
+
+    def _enter(self, path: str) -> _Folder | None:
+        """Return how the patterns match a folder; None for one that the builder receives nothing of."""
+        if path not in self._folders:
+            parent, _, name = path.rpartition("/")
+            above = self._enter(parent)
+            folder = None
+            if above is not None and name.lower() not in _NOT_BUILT and path != self.artefacts:
+                ignored, matches = self.ignore.match(path, above.matches)
+                if not ignored or self.ignore.may_include_below(path):
+                    folder = _Folder(ignored, matches, any(matches))
+            self._folders[path] = folder
+        return self._folders[path]
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    ignored: bool
+    matches: Matches
+    may_match: bool = False
 
 
 def summarised(files: Mapping[str, str]) -> dict[str, str]:
@@ -113,12 +192,22 @@ def _read_ignore_file(root: Path, folder: Path, *names: str) -> DockerIgnore:
 
 
 def _digest(root: Path, path: Path) -> str:
+    """Return the mode and the id that git would give a file, so that it does not matter who computed it."""
     mode, link = mode_and_link(path)
-    digest = hashlib.sha256(f"{mode:o}\0{link or ''}".encode("utf-8", "surrogateescape"))
-    if stat.S_ISREG(mode):
-        with open_file(root, path, Place(shown(path.relative_to(root)))) as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+    if link is not None:
+        content = os.fsencode(link)
+        return f"120000 {hashlib.sha1(_header(len(content)) + content, usedforsecurity=False).hexdigest()}"
+    if not stat.S_ISREG(mode):
+        return f"{mode:o}"
+    with open_file(root, path, Place(shown(path.relative_to(root)))) as file:
+        digest = hashlib.sha1(_header(os.fstat(file.fileno()).st_size), usedforsecurity=False)
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return f"{'100755' if mode & stat.S_IXUSR else '100644'} {digest.hexdigest()}"
+
+
+def _header(size: int) -> bytes:
+    return f"blob {size}\0".encode()
 
 
 def _short(entries: list[str]) -> str:

@@ -53,6 +53,10 @@ def build_problems(settings: Settings, workloads: Sequence[Workload]) -> Iterato
                 hint = nearest(name, workload.containers)
                 place = config.place("builds", name)
                 yield Problem(f"workload {workload.name!r} has no container {name!r} to build", hint, place)
+        for spec in stated_builds(settings, workload).values():
+            if spec.builder and settings.builder == "docker":
+                hint = "set builder: depot, or name a Dockerfile in the build"
+                yield Problem("docker builds from Dockerfiles, not with buildpacks", hint, spec.place)
     for key in settings.build:
         yield from _option_problems(key, workloads)
 

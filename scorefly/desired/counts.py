@@ -6,6 +6,7 @@ The number comes from the section `workloads` of scorefly.yaml, else from the an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,9 +18,12 @@ from scorefly.desired.autoscaler import Autoscaler, read_autoscaler
 from scorefly.desired.load import Loaded
 from scorefly.fly.app import ANY_REGION, App
 from scorefly.fly.process_groups import group_names
+from scorefly.fly.regions import region_hint
 from scorefly.problems import Place, Problem, nearest
 from scorefly.score.workload import Workload
 from scorefly.values import Tree
+
+_CODE = re.compile(r"[a-z]{3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,12 @@ def read_scale(
         return Scale(region=settings.region)
     scale = Scale(count, regions, settings.region, autoscaler, places)
     explicit = annotations.get("region")
+    if malformed := [code for code in scale.codes if not _CODE.fullmatch(code)]:
+        problems += [
+            Problem(f"Fly has no region {code!r}", region_hint(code), place_of_region(settings, workload, code))
+            for code in malformed
+        ]
+        return Scale(region=settings.region)
     if not scale.codes:
         return scale
     if explicit and explicit not in scale.codes:

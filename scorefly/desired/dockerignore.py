@@ -21,11 +21,15 @@ _RANGE = re.compile(r"\\?(.)(?:-\\?(.))?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One pattern. `prefix` is its text up to the first wildcard, and `is_exception` says that it began with `!`."""
+    """One pattern. `prefix` is its text up to the first wildcard, and `is_exception` says that it began with `!`.
+
+    `expression` is a regular expression of all that it matches, empty for one that matches nothing.
+    """
 
     matches: Callable[[str], bool]
     is_exception: bool
     prefix: str
+    expression: str = ""
 
 
 class DockerIgnore:
@@ -33,7 +37,13 @@ class DockerIgnore:
 
     def __init__(self, content: str) -> None:
         self._patterns = [_pattern(text) for text in _texts(content)]
+        expressions = [pattern.expression for pattern in self._patterns if pattern.expression]
+        self._any = re.compile("|".join(f"(?:{each})" for each in expressions), re.DOTALL) if expressions else None
         self._exceptions = [pattern for pattern in self._patterns if pattern.is_exception]
+
+    def may_match(self, path: str) -> bool:
+        """Report whether any pattern matches a path by itself: one comparison in place of one for each pattern."""
+        return self._any is not None and self._any.fullmatch(path) is not None
 
     def match(self, path: str, folder: Matches) -> tuple[bool, Matches]:
         """Report whether a path, relative to the context, is ignored, with its matches, given those of its folder.
@@ -72,13 +82,23 @@ def _pattern(text: str) -> Pattern:
     is_exception = text.startswith("!")
     path = text.removeprefix("!") if is_exception else text
     wildcard = _WILDCARDS.search(path)
-    return Pattern(_matcher(path), is_exception, path[: wildcard.start()] if wildcard else f"{path}\0")
-
-
-def _matcher(path: str) -> Callable[[str], bool]:
+    prefix = path[: wildcard.start()] if wildcard else f"{path}\0"
     parts = _parts(path)
     if parts is None:
-        return lambda _: False
+        return Pattern(lambda _: False, is_exception, prefix)
+    return Pattern(_matcher(path, parts), is_exception, prefix, _expression(path, parts))
+
+
+def _expression(path: str, parts: Sequence[str]) -> str:
+    literal = path.replace("*", "")
+    if path.startswith("**") and not _WILDCARDS.search(path[2:]):
+        return f".*{re.escape(literal)}|{re.escape(literal.removeprefix('/'))}"
+    if path.endswith("**") and not _WILDCARDS.search(path[:-2]):
+        return f"{re.escape(literal)}.*"
+    return "".join(parts)
+
+
+def _matcher(path: str, parts: Sequence[str]) -> Callable[[str], bool]:
     literal = path.replace("*", "")
     if path.startswith("**") and not _WILDCARDS.search(path[2:]):
         # `**/name` and `**name`: the second one is a plain suffix.

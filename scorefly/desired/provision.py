@@ -258,6 +258,7 @@ def provisioning_context(
     trial: bool = False,
 ) -> ProvisioningContext:
     """Return what provisioners see of a run, and what they are called with."""
+    from scorefly.desired.shared_servers import server_name
     from scorefly.fly.names import resource_app_name
     from scorefly.resources.own_tokens import own_secrets
 
@@ -286,6 +287,7 @@ def provisioning_context(
         own_secrets=own,
         replaced=frozenset(settings.replace),
         custom_domains=settings.custom_domains,
+        previews_app=lambda kind: server_name(settings, kind),
     )
 
 

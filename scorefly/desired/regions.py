@@ -9,7 +9,7 @@ from scorefly.desired.counts import place_of_region
 from scorefly.desired.load import Loaded
 from scorefly.fly.api import FlyApi
 from scorefly.fly.app import App
-from scorefly.fly.regions import suggest_region
+from scorefly.fly.regions import region_hint
 from scorefly.problems import InputError, Place, Problem, option_place
 from scorefly.rehearsal.rules import REGIONS
 
@@ -19,7 +19,7 @@ def check_regions(settings: Settings, loaded: Loaded, apps: Sequence[App], api: 
     unknown = [(app, region) for app in apps for region in _regions(app) if region not in REGIONS]
     codes: Collection[str] = api.regions().codes if api and unknown else REGIONS
     problems = [
-        Problem(f"Fly has no region {region!r}", _hint(region, codes), _place(settings, loaded, app, region))
+        Problem(f"Fly has no region {region!r}", region_hint(region, codes), _place(settings, loaded, app, region))
         for app, region in unknown
         if region not in codes
     ]
@@ -32,12 +32,6 @@ def _regions(app: App) -> list[str]:
     return [
         each for each in dict.fromkeys((app.region, *(each for one in app.counts.values() for each in one))) if each
     ]
-
-
-def _hint(region: str, codes: Collection[str]) -> str:
-    close = suggest_region(region, codes)
-    everything = f"there are: {', '.join(sorted(codes))}"
-    return f"{close} {everything}" if close.startswith("did you mean") else everything
 
 
 def _place(settings: Settings, loaded: Loaded, app: App, region: str) -> Place:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from scorefly.config.settings import Settings
-from scorefly.convert.overlay import Overlay
+from scorefly.convert.overlay import Overlay, published_ports
 from scorefly.convert.service import Route
 from scorefly.convert.target import Target
 from scorefly.desired.artefacts import artefact_folder
@@ -102,6 +102,7 @@ def _target(
         builds=stated_builds(settings, workload),
         checkout=repository_root(settings, workload.file.parent),
         builtin=has_builtin(overlays),
+        published=published_ports(overlays),
     )
 
 

@@ -34,6 +34,7 @@ CALL_TIMEOUT = 90.0  # for a whole call: waiting for a Machine may take 60
 ATTEMPTS = 5
 MAX_RETRY_DELAY = 30.0  # seconds before one repetition, whatever Retry-After says
 MALFORMED_ATTEMPTS = 3
+_DETACHING = (0.1, 0.5, 1.0, 2.0, 3.0)  # seconds between attempts to destroy a volume
 NEW_APP_TIMEOUT = 60.0  # seconds; as Fly's own client
 _BUSY = (500, 502, 503, 504)
 # States of volumes that Fly's own client does not list either.
@@ -393,7 +394,19 @@ class FlyApi:
         self._call("PUT", f"/apps/{app}/volumes/{volume}/extend", json={"size_gb": size_gb})
 
     def delete_volume(self, app: str, volume: str) -> None:
-        """Destroys a volume with its data; one that is gone is fine."""
+        """Destroy a volume with its data; one that is gone is fine.
+
+        Fly refuses for some seconds after the volume's Machine was destroyed.
+        """
+        for delay in _DETACHING:
+            try:
+                self._delete(f"/apps/{app}/volumes/{volume}")
+            except ForbiddenError:
+                raise
+            except RefusedError:
+                self._sleep(delay)
+            else:
+                return
         self._delete(f"/apps/{app}/volumes/{volume}")
 
     def addresses(self, app: str) -> tuple[AddressView, ...]:

@@ -85,8 +85,9 @@ class App:
     starts. `needs` are the names of apps that must be deployed first. `owner` is the workload's name, or the
     uid of the resource that brings the app. `counts` are the desired Machines by process group and region; the region
     `ANY_REGION` stands for wherever the app's Machines are. A group that is not in it has as many as flyctl makes.
-    `hosts` are the custom host names that the app serves.
-    `pinned` is the image by the digest that its tag has now; empty where that is not known.
+    `pinned` is the image by the digest that its tag has now; empty where that is not known. `built` are digests of the
+    files that the image is built from.
+    `hosts` are the custom host names that the app serves, and `deploy_args` further flags of flyctl for this app.
     """
 
     name: str
@@ -105,6 +106,8 @@ class App:
     workload: str = ""
     region: str = ""
     pinned: str = ""
+    built: Mapping[str, str] = field(default_factory=dict)
+    deploy_args: tuple[str, ...] = ()
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
 

@@ -10,15 +10,11 @@ from typing import Protocol
 from scorefly.fly.app import App
 
 
-class Deployer(Protocol):
-    """A deploy engine; used from several threads at once."""
+class Builder(Protocol):
+    """Builds images; used from several threads at once."""
 
     def check(self) -> None:
-        """Raises InputError when the engine cannot work here at all."""
-        ...
-
-    def prepare(self, app: App, *, stop: threading.Event) -> None:
-        """Makes the engine see the app's secrets, after they were set over REST. Raises OutsideError."""
+        """Raises InputError when images cannot be built here at all."""
         ...
 
     def build(
@@ -35,6 +31,18 @@ class Deployer(Protocol):
 
         `label` names the image where nothing else does; the same build always has the same one.
         """
+        ...
+
+
+class Deployer(Protocol):
+    """A deploy engine; used from several threads at once."""
+
+    def check(self) -> None:
+        """Raises InputError when the engine cannot work here at all."""
+        ...
+
+    def prepare(self, app: App, *, stop: threading.Event) -> None:
+        """Makes the engine see the app's secrets, after they were set over REST. Raises OutsideError."""
         ...
 
     def deploy(

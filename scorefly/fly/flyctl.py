@@ -76,7 +76,7 @@ def deploy_arguments(app: App, fly_toml: str, options: DeployOptions) -> tuple[s
     command += ["--wait-timeout", f"{options.wait_timeout:.0f}s"]
     # Addresses are allocated before; retries of flyctl's own would be another code path, checked by nobody.
     command += ["--no-public-ips", "--deploy-retries", "0", "--dns-checks=false"]
-    return (*command, *options.extra)
+    return (*command, *options.extra, *app.deploy_args)
 
 
 def _build_args(arguments: Mapping[str, str]) -> list[str]:
@@ -144,6 +144,10 @@ class FlyctlDeployer:
 
     def check(self) -> None:
         """Raises InputError when there is no flyctl, or one too old."""
+        self.version()
+
+    def version(self) -> str:
+        """Return flyctl's version, empty for a build that has none. Raises InputError: missing, or too old."""
         wanted = ".".join(map(str, LEAST_VERSION))
         if self._flyctl is None:
             hint = f"install flyctl {wanted} or newer (https://fly.io/docs/flyctl/install/), or use `rehearse`"
@@ -173,6 +177,7 @@ class FlyctlDeployer:
                     "upgrade flyctl",
                 )
             )
+        return ".".join(map(str, version))
 
     def prepare(self, app: App, *, stop: threading.Event) -> None:
         """Secrets were set over REST, which the app's configuration folder does not know of yet."""

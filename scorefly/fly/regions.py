@@ -40,3 +40,10 @@ def suggest_region(text: str, codes: Collection[str] = REGIONS) -> str:
         same = {each: sum(map(str.__eq__, each, words)) for each in codes}
         code = next((each for each, letters in same.items() if letters == 2), "")
     return f"did you mean {code!r}?" if code in codes else nearest(words, codes)
+
+
+def region_hint(text: str, codes: Collection[str] = REGIONS) -> str:
+    """Return a hint for a region that Fly does not have: the one that was probably meant, and all there are."""
+    suggestion = suggest_region(text, codes)
+    everything = f"there are: {', '.join(sorted(codes))}"
+    return f"{suggestion} {everything}" if suggestion.startswith("did you mean") else everything

@@ -187,5 +187,9 @@ def event_text(event: Mapping[str, Any]) -> str:
     if kind == "app":
         parts = (str(event.get(name) or "") for name in ("app", "status", "url"))
         return " ".join(part for part in parts if part)
+    if kind == "step":
+        return " ".join(str(event[name]) for name in ("unit", "message") if event.get(name))
+    if kind == "output" and isinstance(event.get("lines"), list):
+        return "\n".join([str(event.get("title") or ""), *(f"  {line}" for line in event["lines"])])
     words = [str(event[name]) for name in ("unit", "text", "message", "status") if event.get(name)]
     return " ".join([kind, *words])

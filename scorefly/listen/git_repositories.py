@@ -5,31 +5,26 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from scorefly import safe_files
 from scorefly.git.process import Done, Git, told
 from scorefly.git.remote import Credentials
+from scorefly.listen.github_tokens import GitHubTokens
 from scorefly.listen.settings import Project
 from scorefly.problems import ExternalError, Place, external_error
 
 _REF = "refs/scorefly/project"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Login:
-    """A user name and password for one git host."""
-
-    host: str
-    username: str
-    password: str
+# Returns the user name and password for an https URL, or None.
+Logins = Callable[[str], tuple[str, str] | None]
 
 
 def read_refs(
-    url: str, refs: Sequence[str], environ: Mapping[str, str], folder: Path, logins: Sequence[Login]
+    url: str, refs: Sequence[str], environ: Mapping[str, str], folder: Path, logins: Logins
 ) -> dict[str, str]:
     """Ask a repository once for the values of refs: a commit, or a digest of all that a pattern matches.
 
@@ -66,7 +61,7 @@ class ProjectRepository:
         self._environ = environ
         self._copy = data / "project.git"
 
-    def fetch(self, logins: Sequence[Login]) -> str:
+    def fetch(self, logins: Logins) -> str:
         """Fetch the followed ref. Returns its commit. Raises ExternalError."""
         safe_files.make_folders(self._data, Path("units"))
         self._git(self._data).must("init", "--bare", "--quiet", str(self._copy))
@@ -81,14 +76,21 @@ class ProjectRepository:
 
     def check_out(self, name: str, commit: str) -> Path:
         """Put a commit into the checkout of this name. Returns the folder of the project file. Raises ExternalError."""
-        folder = self._data / "units" / folder_name(name)
+        folder = self._checkout(name)
         if self._try_check_out(folder, commit):
             # A killed git leaves its lock files: everything in `.git` is made anew.
             shutil.rmtree(folder / ".git", ignore_errors=True)
             if failed := self._try_check_out(folder, commit):
                 raise external_error(f"cannot check out {commit[:12]}: {told(failed)}", "check the disk of --data")
             self._git(folder).run("clean", "-ffdq", "-e", ".scorefly")
-        return folder / self._project.path
+        return self.folder(name)
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of the project file in the checkout of this name."""
+        return self._checkout(name) / self._project.path
+
+    def _checkout(self, name: str) -> Path:
+        return self._data / "units" / folder_name(name)
 
     def _try_check_out(self, folder: Path, commit: str) -> Done | None:
         """Check a commit out. Returns the command that failed, or None."""
@@ -119,18 +121,24 @@ def folder_name(name: str) -> str:
     )
 
 
-def logins_of(environ: Mapping[str, str], hosts: Iterable[str] = ("github.com",)) -> list[Login]:
-    """Return the logins that the environment holds for hosts."""
-    token = environ.get("SCOREFLY_GITHUB_TOKEN") or environ.get("GITHUB_TOKEN") or ""
-    return [Login(host, "x-access-token", token) for host in hosts] if token else []
+def logins_of(environ: Mapping[str, str], tokens: GitHubTokens) -> Logins:
+    """Return the logins of repositories: for GitHub's server the token of their owner."""
+    server = (environ.get("GITHUB_SERVER_URL") or "https://github.com").rstrip("/")
+
+    def login(url: str) -> tuple[str, str] | None:
+        owner = url.removeprefix(f"{server}/").partition("/")[0] if url.startswith(f"{server}/") else ""
+        token = tokens.token(owner) if owner else ""
+        return ("x-access-token", token) if token else None
+
+    return login
 
 
-def _server_git(url: str, environ: Mapping[str, str], folder: Path, logins: Sequence[Login]) -> tuple[Git, str]:
+def _server_git(url: str, environ: Mapping[str, str], folder: Path, logins: Logins) -> tuple[Git, str]:
     from scorefly.git.remote import credential_config
 
-    host = re.sub(r"^https://([^/]+)/.*$", r"\1", url) if url.startswith("https://") else ""
-    login = next((each for each in logins if each.host == host), None)
-    credentials = Credentials(f"https://{host}", login.username, login.password) if login else None
+    login = logins(url) if url.startswith("https://") else None
+    server = "/".join(url.split("/")[:3])
+    credentials = Credentials(server, *login) if login else None
     config, variables = credential_config(credentials)
     allowed = {"GIT_ALLOW_PROTOCOL": "https:ssh:http:file", **variables}
     return Git(folder, environ, config, allowed), url

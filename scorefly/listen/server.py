@@ -96,12 +96,15 @@ async def _serve(
         loop.add_signal_handler(number, _stop, service, log)
     await service.prepare()
     serving = asyncio.create_task(server.serve(sockets=[listening]))
+    notifying = asyncio.create_task(service.send_notices()) if settings.notify else None
     host, port = listening.getsockname()[:2]
     log(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
     try:
         await service.run()
     finally:
         server.should_exit = True
+        if notifying:
+            notifying.cancel()
         await serving
     log("ended")
 

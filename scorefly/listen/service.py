@@ -10,22 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from scorefly.listen import sources, units
-from scorefly.listen.child import Program, read_repositories, run_sync
-from scorefly.listen.child_environment import child_environment
-from scorefly.listen.git_repositories import Login, ProjectRepository, logins_of, read_refs
+from scorefly.listen import notices, sources, units
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.ledger_thread import LedgerThread
 from scorefly.listen.metrics import Metrics
 from scorefly.listen.orphans import end_processes, process_started
 from scorefly.listen.planner import backoff, looks_to_start, runs_to_start
 from scorefly.listen.repository_keys import repository_key
+from scorefly.listen.runner import Runner
 from scorefly.listen.settings import Settings
-from scorefly.listen.tree import parse_tree
 from scorefly.problems import ScoreflyError
 
 PARALLEL_LOOKS = 4
 RETRY_LEDGER = 2.0  # seconds
+NOTICE_PAUSE = 1.0  # seconds between two looks at the notices
 
 T = TypeVar("T")
 
@@ -58,10 +56,9 @@ class Service:
         self.log = log
         self.stopping = False
         self.last_poll = 0.0  # when the project's repository could be read the last time
-        self._argv = argv
         self._interrupting = False
+        self._runner = Runner(settings, argv, redact, lambda: self._interrupting)
         self._root = repository_key(settings.project.url)
-        self._repository = ProjectRepository(settings.project, settings.data, settings.environ)
         self._looking: set[str] = set()
         self._running: set[str] = set()
         self._reads_tree = False
@@ -155,9 +152,7 @@ class Service:
         try:
             look = await self.ledger.call(sources.begin_look, key)
             try:
-                values = await self._in_thread(
-                    read_refs, look.url, look.refs, self.settings.environ, self.settings.data, self._logins()
-                )
+                values = await self._in_thread(self._runner.look, look)
             except ScoreflyError as error:
                 message = self.redact(str(error))
                 self.log(f"look at {key}: {message}")
@@ -178,7 +173,7 @@ class Service:
 
     async def _read_tree(self) -> None:
         try:
-            commit, tree = await self._in_thread(self._fetch_tree)
+            commit, tree = await self._in_thread(self._runner.read_tree)
             project = (self.settings.project.url, self.settings.project.ref)
             await self.ledger.call(units.replace_units, project, commit, tree)
             await self.ledger.call(_note_root, self.settings, commit)
@@ -192,13 +187,6 @@ class Service:
             await self.ledger.call(Ledger.put, "tree_error", message[:2000])
         finally:
             self._reads_tree = False
-
-    def _fetch_tree(self) -> tuple[str, tuple[units.Unit, ...]]:
-        commit = self._repository.fetch(self._logins())
-        folder = self._repository.check_out("project", commit)
-        program = self._program("", ())
-        data = read_repositories(program, (), folder, redact=self.redact, stop=lambda: self._interrupting)
-        return commit, parse_tree(data)
 
     async def _run(self, name: str) -> None:
         try:
@@ -215,9 +203,11 @@ class Service:
                 asyncio.run_coroutine_threadsafe(noted, loop)
 
             self.log(f"run {run.id} of {name}: began")
-            outcome = await self._in_thread(
-                self._run_child, run, commit, names.get(name, ""), set(names.values()), note
-            )
+            environment, others = names.get(name, ""), set(names.values())
+            try:
+                outcome = await self._in_thread(self._runner.run, run, commit, environment, others, note)
+            except Exception as error:  # noqa: BLE001 - a run that began is recorded, whatever ended it
+                outcome = units.Outcome("failed", f"internal error: {type(error).__name__}: {self.redact(str(error))}")
             await self._end(run, outcome)
             seconds = time.monotonic() - began
             self.metrics.runs.labels(outcome.status).inc()
@@ -230,7 +220,8 @@ class Service:
         """Record an outcome, however long the disk is full."""
         while True:
             try:
-                await self.ledger.call(units.end_run, run, outcome, time.time())
+                notify = bool(self.settings.notify)
+                await self.ledger.call(units.end_run, run, outcome, time.time(), notify=notify)
             except sqlite3.Error as error:
                 self.log(f"ledger: {error}")
                 if self._interrupting:
@@ -239,29 +230,24 @@ class Service:
             else:
                 return
 
-    def _run_child(
-        self, run: units.Run, commit: str, environment: str, others: set[str], note: Callable[[int], None]
-    ) -> units.Outcome:
-        try:
-            folder = self._repository.check_out(run.unit, commit)
-        except ScoreflyError as error:
-            return units.Outcome("failed", self.redact(str(error)))
-        options = [*(["--rehearse"] if self.settings.rehearse else [])]
-        options += ["--state", self.settings.state] if self.settings.state and not self.settings.rehearse else []
-        return run_sync(
-            self._program(environment, others),
-            [*run.arguments, *options],
-            folder,
-            redact=self.redact,
-            stop=lambda: self._interrupting,
-            on_start=note,
-        )
-
-    def _program(self, environment: str, others: set[str] | tuple[()]) -> Program:
-        return Program(self._argv, child_environment(self.settings.environ, environment, others))
-
-    def _logins(self) -> list[Login]:
-        return logins_of(self.settings.environ)
+    async def send_notices(self) -> None:
+        """Send notices until the service stops. To be run beside `run`."""
+        while not self.stopping:
+            delay = NOTICE_PAUSE
+            try:
+                notice = await self.ledger.call(notices.due_notice, time.time())
+                if notice:
+                    secret = self.settings.environ["SCOREFLY_NOTIFY_SECRET"]
+                    failure = await self._in_thread(
+                        notices.send, self.settings.notify, secret, notice.body, time.time()
+                    )
+                    if failure:
+                        self.log(f"notify: {failure}")
+                    await self.ledger.call(notices.record_attempt, notice, time.time(), delivered=not failure)
+                    delay = 0.0
+            except sqlite3.Error as error:
+                self.log(f"ledger: {error}")
+            await asyncio.sleep(delay)
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*arguments))

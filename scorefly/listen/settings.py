@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scorefly.durations import parse_duration
 from scorefly.http import is_loopback
+from scorefly.listen.github_tokens import app_problems
 from scorefly.listen.hosts import SENDERS
 from scorefly.listen.hosts.signature import standard_keys
 from scorefly.problems import InputError, Place, Problem, option_place, raise_errors
@@ -16,12 +17,6 @@ from scorefly.problems import InputError, Place, Problem, option_place, raise_er
 MIN_SECRET = 16  # characters; a shorter one gets a warning
 _WEBHOOK = "SCOREFLY_WEBHOOK_SECRET_"
 _DISPATCH = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}/[\w.-]{1,200}\.ya?ml")
-OWN_SECRETS = (
-    "SCOREFLY_READ_TOKEN",
-    "SCOREFLY_ACT_TOKEN",
-    "SCOREFLY_NOTIFY_SECRET",
-    "SCOREFLY_GITHUB_APP_KEY",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +147,7 @@ def load_settings(options: Mapping[str, str | bool | None], environ: Mapping[str
     if dispatch and not _DISPATCH.fullmatch(dispatch):
         hint = "write OWNER/REPO/WORKFLOW.yml"
         problems.append(Problem(f"{dispatch!r} is not a workflow", hint, option_place("dispatch")))
-    problems += _token_problems(environ)
+    problems += [*_token_problems(environ), *app_problems(environ)]
     problems += _notify_problems(notify, environ)
     settings = Settings(
         project=project,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scorefly.listen.ledger import Ledger
+from scorefly.listen.notices import add_notice
 from scorefly.listen.planner import UnitRow, backoff
 from scorefly.listen.sources import replace_follows
 
 KEPT_RUNS = 50  # per unit
 KEPT_LOGS = 3  # per unit
 MAX_LOG = 64 << 10  # characters
-NOTICE_STATUSES = ("ok", "failed")
 
 # A run that ends like this left nothing to repeat; `invalid` waits for another commit.
 DONE = ("ok", "invalid")
@@ -38,6 +39,8 @@ class Run:
     unit: str
     generation: int
     arguments: tuple[str, ...]
+    commits: Mapping[str, str] = field(default_factory=dict)
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +102,16 @@ def begin_run(ledger: Ledger, name: str, now: float) -> Run | None:
             "SELECT f.key, f.ref, r.value FROM follows f JOIN refs r USING (key, ref) WHERE f.unit = ?", name
         )
         shown = {each["key"] if each["ref"] == "HEAD" else f"{each[0]}#{each[1]}": each["value"] for each in commits}
+        shown = {ledger.get("root_key", "project"): ledger.get("tree"), **shown}
         identity = ledger.execute(
             "INSERT INTO runs(unit, generation, began, commits) VALUES (?, ?, ?, ?)",
             name,
             row["wanted"],
             now,
-            json.dumps({ledger.get("root_key", "project"): ledger.get("tree"), **shown}),
+            json.dumps(shown),
         )
         ledger.execute("UPDATE units SET running = ? WHERE name = ?", identity, name)
-    return Run(identity, name, row["wanted"], tuple(json.loads(row["arguments"])))
+    return Run(identity, name, row["wanted"], tuple(json.loads(row["arguments"])), shown, ledger.get("instance"))
 
 
 def note_process(ledger: Ledger, run: Run, pid: int, started: int) -> None:
@@ -115,8 +119,8 @@ def note_process(ledger: Ledger, run: Run, pid: int, started: int) -> None:
     ledger.execute("UPDATE runs SET pid = ?, pid_started = ? WHERE id = ?", pid, started, run.id)
 
 
-def end_run(ledger: Ledger, run: Run, outcome: Outcome, now: float) -> str:
-    """Record how a run ended. Returns `failed` or `recovered` when that is news, else ""."""
+def end_run(ledger: Ledger, run: Run, outcome: Outcome, now: float, *, notify: bool = False) -> None:
+    """Record how a run ended. A unit that fails now, or no longer, makes a notice where somebody is to be notified."""
     with ledger.transaction():
         row = ledger.row("SELECT attempts, status FROM units WHERE name = ? AND running = ?", run.unit, run.id)
         ledger.execute(
@@ -124,30 +128,32 @@ def end_run(ledger: Ledger, run: Run, outcome: Outcome, now: float) -> str:
             *(now, outcome.status, outcome.reason, outcome.log[-MAX_LOG:], run.id),
         )
         if row is None:  # the tree lost the unit meanwhile
-            return ""
+            return
         is_done = outcome.status in DONE
         attempts = 0 if is_done or outcome.status == "interrupted" else row["attempts"] + 1
         ledger.execute(
             "UPDATE units SET running = 0, ended = ?, attempts = ?, not_before = ?, done = max(done, ?) WHERE name = ?",
             *(now, attempts, now + backoff(attempts), run.generation if is_done else 0, run.unit),
         )
-        _record_apps(ledger, run.unit, outcome, now)
+        _record_apps(ledger, run, outcome, now)
         _trim(ledger, run.unit)
         if outcome.status == "interrupted":
-            return ""
+            return
         if outcome.status != row["status"]:
             ledger.execute(
                 "UPDATE units SET status = ?, status_since = ? WHERE name = ?", outcome.status, now, run.unit
             )
         was_good, is_good = row["status"] in ("ok", "new"), outcome.status == "ok"
-        if was_good == is_good:
-            return ""
-        return "recovered" if is_good else "failed"
+        if notify and was_good != is_good:
+            data = {"unit": run.unit, "status": outcome.status, "reason": outcome.reason, "run": run.id}
+            add_notice(ledger, "recovered" if is_good else "failed", {**data, "commits": run.commits}, now)
 
 
 def recover(ledger: Ledger, now: float) -> list[tuple[int, int]]:
     """Record that runs of a listener that is gone did not end; their units are still due. Returns their processes."""
     with ledger.transaction():
+        if not ledger.get("instance"):
+            ledger.put("instance", secrets.token_hex(16))
         lost = ledger.rows("SELECT pid, pid_started FROM runs WHERE status = 'running'")
         ledger.execute(
             "UPDATE runs SET status = 'interrupted', ended = ?, reason = 'the listener ended' WHERE status = 'running'",
@@ -158,25 +164,30 @@ def recover(ledger: Ledger, now: float) -> list[tuple[int, int]]:
     return [(row["pid"], row["pid_started"]) for row in lost if row["pid"]]
 
 
-def _record_apps(ledger: Ledger, unit: str, outcome: Outcome, now: float) -> None:
+def _record_apps(ledger: Ledger, run: Run, outcome: Outcome, now: float) -> None:
     for app, fresh in outcome.apps.items():
-        row = ledger.row("SELECT details FROM apps WHERE unit = ? AND app = ?", unit, app)
-        before = json.loads(row["details"]) if row else {}
+        row = ledger.row("SELECT details FROM apps WHERE unit = ? AND app = ?", run.unit, app)
         if fresh.get("status") == "destroyed":
-            ledger.execute("DELETE FROM apps WHERE unit = ? AND app = ?", unit, app)
+            ledger.execute("DELETE FROM apps WHERE unit = ? AND app = ?", run.unit, app)
             continue
-        has_changed = fresh.get("status") in ("created", "deployed") or "since" not in before
-        merged = {**before, **fresh, "since": now if has_changed else before["since"]}
-        if fresh.get("status") in ("created", "deployed", "unchanged"):
-            merged = {name: value for name, value in merged.items() if name != "problem" or "problem" in fresh}
+        details = _app_details(json.loads(row["details"]) if row else {}, fresh, run, now)
         ledger.execute(
             "INSERT INTO apps VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET details = excluded.details",
-            *(unit, app, json.dumps(merged)),
+            *(run.unit, app, json.dumps(details)),
         )
     if outcome.complete:
-        for row in ledger.rows("SELECT app FROM apps WHERE unit = ?", unit):
+        for row in ledger.rows("SELECT app FROM apps WHERE unit = ?", run.unit):
             if row["app"] not in outcome.apps:
-                ledger.execute("DELETE FROM apps WHERE unit = ? AND app = ?", unit, row["app"])
+                ledger.execute("DELETE FROM apps WHERE unit = ? AND app = ?", run.unit, row["app"])
+
+
+def _app_details(before: Mapping[str, Any], fresh: Mapping[str, Any], run: Run, now: float) -> dict[str, Any]:
+    """Merge what a run said of an app into what is known. A workload without a source has the project's commit."""
+    kept = {name: before[name] for name in ("workload", "url", "image", "region", "commit") if name in before}
+    runs = fresh.get("status") in ("created", "deployed", "unchanged")
+    own = {"commit": next(iter(run.commits.values()), "")} if runs and not fresh.get("commit") else {}
+    has_changed = fresh.get("status") in ("created", "deployed") or "since" not in before
+    return {**kept, **fresh, **own, "since": now if has_changed else before["since"]}
 
 
 def _trim(ledger: Ledger, unit: str) -> None:

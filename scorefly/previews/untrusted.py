@@ -37,7 +37,7 @@ def guarded(settings: Settings) -> Iterator[tuple[Settings, str]]:
         yield simulated, why
 
 
-_NEED_A_TOKEN = ("deploy", "destroy", "cleanup")
+_NEED_A_TOKEN = ("deploy", "sync", "destroy", "cleanup")
 
 
 def _why_simulated(settings: Settings, event: Event) -> str:
@@ -93,5 +93,6 @@ def without_secrets(settings: Settings, *, fork: bool) -> Iterator[Settings]:
             fly_api_token="",
             github_token="",
             state_key="",
+            shared_in_previews=(),
             environ={name: settings.environ[name] for name in _PASSED if name in settings.environ},
         )

@@ -11,8 +11,6 @@ from pathlib import Path, PurePosixPath
 
 from scorefly.config.project_file import ENVIRONMENTS, ProjectFile, read_project_file
 from scorefly.config.tree_file import Include, parse_includes, parse_project
-from scorefly.config.value import Value
-from scorefly.config.workloads import WORKLOADS
 from scorefly.confined import CHECKOUTS, exists, root_of
 from scorefly.problems import InputError, Place, Problem
 from scorefly.sources.repository import Pin, Source
@@ -67,7 +65,7 @@ class Tree:
 
     @property
     def is_complete(self) -> bool:
-        """Decide whether every project was read."""
+        """Report whether every project was read."""
         return not self.unreadable
 
     def environments(self) -> list[str]:
@@ -79,18 +77,6 @@ class Tree:
             if names:
                 return list(names)
         return []
-
-
-def is_tree(file: ProjectFile) -> bool:
-    """Report whether a project file describes more than one project in one repository."""
-    if file.value("include"):
-        return True
-    places = [(), *((ENVIRONMENTS, name) for name in _names(file.value(ENVIRONMENTS)))]
-    layers = [value for place in places for key in ("defaults", "always") if (value := file.value(*place, key))]
-    for place in places:
-        section = file.value(*place, WORKLOADS)
-        layers += section.children().values() if section else ()
-    return any("source" in layer.children() for layer in layers)
 
 
 def read_tree(workspace: Path, root: ProjectFile, repository: str, fetch: Fetch) -> Tree:
@@ -144,7 +130,7 @@ def _read(
     else:
         path = identity = shown = os.path.normpath(f"{parent.folder}/{include.path}")
         bound = root_of(workspace, parent.folder)
-        if not (workspace / path).is_relative_to(bound):
+        if not Path(os.path.normpath(workspace / path)).is_relative_to(bound):
             message, hint = f"include: {include.path!r} is outside the repository", "give a folder of the repository"
             tree.problems.append(Problem(message, hint, include.place))
             return None
@@ -202,7 +188,3 @@ def _check_names(tree: Tree) -> None:
 def _name_place(project: Project) -> Place:
     value = project.file.value("project")
     return value.place if value else project.place
-
-
-def _names(value: Value | None) -> list[str]:
-    return list(value.children()) if value else []

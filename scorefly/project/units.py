@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from scorefly.config.load import load_unit_settings
 from scorefly.config.project_file import ENVIRONMENTS
 from scorefly.config.settings import Settings
+from scorefly.config.tree_file import parse_access
 from scorefly.config.tree_keys import parse_after
 from scorefly.confined import CHECKOUTS, read_file, scope_of
 from scorefly.problems import InputError, Place, Problem, nearest, option_place
@@ -15,6 +16,8 @@ from scorefly.project.tree import Project, Tree
 from scorefly.score.document import parse
 from scorefly.score.find import find_score_files
 from scorefly.sources.repository import Source
+
+ORG_TOKEN = "FLY_API_TOKEN_"  # noqa: S105 - the beginning of a variable's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def read_units(root: Settings, tree: Tree, environments: Sequence[str], problems
                 problems += [each for each in error.problems if each not in problems]
     _check_unit_names(units, problems)
     _check_app_names(units, problems)
-    return [replace(unit, after=_after(unit, units, problems)) for unit in units]
+    return [replace(unit, after=_after(unit, units, {*environments, *tree.environments()}, problems)) for unit in units]
 
 
 def _unit(root: Settings, tree: Tree, project: Project, environment: str, problems: list[Problem]) -> Unit:
@@ -81,6 +84,12 @@ def _unit(root: Settings, tree: Tree, project: Project, environment: str, proble
         if reason := settings.config(workload).suspended:
             suspended[workload] = reason
             del local[path]
+    declared = frozenset({*sources, *local.values(), *suspended})
+    for workload, config in settings.workloads.items():
+        for other in config.after:
+            if other not in declared:
+                hint = nearest(other, sorted(declared - {workload}))
+                problems.append(Problem(f"after: unknown workload {other!r}", hint, config.place("after")))
     checkouts = {f"{checkout_of(name, each)}/{_score_file(settings, each)}": each for each in sources}
     return Unit(
         name,
@@ -92,9 +101,10 @@ def _unit(root: Settings, tree: Tree, project: Project, environment: str, proble
             project=project.name,
             score_files=(*local, *checkouts),
             checkouts=checkouts,
-            declared=frozenset({*sources, *local.values(), *suspended}),
+            declared=declared,
             provisioners=settings.provisioners if project.provisioners else _parents_only(settings, project),
-            secrets=_secrets(settings, environment),
+            secrets=_secrets(settings, environment, _access_secrets(tree)),
+            fly_api_token=_fly_token(settings),
             granted=_granted(settings, project, sources, local.values()),
         ),
         sources,
@@ -164,11 +174,25 @@ def _granted(
     return granted
 
 
-def _secrets(settings: Settings, environment: str) -> dict[str, str]:
+def _access_secrets(tree: Tree) -> frozenset[str]:
+    """Return the names of the secrets with credentials for repositories, which no Score file gets."""
+    value = tree.projects[0].file.value("access")
+    keys = parse_access(value) if value else ()
+    return frozenset(name for each in keys for name in (each.token, each.ssh_key, each.known_hosts) if name)
+
+
+def _fly_token(settings: Settings) -> str:
+    """Return the Fly token for the unit's organization: `FLY_API_TOKEN_ORG` where it is set, else the run's."""
+    name = f"{ORG_TOKEN}{settings.org.upper().replace('-', '_')}"
+    return settings.environ.get(name) or settings.fly_api_token
+
+
+def _secrets(settings: Settings, environment: str, without: Collection[str]) -> dict[str, str]:
     """Return the secrets of an environment: `PRODUCTION__NAME` takes the place of `NAME` in production."""
     prefix = f"{environment.upper().replace('-', '_').replace('.', '_')}__"
     own = {name.removeprefix(prefix): each for name, each in settings.secrets.items() if name.startswith(prefix)}
-    return {**settings.secrets, **{name: value for name, value in own.items() if name}}
+    secrets = {**settings.secrets, **{name: value for name, value in own.items() if name}}
+    return {name: value for name, value in secrets.items() if name not in without}
 
 
 def _check_unit_names(units: Sequence[Unit], problems: list[Problem]) -> None:
@@ -195,7 +219,9 @@ def _check_app_names(units: Sequence[Unit], problems: list[Problem]) -> None:
                 problems.append(Problem(message, hint, place if place.file else unit.project.place))
 
 
-def _after(unit: Unit, units: Sequence[Unit], problems: list[Problem]) -> tuple[str, ...]:
+def _after(
+    unit: Unit, units: Sequence[Unit], all_environments: Collection[str], problems: list[Problem]
+) -> tuple[str, ...]:
     """Return the units that a unit's project, or its environment, names in `after`."""
     found: set[str] = set()
     own = unit.project.file.value("after")
@@ -206,13 +232,15 @@ def _after(unit: Unit, units: Sequence[Unit], problems: list[Problem]) -> tuple[
                 Problem(f"after: unknown project {name!r}", nearest(name, projects), own.place if own else None)
             )
         found |= {each.name for each in units if each.project.name == name and each.environment == unit.environment}
-    environments = {each.environment for each in units}
     root = units[0].project.file
     for file in {id(each): each for each in (root, unit.project.file)}.values():
         value = file.value(ENVIRONMENTS, unit.environment, "after")
         for name in parse_after(value) if value else ():
-            if name in environments:
-                found |= {each.name for each in units if each.environment == name}
+            if value and name not in all_environments:
+                hint = nearest(name, all_environments)
+                problem = Problem(f"after: unknown environment {name!r}", hint, value.place)
+                problems += [problem] if problem not in problems else []
+            found |= {each.name for each in units if each.environment == name}
     return tuple(sorted(found - {unit.name}))
 
 

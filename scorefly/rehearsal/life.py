@@ -68,6 +68,7 @@ def log(machine: Mapping[str, Any]) -> list[Json]:
     for event in reversed(machine["events"]):
         if ended := event.get("request", {}).get("exit_event"):
             said.append((ended["exited_at"], f"Main child exited normally with code: {ended['exit_code']}"))
+    said += [(time, message) for time, message in machine.get("log", ())]
     about = {"level": "info", "instance": machine["id"], "region": machine["region"], "meta": {}}
     return [{"timestamp": time, "message": message, **about} for time, message in said]
 

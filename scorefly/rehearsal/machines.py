@@ -10,7 +10,7 @@ from scorefly.rehearsal import config_rules, leases, life, placements, rules
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World, now
 
-_INTERNAL = ("lease", "been")
+_INTERNAL = ("lease", "been", "log")
 
 
 def create(world: World, app_name: str, body: Mapping[str, Any]) -> Json:

@@ -1,6 +1,6 @@
 """A registry of images on loopback, as strict as real ones: the distribution API with its token flow.
 
-It replaces Fly's own registry, whose repositories are apps, and all others. Nothing is kept after a run.
+It simulates Fly's own registry, whose repositories are apps, and all other registries. Nothing is kept after a run.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scorefly.rehearsal import certificates, graphql, leases, life, machines, placements, rules, tokens, uiex
+from scorefly.rehearsal import certificates, execs, graphql, leases, life, machines, placements, rules, tokens, uiex
 from scorefly.rehearsal.listing import OrganizationListing
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
@@ -282,6 +282,7 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_MACHINE}/events", _events),
     ("GET", f"{_MACHINE}/ps", _ok(lambda call: machines.processes(_machine(call)))),
     ("POST", f"{_MACHINE}/start", _start),
+    ("POST", f"{_MACHINE}/exec", _ok(lambda call: execs.run(call.world, call.app, _machine(call), call.body))),
     ("POST", f"{_MACHINE}/stop", _changing(life.stop)),
     ("POST", f"{_MACHINE}/suspend", _changing(lambda machine: life.stop(machine, "suspended"))),
     ("POST", f"{_MACHINE}/restart", _changing(_restart)),

@@ -13,7 +13,7 @@ NOT_INCLUDED = "traffic, snapshots, certificates, builds and add-ons"
 
 @dataclass(frozen=True, slots=True)
 class AppCost:
-    """What an app costs in a month before and after a deploy, in US dollars. None: the price table does not know."""
+    """The cost of an app in a month before and after a deploy, in US dollars. None: the price table does not know."""
 
     before: float | None
     after: float | None
@@ -21,7 +21,7 @@ class AppCost:
 
 @dataclass(frozen=True, slots=True)
 class CostSummary:
-    """What the apps of an environment cost together. `unknown` are apps whose cost is not included."""
+    """The cost of all apps of an environment. `unknown` are apps whose cost is not included."""
 
     before: float
     after: float

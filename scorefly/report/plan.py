@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -168,3 +169,8 @@ def _app_json(app: PlannedApp) -> dict[str, Any]:
     if not app.machines:
         del data["machines"]
     return {**data, "secrets": secrets}
+
+
+def tree_plan_json(plans: Mapping[str, Plan]) -> dict[str, Any]:
+    """Return the content of the `plan.json` of a tree: the plan of each unit."""
+    return {"version": VERSION, "units": [plan_json(plan) for plan in plans.values()]}

@@ -14,6 +14,7 @@ from scorefly.problems import Problem
 if TYPE_CHECKING:
     from scorefly.report.certificates import CertificateReport
     from scorefly.report.costs import AppCost
+    from scorefly.report.failure import FailureDetails
     from scorefly.report.plan import Plan
     from scorefly.report.status import AppStatus
 
@@ -42,6 +43,7 @@ class AppReport:
     secrets_removed: tuple[str, ...] = ()
     seconds: float = 0.0
     problem: Problem | None = None
+    failure: FailureDetails | None = None
     cost: AppCost | None = None
 
     def with_machines(self, machines: Sequence[MachineView]) -> AppReport:
@@ -102,8 +104,8 @@ class Report:
 
     `superseded` says why a run left everything to a newer one; else it is empty. `rolled_back` says why a run left the
     environment as a rollback left it. `running` is what `status` shows. A run over a tree has the report of each unit
-    in `units`, and their apps in `apps`; in a unit's report `project` is its project, and `commits` are those of its
-    sources by workload.
+    in `units`, and their apps in `apps`; in a unit's report `project` and `stage` are its project and environment, and
+    `commits` those of its sources by workload.
     """
 
     command: str
@@ -123,6 +125,7 @@ class Report:
     running: tuple[AppStatus, ...] = ()
     units: tuple[Report, ...] = ()
     project: str = ""
+    stage: str = ""
     commits: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     certificates: tuple[CertificateReport, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from scorefly.fly.certificates import DnsRecord
 from scorefly.report.plan import Drift
 
 
@@ -25,6 +26,15 @@ class CheckStatus:
     name: str
     status: str
     output: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateStatus:
+    """The certificate of a custom host: `status` is Fly's, or missing. `records` are the DNS records still to set."""
+
+    host: str
+    status: str
+    records: tuple[DnsRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ class AppStatus:
     since: str = ""
     machines: tuple[MachineStatus, ...] = ()
     checks: tuple[CheckStatus, ...] = ()
-    certificates: tuple[dict[str, Any], ...] = ()
+    certificates: tuple[CertificateStatus, ...] = ()
     drift: tuple[Drift, ...] = ()
     rollback: RollbackStatus | None = None
     problem: str = ""

@@ -10,7 +10,7 @@ _LEAST = 16  # characters: a shorter token may be part of a longer text by chanc
 
 def is_own_name(name: str) -> bool:
     """Decide whether a secret is called as scorefly's own tokens are."""
-    return name.lower() in _NAMES
+    return name.lower() in _NAMES or name.lower().startswith("fly_api_token_")
 
 
 def own_secrets(secrets: Mapping[str, str], *, fly_api_token: str, github_token: str, state_key: str) -> frozenset[str]:

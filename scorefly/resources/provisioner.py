@@ -89,6 +89,7 @@ class ProvisioningContext:
     In a `trial`, which only checks, a GitHub secret that is not there gets a stand-in. `own_secrets` are the names of
     scorefly's own tokens: they are not among `secrets`. `replaced` are the uids that the run may replace by empty ones.
     `granted_secrets` are the names of those that the workload that asks may have; None means all.
+    `previews_app` names the server of a kind that all previews share.
     Without `custom_domains` apps are reached by Fly's own names only.
     """
 
@@ -103,6 +104,7 @@ class ProvisioningContext:
     replaced: frozenset[str] = frozenset()
     granted_secrets: frozenset[str] | None = None
     custom_domains: bool = True
+    previews_app: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,7 @@ class _Evaluation:
             find_secrets=self._find_secrets,
             url_parts=self._url_parts,
             public_host=self._public_host,
+            previews_app=lambda kind: self.run_context.previews_app(str(kind)),
         )
 
     def _text(self, part: str, randoms: Randoms) -> str:

@@ -22,11 +22,15 @@ _SKEW = 20.0  # seconds the clocks of two machines may differ
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The holder of a lock: a name, and a link to its run (may be empty). `run` identifies a job on its runner."""
+    """The holder of a lock: a name, and a link to its run (may be empty). `run` identifies a job on its runner.
+
+    `instance` identifies one that never runs twice at a time, such as a listener's unit: it takes back its own lock.
+    """
 
     name: str
     link: str = ""
     run: str = ""
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Entry:
     since: float
     expires: float
     run: str = ""
+    instance: str = ""
 
     def __str__(self) -> str:
         since = time.strftime(", since %Y-%m-%d %H:%M:%S UTC", time.gmtime(self.since)) if self.since else ""
@@ -84,16 +89,16 @@ class GitLock:
             self.release()
 
     def take(self) -> None:
-        """Take the free lock, or that of a run whose time is over. Raises HeldError."""
-        now, found = self._now(), ""
-        self._entry = Entry(self._holder.name, self._holder.link, now, now + LOCK_TTL, self._holder.run)
+        """Take the free lock, that of a run whose time is over, or one that our instance left. Raises HeldError."""
+        now, found, holder = self._now(), "", self._holder
+        self._entry = Entry(holder.name, holder.link, now, now + LOCK_TTL, holder.run, holder.instance)
         while True:
             # Known as ours before it is there: an interrupt in the middle must not leave it behind.
             self._commit = self._write(self._entry)
             if self._remote.swap(self._ref, found, self._commit):
                 return
             held = self._remote.read(self._ref)
-            if held and (entry := _parse(held)).expires + _SKEW > self._now():
+            if held and not self._is_own(entry := _parse(held)) and entry.expires + _SKEW > self._now():
                 self._commit = ""
                 raise HeldError(self._problem(entry))
             found = held.id if held else ""
@@ -152,6 +157,9 @@ class GitLock:
         own = held is not None and self._holder.run and _parse(held).run == self._holder.run
         return held is not None and bool(own) and self._remote.swap(self._ref, held.id, "")
 
+    def _is_own(self, entry: Entry) -> bool:
+        return bool(self._holder.instance) and entry.instance == self._holder.instance
+
     def _keep(self, done: threading.Event) -> None:
         while not done.wait(self._refresh_every) and not self.lost:
             # A server that fails is asked again in time; when it does not come back, saving will say so.
@@ -183,6 +191,7 @@ def _parse(version: Version) -> Entry:
         since, expires = float(data["since"]), float(data["expires"])
         if not (0 <= since < _LATEST and 0 <= expires < _LATEST):
             return unknown
-        return Entry(str(data["name"]), str(data["link"]), since, expires, str(data.get("run", "")))
+        run, instance = str(data.get("run", "")), str(data.get("instance", ""))
+        return Entry(str(data["name"]), str(data["link"]), since, expires, run, instance)
     except (ValueError, KeyError, TypeError, RecursionError):
         return unknown

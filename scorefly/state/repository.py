@@ -39,11 +39,16 @@ def commit(settings: Settings, folder: Path) -> str:
     return deployed if _COMMIT.fullmatch(deployed) else ""
 
 
+# Set by a listener: the name under which it runs a unit, one process at a time.
+INSTANCE = "SCOREFLY_INSTANCE"
+
+
 def holder(settings: Settings) -> Holder:
     """Return who the lock says is at work."""
     if settings.trigger.actor:
         return Holder(settings.trigger.actor, settings.trigger.link, settings.trigger.run)
-    return Holder(f"{_user()} (process {os.getpid()} on {os.uname().nodename})")
+    instance = settings.environ.get(INSTANCE, "")
+    return Holder(f"{_user()} (process {os.getpid()} on {os.uname().nodename})", instance=instance)
 
 
 def _user() -> str:

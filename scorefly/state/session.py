@@ -36,7 +36,8 @@ def open_state(settings: Settings, progress: Progress) -> Iterator[Keeper]:
         state = store.load() or _new_state(settings, store, progress)
         progress.publish(state_names(state))
         progress.hide(secrets_in(state))
-        yield Keeper(store, state)
+        # Who changes apps tells a later sync that they are not as the last one left them.
+        yield Keeper(store, replace(state, synced="") if state.synced else state)
 
 
 def read_state(settings: Settings, progress: Progress | None = None) -> EnvironmentState:

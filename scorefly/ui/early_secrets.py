@@ -15,12 +15,14 @@ from scorefly.ui.redaction import url_passwords
 _TOKENS = ("fly-api-token", "github-token", "state-key")
 _NAMES = (*_TOKENS, "secrets", "build-secrets")
 _SCHEMES = ("FlyV1", "Bearer")
+_ORG_TOKENS = "FLY_API_TOKEN_"  # with the organization's name
 _MORE_VARIABLES = ("FLY_ACCESS_TOKEN", "GH_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
 
 def early_secrets(given: Mapping[str, str | Sequence[str]], environ: Mapping[str, str]) -> list[str]:
     """Return what is secret in options, by name, and in environment variables. Malformed values count too."""
     found = [environ[name] for name in _MORE_VARIABLES if environ.get(name)]
+    found += [value for name, value in environ.items() if name.startswith(_ORG_TOKENS) and value]
     for words in given.values():
         found += [each for word in ([words] if isinstance(words, str) else words) for each in url_passwords(word)]
     for name in _NAMES:

@@ -31,8 +31,21 @@ def outputs(report: Report) -> dict[str, str]:
         "changed": "true" if changed else "false",
         "artefacts": report.artefacts,
         "plan": report.plan_path,
-        "matrix": _json(matrix_json(report.plan) if report.plan else {"include": []}),
+        "matrix": _json(_matrix(report)),
         "dns_records": _json(dns_records_json(report.certificates)),
+    }
+
+
+def _matrix(report: Report) -> dict[str, Any]:
+    """Return what a workflow gives to strategy.matrix: jobs for workloads, or of a tree for units that change."""
+    if report.plan:
+        return matrix_json(report.plan)
+    return {
+        "include": [
+            {"unit": unit.environment, "project": unit.project, "environment": unit.stage}
+            for unit in report.units
+            if unit.plan and any(app.action != "keep" for app in unit.plan.apps)
+        ]
     }
 
 

@@ -1,4 +1,4 @@
-"""What a plan shows at a terminal and in Markdown alike: the order of apps, totals, risks and shortened diffs."""
+"""The content of a plan at a terminal and in Markdown alike: the order of apps, totals, risks and shortened diffs."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def status_summary(apps: Sequence[AppStatus]) -> str:
         f"- {text(app.app)}: {text(value)}"
         for app in apps
         for label, value in _facts(app)
-        if label in ("problem", "rollback", "drift")
+        if label in ("problem", "host", "rollback", "drift")
     ]
     shown = table(("App", "Commit", "Image", "Since", "Machines", "Checks"), rows)
     return "\n\n".join(filter(None, (shown, "\n".join(notes))))
@@ -94,10 +94,11 @@ def _facts(app: AppStatus) -> Iterator[tuple[str, str]]:
     yield "machines", machines_text(app) or "none"
     if app.checks:
         yield "checks", _checks(app)
+    for certificate in app.certificates:
+        records = ", ".join(f"{each.type} {each.name} {each.value}" for each in certificate.records)
+        yield "host", f"{certificate.host}: {certificate.status}{f' (set {records})' if records else ''}"
     if app.rollback:
         yield "rollback", rollback_text(app.rollback)
-    for certificate in app.certificates:
-        yield "certificate", f"{certificate['host']}: {certificate['status']}"
     for each in app.drift:
         yield "drift", _drift(each)
 

@@ -8,6 +8,7 @@ from scorefly.github.markdown import code, details, link, prose, table, text
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.report.report import AppReport, Finding, Report
 from scorefly.ui.certificates import certificates_markdown
+from scorefly.ui.failure_text import failure_markdown
 from scorefly.ui.plan_summary import plan_summary
 from scorefly.ui.plan_view import has_orphans, totals
 from scorefly.ui.resource_graph import graph
@@ -39,11 +40,14 @@ _VERBS = {
     "cleanup": "Tidied",
     "destroy": "Destroyed",
     "rollback": "Rolled back",
+    "sync": "Synced",
 }
 
 
 def summary(report: Report) -> str:
     """The Markdown of a run's summary. Names of secrets are in it, values never."""
+    if report.units:
+        return _tree_summary(report)
     problems = [app.problem for app in report.apps if app.problem] + list(report.problems)
     private = _private_addresses(report.apps)
     sections = [
@@ -55,12 +59,43 @@ def summary(report: Report) -> str:
         _findings(report.findings),
         certificates_markdown(report.certificates),
         _problems(each for each in problems if each.severity != "notice"),
+        failure_markdown(report.apps),
         _private(private),
         _notes(report.problems, private.values()),
         "" if report.plan else _secret_names(report.apps),
         details("Resources", graph(report.resources)) if report.resources else "",
     ]
     return _joined(sections)
+
+
+def _tree_summary(report: Report) -> str:
+    """The Markdown of a run over a tree: what concerns all of it, then each unit that changes or failed."""
+    of_units = {problem for unit in report.units for problem in unit.problems}
+    same = [unit for unit in report.units if not unit.exit_code and nothing_changed(unit)]
+    others = [unit for unit in report.units if unit not in same]
+    head = [
+        f"## {_tree_headline(report)}",
+        counts(report),
+        _rehearsal_note(report),
+        _problems(each for each in report.problems if each.severity != "notice" and each not in of_units),
+    ]
+    names = ", ".join(code(unit.environment) for unit in same)
+    tail = [f"Unchanged: {names}"] if same else []
+    return _joined([*head, *(_commits(unit) + summary(unit).replace("## ", "### ", 1) for unit in others), *tail])
+
+
+def _tree_headline(report: Report) -> str:
+    if report.exit_code:
+        return f"Failed to {report.command}"
+    if report.command == "plan":
+        return "Plan"
+    return "Synced" if report.command == "sync" else _VERBS.get(report.command, report.command)
+
+
+def _commits(unit: Report) -> str:
+    """Invisible: which commits a unit's section is about."""
+    pairs = " ".join(f"{name}={commit}" for name, commit in sorted(unit.commits.items()))
+    return f"<!-- {unit.environment} {pairs} -->\n" if pairs else ""
 
 
 def _table(report: Report) -> str:

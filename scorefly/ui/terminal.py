@@ -139,6 +139,10 @@ def report_text(report: Report, *, coloured: bool = False, width: int | None = N
         )
         painted = [paint(line, app.status, coloured) for line, app in zip(rows, report.apps, strict=True)]
         lines += [head, *painted, ""]
+        if any(app.failure for app in report.apps):
+            from scorefly.ui.failure_text import failure_lines
+
+            lines += failure_lines(report.apps)
     if report.findings:
         found = [(each.kind, each.name, each.app, each.outcome, each.why) for each in report.findings]
         head, *rows = table([("what", "name", "app", "outcome", "why"), *found], width, optional=("why", "app"))
@@ -191,15 +195,17 @@ def _row(app: AppReport) -> tuple[str, ...]:
 
 def _unit_ending(report: Report) -> str:
     """The last line of a unit, or of all units."""
-    simulated = " (simulated: nothing was deployed to Fly)" if report.rehearsed and not report.environment else ""
-    what = counts(report) or ("failed" if report.exit_code else "nothing to do")
     name = "all units" if report.units else report.environment
+    simulated = " (simulated: nothing was deployed to Fly)" if report.rehearsed and not report.environment else ""
+    if report.command == "validate":
+        return f"{name}: {'failed' if report.exit_code else 'valid'}"
+    what = counts(report) or ("failed" if report.exit_code else "nothing to do")
     return f"{name}{simulated}: {'would be: ' if report.dry_run else ''}{what}"
 
 
 def _ending(report: Report) -> str:
     """The last line: what it comes to."""
-    if report.units or report.command == "sync":
+    if report.units or report.stage:
         return _unit_ending(report)
     where = f"{report.environment}{' (rehearsed: nothing was deployed to Fly)' if report.rehearsed else ''}"
     if report.command == "validate":

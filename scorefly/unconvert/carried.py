@@ -33,12 +33,14 @@ CONTAINER = "main"
 class Source:
     """A fly.toml that is converted: its workload's name, and where its files are.
 
-    `folder` is the folder of fly.toml, which becomes the folder of the Score file, relative to `workspace`.
+    `folder` is the folder of fly.toml, which becomes the folder of the Score file, relative to `workspace`. `context`
+    is the folder to build, where that is another one.
     """
 
     workload: str
     workspace: Path
     folder: PurePosixPath = field(default_factory=PurePosixPath)
+    context: PurePosixPath | None = None
 
     @property
     def path(self) -> Path:
@@ -80,10 +82,10 @@ def carry(document: Mapping[str, Any], source: Source) -> Carried:
     return _with_fragment(plain, generated, document, source) if generated else plain
 
 
-def generated_config(carried: Carried, source: Source) -> Mapping[str, Any]:
-    """Return the fly.toml that `generate` makes of a Score file with its fragment."""
+def generated_app(carried: Carried, source: Source) -> App | None:
+    """Return the app that `generate` makes of a Score file with its fragment."""
     app = generate(carried, source)
-    return lay_over(app, [Overlay("", carried.fly)]).config if app else {}
+    return lay_over(app, [Overlay("", carried.fly)]) if app else None
 
 
 def _carry(document: Mapping[str, Any], source: Source, *, simple: bool) -> Carried:
@@ -99,7 +101,12 @@ def _carry(document: Mapping[str, Any], source: Source, *, simple: bool) -> Carr
         score["resources"] = found
     annotations = {**simple_annotations(document), **services.annotations} if simple else {}
     prefixed = {f"scorefly/{name}": text for name, text in annotations.items()}
-    return Carried(score, prefixed, {}, build_of(document, source.folder))
+    return Carried(
+        score,
+        prefixed,
+        {},
+        build_of(document, source.context or source.folder, is_elsewhere=source.context is not None),
+    )
 
 
 def _with_fragment(carried: Carried, generated: App, document: Mapping[str, Any], source: Source) -> Carried:

@@ -57,6 +57,13 @@ def read_fly_toml(text: str, file: str, machine: Mapping[str, Any] | None = None
         original, places = _parse(text, file)
     except InputError as error:
         return FlyToml(file, {}, Reading(), tuple(_as_template(text, file) or error.problems))
+    return read_document(original, places, file, machine)
+
+
+def read_document(
+    original: Mapping[str, Any], places: TomlPlaces | Places, file: str, machine: Mapping[str, Any] | None = None
+) -> FlyToml:
+    """Read a document that was parsed, as flyctl does, and check it."""
     fly = FlyToml(file, original, Reading(), (), places)
     if placeholders := tuple(_placeholders(fly)):
         return replace(fly, problems=placeholders)
@@ -65,7 +72,8 @@ def read_fly_toml(text: str, file: str, machine: Mapping[str, Any] | None = None
     findings = list(reading.findings)
     findings += [replace(each, path=reading.origin(each.path)) for each in check(reading.document, machine)]
     problems = [_problem(fly, each) for each in findings]
-    if "compose" in reading.document.get("build", {}):
+    build = reading.document.get("build")
+    if isinstance(build, Mapping) and "compose" in build:
         hint = "describe the containers in the Score file, and remove build.compose"
         message = "build.compose makes flyctl read files that scorefly does not check"
         problems.append(Problem(message, hint, fly.place(("build", "compose"))))

@@ -13,6 +13,14 @@ from scorefly.unconvert.build import without_build
 from scorefly.unconvert.carried import CONTAINER, Carried, Source, carry, generate
 from scorefly.unconvert.document import yaml_text
 from scorefly.unconvert.fly_toml import FlyToml
+from scorefly.unconvert.flycd import FlycdApp
+from scorefly.unconvert.flycd_output import (
+    common_options,
+    merged_settings,
+    score_file,
+    with_secrets,
+    workload_settings,
+)
 from scorefly.unconvert.fragment import fragment_between
 from scorefly.unconvert.names import PRODUCTION, environment_token, is_environment, stem, workload_name
 
@@ -21,19 +29,24 @@ SCORE_FILE = "score.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A fly.toml to convert: what was read, and its folder relative to the root of what is written."""
+    """A fly.toml to convert: what was read, and its folder relative to the root of what is written.
+
+    `flycd` is the app.yaml that it was read from, `beside` are the files in its folder.
+    """
 
     fly: FlyToml
     folder: PurePosixPath
+    flycd: FlycdApp | None = None
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Output:
-    """Files by path, sections of scorefly.yaml, apps by workload, and the Score files whose image is built."""
+    """Files by path, sections of scorefly.yaml, apps by environment, and the Score files whose image is built."""
 
     files: dict[str, str] = field(default_factory=dict)
     project: dict[str, Any] = field(default_factory=dict)
-    apps: dict[str, str] = field(default_factory=dict)
+    apps: dict[str, list[str]] = field(default_factory=dict)
     builds: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -53,7 +66,7 @@ def convert_inputs(inputs: Sequence[Input], workspace: Path) -> Output:
     groups = [group for folder in dict.fromkeys(each.folder for each in inputs) for group in _groups(inputs, folder)]
     taken: dict[str, Place] = {}
     for group in groups:
-        name = _name(group)
+        name = _name(group, workspace)
         place = group.base.fly.place(("app",))
         if name in taken:
             message = f"two workloads would be called {name!r}: the other one is {taken[name]}"
@@ -62,7 +75,13 @@ def convert_inputs(inputs: Sequence[Input], workspace: Path) -> Output:
         taken[name] = place
         siblings = sum(each.base.folder == group.base.folder for each in groups)
         file = SCORE_FILE if siblings == 1 else f"{name}.{SCORE_FILE}"
-        _convert_group(group, Source(name, workspace, group.base.folder), file, output)
+        flycd = group.base.flycd
+        context = flycd.context if flycd and not flycd.is_remote else None
+        _convert_group(group, Source(name, workspace, group.base.folder, context), file, output)
+    if apps := [each.flycd for each in inputs if each.flycd]:
+        options, problems = common_options(apps)
+        output.project = {**options, **output.project}
+        output.problems += problems
     return output
 
 
@@ -87,37 +106,57 @@ def _groups(inputs: Sequence[Input], folder: PurePosixPath) -> list[Group]:
     return groups
 
 
-def _name(group: Group) -> str:
+def _name(group: Group, workspace: Path) -> str:
     """A name without that of an environment, where the app has one."""
     app = stem(group.base.fly.app, group.environment) if group.environment else group.base.fly.app
-    return workload_name(app, group.base.folder)
+    folder = group.base.folder if group.base.folder.name else PurePosixPath(workspace.name)
+    return workload_name(app, folder)
 
 
 def _convert_group(group: Group, source: Source, file: str, output: Output) -> None:
     carried = carry(group.base.fly.document, source)
+    score, flycd = carried.document, group.base.flycd
+    if flycd:
+        file = score_file(flycd, source.workload, file)
+        score = with_secrets(score, CONTAINER, flycd)
     path = (group.base.folder / file).as_posix()
-    output.files[path] = yaml_text(carried.document, f"Converted from {group.base.fly.file}.")
+    output.files[path] = yaml_text(score, f"Converted from {group.base.fly.file}.")
     if carried.fly:
         output.files[f".scorefly/overlay.{source.workload}.yaml"] = yaml_text(
             carried.fly, f"What Score has no element for, merged over the fly.toml of {source.workload}."
         )
+    if flycd:
+        settings = workload_settings(flycd, PurePosixPath(path), group.base.beside)
+        own = {"builds": {CONTAINER: dict(carried.build)}} if carried.build and not flycd.is_remote else {}
+        if settings := merged_settings(own, settings):
+            output.project.setdefault("workloads", {})[source.workload] = settings
+        output.files |= {(group.base.folder / name).as_posix(): text for name, text in flycd.files.items()}
+        output.problems += [each for each in flycd.problems if each.severity != "error"]
     built = carried.score["containers"][CONTAINER]["image"] == "."
-    if built and not carried.build and not group.base.fly.document.get("build", {}).get("builtin"):
+    if (
+        built
+        and not carried.build
+        and not (flycd and flycd.is_remote)
+        and not group.base.fly.document.get("build", {}).get("builtin")
+    ):
         output.builds.append(path)
-    output.apps[source.workload] = group.base.fly.app or source.workload
-    if output.apps[source.workload] != source.workload:
+    app = group.base.fly.app or source.workload
+    output.apps.setdefault(group.environment, []).append(app)
+    if app != source.workload:
         target = output.project
         if group.environment:
             target = target.setdefault("environments", {}).setdefault(group.environment, {})
         target.setdefault("workloads", {}).setdefault(source.workload, {})["app"] = group.base.fly.app
-    if carried.build:
+    if group.environment:
+        output.project.setdefault("environments", {}).setdefault(group.environment, {})
+    if carried.build and not flycd:
         workloads = output.project.setdefault("workloads", {})
         workloads.setdefault(source.workload, {})["builds"] = {CONTAINER: dict(carried.build)}
     for environment, other in group.others.items():
+        entry = output.project.setdefault("environments", {}).setdefault(environment, {})
         if section := _environment(carried, other, source):
-            environments = output.project.setdefault("environments", {})
-            environments.setdefault(environment, {}).setdefault("workloads", {})[source.workload] = section
-        output.apps[f"{source.workload} in {environment}"] = other.fly.app or source.workload
+            entry.setdefault("workloads", {})[source.workload] = section
+        output.apps.setdefault(environment, []).append(other.fly.app or source.workload)
 
 
 def _environment(base: Carried, other: Input, source: Source) -> dict[str, Any]:

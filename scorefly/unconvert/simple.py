@@ -22,6 +22,11 @@ def simple_annotations(document: Mapping[str, Any]) -> dict[str, str]:
         text = _text(annotation, _value_at(document, annotation.path))
         if text is not None:
             found[annotation.name] = text
+    # Without these, scorefly would warn that they have no effect: they stay a fragment.
+    if "release-command" not in found:
+        found.pop("release-command-timeout", None)
+    if found.get("restart-policy") != "on-failure":
+        found.pop("restart-retries", None)
     if statics := _statics(document.get("statics") or []):
         found["statics"] = statics
     return {**found, **size_annotations(document)}

@@ -14,7 +14,7 @@ from scorefly.ui.outputs import outputs
 from workspaces import DATA, REPOSITORY
 
 ADDED = (  # since the contract was written
-    *("build", "images-from", "new-state", "replace", "workload", "to"),
+    *("build", "builder", "images-from", "new-state", "replace", "workload", "to"),
     *("subtrees", "prune", "prune-limit", "source-cache"),
     *("certificates", "wait-for-certificates", "isolate-previews"),
 )

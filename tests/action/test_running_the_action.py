@@ -33,6 +33,7 @@ def test_outputs_are_those_of_the_contract(workspace: Workspace) -> None:
         "environment": "production",
         "urls": '{"web":"https://web.fly.dev"}',
         "url": "https://web.fly.dev",
+        "dns_records": "[]",
         "deployed": '["web"]',
         "unchanged": "[]",
         "failed": "[]",

@@ -515,3 +515,32 @@ def _expire(bare: Bare) -> None:
     tree = git(bare.source, "write-tree")
     commit = git(bare.source, "commit-tree", tree, "-m", "expired")
     git(bare.source, "push", "--quiet", "--force", "origin", f"{commit}:{LOCK}")
+
+
+def test_a_rollback_with_state_on_git_holds_until_a_newer_commit(github: GitHub) -> None:
+    """The jobs of the rolled back commit and of older ones leave the environment as it is."""
+    github.with_machines()
+    first, second, third = github.bare.commit("one", "two", "three")[-3:]
+    for commit in (first, second, third):
+        job = github.job()
+        github.check_out(job, commit)
+        job.workload("web", image=f"nginx:{commit[:7]}")
+        result = github.deploy_as_it_is(job, commit)
+        assert result.code == 0, result.out
+    result = github.deploy_as_it_is(job, third, command="rollback", to=first)
+    assert result.code == 0, result.out
+    assert set(github.runs("web")) == {f"nginx:{first[:7]}"}
+    for commit in (third, second):
+        job = github.job()
+        github.check_out(job, commit)
+        job.workload("web", image=f"nginx:{commit[:7]}")
+        result = github.deploy_as_it_is(job, commit)
+        assert (result.code, set(github.runs("web"))) == (0, {f"nginx:{first[:7]}"}), result.out
+        assert f"was rolled back from {third[:7]} to {first[:7]}" in result.out
+        assert "production</code> stays as it is" in result.summary
+    (newer,) = github.bare.commit("four")[-1:]
+    job = github.job()
+    github.check_out(job, newer)
+    job.workload("web", image=f"nginx:{newer[:7]}")
+    result = github.deploy_as_it_is(job, newer)
+    assert (result.code, set(github.runs("web"))) == (0, {f"nginx:{newer[:7]}"}), result.out

@@ -236,3 +236,44 @@ def test_state_keeps_ten_releases(workspace: Workspace) -> None:
         workspace.workload("web", image=f"nginx:1.{number}")
         run(workspace, "deploy")
     assert [row["image"] for row in rows(workspace, "history")] == [f"nginx:1.{n}" for n in range(11, 1, -1)]
+
+
+def test_a_rollback_keeps_the_number_of_machines(workspace: Workspace) -> None:
+    workspace.workload("web", image=IMAGES[0])
+    run(workspace, "deploy")
+    workspace.write("scorefly.yaml", "workloads: {web: {count: 3}}\n")
+    workspace.workload("web", image=IMAGES[1])
+    run(workspace, "deploy")
+    before = set(workspace.world["apps"]["web"]["machines"])
+    assert len(before) == 3
+    run(workspace, "rollback")
+    assert (running(workspace), set(workspace.world["apps"]["web"]["machines"])) == ({IMAGES[0]}, before)
+
+
+def test_a_rollback_of_a_built_image_deploys_it_without_building(workspace: Workspace) -> None:
+    workspace.write("Dockerfile", "FROM scratch\n")
+    workspace.workload("web", "    files: {/etc/x: {content: a}}\n", image=".")
+    run(workspace, "deploy")
+    (built,) = running(workspace)
+    workspace.write("Dockerfile", "FROM scratch\nLABEL a=b\n")
+    workspace.workload("web", "    files: {/etc/x: {content: b}}\n", image=".")
+    run(workspace, "deploy")
+    assert running(workspace) != {built}
+    (workspace.path / "Dockerfile").unlink()
+    run(workspace, "rollback")
+    assert running(workspace) == {built}
+    config = next(iter(workspace.world["apps"]["web"]["machines"].values()))["config"]
+    assert [file["raw_value"] for file in config["files"]] == ["YQ=="]
+
+
+def test_status_shows_the_certificate_of_a_custom_host(workspace: Workspace) -> None:
+    workspace.workload(
+        "web",
+        "service: {ports: {http: {port: 80}}}\n"
+        "resources: {way: {type: route, params: {host: shop.example.com, port: http}}}\n",
+    )
+    run(workspace, "deploy")
+    (certificate,) = web_status(workspace)["certificates"]
+    assert (certificate["host"], certificate["status"]) == ("shop.example.com", "pending_validation")
+    assert {record["type"] for record in certificate["records"]} >= {"A", "AAAA"}
+    assert "host      shop.example.com: pending_validation (set A shop.example.com" in run(workspace, "status").out

@@ -140,7 +140,7 @@ def test_state_on_git_needs_a_repository(workspace: Workspace) -> None:
     workspace.workload("web")
     result = workspace.run("generate", "--state", "git", SCOREFLY_STATE_KEY=KEY)
     assert result.code == 2
-    assert "no clone of a repository with a remote called origin" in result.err
+    assert "not a clone of a repository with a remote called origin" in result.err
 
 
 def test_state_on_git_needs_git(kept: Workspace, tmp_path: Path) -> None:

@@ -178,6 +178,16 @@ def test_dependabots_plan_is_simulated_and_says_so(runner: Runner, github: GitHu
 
 RESULTS: dict[str, dict[str, dict[str, str]]] = {
     "production.yml": {"push": {"deploy": "success"}},
+    "sync.yml": {
+        **{key: {"plan": "skipped", "sync": "success"} for key in ("push", "schedule", "dispatch")},
+        "pull request": {"plan": "success", "sync": "skipped"},
+        "fork": {"plan": "skipped", "sync": "skipped"},
+        "Dependabot": {"plan": "success", "sync": "skipped"},
+    },
+    "sync-units.yml": {
+        "push": {"plan": "success", "sync": "success"},
+        "schedule": {"plan": "success", "sync": "skipped"},  # nothing has changed since
+    },
     "matrix.yml": {"push": {"plan": "success", "deploy": "success"}},
     "monorepo.yml": {"push": {"deploy": "success"}},
     "staging-then-production.yml": {"push": {"staging": "success", "production": "success"}},

@@ -156,3 +156,22 @@ def test_no_flyctl_is_a_problem_that_says_what_to_do(tmp_path: Path) -> None:
     with FlyctlDeployer("x", DeployOptions(), {"PATH": str(tmp_path)}) as tool:
         with pytest.raises(InputError, match="install flyctl"):
             tool.check()
+
+
+MISSING = 'echo "Error: failed to fetch an image: Could not find image"; exit 1'
+
+
+def test_image_in_flys_registry_that_is_not_found_yet_is_tried_again(tmp_path: Path) -> None:
+    script = f"[ -e {tmp_path}/tried ] || {{ touch {tmp_path}/tried; {MISSING}; }}; echo deployed"
+    lines = run(deployer(tmp_path, script), tmp_path, image=f"registry.fly.io/web@sha256:{'a' * 64}")
+    assert lines[-1] == "deployed"
+
+
+def test_image_in_flys_registry_that_is_never_found_is_to_be_built_again(tmp_path: Path) -> None:
+    with pytest.raises(ExternalError, match=r"Fly cannot find the image \(deploy with force to build it again"):
+        run(deployer(tmp_path, MISSING), tmp_path, image="registry.fly.io/web:1")
+
+
+def test_image_elsewhere_that_is_not_found_is_not_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(ExternalError, match="check the reference"):
+        run(deployer(tmp_path, f"[ ! -e {tmp_path}/tried ] || exit 0; touch {tmp_path}/tried; {MISSING}"), tmp_path)

@@ -92,6 +92,8 @@ def test_a_volume_is_attached_while_its_machine_mounts_it(call: Client) -> None:
     call.made(f"/apps/web/machines/{machine['id']}", {"config": {"image": "x", "mounts": [mount]}})
     call("DELETE", f"/apps/web/machines/{machine['id']}?force=true")
     assert attached() is None
+    # A volume is detached some moments after its Machine was destroyed.
+    assert call("DELETE", f"/apps/web/volumes/{volume}")[0] == 412
     assert call("DELETE", f"/apps/web/volumes/{volume}")[1]["id"] == volume
     assert call("GET", "/apps/web/volumes")[1] == []
 

@@ -14,6 +14,7 @@ from typing import cast
 
 import pytest
 
+from scorefly.deployment.shared_servers import Database, creation_sql, removal_sql
 from scorefly.resources.files import built_in_provisioners
 from scorefly.resources.template import TemplateProvisioner
 
@@ -149,5 +150,31 @@ def test_postgres_killed_while_it_makes_its_data_starts_well_the_next_time(postg
     process = postgres.start("one first-password", READY)
     try:
         assert postgres.query("one", "first-password", "SELECT 1").stdout == "1\n"
+    finally:
+        postgres.stop(process, signal.SIGINT)
+
+
+def test_databases_of_previews_are_made_and_dropped_by_their_sql(postgres: Server) -> None:
+    database = Database("previews-postgres", "pr_7_web_db_1a2b3c4d", "a" * 32)
+
+    def psql(sql: str) -> None:
+        socket_folder = f"{postgres.folder}/run/postgresql"
+        command = f"gosu postgres psql -v ON_ERROR_STOP=1 -q -d postgres -h {socket_folder} -p {postgres.port}"
+        done = subprocess.run(
+            ["sh", "-c", command], input=sql, env=postgres.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    process = postgres.start("", READY)
+    try:
+        psql(creation_sql(database))
+        asked = (database.name, database.password)
+        assert postgres.query(*asked, "CREATE TABLE kept AS SELECT 7 AS value").returncode == 0
+        psql(creation_sql(Database(database.server, database.name, "b" * 32)))
+        assert postgres.query(*asked, "SELECT 1").returncode != 0
+        assert postgres.query(database.name, "b" * 32, "SELECT value FROM kept").stdout == "7\n"
+        psql(removal_sql(database).replace("IF EXISTS", ""))
+        psql(removal_sql(database))
+        assert postgres.query(database.name, "b" * 32, "SELECT 1").returncode != 0
     finally:
         postgres.stop(process, signal.SIGINT)

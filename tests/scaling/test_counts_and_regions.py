@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from flyctl_programs import environment
+from scorefly.rehearsal.faults import Fault
 from scorefly.rehearsal.server import Rehearsal
 from workspaces import DATA, Workspace
 
@@ -195,6 +196,22 @@ def test_region_without_room_is_refused_in_plan_with_those_that_have_it(workspac
         assert workspace.run("deploy", **given).code == 0
 
 
+def test_full_region_that_placements_did_not_foresee_keeps_what_runs(workspace: Workspace, tmp_path: Path) -> None:
+    state(workspace, "regions=ams=1")
+    with Rehearsal(None) as fly:
+        given = environment(tmp_path, fly)
+        assert workspace.run("deploy", **given).code == 0
+        state(workspace, "regions=ams=1,iad=2")
+        fly.world.room = 1
+        fly.faults.append(Fault("POST", "/v1/platform/placements", status=404))
+        result = workspace.run("deploy", **given)
+        assert (result.code, "Fly has no room for a Machine in iad" in result.err) == (1, True), result.err
+        assert machines(fly.world.data["apps"]["web"]) == {"ams": 1, "iad": 1}
+        fly.world.room = 2
+        assert workspace.run("deploy", **given).code == 0
+        assert machines(fly.world.data["apps"]["web"]) == {"ams": 1, "iad": 2}
+
+
 @pytest.mark.parametrize(
     ("annotations", "project", "message"),
     [
@@ -204,8 +221,9 @@ def test_region_without_room_is_refused_in_plan_with_those_that_have_it(workspac
         ("regions=ams", "", "scorefly/regions is 'ams': must be regions with a number of Machines each"),
         ("regions=ams=1,ams=2", "", "scorefly/regions is 'ams=1,ams=2': 'ams' is given twice"),
         ("regions=ams=0", "", "the number of Machines must be from 1 to 500"),
-        ("regions=amx=1", "", "web.score.yaml:4:17: Fly has no region 'amx' (did you mean 'lax'? there are: ams, arn"),
+        ("regions=amx=1", "", "web.score.yaml:4:17: Fly has no region 'amx' (did you mean 'ams'? there are: ams, arn"),
         ("", "workloads: {web: {regions: {ams: 1, zzz: 1}}}", "scorefly.yaml:1:37: Fly has no region 'zzz'"),
+        ("", "workloads: {web: {regions: {london: 1}}}", "1:29: Fly has no region 'london' (did you mean 'lhr'?"),
         ("count=2", "workloads: {web: {regions: {ams: 1}}}", "count is 2, and regions (scorefly.yaml:1:19) come to 1"),
         ("regions=ams=1 region=iad", "", "the primary region is iad, and regions has no Machine there: ams"),
         ("count=2 schedule=daily", "", "count is set for a workload with a schedule"),
@@ -268,14 +286,14 @@ def test_autoscaler_with_an_invalid_range_is_refused(workspace: Workspace, param
 def test_interrupted_removal_is_finished_by_the_next_deploy(workspace: Workspace, tmp_path: Path) -> None:
     with Rehearsal(None) as fly:
         given = environment(tmp_path, fly)
-        state(workspace, "count=3", DISK)
+        state(workspace, "count=2", DISK)
         assert workspace.run("deploy", "--region", "ams", **given).code == 0
         app = fly.world.data["apps"]["web"]
         state(workspace, "count=1", DISK)
         delete, fly.world.delete_volume = fly.world.delete_volume, _refuse  # type: ignore[method-assign]
         result = workspace.run("deploy", "--region", "ams", **given)
         assert (result.code, "cannot be removed yet" in result.err) == (0, True)
-        assert (len(app["machines"]), len(app["volumes"])) == (1, 3)
+        assert (len(app["machines"]), len(app["volumes"])) == (1, 2)
         fly.world.delete_volume = delete  # type: ignore[method-assign]
         fly.world.create_volume("web", {"name": "data", "region": "ams", "size_gb": 1})
         assert "volumes to remove: vol_" in workspace.run("plan", "--region", "ams", **given).out

@@ -34,6 +34,15 @@ VALUES: list[Any] = [
     *({}, {"A": "b"}, {"A": 1}, {"A": None}, {"A": True}, {"1": "b"}, {"A": {"B": "c"}}, {"A": ["b"]}),
     *({"web": {"count": 2}}, {"web": {"count": 0}}, {"web": {"regions": {"ams": 1}}}, {"web": {"nope": 1}}),
     *({"web": {"regions": {}}}, {"web": {"count": {"a": 1}}}, {"web": {"regions": {"web": {"ams": 1}}}}, {"web": None}),
+    *({"image": "x"}, {"source": {"repo": "https://example.com/a/b", "tag": "v1"}}, {"secrets": ["A"]}, {"nope": 1}),
+    *({"suspended": False}, {"score": {"a": None}}, {"after": "web"}, {"app": "A"}, {"fly": {"app": "x"}}, {"add": {}}),
+    *(
+        [{"path": "a"}],
+        [{"path": "/a"}],
+        [{"source": {"repo": "https://example.com/a/b"}}],
+        [{"source": {"path": "a"}}],
+    ),
+    *({"github.com": {"token": "A"}}, {"github.com/acme": {"ssh-key": "a b"}}, {"https://github.com": {"token": "A"}}),
 ]
 KEYS = [*(option.name for option in OPTIONS), *TOP_KEYS, "workloads", "overrides", "environments", "nope"]
 # What depends on more than the file's shape: whether a flag is one of flyctl's, a path inside, a text a template.

@@ -126,7 +126,7 @@ def test_token_with_a_control_character_is_refused_without_being_shown(
 
 def test_name_in_build_secrets_is_not_quoted(workspace: Workspace) -> None:
     workspace.workload("web")
-    result = workspace.run("validate", "--build-secrets", "s3cr3t-QZ/value==rest")
+    result = workspace.run("plan", "--rehearse", "--build-secrets", "s3cr3t-QZ/value==rest")
     assert result.code == 2
     assert "build-secrets names an invalid name" in result.err
     assert "QZ" not in result.out + result.err

@@ -28,7 +28,7 @@ HARMLESS = {
     "os": {
         "environ", "fspath", "getpid", "geteuid", "getuid", "urandom", "uname", "defpath", "devnull", "PathLike", "path",
         "killpg", "kill", "access", "X_OK", "set_blocking", "read", "write", "cpu_count", "get_terminal_size", "sep",
-        "DirEntry", "getpgid", "close", "fstat", "ftruncate", "O_RDONLY", "O_RDWR", "O_CREAT", "fsencode", "fsdecode",
+        "DirEntry", "getpgid", "close", "fstat", "ftruncate", "O_RDONLY", "O_RDWR", "O_CREAT", "fsencode", "fsdecode", "linesep",
         "waitpid", "WNOHANG", "getppid", "P_PID", "name", "pidfd_open", "_exit", "WEXITED", "WNOWAIT", "waitid", "wait", "pipe", "strerror", "memfd_create",
     },
     "os.path": {"normpath", "relpath", "join", "basename", "dirname", "splitext", "isabs", "commonpath"},
@@ -42,6 +42,9 @@ ALLOWED = {
     "safe_files.py": {"*": "the one writer"},
     "confined.py": {"*": "the one reader"},
     "fly/flyctl.py": dict.fromkeys(("TemporaryDirectory", "rmtree", "mkdir"), "homes of flyctl in a temporary folder"),
+    "fly/docker.py": dict.fromkeys(
+        ("TemporaryDirectory", "symlink_to"), "Docker's configuration in a temporary folder"
+    ),
     "git/remote.py": {"TemporaryDirectory": "a temporary repository"},
     "resources/remote.py": {"TemporaryDirectory": "a temporary clone"},
     "github/file_owner.py": dict.fromkeys(
@@ -51,7 +54,7 @@ ALLOWED = {
     "github/event.py": {"read_text": "the event's file, which GitHub names"},
     "score/schema.py": {"read_text": "a file of the package"},
     "resources/files.py": dict.fromkeys(("glob", "read_bytes"), "files of the package"),
-    "commands/init.py": {"read_bytes": "a file of the package"},
+    "commands/init.py": {"read_text": "a file of the package"},
     "resources/command.py": {"is_file": "a program that may be anywhere"},
     "git/history.py": {"resolve": "a remote that is a path", "exists": "whether the workspace is a checkout"},
     "convert/files.py": {"resolve": "the workspace itself"},
@@ -68,6 +71,10 @@ ALLOWED = {
     "desired/build_context.py": {"is_symlink": "a link to a folder counts as a link, and is not entered"},
     "cli/session.py": {"resolve": "the working folder itself"},
     "cli/provisioners.py": {"resolve": "the working folder itself"},
+    "cli/init.py": {"resolve": "the working folder itself"},
+    "cli/install.py": {"resolve": "the working folder itself"},
+    "commands/install.py": {"TemporaryDirectory": "a home of flyctl in a temporary folder"},
+    "commands/schema.py": {"read_text": "a file of the package"},
     "cli/export_secrets.py": {"resolve": "the working folder itself"},
     "action.py": {"resolve": "the workspace itself"},
     "listen/git_repositories.py": {"rmtree": "git's own folder of a checkout that a killed git left locked"},

@@ -157,7 +157,7 @@ def test_a_damaged_file_is_replaced_when_the_state_is_saved(store: FileStore) ->
 def test_a_key_file_that_holds_no_key_is_named(store: FileStore, content: bytes) -> None:
     store.save(new_environment("local"))
     store.key_path.write_bytes(content)
-    with pytest.raises(InputError, match=r"local\.state\.key:1:1: this is no key"):
+    with pytest.raises(InputError, match=r"local\.state\.key:1:1: this is not a key"):
         FileStore(store.path, "local").load()
 
 

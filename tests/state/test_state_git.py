@@ -62,10 +62,13 @@ def opened(bare: Bare, clock: Clock, key: str) -> Iterator[Callable[..., GitStor
     """Opens the state as one run does."""
     with ExitStack() as stack:
 
-        def open_one(name: str = "one", *, keys: str = "", environment: str = "production") -> GitStore:
+        def open_one(
+            name: str = "one", *, keys: str = "", environment: str = "production", instance: str = ""
+        ) -> GitStore:
             address = Address(bare.path.as_uri())
             remote = stack.enter_context(GitRemote(address, os.environ, sleep=clock.sleep))
-            lock = GitLock(remote, LOCK, environment, Holder(name, f"https://x.example/{name}"), now=clock.now)
+            holder = Holder(name, f"https://x.example/{name}", instance=instance)
+            lock = GitLock(remote, LOCK, environment, holder, now=clock.now)
             return GitStore(remote, environment, Keys(tuple((keys or key).split())), lock)
 
         yield open_one
@@ -97,6 +100,16 @@ def test_nothing_on_the_ref_can_be_read_without_the_key(opened: Open, bare: Bare
     store.save(new_environment("production").with_resource(cache("web", "canary")))
     shown = git(bare.path, "show", "--raw", REF) + bare.show(REF)
     assert not [word for word in ("canary", "redis", "web") if word in shown]
+
+
+def test_an_instance_takes_back_its_own_lock_at_once_and_no_other(opened: Open) -> None:
+    killed = opened("one", instance="listener:staging").lock()
+    killed.__enter__()  # a run that is killed never gives it back
+    for other in ("", "listener:production"):
+        with pytest.raises(HeldError), opened("two", instance=other).lock():
+            pass
+    with opened("three", instance="listener:staging").lock():
+        pass
 
 
 def test_a_state_that_has_not_changed_is_not_written_again(opened: Open, bare: Bare) -> None:

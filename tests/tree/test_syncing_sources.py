@@ -111,3 +111,27 @@ def test_one_subtree_is_synced_alone(tree: TreeWorkspace) -> None:
     result = tree.sync("stagign")
     assert result.code == 2
     assert "did you mean 'staging'?" in result.err
+
+
+def test_rollback_stays_until_the_source_has_other_files(tree: TreeWorkspace) -> None:
+    tree.repositories.workload("web", "nginx:1.26")
+    tree.statuses()
+    tree.repositories.workload("web", "nginx:1.27.1")
+    tree.statuses()
+    result = tree.sync("--environment", "production", "web", command="rollback")
+    assert result.code == 0, result.err
+    assert tree.statuses()["acme-web"] == "unchanged"
+    images = {each["config"]["image"] for each in tree.workspace.world["apps"]["acme-web"]["machines"].values()}
+    assert images == {"nginx:1.26"}
+    tree.repositories.workload("web", "nginx:1.28")
+    assert tree.statuses()["acme-web"] == "deployed"
+
+
+def test_sync_after_another_command_looks_again(tree: TreeWorkspace) -> None:
+    tree.statuses()
+    assert tree.sync("--environment", "production", "--yes", command="destroy").code == 0
+    assert {app for app, status in tree.statuses().items() if status == "created"} == {
+        "acme-web",
+        "acme-api",
+        "acme-jobs",
+    }

@@ -1,0 +1,62 @@
+"""Destroys the apps of workloads that are no longer in the tree."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from scorefly.config.settings import Settings
+from scorefly.deployment.connection import SharedFly, connect
+from scorefly.deployment.environment_cleanup import EnvironmentCleanup, volumes_by_app
+from scorefly.deployment.live import list_machines
+from scorefly.desired.load import Loaded, load
+from scorefly.desired.orphans import Orphans
+from scorefly.problems import Problem
+from scorefly.report.progress import Progress
+from scorefly.report.report import Report
+from scorefly.resources.graph import ResourceGraph
+from scorefly.state.keeper import Keeper
+
+
+def prune(
+    settings: Settings, keeper: Keeper, progress: Progress, shared: SharedFly, elsewhere: Collection[str]
+) -> Report:
+    """Destroy the apps of workloads that the tree does not declare any longer, with the resources only they used.
+
+    To be called after a deploy, under the lock. At most `prune-limit` percent of the apps are destroyed, none that has
+    a volume, and none of `elsewhere`, the apps of other units.
+    """
+    loaded = load(settings) if settings.score_files else Loaded((), ResourceGraph(), {}, ())
+    orphans = _orphans_of_removed_workloads(settings, loaded, keeper, elsewhere)
+    report = Report(settings.command, settings.environment, rehearsed=settings.rehearse, dry_run=settings.dry_run)
+    if not orphans.apps and not orphans.resources:
+        return report
+    total = len(keeper.state.apps)
+    limit = max(1, total * settings.prune_limit // 100)
+    if len(orphans.apps) > limit:
+        names = ", ".join(app.name for app in orphans.apps[:5])
+        message = f"{settings.environment}: nothing is pruned, because {len(orphans.apps)} of {total} apps would be"
+        hint = f"check that {names} should go, and set prune-limit: 100 for one run"
+        problem = Problem(f"{message} destroyed, and prune-limit allows {limit}", hint)
+        progress.problem(problem)
+        return replace(report, problems=(problem,))
+    with connect(settings, keeper, shared) as connection:
+        live = list_machines(settings, connection.api, keeper.state.apps, shared)
+        cleanup = EnvironmentCleanup(settings, keeper, progress, connection.api, live, {})
+        findings, apps = cleanup.remove_orphans(orphans, volumes_by_app(connection.api, settings))
+    return replace(report, apps=apps, findings=tuple(findings))
+
+
+def _orphans_of_removed_workloads(
+    settings: Settings, loaded: Loaded, keeper: Keeper, elsewhere: Collection[str]
+) -> Orphans:
+    state, declared = keeper.state, settings.declared or frozenset()
+    gone = {name for name in state.workloads if name not in declared}
+    resources = tuple(
+        each
+        for uid, each in state.resources.items()
+        if uid not in loaded.graph.nodes and each.workloads and gone.issuperset(each.workloads)
+    )
+    owners = gone | {each.uid for each in resources}
+    apps = tuple(app for app in state.apps.values() if app.owner in owners and app.name not in elsewhere)
+    return Orphans(resources, apps, frozenset(gone))

@@ -1,0 +1,59 @@
+"""From a push to a real repository to apps of the rehearsal, through the real commands."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from git_servers import git
+from listeners import Environments, Listener, listening, push_payload, signed
+
+COMMAND = (sys.executable, "-m", "scorefly", "listen")
+PROJECT = "app-prefix: acme-\nenvironments:\n  staging: {app-suffix: -st}\n  production: {region: ams}\n"
+
+
+def score(name: str, tag: str) -> str:
+    return (
+        f"apiVersion: score.dev/v1b1\nmetadata: {{name: {name}}}\ncontainers: {{main: {{image: 'nginx:{tag}'}}}}\n"
+        "service: {ports: {web: {port: 80, targetPort: 8080}}}\n"
+    )
+
+
+def statuses(listener: Listener, unit: str) -> dict[str, str]:
+    return {app["app"]: app["status"] for app in listener.units()[unit]["apps"]}
+
+
+def deployed(listener: Listener, commit: str) -> bool:
+    units = listener.units().values()
+    return bool(units) and all(
+        unit["state"] == "ok" and commit in (unit["last_run"] or {}).get("commits", {}).values() for unit in units
+    )
+
+
+def test_a_push_reaches_every_environment_within_seconds(tmp_path: Path) -> None:
+    files = {"web/score.yaml": score("web", "1.27"), "worker/score.yaml": score("worker", "1.27")}
+    environments = Environments.create(tmp_path / "git", {"scorefly.yaml": PROJECT, **files})
+    first = git(environments.clone, "rev-parse", "HEAD")
+    data = tmp_path / "data"
+    with listening(environments.url, data, "--rehearse", argv=COMMAND) as listener:
+        listener.wait(lambda: deployed(listener, first))
+        assert statuses(listener, "staging") == {"acme-web-st": "created", "acme-worker-st": "created"}
+        began = time.monotonic()
+        second = environments.push({"web/score.yaml": score("web", "1.28")})
+        listener.post("github", *signed("github", push_payload("github", environments.url)))
+        listener.wait(lambda: deployed(listener, second))
+        assert time.monotonic() - began < 15  # three seconds, on a machine that does nothing else
+        assert statuses(listener, "production") == {"acme-web": "deployed", "acme-worker": "unchanged"}
+        assert "acme-web" in listener.get("/").body.decode()
+        assert listener.end() == 0
+
+
+def test_a_mistake_in_the_project_is_shown_with_its_place(tmp_path: Path) -> None:
+    files = {"scorefly.yaml": PROJECT, "web/score.yaml": score("web", "1.27")}
+    environments = Environments.create(tmp_path / "git", files)
+    with listening(environments.url, tmp_path / "data", "--rehearse", argv=COMMAND) as listener:
+        listener.wait(lambda: {unit["state"] for unit in listener.units().values()} == {"ok"})
+        environments.push({"scorefly.yaml": PROJECT + "colour: red\n"})
+        listener.post("github", *signed("github", push_payload("github", environments.url)))
+        listener.wait(lambda: "scorefly.yaml:5:1" in listener.get("/").body.decode(), "the place is on the page")
