@@ -107,7 +107,7 @@ def _status(app: AppRow) -> str:
 
 
 def _failures(page: PreviewPage) -> str:
-    """What to look at of each app that failed: its log, and its page on Fly."""
+    """Return the log command and the page on Fly of each app that failed."""
     failed = [app.app for app in page.apps if app.status == "failed"] if page.outcome == "failed" else []
     lines = [
         f"- {code(app)}: {code(f'fly logs -a {app}')} · {link('dashboard', f'https://fly.io/apps/{app}')}"
