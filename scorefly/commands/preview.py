@@ -109,7 +109,8 @@ class PreviewRun:
                 self.notifier.begun("Rehearsed preview" if settings.rehearse else "Preview")
             report = deploy(settings, keeper, self.progress)
         if self.notifier:
-            outcome: Outcome = "failed" if report.exit_code else "rehearsed" if rehearsed else "ready"
+            simulated = rehearsed or settings.rehearse
+            outcome: Outcome = "failed" if report.exit_code else "rehearsed" if simulated else "ready"
             self.notifier.deployed(report, outcome)
         return report
 
@@ -156,7 +157,7 @@ def _with_its_code(settings: Settings, event: Event, pull: PullView, decision: D
 def _notifier(settings: Settings, api: GitHubApi, pull: PullView, decision: Decision, progress: Progress) -> Notifier:
     environ = settings.environ
     run = f"{environ.get('GITHUB_REPOSITORY', '')}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}"
-    rehearsed = "This is a rehearsal against an embedded Fly: the links lead nowhere." if settings.rehearse else ""
+    rehearsed = "This is a rehearsal: the deploy was simulated, and nothing runs on Fly." if settings.rehearse else ""
     why = f"It was not deployed: {decision.why}." if decision.why else ""
     return Notifier(
         api=api,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from scorefly.github import deployments
 from scorefly.github.api import ForbiddenError, GitHubApi
@@ -106,12 +107,14 @@ class Notifier:
             outcome=outcome,
             commit=self.commit,
             apps=tuple(
-                AppRow(app.app, app.status, "" if outcome == "rehearsed" else app.url, app.seconds) for app in apps
+                AppRow(app.app, app.status, "" if outcome == "rehearsed" else app.url, app.seconds, app.workload)
+                for app in apps
             ),
             notes=self.notes,
             problems=tuple(self.progress.redact(str(problem)) for problem in problems),
             seconds=time.monotonic() - self._started,
             log_url=self.log_url,
+            at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             certificates=certificates,
             cost=cost,
         )

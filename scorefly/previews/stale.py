@@ -169,7 +169,7 @@ def _tell_pull_requests(
                 environment=stale.environment,
                 outcome="destroyed",
                 commit="",
-                apps=tuple(AppRow(app.app, app.status) for app in rows),
+                apps=tuple(AppRow(app.app, app.status, workload=app.workload) for app in rows),
                 notes=(f"{stale.why}. {AGAIN}" if stale.idle else stale.why,),
                 log_url=settings.trigger.link,
             )
