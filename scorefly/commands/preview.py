@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.commands.deploy import deploy
 from scorefly.commands.destroy import destroy
@@ -68,8 +70,7 @@ def preview_settings(settings: Settings) -> Settings:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewRun:
+class PreviewRun(Struct, frozen=True):
     """One preview on its way, and the pull request that is told of it.
 
     `vouched` says that the checkout is not a stranger's. `decide_again` asks GitHub once more, because the pull request

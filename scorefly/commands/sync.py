@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.commands.deploy import deploy
 from scorefly.commands.tree_moves import move_workloads
@@ -35,8 +37,7 @@ def sync(settings: Settings, progress: Progress) -> Report:
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class Sync:
+class Sync(Struct, frozen=True):
     """The work of a sync on one unit."""
 
     run: TreeRun

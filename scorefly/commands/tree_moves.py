@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.commands.tree_run import TreeRun
 from scorefly.problems import ScoreflyError
@@ -13,8 +15,7 @@ from scorefly.state.document import AppState, EnvironmentState, ResourceState, S
 from scorefly.state.session import open_state
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """An app whose workload is declared by another unit of the same environment than the one whose state has it."""
 
     app: str
@@ -68,8 +69,7 @@ def _moves(run: TreeRun) -> Iterator[Move]:
                     yield Move(app, workload, origin, target)
 
 
-@dataclass(frozen=True, slots=True)
-class _Moved:
+class _Moved(Struct, frozen=True):
     """The part of a state that belongs to one workload alone."""
 
     workload: str

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly import interruption
 from scorefly.commands.tree_sources import add_files, check_out, home_tree, open_store, open_tree
@@ -30,8 +32,7 @@ UNITS = 8  # units at a time; the number of deploys is bounded apart
 Work = Callable[[Unit, UnitProgress], Report]
 
 
-@dataclass(slots=True)
-class TreeRun:
+class TreeRun(Struct):
     """The units that a run is about, their commits and states. `problems` are those of the tree as a whole.
 
     `failed` are the problems of sources by unit, and `invalid` those of input that a unit's run found.

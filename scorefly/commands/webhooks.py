@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from scorefly.commands.repos import RepositoryRow
 from scorefly.config.settings import Settings
@@ -15,8 +16,7 @@ from scorefly.problems import ScoreflyError, input_error, option_place
 SECRET = "SCOREFLY_WEBHOOK_SECRET_GITHUB"  # noqa: S105 - the name of a variable
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookRow:
+class WebhookRow(Struct, frozen=True):
     """A repository, and whether it has the webhook: `present`, `added` or `missing`, with the reason."""
 
     repository: str

@@ -7,9 +7,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.confined import is_file
@@ -52,8 +54,7 @@ from scorefly.state.releases import Rollback
 from scorefly.state.snapshot import Record, pack, unpack
 
 
-@dataclass(slots=True)
-class AppDeployment:
+class AppDeployment(Struct):
     """The runbook of one app. `listed` are its Machines in a listing, which may be late; a set `stop` ends it early.
 
     `target` is the release that a rollback deploys.

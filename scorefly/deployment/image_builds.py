@@ -7,7 +7,8 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from scorefly import interruption
 from scorefly.config.settings import Settings
@@ -30,8 +31,7 @@ def build_key(settings: Settings, app: App, build: Build, files: Mapping[str, st
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
 
-@dataclass(slots=True)
-class ImageBuilds:
+class ImageBuilds(Struct):
     """The builds of one run by key. Apps with an equal build wait for the first one."""
 
     settings: Settings

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly import interruption, safe_files
 from scorefly.config.settings import Settings
@@ -54,8 +56,7 @@ DROP ROLE IF EXISTS "NAME";
 _PSQL = ("sh", "-c", "gosu postgres psql -v ON_ERROR_STOP=1 -q -d postgres")
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(Struct, frozen=True):
     """A database on a shared server; its user has the same name."""
 
     server: str

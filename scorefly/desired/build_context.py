@@ -7,8 +7,10 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.confined import exists, is_folder, mode_and_link, open_file, read_file, root_of, shown, walk
@@ -140,8 +142,7 @@ class _Context:
         return self._folders[path]
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(Struct, frozen=True):
     ignored: bool
     matches: Matches
     may_match: bool = False

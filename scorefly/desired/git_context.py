@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from scorefly.config.settings import Settings
 from scorefly.confined import exists, read_file
@@ -19,8 +20,7 @@ _ENTRY = re.compile(r"([A-Za-z]) ([0-7]{6} [0-9a-f]{40}) ([0-3])\t([^\0]*)\0")
 _CHANGES_CONTENT = re.compile(rb"\b(filter|ident|working-tree-encoding|eol|crlf)\b")
 
 
-@dataclass(frozen=True, slots=True)
-class GitContext:
+class GitContext(Struct, frozen=True):
     """The files below a folder. `known` are those as git has them, with mode and blob id: `100644 <id>`.
 
     `others` are files and folders (with `/` at the end) to look at: changed, untracked or ignored by git.

@@ -12,12 +12,14 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from msgspec import field
+
 from scorefly import interruption, safe_files
 from scorefly.child_output import Lines
+from scorefly.confidential import Confidential
 from scorefly.confined import exists, read_file
 from scorefly.fly.app import App, Build
 from scorefly.fly.flyctl_failures import interrupted
@@ -39,8 +41,7 @@ _CACHE = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_CACHE_URL", "ACTIONS_RESULTS_URL", "
 _LINKED = ("buildx", "cli-plugins", "contexts")  # folders of Docker's configuration that logins are not in
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class DockerOptions:
+class DockerOptions(Confidential, frozen=True):
     """The choices of a user for builds with docker. It holds secrets and so has no repr."""
 
     build_args: Mapping[str, str] = field(default_factory=dict)

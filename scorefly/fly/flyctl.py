@@ -14,9 +14,10 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct, field
 
 from scorefly import interruption
 from scorefly.child_output import Buffer, Lines
@@ -37,8 +38,7 @@ _BUILT = re.compile(r"image: (\S+/\S+:\S+)")  # what `flyctl deploy --build-only
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # flyctl colours its check marks whatever NO_COLOR says
 
 
-@dataclass(frozen=True, slots=True)
-class DeployOptions:
+class DeployOptions(Struct, frozen=True):
     """The options of a deploy that a user can choose. Times are seconds."""
 
     wait_timeout: float = 300.0

@@ -9,9 +9,10 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from scorefly import __version__, interruption
 from scorefly.http import (
@@ -43,8 +44,7 @@ class ForbiddenError(ExternalError):
     """The token may not do what was asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class PullView:
+class PullView(Struct, frozen=True):
     """A pull request as it is now. `head_repository` is empty when the fork is gone."""
 
     number: int
@@ -62,8 +62,7 @@ class PullView:
         return self.head_repository.lower() != self.base_repository.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class CommentView:
+class CommentView(Struct, frozen=True):
     """A comment on an issue or pull request. `author` is a login in lower case; an app's ends with `[bot]`."""
 
     id: int
@@ -71,8 +70,7 @@ class CommentView:
     author: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentView:
+class DeploymentView(Struct, frozen=True):
     """A deployment; it belongs to one commit for good."""
 
     id: int

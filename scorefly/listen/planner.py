@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MIN_INTERVAL = 5.0  # seconds between two looks at one repository because of hints
 FIRST_DELAY = 10.0  # seconds after a first failure
@@ -11,8 +12,7 @@ MAX_DELAY = 900.0
 RESYNC = 3600.0  # seconds after which a unit is compared with Fly although git did not change
 
 
-@dataclass(frozen=True, slots=True)
-class RepositoryRow:
+class RepositoryRow(Struct, frozen=True):
     """A followed repository: generations of hints and looks, and when it was and may be looked at.
 
     `next_hint` is when a hint may cause a look, `next_look` when anything may.
@@ -26,8 +26,7 @@ class RepositoryRow:
     next_look: float
 
 
-@dataclass(frozen=True, slots=True)
-class UnitRow:
+class UnitRow(Struct, frozen=True):
     """A unit: the generation that git wants and the one that was deployed, and when it may run again."""
 
     name: str
@@ -45,8 +44,7 @@ class UnitRow:
         return self.wanted > self.done
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """The names that may start now, and the time at which to decide again."""
 
     names: tuple[str, ...]

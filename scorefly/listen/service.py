@@ -7,8 +7,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from scorefly.listen import notices, sources, units
 from scorefly.listen.ledger import Ledger
@@ -28,8 +29,7 @@ NOTICE_PAUSE = 1.0  # seconds between two looks at the notices
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """The work that may start now: keys of repositories, names of units, the tree; and when to decide again."""
 
     looks: tuple[str, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.planner import MIN_INTERVAL, RepositoryRow, backoff
@@ -13,8 +14,7 @@ MAX_ERROR = 500  # characters
 TREE = ""  # in the place of a unit: what includes projects into the tree
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """A look that is due: the repository's address, the refs that somebody follows, and the hints it answers."""
 
     key: str

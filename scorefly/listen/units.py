@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.notices import add_notice
@@ -22,8 +23,7 @@ DONE = ("ok", "invalid")
 FAILING = ("failed", "invalid")
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """A unit of the tree: its name, the arguments of `scorefly sync`, and the sources it follows (address, ref)."""
 
     name: str
@@ -32,16 +32,14 @@ class Unit:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """The units of a project, and the sources of projects that it includes."""
 
     units: tuple[Unit, ...]
     includes: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A run that began. `generation` is what it brings the unit to when it ends well."""
 
     id: int
@@ -52,8 +50,7 @@ class Run:
     instance: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The outcome of a run: `ok`, `failed`, `invalid` (the input is wrong) or `interrupted`, and the apps it named."""
 
     status: str

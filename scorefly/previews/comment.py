@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from scorefly.github.markdown import code, details, link, prose, table, text
 from scorefly.report.certificates import CertificateReport
@@ -30,8 +31,7 @@ _MARKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AppRow:
+class AppRow(Struct, frozen=True):
     """One app: `status` as in the outputs, `url` and `seconds` where it has them; a resource's app has no workload."""
 
     app: str
@@ -41,8 +41,7 @@ class AppRow:
     workload: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewPage:
+class PreviewPage(Struct, frozen=True):
     """All that the comment tells. `notes` and `problems` are plain sentences; `seconds` is wall time."""
 
     environment: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from msgspec import Struct, field
 
 from scorefly.github import deployments
 from scorefly.github.api import ForbiddenError, GitHubApi
@@ -22,8 +23,7 @@ from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
 
 
-@dataclass(slots=True)
-class Notifier:
+class Notifier(Struct):
     """A pull request's side of one run. `notes` are sentences for the comment; `fork` expects a token that only reads.
 
     `problems` gathers what GitHub refused.

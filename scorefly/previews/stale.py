@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import Connection, connect
@@ -34,8 +36,7 @@ _MOST_LISTED = 500
 _DAY = 86400
 
 
-@dataclass(frozen=True, slots=True)
-class StalePreview:
+class StalePreview(Struct, frozen=True):
     """One that is to go. `idle` says that its pull request is open."""
 
     environment: str

@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly import interruption, safe_files
 from scorefly.git.process import Done, Git, told
@@ -54,8 +56,7 @@ _FAILURES: tuple[tuple[tuple[str, ...], str, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The refs of one repository, or the problem with it."""
 
     refs: Mapping[str, str]

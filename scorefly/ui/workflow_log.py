@@ -6,8 +6,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
+
+from msgspec import Struct, field
 
 from scorefly.github import commands, markdown
 from scorefly.problems import Problem
@@ -16,8 +17,7 @@ from scorefly.ui.redaction import Redactor, pieces
 from scorefly.values import worth_hiding
 
 
-@dataclass(slots=True, eq=False)
-class _Output:
+class _Output(Struct, eq=False):
     """Another program's output: the lines that wait, and the token of its fence once its group has begun."""
 
     title: str
