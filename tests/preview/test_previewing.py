@@ -228,7 +228,7 @@ def test_a_fork_is_rehearsed_without_its_secrets_and_the_summary_says_so(workspa
     assert result.code == 0, result.out
     assert result.outputs["deployed"] == '["web-pr-7"]'
     assert "fork, which gets no secrets" in result.summary
-    assert "Rehearsed" in result.summary
+    assert "Simulated" in result.summary
     assert github.bodies(7) == []
     assert github.deployments == {}
 
