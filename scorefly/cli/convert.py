@@ -23,4 +23,6 @@ def convert(session: Session, paths: tuple[str, ...], output: str) -> None:
     for path in converted.written:
         session.write(f"{path} written")
     session.write("Next: scorefly validate")
-    session.write(f"To take over the apps that run: scorefly adopt {' '.join(sorted(set(converted.apps.values())))}")
+    session.write("To take over the apps that run on Fly:")
+    for environment, apps in converted.apps.items():
+        session.write(f"  scorefly adopt {' '.join(sorted(apps))} --environment {environment or 'production'}")

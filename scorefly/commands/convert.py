@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly import safe_files
 from scorefly.confined import exists, is_folder, read_file, scope_of, walk
@@ -27,12 +29,14 @@ PROJECT_FILE = "scorefly.yaml"
 MAX_FILE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
-    """The files written, relative to the working folder, with the apps by workload, and what to know about it."""
+class Converted(Struct, frozen=True):
+    """The files written, relative to the working folder, the apps by environment, and what to know about them.
+
+    The environment is empty for apps of a fly.toml that is not called after one.
+    """
 
     written: tuple[str, ...]
-    apps: Mapping[str, str]
+    apps: Mapping[str, Sequence[str]]
     problems: tuple[Problem, ...]
 
 
@@ -42,7 +46,9 @@ def convert(workspace: Path, paths: tuple[str, ...], output: str = "") -> Conver
     starts = _starts(workspace, paths)
     root = _root(workspace, starts, is_elsewhere=bool(output))
     tree = _flycd_tree(workspace, root, starts)
-    files = [file for start in starts for file in _fly_tomls(start)]
+    converted = {root / app.folder for app in tree.apps}
+    # FlyCD's own conversion leaves the fly.toml beside the app.yaml that it made of it.
+    files = [file for start in starts for file in _fly_tomls(start) if file in starts or file.parent not in converted]
     problems = list(tree.problems)
     if not files and not tree.apps and not problems:
         raise InputError(*(Problem(f"no fly.toml in {path}", "name a fly.toml", Place(path)) for path in paths))
@@ -51,6 +57,7 @@ def convert(workspace: Path, paths: tuple[str, ...], output: str = "") -> Conver
     inputs += [_flycd_input(root, app) for app in tree.apps]
     problems += [problem for each in inputs for problem in each.fly.problems]
     problems += _files_beside(workspace, files)
+    problems += [problem for each in inputs for problem in _unreadable_files(root, each)]
     raise_errors(problems)
     made = convert_inputs(inputs, root)
     raise_errors(made.problems)
@@ -82,6 +89,23 @@ def _files_beside(workspace: Path, files: Sequence[Path]) -> Iterator[Problem]:
         if left:
             message = f"{', '.join(left)} beside it {'is' if len(left) == 1 else 'are'} not converted"
             yield Problem(message, "convert the folder", Place(_shown(file, workspace)), severity="notice")
+
+
+def _unreadable_files(root: Path, each: Input) -> Iterator[Problem]:
+    """Yield files that a fly.toml mounts and that flyctl or scorefly cannot read."""
+    files = each.fly.document.get("files")
+    for index, file in enumerate(files if isinstance(files, list) else ()):
+        path = file.get("local_path") if isinstance(file, Mapping) else None
+        if not isinstance(path, str) or not path or each.fly.refused:
+            continue
+        place = each.fly.place(("files", index, "local_path"))
+        if PurePosixPath(path).is_absolute():
+            yield Problem(f"local_path {path!r} is absolute", "give a path relative to fly.toml", place)
+            continue
+        try:
+            read_file(root, each.folder / path, place)
+        except InputError as error:
+            yield from error.problems
 
 
 def _starts(workspace: Path, paths: tuple[str, ...]) -> list[Path]:
@@ -116,8 +140,7 @@ def _fly_tomls(start: Path) -> Iterator[Path]:
                 yield Path(parent, name)
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(Struct, frozen=True):
     """The tree of files that FlyCD reads, below the root."""
 
     workspace: Path
@@ -240,6 +263,8 @@ def _refuse_existing(base: Path, contents: Mapping[str, bytes], workspace: Path)
             continue
         if not same:
             hint = "move it away, or give another folder with --output"
+            if path == PROJECT_FILE:
+                hint = f"add to it what --output DIR writes into DIR/{PROJECT_FILE}, or move it away"
             problems.append(Problem("the file exists, and convert overwrites nothing", hint, place))
     raise_errors(problems)
 

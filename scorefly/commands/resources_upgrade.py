@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scorefly import interruption
 from scorefly.commands.deploy import Deployment, save_the_rest
@@ -32,8 +33,7 @@ from scorefly.state.keeper import Keeper
 DUMP = "another line reads no files of this one: dump the data and restore it into a new resource (docs/databases.md)"
 
 
-@dataclass(frozen=True, slots=True)
-class Upgrade:
+class Upgrade(Struct, frozen=True):
     """An upgrade of one server: its name, its versions before and after, and its apps."""
 
     uid: str

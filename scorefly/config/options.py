@@ -112,7 +112,7 @@ OPTIONS: tuple[Option, ...] = (
         "JSON object of secrets by name. List each one; at most 131,071 bytes in the Action.",
         private=True,
         group="Input",
-        commands=(*CONVERTING, *REMOVING, *TREE),
+        commands=("logs", *CONVERTING, *REMOVING, *TREE),
     ),
     Option(
         "variables",
@@ -334,6 +334,13 @@ OPTIONS: tuple[Option, ...] = (
         "For sync: projects, environments, units (PROJECT.ENVIRONMENT) or folders, one per line. Default: all.",
         private=True,
         commands=(),
+    ),
+    Option(
+        "fail-fast",
+        "flag",
+        "Begin no further unit of a tree once one has failed.",
+        "false",
+        commands=("sync",),
     ),
     Option(
         "prune",

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from scorefly.config.settings import Settings
+from scorefly.confined import is_file
 from scorefly.deployment.addresses import resolve_pending
 from scorefly.deployment.connection import Connection
 from scorefly.deployment.costs import app_cost
 from scorefly.deployment.digest import METADATA_KEY, state_digest
 from scorefly.deployment.drift import facts_of
+from scorefly.deployment.failures import MAX_LINES, collect_failure
 from scorefly.deployment.image_builds import ImageBuilds, build_key
 from scorefly.deployment.inspection import (
     AppInspection,
@@ -39,7 +45,7 @@ from scorefly.desired.artefacts import artefact_folder, artefact_texts, file_dig
 from scorefly.desired.build_context import changed_files, summarised
 from scorefly.fly.api import FlyApi, MachineView, RefusedError
 from scorefly.fly.app import App, Build
-from scorefly.problems import Problem, ScoreflyError
+from scorefly.problems import Place, Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Status
 from scorefly.state.document import AppState, SecretState
@@ -48,8 +54,7 @@ from scorefly.state.releases import Rollback
 from scorefly.state.snapshot import Record, pack, unpack
 
 
-@dataclass(slots=True)
-class AppDeployment:
+class AppDeployment(Struct):
     """The runbook of one app. `listed` are its Machines in a listing, which may be late; a set `stop` ends it early.
 
     `target` is the release that a rollback deploys.
@@ -71,6 +76,7 @@ class AppDeployment:
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
     _image: str = ""  # what was deployed
+    _output: deque[str] | None = None  # the last lines of the deploy, once it has begun
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
         """Takes a step. A report ends the app's way: what failed is told and reported, not raised."""
@@ -78,11 +84,29 @@ class AppDeployment:
         try:
             report = step()
         except ScoreflyError as error:
-            for problem in error.problems:
+            problems = [self._placed(each) for each in error.problems]
+            for problem in problems:
                 self.progress.problem(problem)
-            report = self.not_deployed("failed", error.problems[0])
+            report = self.not_deployed("failed", problems[0])
+            if self._output is not None and not self.stop.is_set():
+                failure = collect_failure(self.api, self.app.name, tuple(self._output))
+                # A simulated app has no page at Fly.
+                failure = replace(failure, dashboard="") if self.settings.rehearse else failure
+                report = replace(report, failure=failure)
         self.seconds += time.monotonic() - started
         return report and replace(report, seconds=round(self.seconds, 1))
+
+    def _placed(self, problem: Problem) -> Problem:
+        """Return the problem at the Score file that the app comes from, where state knows it."""
+        place = None if problem.place else self._score_file()
+        return replace(problem, place=place, of_file=True) if place else problem
+
+    def _score_file(self) -> Place | None:
+        state = self.keeper.state
+        resource = state.resources.get(self.app.owner)
+        workload = self.app.workload or (resource.defined_by or resource.owner if resource else "")
+        file = state.workloads.get(workload, "")
+        return Place(file) if file and is_file(self.settings.workspace, file) else None
 
     def not_deployed(self, status: Status, problem: Problem) -> AppReport:
         """Report an app that was not deployed: it has a URL only where its earlier Machines run, which are ours."""
@@ -131,30 +155,45 @@ class AppDeployment:
             changed = changed_files(record.built, self._before.built) if record else ""
             self.progress.step(f"{self.app.name}: updating{f', because {changed} changed' if changed else ''}")
             self._ensure_prerequisites()
-        self._forget_digest()
-        self._remove_outdated_machines()
-        self._report_leases()
         artefact = self.settings.workspace / artefact_folder(self.settings, self.app.name)
         folder = working_folder(self.settings, self.app)
-        with self.connection.slots, self.progress.output(f"deploy of {self.app.name}") as output:
+        with self.connection.slots:
+            self._image = self._build(artefact, folder)
+            self._forget_digest()
+            self._remove_outdated_machines()
+            self._report_leases()
             self.keeper.confirm_lock()
-            self._image = self._build(artefact, folder, output)
-            self.keeper.confirm_lock()
-            app = replace(self.app, image=self._image)
-            self.connection.deployer.deploy(app, artefact, folder, on_line=output, stop=self.stop)
+            with self._output_of("deploy") as output:
+                app = replace(self.app, image=self._image)
+                self.connection.deployer.deploy(app, artefact, folder, on_line=output, stop=self.stop)
 
-    def _build(self, artefact: Path, folder: Path, output: Callable[[str], None]) -> str:
+    @contextmanager
+    def _output_of(self, step: str) -> Iterator[Callable[[str], None]]:
+        """Show another program's output, line by line, and remember its last lines."""
+        last = self._output = deque(maxlen=MAX_LINES)
+        with self.progress.output(f"{step} of {self.app.name}") as write:
+
+            def output(line: str) -> None:
+                last.append(line)
+                write(line)
+
+            yield output
+
+    def _build(self, artefact: Path, folder: Path) -> str:
         """Return the reference of the app's image, which is built first unless that was done before.
 
-        State has it before the deploy begins: one that fails is not built again.
+        No Machine is touched until the image is there. State has it before the deploy begins, so that one that fails
+        does not build again.
         """
         if not isinstance(self.app.image, Build):
             return self.app.pinned or self.app.image
 
         def build(label: str) -> str:
-            return self.connection.builder.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
+            self.keeper.confirm_lock()
+            with self._output_of("build") as output:
+                return self.connection.builder.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
 
-        key = build_key(self.settings, self.app.image, self._before.built)
+        key = build_key(self.settings, self.app, self.app.image, self._before.built)
         image = self.builds.image(self.app, key, self.keeper.state, build, self.stop)
         record = unpack(self._known.record) or Record()
         if record.build != (key, image):

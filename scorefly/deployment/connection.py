@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.fly.api import FlyApi, OrganizationMachines
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
 REHEARSAL_TOKEN = "rehearsal"  # noqa: S105 - what the rehearsal takes for a token
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """The REST client, the deploy engine and the builder of images of one run.
 
     `slots` bounds the deploys of several runs together.
@@ -92,7 +93,8 @@ def connect(settings: Settings, keeper: Keeper | None = None, shared: SharedFly 
 
 def open_api(settings: Settings) -> FlyApi:
     """Return a client of the real Fly, or of what takes its place."""
-    platform = settings.environ.get("FLY_API_BASE_URL") or "https://api.fly.io"
+    other = settings.fly_base_url if "FLY_FLAPS_BASE_URL" in settings.environ else "https://api.fly.io"
+    platform = settings.environ.get("FLY_API_BASE_URL") or other
     return FlyApi(settings.fly_api_token, settings.fly_base_url, platform_url=platform)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from scorefly.fly.api import FlyApi
 from scorefly.http import mapping, objects, text
@@ -15,8 +16,7 @@ MAX_GB = 500  # at creation
 _PLAN_KEYS = {"performance": "Performance"}  # as flyctl sends it; all others are in small letters
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Struct, frozen=True):
     """A cluster as Fly has it. `url` leads to its pooler, with a password; empty until the cluster is ready."""
 
     id: str
@@ -25,8 +25,7 @@ class Cluster:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ManagedPostgresApi:
+class ManagedPostgresApi(Struct, frozen=True):
     """The calls for one organization; `region` is where a cluster is created that states none."""
 
     api: FlyApi

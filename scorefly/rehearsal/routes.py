@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from scorefly.rehearsal import (
     certificates,
@@ -28,8 +29,7 @@ from scorefly.rehearsal.world import Json, World
 _PAGE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request, as a handler sees it."""
 
     world: World

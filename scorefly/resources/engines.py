@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(Struct, frozen=True):
     """One kind of server. `image` has the place of the version; `shared_key` is where a shared server's version is.
 
     A line is what a server changes release within without touching its data: the first `parts` numbers of a version.

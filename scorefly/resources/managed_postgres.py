@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly import interruption
 from scorefly.fly.managed_postgres import MAJORS, MAX_GB, REGIONS, Cluster, ManagedPostgresApi
@@ -26,8 +28,7 @@ SIZE_GB = 10
 _MINUTES = 15  # until a new cluster is ready
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The cluster that a resource asks for; `named` says that its Score file names it."""
 
     name: str
@@ -75,8 +76,7 @@ def clusters_in(shared: Mapping[str, Tree]) -> Mapping[str, Mapping[str, Tree]]:
     return {name: each for name, each in found.items() if isinstance(each, dict)} if isinstance(found, dict) else {}
 
 
-@dataclass(frozen=True, slots=True)
-class ManagedPostgres:
+class ManagedPostgres(Struct, frozen=True):
     """Makes what is missing: the cluster, the database, the user. What is there is found again."""
 
     spec: Spec
@@ -141,8 +141,7 @@ class ManagedPostgres:
         return Provisioned(outputs, provisional=True, problems=problems)
 
 
-@dataclass(slots=True)
-class _Making:
+class _Making(Struct):
     """One run of making a database. `shared` is the patch of the shared state so far."""
 
     request: Request

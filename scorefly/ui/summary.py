@@ -8,6 +8,7 @@ from scorefly.github.markdown import code, details, link, prose, table, text
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.report.report import AppReport, Finding, Report
 from scorefly.ui.certificates import certificates_markdown
+from scorefly.ui.failure_text import failure_markdown
 from scorefly.ui.plan_summary import plan_summary
 from scorefly.ui.plan_view import has_orphans, totals
 from scorefly.ui.resource_graph import graph
@@ -58,6 +59,7 @@ def summary(report: Report) -> str:
         _findings(report.findings),
         certificates_markdown(report.certificates),
         _problems(each for each in problems if each.severity != "notice"),
+        failure_markdown(report.apps),
         _private(private),
         _notes(report.problems, private.values()),
         "" if report.plan else _secret_names(report.apps),
@@ -158,7 +160,7 @@ def _run(report: Report) -> str:
 
 
 def _rehearsal_note(report: Report) -> str:
-    return "> Simulated: nothing was deployed to Fly." if report.rehearsed else ""
+    return "> Rehearsed: the run was simulated, and nothing was deployed to Fly." if report.rehearsed else ""
 
 
 def _apps(apps: Sequence[AppReport]) -> str:

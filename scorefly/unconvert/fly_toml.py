@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding, dotted
@@ -24,8 +26,7 @@ _TEMPLATE = re.compile(
 _NAMES = (("app",), ("primary_region",), ("build", "image"))
 
 
-@dataclass(frozen=True, slots=True)
-class FlyToml:
+class FlyToml(Struct, frozen=True):
     """A fly.toml that was read: its document in current spelling, and problems with their places."""
 
     file: str
@@ -72,7 +73,8 @@ def read_document(
     findings = list(reading.findings)
     findings += [replace(each, path=reading.origin(each.path)) for each in check(reading.document, machine)]
     problems = [_problem(fly, each) for each in findings]
-    if "compose" in reading.document.get("build", {}):
+    build = reading.document.get("build")
+    if isinstance(build, Mapping) and "compose" in build:
         hint = "describe the containers in the Score file, and remove build.compose"
         message = "build.compose makes flyctl read files that scorefly does not check"
         problems.append(Problem(message, hint, fly.place(("build", "compose"))))

@@ -9,9 +9,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
+
+from msgspec import Struct, field
 
 from scorefly.problems import Place, Problem, input_error
 from scorefly.score.document import Document, Places, parse
@@ -22,8 +23,7 @@ APP_FILE = "app.yaml"
 PROJECT_FILE = "project.yaml"
 
 
-@dataclass(slots=True)
-class FlycdApp:
+class FlycdApp(Struct):
     """An app.yaml as FlyCD reads it.
 
     `document` is the fly.toml in it. `workload` are settings of the workload in scorefly.yaml, `secrets` the names of
@@ -54,8 +54,7 @@ class FlycdApp:
         self.problems.append(Problem(message, hint, self.places.at(*path), "warning"))
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
+class Common(Struct, frozen=True):
     """Settings of projects for all apps below them."""
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -160,7 +159,8 @@ def _read_scale(app: FlycdApp, data: Mapping[str, Any]) -> None:
     vm = {"memory_mb": machines.get("ram_mb"), "cpus": machines.get("cpu_cores"), "cpu_kind": machines.get("cpu_type")}
     if vm := {key: value for key, value in vm.items() if value}:
         app.document["vm"] = [vm]
-    regions = [data.get("primary_region"), *(data.get("extra_regions") or [])]
+    primary = data.get("primary_region")
+    regions = [*([primary] if isinstance(primary, str) else []), *(data.get("extra_regions") or [])]
     by_region = machines.get("count_per_region") or {}
     if not (machines.get("count") or by_region or data.get("extra_regions")):
         return

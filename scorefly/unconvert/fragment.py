@@ -8,7 +8,7 @@ from typing import Any
 
 from scorefly.confined import read_file
 from scorefly.fly.app import App
-from scorefly.problems import InputError, Place
+from scorefly.problems import InputError, Place, input_error
 from scorefly.unconvert.meaning import folded, meaning
 
 # A comparison of one of these is one of the whole.
@@ -102,11 +102,18 @@ def _same_checks(one: Any, other: Any) -> bool:
 
 
 def _inline(file: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """A file of the fragment, which has no place of its own: its content is in the fragment."""
-    if not file.get("local_path"):
+    """Return a file of the fragment with its content: the fragment has no place for files. Raises InputError."""
+    path = file.get("local_path")
+    if not path:
         return dict(file)
     rest = {key: value for key, value in file.items() if key != "local_path"}
-    return {**rest, "raw_value": read_file(folder, file["local_path"], Place(file["local_path"])).decode()}
+    try:
+        return {**rest, "raw_value": read_file(folder, path, Place(path)).decode()}
+    except UnicodeDecodeError as error:
+        hint = "build it into the image, or mount it without files from secrets beside it"
+        raise input_error(
+            f"{path} is not text, and a fragment of fly.toml holds text only", hint, Place(path)
+        ) from error
 
 
 def _content(folder: Path) -> Callable[[str], object]:

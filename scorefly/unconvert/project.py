@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.convert.overlay import Overlay, lay_over
 from scorefly.problems import Place, Problem
@@ -27,8 +29,7 @@ from scorefly.unconvert.names import PRODUCTION, environment_token, is_environme
 SCORE_FILE = "score.yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Struct, frozen=True):
     """A fly.toml to convert: what was read, and its folder relative to the root of what is written.
 
     `flycd` is the app.yaml that it was read from, `beside` are the files in its folder.
@@ -40,19 +41,17 @@ class Input:
     beside: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Output:
-    """Files by path, sections of scorefly.yaml, apps by workload, and the Score files whose image is built."""
+class Output(Struct):
+    """Files by path, sections of scorefly.yaml, apps by environment, and the Score files whose image is built."""
 
     files: dict[str, str] = field(default_factory=dict)
     project: dict[str, Any] = field(default_factory=dict)
-    apps: dict[str, str] = field(default_factory=dict)
+    apps: dict[str, list[str]] = field(default_factory=dict)
     builds: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """One workload: its fly.toml, and those of other environments by name."""
 
     base: Input
@@ -140,8 +139,9 @@ def _convert_group(group: Group, source: Source, file: str, output: Output) -> N
         and not group.base.fly.document.get("build", {}).get("builtin")
     ):
         output.builds.append(path)
-    output.apps[source.workload] = group.base.fly.app or source.workload
-    if output.apps[source.workload] != source.workload:
+    app = group.base.fly.app or source.workload
+    output.apps.setdefault(group.environment, []).append(app)
+    if app != source.workload:
         target = output.project
         if group.environment:
             target = target.setdefault("environments", {}).setdefault(group.environment, {})
@@ -155,7 +155,7 @@ def _convert_group(group: Group, source: Source, file: str, output: Output) -> N
         entry = output.project.setdefault("environments", {}).setdefault(environment, {})
         if section := _environment(carried, other, source):
             entry.setdefault("workloads", {})[source.workload] = section
-        output.apps[f"{source.workload} in {environment}"] = other.fly.app or source.workload
+        output.apps.setdefault(environment, []).append(other.fly.app or source.workload)
 
 
 def _environment(base: Carried, other: Input, source: Source) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def test_rollback_is_in_outputs_and_summary_and_status_says_so(workspace: Worksp
         assert act(workspace, "deploy").code == 0
     result = act(workspace, "rollback", workload="web")
     assert result.code == 0, result.out
-    assert plain(result.summary).startswith("## Rolled back production\n\n1 deployed")
+    assert plain(result.summary).startswith("## Simulated: Rolled back production\n\n1 deployed")
     assert (result.outputs["deployed"], result.outputs["changed"]) == ('["web"]', "true")
     assert [app["image"] for app in json.loads(result.outputs["apps"])] == ["nginx:1.26"]
     assert "- web: rolled back; stays until something else is deployed" in plain(act(workspace, "status").summary)

@@ -71,6 +71,8 @@ def test_each_environment_gets_its_own_fly_toml_back(workspace: Workspace, base:
     workspace.write("fly.staging.toml", STAGING)
     converted = workspace.run("convert", ".")
     assert converted.code == 0, converted.err
+    assert "  scorefly adopt shop --environment production\n" in converted.out
+    assert "  scorefly adopt shop-staging --environment staging\n" in converted.out
     assert [path for path in workspace.tree() if path.endswith("score.yaml")] == ["score.yaml"]
     same(workspace, "shop-staging", "staging", STAGING)
     same(workspace, "shop", "production", PRODUCTION)

@@ -86,6 +86,14 @@ def test_keys_that_flyctl_ignores_are_listed_and_left_out(workspace: Workspace) 
             "fly.toml:2:1: primary_region has the placeholder {REGION}",
         ),
         (BUILT + '[build.compose]\nfile = "compose.yaml"\n', "fly.toml:3:1: build.compose makes flyctl read files"),
+        (
+            BUILT + '[[files]]\nguest_path = "/a"\nlocal_path = "a.conf"\n',
+            "fly.toml:5:1: a.conf cannot be read: No such file",
+        ),
+        (
+            BUILT + '[[files]]\nguest_path = "/a"\nlocal_path = "/etc/a"\n',
+            "fly.toml:5:1: local_path '/etc/a' is absolute",
+        ),
         ("app = {{ name }}\n", "fly.toml:1:7: the placeholder {{ name }} makes this file a template"),
     ],
 )

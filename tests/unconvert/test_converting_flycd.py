@@ -166,6 +166,13 @@ def test_an_app_of_another_repository_is_deployed_by_sync(tmp_path: Path) -> Non
         assert "web: belongs to local already" in tree.sync("web", command="adopt").out
 
 
+def test_an_app_yaml_comes_before_the_fly_toml_that_it_was_made_of(workspace: Workspace) -> None:
+    workspace.write("app.yaml", "app: web\nprimary_region: ams\nsource: {type: local}\nbuild: {image: nginx}\n")
+    workspace.write("fly.toml", 'app = "web"\nprimary_region = "cdg"\n')
+    assert workspace.run("convert", ".").code == 0
+    assert "scorefly/region: ams" in (workspace.path / "score.yaml").read_text()
+
+
 def test_a_projects_folder_hides_what_is_beside_it_as_in_flycd(workspace: Workspace) -> None:
     for folder in ("projects/a", "b"):
         app = f"app: app-{folder[-1]}\nprimary_region: ams\nsource: {{type: local}}\nbuild: {{image: nginx}}\n"
