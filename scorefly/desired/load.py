@@ -12,6 +12,7 @@ from scorefly.confined import exists, is_glob
 from scorefly.desired.builds import build_problems
 from scorefly.desired.likely_mistakes import class_problems, placeholder_problems, unknown_type, unread_files
 from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
+from scorefly.resources import tigris
 from scorefly.resources.files import LoadedProvisioners, is_remote, load_provisioners
 from scorefly.resources.graph import ResourceGraph, ResourceNode, build_graph
 from scorefly.resources.managed_postgres import made_by_scorefly
@@ -44,7 +45,7 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
         if provisioner is None:
             problems.append(unknown_type(node, specs))
         else:
-            chosen[node.uid] = made_by_scorefly(provisioner, node.params)
+            chosen[node.uid] = tigris.made_by_scorefly(made_by_scorefly(provisioner, node.params), node.params)
             problems += _param_problems(node, provisioner)
             problems += class_problems(node, provisioner, specs)
     for workload in workloads:

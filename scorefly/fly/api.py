@@ -174,6 +174,7 @@ class FlyApi:
         self._token = token
         self._base = base_url.rstrip("/") + "/v1"
         self._platform = platform_url.rstrip("/") + "/api/v1"
+        self._graphql = platform_url.rstrip("/")
         self._sleep = sleep
         self.before_change: Callable[[], None] = lambda: None
         self._session = _session(token, connections)
@@ -456,6 +457,21 @@ class FlyApi:
     def send_platform(self, method: str, path: str, **kwargs: Any) -> None:
         """Call what is beside the Machines API, for what it does."""
         self._call(method, path, base=self._platform, **kwargs)
+
+    def graphql(self, query: str, variables: Mapping[str, Any], reader: Callable[[Mapping[str, Any]], T]) -> T:
+        """Send a GraphQL request, and read its data. Never repeated. Raises ExternalError with Fly's words."""
+
+        def read(answer: Any) -> T:
+            data = mapping(answer)
+            errors = objects(data.get("errors") or [], "errors")
+            if errors:
+                words = shortened(text(errors[0], "message", ""), 300)
+                raise ExternalError(Problem(f"Fly refused {query.split('(')[0].split()[-1]}: {words}"))
+            return reader(mapping(data.get("data") or {}))
+
+        body = {"query": query, "variables": dict(variables)}
+        found: T = self._read("POST", "/graphql", read, base=self._graphql, json=body)
+        return found
 
     def _delete(
         self,

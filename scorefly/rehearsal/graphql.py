@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scorefly.rehearsal import fates, rules
+from scorefly.rehearsal import fates, rules, tigris
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
 
@@ -227,6 +227,9 @@ def _one_organization(world: World, variables: Variables) -> Json:
 _RESOLVERS: tuple[tuple[re.Pattern[str], Callable[[World, Variables], Json]], ...] = tuple(
     (re.compile(pattern), resolve)
     for pattern, resolve in (
+        (r"OrganizationAddOns", tigris.listed),
+        (r"createAddOn", tigris.create),
+        (r"deleteAddOn", tigris.delete),
         (r"allocateIpAddress", _allocate),
         (r"releaseIpAddress", _release_address),
         (r"latestImageDetails", _latest_image),

@@ -1,0 +1,117 @@
+"""Buckets of class `tigris` that scorefly makes. Fly shows the keys of a bucket once, when it is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from scorefly.fly.tigris import TigrisApi
+from scorefly.problems import ExternalError, InputError, Problem
+from scorefly.resources.lookup import STAND_IN
+from scorefly.resources.provisioner import Outside, Provisioned, Provisioner, ProvisioningContext, Request, Spec
+from scorefly.values import Plain, Secret, Tree
+
+TEMPLATE = "template://scorefly/s3-tigris"
+URI = "fly://scorefly/s3-tigris"
+
+
+def made_by_scorefly(provisioner: Provisioner, params: Mapping[str, Plain]) -> Provisioner:
+    """Return what makes a bucket where its params accept the terms of Tigris, else the provisioner itself."""
+    spec = provisioner.spec
+    if spec.uri == TEMPLATE and spec.built_in and params.get("accept_terms") is True:
+        return TigrisBucket(replace(spec, uri=URI))
+    return provisioner
+
+
+class TigrisBucket(Struct, frozen=True):
+    """Makes a bucket once, and keeps its keys in the state."""
+
+    spec: Spec
+
+    def reaches_out(self, outside: Outside) -> bool:
+        """Decide whether this run may make anything."""
+        return outside.calls == "provision" and outside.managed is not None
+
+    def provision(self, request: Request, run_context: ProvisioningContext) -> Provisioned:
+        """Return the bucket with its keys; it is made where state has none."""
+        outside, name = run_context.outside, _name(request, run_context)
+        if request.state.get("secret_key"):
+            return Provisioned(_outputs(request.state), request.state, random=request.random)
+        if outside.managed is None or outside.calls != "provision":
+            return self._unknown(request, outside)
+        api = TigrisApi(outside.managed.api, outside.managed.org)
+        organization_id, names = api.organization()
+        if name in names and not request.state.get("begun"):
+            message = f"{request.uid}: the organization has a bucket {name}, and the state does not know its keys"
+            hint = "take it with params.access_key_id and params.secret_key, or set another params.bucket_name"
+            raise InputError(Problem(message, hint, request.place))
+        if name in names:
+            # The answer with its keys was lost: nobody has written to it.
+            api.delete(name)
+        begun: dict[str, Tree] = {**request.state, "bucket": name, "begun": True}
+        request.keep(Provisioned(request.outputs, begun, random=request.random))
+        made = api.create(organization_id, name)
+        outside.hide([made["AWS_SECRET_ACCESS_KEY"], made["AWS_ACCESS_KEY_ID"]])
+        state: dict[str, Tree] = {
+            "bucket": made["BUCKET_NAME"],
+            "endpoint": made["AWS_ENDPOINT_URL_S3"],
+            "region": made["AWS_REGION"],
+            "access_key_id": Secret(made["AWS_ACCESS_KEY_ID"]),
+            "secret_key": Secret(made["AWS_SECRET_ACCESS_KEY"]),
+        }
+        given = Provisioned(_outputs(state), state, random=request.random)
+        request.keep(given)
+        return given
+
+    def deprovision(self, request: Request, run_context: ProvisioningContext) -> tuple[Problem, ...]:
+        """Delete the bucket. Raises ExternalError where it is not empty: the resource stays, with its keys."""
+        managed, name = run_context.outside.managed, str(request.state.get("bucket") or "")
+        if managed is None or not name:
+            return ()
+        api = TigrisApi(managed.api, managed.org)
+        if name not in api.organization()[1]:
+            return ()
+        try:
+            api.delete(name)
+        except ExternalError as error:
+            hint = f"empty the bucket {name}, then run it again; `resources deprovision --forget` keeps it"
+            raise ExternalError(Problem(f"{request.uid}: {error.problems[0].message}", hint, request.place)) from error
+        return ()
+
+    def syntax_problems(self) -> list[Problem]:
+        """Return nothing: it has no templates."""
+        return []
+
+    def _unknown(self, request: Request, outside: Outside) -> Provisioned:
+        if outside.calls == "known":
+            message = f"{request.uid} is not provisioned yet, and this command makes nothing"
+            raise InputError(Problem(message, "run deploy first", request.place))
+        outputs: dict[str, Tree] = {**dict.fromkeys(self.spec.expected_outputs, STAND_IN), **request.outputs}
+        return Provisioned(outputs, provisional=True, open_outputs=True)
+
+
+def _name(request: Request, run_context: ProvisioningContext) -> str:
+    """Return the name of the bucket, which no other bucket of Tigris has."""
+    stem = re.sub(r"[^a-z0-9-]", "-", run_context.app_name(request.id.replace(".", "-")).lower())[:50]
+    name = str(request.state.get("bucket") or request.params.get("bucket_name") or f"{stem}-{request.guid[:8]}")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name):
+        message = f"{request.uid}: params.bucket_name is made of 3 to 63 small letters, digits, `.` and `-`"
+        raise InputError(Problem(message, place=request.place))
+    return name
+
+
+def _outputs(state: Mapping[str, Tree]) -> dict[str, Tree]:
+    key, secret = state["access_key_id"], state["secret_key"]
+    return {
+        "endpoint": state["endpoint"],
+        "region": state["region"],
+        "bucket": state["bucket"],
+        "access_key_id": key,
+        "aws_access_key_id": key,
+        "secret_key": secret,
+        "aws_secret_key": secret,
+        "aws_secret_access_key": secret,
+    }
