@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from scorefly.cli.main import cli
 from workspaces import REPOSITORY
@@ -94,3 +96,10 @@ def test_quoted_messages_exist() -> None:
     assert len(rows) > 15
     shown = {"works on production": "works on {", "app-prefix is still 'change-me-'": "app-prefix is still {"}
     assert [row for row in rows if shown.get(row, row) not in program] == []
+
+
+def test_the_site_has_every_page() -> None:
+    """A page that is not in the navigation cannot be found by a reader; one that is gone fails the build."""
+    site = yaml.safe_load((REPOSITORY / "mkdocs.yml").read_text())
+    listed = re.findall(r"[\w-]+\.md", json.dumps(site["nav"]))
+    assert sorted(listed) == [path.relative_to(REPOSITORY / "docs").as_posix() for path in PAGES[1:]]
