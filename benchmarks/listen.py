@@ -11,6 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -53,10 +54,15 @@ def bench_load(root: Path, deliveries: int, kills: int, seconds: float) -> None:
 
 def bench_growth(listener: Listener, events: int) -> None:
     """Memory and disk after many events."""
-    before = pss(listener.process.pid)
-    for number in range(events):
+
+    def send(number: int) -> None:
         body, headers = signed("github", push_payload("github", f"https://github.com/acme/other-{number}.git"))
         assert listener.post("github", body, headers).status == 202
+
+    with ThreadPoolExecutor(8) as clients:
+        list(clients.map(send, range(200)))  # what every listener has soon: threads, caches
+        before = pss(listener.process.pid)
+        list(clients.map(send, range(events)))
     grown = (pss(listener.process.pid) - before) / 1024
     line(f"memory after {events} events", f"{grown:+.1f} MiB", "+5 MiB")
     size = sum(path.stat().st_size for path in listener.data.glob("ledger.*"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 MAX_LINE = 1 << 16  # bytes
 MAX_LINES = 50_000
@@ -19,8 +20,7 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Buffer:
+class Buffer(Struct):
     """Output as bytes, up to a limit. Where `strict` is set, more than that ends the program."""
 
     limit: int
@@ -36,8 +36,7 @@ class Buffer:
         return not (self.cut and self.strict)
 
 
-@dataclass(slots=True)
-class Lines:
+class Lines(Struct):
     """Output as lines, each given to `on_line` as it comes. Lines that are too long or too many are left out."""
 
     on_line: Callable[[str], None]

@@ -7,11 +7,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
+
+from msgspec import Struct
 
 from scorefly import interruption
 
@@ -37,8 +38,7 @@ class RedirectError(Exception):
     """A redirect leads where the request must not go; the message names the host."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A whole answer. `content` may be longer than the limit by less than one chunk, if `cut` is set."""
 
     url: str

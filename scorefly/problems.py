@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 SHORTENED = "…"
 
 Severity = Literal["error", "warning", "notice"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(Struct, frozen=True, order=True):
     """A place: a file (relative to the workspace) or an option, line and column from 1."""
 
     file: str
@@ -29,14 +30,17 @@ def option_place(name: str) -> Place:
     return Place(f"--{name}", is_option=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One cause: what is wrong, what to do about it (may be empty), and where."""
+class Problem(Struct, frozen=True):
+    """One cause: what is wrong, what to do about it (may be empty), and where.
+
+    `of_file` says that the place is only the file that the problem belongs to, which the message needs not repeat.
+    """
 
     message: str
     hint: str = ""
     place: Place | None = None
     severity: Severity = "error"
+    of_file: bool = False
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""

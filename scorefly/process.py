@@ -13,9 +13,10 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from scorefly import interruption, isolation
 from scorefly.child_output import Lines, Sink
@@ -25,8 +26,7 @@ _CHUNK = 1 << 16
 _PIPE = 1 << 20  # bytes that a pipe can hold at most
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """A program that has ended: its exit status, negative for a signal, and why we ended it, if we did."""
 
     code: int

@@ -22,7 +22,7 @@ def doctor(session: Session, /, shape: str, **values: Any) -> None:
     Example:
       scorefly doctor --environment production --state git
     """
-    from dataclasses import asdict
+    from msgspec import to_builtins
 
     from scorefly.commands.doctor import diagnose
 
@@ -30,7 +30,7 @@ def doctor(session: Session, /, shape: str, **values: Any) -> None:
     checks = diagnose(settings, session.progress)
     session.progress.clear()
     if shape == "json":
-        session.write_json([asdict(check) for check in checks])
+        session.write_json([to_builtins(check) for check in checks])
     else:
         width = max(len(check.name) for check in checks)
         for check in checks:

@@ -48,7 +48,7 @@ def install(session: Session, /, folder: str, **values: Any) -> None:
       FLY_API_TOKEN=… scorefly install --project https://github.com/acme/environments \\
         --image ghcr.io/acme/scorefly:v1 --org acme --region ams
     """
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from scorefly.commands import install as steps
     from scorefly.commands.registry import execute, hide_given

@@ -29,7 +29,7 @@ def logs(session: Session, /, name: str, follow: bool, machine: str, shape: str,
       scorefly logs web --environment production
       scorefly logs web --no-follow
     """
-    from dataclasses import asdict
+    from msgspec import to_builtins
 
     from scorefly.commands.logs import read_logs, selected_app
 
@@ -37,12 +37,12 @@ def logs(session: Session, /, name: str, follow: bool, machine: str, shape: str,
     app = selected_app(settings, session.progress)
     lines = read_logs(settings, app, machine=machine, follow=follow)
     if shape == "json" and not follow:
-        session.write_json([asdict(line) for line in lines])
+        session.write_json([to_builtins(line) for line in lines])
         return
     try:
         for line in lines:
             if shape == "json":
-                session.write_json(asdict(line), indent=None)
+                session.write_json(to_builtins(line), indent=None)
             else:
                 session.write(" ".join(filter(None, (line.at, line.region, line.machine, line.level, line.message))))
     except interruption.Interrupted as interrupted:

@@ -42,7 +42,7 @@ def destroy(session: Session, /, yes: bool, **values: Any) -> None:
       scorefly destroy --environment staging --dry-run
       scorefly destroy --environment staging --yes
     """
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from scorefly.commands.registry import execute
 

@@ -24,13 +24,13 @@ def resources() -> None:
 @click.pass_obj
 def resources_list(session: Session, /, shape: str, **values: Any) -> None:
     """List the resources that Score files declare or that state has."""
-    from dataclasses import asdict
+    from msgspec import to_builtins
 
     from scorefly.commands.listing import list_resources
 
     rows = list_resources(session.settings("resources list", values))
     if shape == "json":
-        session.write_json([asdict(row) for row in rows])
+        session.write_json([to_builtins(row) for row in rows])
         return
     shown = [
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from scorefly.report.progress import Progress
 from scorefly.report.report import Report, redacted_report
 from scorefly.ui.early_secrets import early_secrets, secrets_in_project_file
 from scorefly.ui.lines import one_line
-from scorefly.ui.terminal import TerminalProgress, report_text
+from scorefly.ui.terminal import TerminalProgress, next_command, report_text
 
 
 class Session:
@@ -76,7 +77,12 @@ class Session:
         """Writes a run's outcome to standard output."""
         self.progress.clear()
         shown = redacted_report(report, self.progress.redact)
-        click.echo(report_text(shown, coloured=sys.stdout.isatty() and self.progress.coloured))
+        at_a_terminal = sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if at_a_terminal else None
+        click.echo(report_text(shown, coloured=at_a_terminal and self.progress.coloured, width=width))
+        following = next_command(report)
+        if at_a_terminal and following and not self.progress.quiet:
+            click.echo(f"Next: {following}", err=True)
 
     def report(self, report: Report) -> None:
         """Shows the outcome, and ends the process where it is not a good one."""

@@ -55,7 +55,7 @@ def history(session: Session, /, names: tuple[str, ...], shape: str, **values: A
     Example:
       scorefly history web --environment production
     """
-    from dataclasses import asdict
+    from msgspec import to_builtins
 
     from scorefly.commands.status import history as list_releases
     from scorefly.ui.status_text import history_rows
@@ -64,7 +64,7 @@ def history(session: Session, /, names: tuple[str, ...], shape: str, **values: A
     rows = list_releases(settings, session.progress)
     if shape == "json":
         session.progress.clear()
-        session.write_json([asdict(row) for row in rows])
+        session.write_json([to_builtins(row) for row in rows])
     else:
         session.write("\n".join(table(history_rows(rows))) if rows else f"no releases of {settings.environment}")
 

@@ -57,18 +57,35 @@ def sync(session: Session, /, names: tuple[str, ...], progress: str, **values: A
 @click.command(cls=Command)
 @options("repos", score_files=False)
 @format_option
+@click.option(
+    "--webhook",
+    metavar="URL",
+    help="Add this webhook of a listener where it is missing on GitHub, with $SCOREFLY_WEBHOOK_SECRET_GITHUB.",
+)
 @click.pass_obj
-def repos(session: Session, /, shape: str, **values: Any) -> None:
+def repos(session: Session, /, shape: str, webhook: str | None, **values: Any) -> None:
     """List the repositories of the tree: who uses them, at which commit, and whether they can be read.
 
     \b
-    Example:
+    Examples:
       scorefly repos --format json
+      scorefly repos --webhook https://scorefly-listener.fly.dev/hooks/github
     """
     from scorefly.commands.repos import list_repositories
 
-    rows, code = list_repositories(session.settings("repos", values), session.progress)
-    if shape == "json":
+    settings = session.settings("repos", values)
+    rows, code = list_repositories(settings, session.progress)
+    if webhook is not None:
+        from scorefly.commands.webhooks import add_webhooks
+
+        checked = add_webhooks(settings, rows, webhook)
+        if shape == "json":
+            session.write_json([each.json() for each in checked])
+        else:
+            lines = [("repository", "webhook"), *((each.repository, str(each)) for each in checked)]
+            session.write("\n".join(table(lines)))
+        code = max(code, int(any(not each.is_there for each in checked)))
+    elif shape == "json":
         session.write_json([row.json() for row in rows])
     else:
         found = [

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly import safe_files
 from scorefly.confined import exists, is_folder, read_file, scope_of, walk
@@ -27,8 +29,7 @@ PROJECT_FILE = "scorefly.yaml"
 MAX_FILE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
+class Converted(Struct, frozen=True):
     """The files written, relative to the working folder, the apps by environment, and what to know about them.
 
     The environment is empty for apps of a fly.toml that is not called after one.
@@ -139,8 +140,7 @@ def _fly_tomls(start: Path) -> Iterator[Path]:
                 yield Path(parent, name)
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(Struct, frozen=True):
     """The tree of files that FlyCD reads, below the root."""
 
     workspace: Path

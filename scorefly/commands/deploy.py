@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+
+from msgspec.structs import replace
 
 from scorefly import interruption
 from scorefly.config.settings import Settings
@@ -72,7 +74,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
         for problem in unreachable:
             progress.problem(problem)
         ours = [keeper.state.resources[each.uid] for each in wanted.resources if each.uid in keeper.state.resources]
-        if (databases := databases_of(ours)) and not settings.dry_run:
+        if (databases := databases_of(ours)) and not (settings.dry_run or settings.untrusted):
             ensure_databases(settings, progress, connection, databases, network, stop)
         for server in sorted({each.server for each in databases}):
             notice = f"databases are on {server}, which all previews share: it is reached at {server}.flycast"

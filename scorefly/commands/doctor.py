@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from scorefly.commands.status import known_state
 from scorefly.config.settings import Settings
@@ -19,8 +20,7 @@ Outcome = Literal["ok", "warning", "error"]
 _OUTCOMES: dict[str, Outcome] = {"error": "error", "warning": "warning", "notice": "ok"}
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One thing that was checked: `detail` says what it is like, `fix` what to do where it is not right."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from scorefly import safe_files
 from scorefly.commands.init_sources import SampleFile, from_compose, from_dockerfile, from_fly_toml
@@ -17,8 +18,7 @@ SCORE_SCHEMA = "https://raw.githubusercontent.com/score-spec/spec/main/score-v1b
 _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(Struct, frozen=True):
     """The files to write. `source` is None where no Score file is requested; an empty text leaves the default."""
 
     score_file: str
@@ -27,8 +27,7 @@ class Choices:
     region: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """Paths that were written, paths that existed, and what else a user should know."""
 
     written: tuple[str, ...]

@@ -6,9 +6,10 @@ import re
 import shlex
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from scorefly.confined import read_file
 from scorefly.problems import Place, input_error
@@ -34,8 +35,7 @@ _READ = frozenset({"app", "primary_region", "build", "env", "http_service", "ser
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?-([^}]*))?\}|([A-Za-z_]\w*))", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class SampleFile:
+class SampleFile(Struct, frozen=True):
     """A Score file to write, and the region that its source names."""
 
     path: str

@@ -7,8 +7,9 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from scorefly import process, safe_files
 from scorefly.child_output import Buffer
@@ -43,8 +44,7 @@ PROVISIONERS = f"""\
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(Struct, frozen=True):
     """The options of an installation. `senders` are the git hosts that get a webhook secret."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.deprovisioning import apps_of, resource_in
@@ -18,8 +19,7 @@ from scorefly.state.session import read_state
 from scorefly.values import Plain, Secret, redact, reveal
 
 
-@dataclass(frozen=True, slots=True)
-class ProvisionerRow:
+class ProvisionerRow(Struct, frozen=True):
     """One provisioner, in the order in which they are asked.
 
     `class_` and `id` are None where it takes any; `params` is None where it takes any. `hidden_by` is the uri of an
@@ -58,8 +58,7 @@ def list_provisioners(settings: Settings) -> tuple[ProvisionerRow, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceRow:
+class ResourceRow(Struct, frozen=True):
     """One resource of the Score files or of the state.
 
     `provisioner` is who makes it: for one that no Score file asks for, an orphan, who made it. `provisioned` says

@@ -6,7 +6,9 @@ import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
@@ -182,8 +184,7 @@ def _look_at_all(
         return dict(zip((app.name for app in apps), pool.map(one, apps), strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
+class _Comparison(Struct, frozen=True):
     """One app: as desired, as it was last deployed, and as it runs."""
 
     settings: Settings

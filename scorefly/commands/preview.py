@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.commands.deploy import deploy
 from scorefly.commands.destroy import destroy
@@ -68,8 +70,7 @@ def preview_settings(settings: Settings) -> Settings:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewRun:
+class PreviewRun(Struct, frozen=True):
     """One preview on its way, and the pull request that is told of it.
 
     `vouched` says that the checkout is not a stranger's. `decide_again` asks GitHub once more, because the pull request
@@ -109,7 +110,8 @@ class PreviewRun:
                 self.notifier.begun("Rehearsed preview" if settings.rehearse else "Preview")
             report = deploy(settings, keeper, self.progress)
         if self.notifier:
-            outcome: Outcome = "failed" if report.exit_code else "rehearsed" if rehearsed else "ready"
+            simulated = rehearsed or settings.rehearse
+            outcome: Outcome = "failed" if report.exit_code else "rehearsed" if simulated else "ready"
             self.notifier.deployed(report, outcome)
         return report
 
@@ -156,7 +158,7 @@ def _with_its_code(settings: Settings, event: Event, pull: PullView, decision: D
 def _notifier(settings: Settings, api: GitHubApi, pull: PullView, decision: Decision, progress: Progress) -> Notifier:
     environ = settings.environ
     run = f"{environ.get('GITHUB_REPOSITORY', '')}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}"
-    rehearsed = "This is a rehearsal against an embedded Fly: the links lead nowhere." if settings.rehearse else ""
+    rehearsed = "This is a rehearsal: the deploy was simulated, and nothing runs on Fly." if settings.rehearse else ""
     why = f"It was not deployed: {decision.why}." if decision.why else ""
     return Notifier(
         api=api,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from scorefly import safe_files
 from scorefly.config.project_schema import LOCATION
@@ -19,8 +20,7 @@ from scorefly.values import Plain
 KEY = "provisioners"
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(Struct, frozen=True):
     """The pinned uri, the text of the file, and whether an older pin of it was replaced."""
 
     uri: str

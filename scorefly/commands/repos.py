@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from scorefly.commands.tree_run import tree_run
 from scorefly.config.settings import Settings
@@ -14,8 +15,7 @@ from scorefly.report.progress import Progress
 from scorefly.sources.repository import Pin, Source
 
 
-@dataclass(frozen=True, slots=True)
-class RepositoryRow:
+class RepositoryRow(Struct, frozen=True):
     """One ref of a repository and the workloads that follow it. The environments' repository has no name.
 
     `problem` says why it cannot be read, and `units` are those that have the workloads.
@@ -28,7 +28,7 @@ class RepositoryRow:
     readable: bool
     problem: str
     workloads: tuple[str, ...]
-    units: tuple[Mapping[str, str], ...]
+    units: tuple[Mapping[str, Any], ...]
     url: str = ""
 
     def json(self) -> dict[str, Any]:
@@ -87,5 +87,10 @@ def _whole(source: Source) -> Source:
     return Source(source.repository, source.ref, "", source.place)
 
 
-def _unit(unit: Unit) -> dict[str, str]:
-    return {"name": unit.name, "environment": unit.environment, "project": unit.project.name}
+def _unit(unit: Unit) -> dict[str, Any]:
+    return {
+        "name": unit.name,
+        "environment": unit.environment,
+        "project": unit.project.name,
+        "after": list(unit.after),
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from scorefly.deployment.deprovisioning import resource_in
 from scorefly.problems import Problem, input_error, option_place

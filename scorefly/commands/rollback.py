@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from scorefly.commands.deploy import Deployment, save_the_rest
 from scorefly.commands.status import select_apps

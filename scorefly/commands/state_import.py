@@ -7,10 +7,12 @@ is taken for secret.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly import safe_files
 from scorefly.config.settings import Settings
@@ -30,8 +32,7 @@ DEFAULT = ".score-flyio/state.yaml"
 PROVISIONERS = ".scorefly/score-flyio.provisioners.yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """The result of an import: uids of resources, names of apps with their prefix, and the provisioner file written.
 
     `taken_over` are the apps that were found on Fly and are this environment's now.

@@ -144,9 +144,9 @@ def _url(app: AppState, certificates: Sequence[CertificateStatus]) -> str:
 
 
 def _replaced(status: AppStatus, **changes: object) -> AppStatus:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
-    return replace(status, **changes)  # type: ignore[arg-type]
+    return replace(status, **changes)
 
 
 def _checks(machines: Sequence[MachineView]) -> list[CheckStatus]:

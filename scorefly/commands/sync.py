@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.commands.deploy import deploy
+from scorefly.commands.tree_moves import move_workloads
 from scorefly.commands.tree_run import TreeRun, tree_run
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import connect
@@ -28,14 +31,13 @@ def sync(settings: Settings, progress: Progress) -> Report:
     Raises InputError with everything that is invalid.
     """
     with tree_run(settings, progress) as run:
-        report = run.run(Sync(run).sync)
+        report = run.run(Sync(run).sync, lambda: move_workloads(run))
     if run.invalid and not any(unit.apps for unit in report.units):
         raise InputError(*dict.fromkeys(run.invalid))
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class Sync:
+class Sync(Struct, frozen=True):
     """The work of a sync on one unit."""
 
     run: TreeRun

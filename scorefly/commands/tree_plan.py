@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from scorefly.commands.plan import plan
 from scorefly.commands.sync import is_unchanged, unchanged_report

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly import interruption
 from scorefly.commands.tree_sources import add_files, check_out, home_tree, open_store, open_tree
@@ -20,7 +22,7 @@ from scorefly.report.progress import Progress
 from scorefly.report.report import Report
 from scorefly.report.unit_progress import UnitProgress
 from scorefly.sources.repository import Pin
-from scorefly.sources.store import Store
+from scorefly.sources.store import Store, parallel
 from scorefly.state.document import EnvironmentState, secrets_in
 from scorefly.state.names import state_names
 from scorefly.state.session import read_state
@@ -30,8 +32,7 @@ UNITS = 8  # units at a time; the number of deploys is bounded apart
 Work = Callable[[Unit, UnitProgress], Report]
 
 
-@dataclass(slots=True)
-class TreeRun:
+class TreeRun(Struct):
     """The units that a run is about, their commits and states. `problems` are those of the tree as a whole.
 
     `failed` are the problems of sources by unit, and `invalid` those of input that a unit's run found.
@@ -57,11 +58,15 @@ class TreeRun:
         """Report whether every project and source of the tree was read: only then anything may be pruned."""
         return self.tree.is_complete and not any(self.failed.values())
 
-    def run(self, work: Work) -> Report:
-        """Do the work for every unit, each after those it names. A unit that fails does not stop the others."""
+    def run(self, work: Work, before: Callable[[], None] = lambda: None) -> Report:
+        """Do the work for every unit, each after those it names. A unit that fails does not stop the others.
+
+        `before` is called once states are known.
+        """
         self.find_commits(self.units)
         with ThreadPoolExecutor(UNITS, thread_name_prefix="unit") as pool:
             list(pool.map(self._read_state, self.units))
+            before()
             self.fetch(self.units)
             self._in_order(pool, work)
         reports = [self.done[unit.name] for unit in self.units]
@@ -94,26 +99,33 @@ class TreeRun:
 
     def trees(self, unit: Unit) -> dict[str, str]:
         """Return git's ids of the files of a unit's sources, by workload."""
-        return {
-            name: self._known_tree(unit, name, pin) or self.store.tree_id(pin)
-            for name, pin in self.pins[unit.name].items()
-        }
+        pins = self.pins[unit.name]
+        known = {name: self._known_tree(unit, name, pin) for name, pin in pins.items()}
+        found = parallel(
+            lambda name: self.store.tree_id(pins[name]), (name for name, tree in known.items() if not tree)
+        )
+        return {**known, **found}
 
     def check_out(self, unit: Unit) -> None:
         """Put the files of all sources of a unit in place. Raises ScoreflyError with all that failed."""
         problems = list(dict.fromkeys(self.store.fetch(self.pins[unit.name].values()).values()))
         if not problems:
-            for name, pin in self.pins[unit.name].items():
-                folder = checkout_of(unit.name, name)
-                try:
-                    check_out(self.store, pin, self.settings.workspace, folder)
-                    add_files(unit.settings, name, folder)
-                except InputError:
-                    raise
-                except ScoreflyError as error:
-                    problems += error.problems
+            failed = parallel(lambda name: self._check_out(unit, name), self.pins[unit.name]).values()
+            invalid = [problem for error in failed if isinstance(error, InputError) for problem in error.problems]
+            if invalid:
+                raise InputError(*invalid)
+            problems = [problem for error in failed if error for problem in error.problems]
         if problems:
             raise ExternalError(*problems)
+
+    def _check_out(self, unit: Unit, name: str) -> ScoreflyError | None:
+        folder = checkout_of(unit.name, name)
+        try:
+            check_out(self.store, self.pins[unit.name][name], self.settings.workspace, folder)
+            add_files(unit.settings, name, folder)
+        except ScoreflyError as error:
+            return error
+        return None
 
     def home_tree(self) -> str:
         """Return git's id of the files of the environments' repository; `?` where git does not know all of them."""
@@ -194,6 +206,10 @@ class TreeRun:
             raise ExternalError(Problem(message, "fix that and sync again"))
         if self.failed[unit.name]:
             raise ExternalError(*dict.fromkeys(self.failed[unit.name]))
+        stopped = [name for name, report in self.done.items() if report.exit_code] if self.settings.fail_fast else []
+        if stopped:
+            message = f"{unit.name} skipped: {', '.join(stopped)} failed, and fail-fast is set"
+            raise ExternalError(Problem(message, "fix that and sync again"))
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Kind = Literal[
     "text",
@@ -23,8 +24,7 @@ Kind = Literal[
 Group = Literal["Input", "Environment", "Fly", "State", "GitHub", "Cleanup", "Output", "Run"]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One option or input.
 
     `default` is the text the contract's table shows and what is used when no value is given; `cli_default`

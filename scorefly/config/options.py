@@ -335,6 +335,13 @@ OPTIONS: tuple[Option, ...] = (
         commands=(),
     ),
     Option(
+        "fail-fast",
+        "flag",
+        "Begin no further unit of a tree once one has failed.",
+        "false",
+        commands=("sync",),
+    ),
+    Option(
         "prune",
         "flag",
         "Destroy the apps of workloads that were removed from the tree; their volumes are kept.",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from scorefly.config.options import BY_NAME, OPTIONS
 from scorefly.config.previews import PREVIEWS, parse_previews
@@ -22,8 +23,7 @@ ENVIRONMENTS = "environments"
 OVERRIDES = "overrides"  # no option: a command line has --overrides-file for the one Score file it is about
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectFile:
+class ProjectFile(Struct, frozen=True):
     """A project file that was read. `data` holds options by name, and below `environments` more of them.
 
     `folder` is its folder, relative to the workspace, and `parent` the file that includes it, whose options count too.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import Struct, field
+
+from scorefly.confidential import Confidential
 from scorefly.config.workloads import WorkloadConfig
 from scorefly.convert.build_spec import BuildSpec
 from scorefly.github.context import Trigger
@@ -15,16 +17,14 @@ from scorefly.problems import InputError, Place, Problem
 PROVISIONERS = (".scorefly/*.provisioners.yaml",)
 
 
-@dataclass(frozen=True, slots=True)
-class Images:
+class Images(Struct, frozen=True):
     """References for containers whose image is `.`: one for all, and by `workload` or `workload.container`."""
 
     default: str = ""
     by_name: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """A Score fragment that is merged into a workload's file, and where the project file names it."""
 
     file: str
@@ -36,8 +36,7 @@ def is_preview(environment: str) -> bool:
     return re.fullmatch(r"pr-[1-9][0-9]*", environment, re.ASCII) is not None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Settings:
+class Settings(Confidential, frozen=True):
     """The contract's inputs. Times are seconds. An empty text means not given; `ha` None means Fly's default.
 
     `workspace` is absolute; all other paths are relative to it. `repository` is GitHub's `owner/name`, empty where
@@ -110,6 +109,7 @@ class Settings:
     comment: bool = True
     allow_forks: bool = False
     subtrees: tuple[str, ...] = ()
+    fail_fast: bool = False
     prune: bool = False
     prune_limit: int = 33
     source_cache: str = ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from scorefly.config.tree_keys import parse_after, parse_names, parse_source, parse_text
 from scorefly.config.value import Value, read_vars
@@ -21,8 +22,7 @@ _INCLUDE = ("path", "source", "provisioners", "secrets")
 _ACCESS = ("token", "username", "ssh-key", "known-hosts")
 
 
-@dataclass(frozen=True, slots=True)
-class Include:
+class Include(Struct, frozen=True):
     """Another project: a folder or file of this one, or of a repository.
 
     A project from a repository brings provisioners only with `provisioners`, and grants only the `secrets` named here.
@@ -35,8 +35,7 @@ class Include:
     secrets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AccessKeys:
+class AccessKeys(Struct, frozen=True):
     """Names of the secrets that hold the credentials for repositories whose key begins with `prefix`."""
 
     prefix: str

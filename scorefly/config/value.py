@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scorefly.problems import Place, Problem, nearest
 from scorefly.score.document import Path, Places
@@ -18,8 +19,7 @@ _REFS = ("branch", "tag", "commit")
 _NAME = re.compile(r"\$(\$?)\(([A-Za-z_][\w.-]*)\)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """A value to parse, with its place: `path` leads to it in the file."""
 
     data: Plain

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+
+from msgspec import Struct, field
 
 from scorefly.config.tree_keys import TREE_PARSERS, check_source
 from scorefly.config.value import Value
@@ -22,8 +23,7 @@ ALL_GROUPS = ""  # the process group of a count or of regions that are for every
 Values = Mapping[str, Any]  # parsed values of one workload by key
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadConfig:
+class WorkloadConfig(Struct, frozen=True):
     """The settings of one workload in one environment. An empty value means not set.
 
     `count` is Machines by process group, `regions` Machines by process group and region; `ALL_GROUPS` is the group of

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from scorefly.fly.app import MAX_MACHINES
 from scorefly.fly.check.keys import SIGNALS
@@ -24,8 +25,7 @@ STRATEGIES = ("rolling", "immediate", "canary", "bluegreen")
 AUTO_STOP = ("off", "stop", "suspend")
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
+class Annotation(Struct, frozen=True):
     """One annotation: its name behind the prefix, what its text must be, an example, and where fly.toml has it.
 
     `kind` is text, whole, number, yes/no, seconds, object, words, count, regions, or the choices themselves.
@@ -171,8 +171,7 @@ _GONE = ("gpu-kind", "gpus")
 _DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Annotations:
+class Annotations(Struct, frozen=True):
     """The annotations of one workload, read: by name, and by port and name."""
 
     values: Mapping[str, Any] = field(default_factory=dict)

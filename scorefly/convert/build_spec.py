@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.problems import InputError, Place, Problem, nearest
 from scorefly.values import Plain
@@ -15,8 +17,7 @@ EXAMPLE = "{context: ., dockerfile: docker/web.Dockerfile, target: prod, args: {
 PlaceOf = Callable[[str], Place]  # the place of a key
 
 
-@dataclass(frozen=True, slots=True)
-class BuildSpec:
+class BuildSpec(Struct, frozen=True):
     """A build as it is stated. `context` is relative to the workspace, `dockerfile` to the context.
 
     With `builder` or `buildpacks` the image is built by Cloud Native Buildpacks, without a Dockerfile. An empty value

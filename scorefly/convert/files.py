@@ -6,9 +6,10 @@ import hashlib
 import os
 import re
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from msgspec import Struct, field
 
 from scorefly.confined import exists, read_file, resolve, root_of, shown
 from scorefly.convert.target import Conversion
@@ -23,8 +24,7 @@ MAX_BYTES = 1 << 20
 MAX_ALL_BYTES = 16 << 20
 
 
-@dataclass(slots=True)
-class Files:
+class Files(Struct):
     """The entries of fly.toml or of a container, the contents behind `local_path`, and those that are secret."""
 
     entries: list[dict[str, Any]] = field(default_factory=list)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.confined import exists, read_file
 from scorefly.convert.service import addresses_of, url_of
@@ -26,8 +28,7 @@ MAX_DEPTH = 30
 ENDINGS = ("toml", "yaml", "yml")
 
 
-@dataclass(frozen=True, slots=True)
-class Overlay:
+class Overlay(Struct, frozen=True):
     """One file: where it stands, relative to the workspace, and the part of a fly.toml it holds."""
 
     file: str

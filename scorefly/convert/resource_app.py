@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
+
+from msgspec import Struct, field
 
 from scorefly.fly.app import App, volume_claims
 from scorefly.fly.names import app_name_problem, secret_name_problem, volume_name_problem
@@ -17,8 +18,7 @@ from scorefly.values import Secret, Tree, reveal, reveal_text, to_text
 DEFAULT_SIZE = "shared-cpu-1x"
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """One app while it is read: what is wrong gathers in `problems`."""
 
     name: str

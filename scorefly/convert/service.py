@@ -8,8 +8,9 @@ Score port is 80 or 443, or when an annotation asks. The annotation `service-<po
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from scorefly.convert.annotations import PREFIX
 from scorefly.convert.exposure import kept_private, made_public_by
@@ -22,8 +23,7 @@ HTTP = {80: ["http"], 443: ["http", "tls"]}
 HANDLERS = ("http", "tls", "proxy_proto", "pg_tls", "edge_http")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """A `route` resource with its params resolved; `port` is a number or a port's name."""
 
     name: str
@@ -31,8 +31,7 @@ class Route:
     port: int | str
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """The part of fly.toml about services, the ports for reports, and what the app needs to be reached."""
 
     config: dict[str, Any]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
+
+from msgspec import Struct, field
 
 from scorefly.convert.annotations import Annotations
 from scorefly.convert.build_spec import BuildSpec
@@ -15,8 +16,7 @@ from scorefly.score.workload import Container, Workload
 from scorefly.values import Text
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """The Fly app a workload becomes.
 
     `images` are references by `workload` or `workload.container`, `default_image` is for all others whose
@@ -51,8 +51,7 @@ class Target:
         return self.checkout or self.workspace
 
 
-@dataclass(slots=True)
-class Conversion:
+class Conversion(Struct):
     """One container of a workload on its way: every element adds its problems here, and goes on."""
 
     workload: Workload

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.convert.annotations import apply, read_annotations
 from scorefly.convert.command import check_words, convert_command
@@ -32,16 +34,14 @@ from scorefly.score.workload import Workload
 from scorefly.values import Secret
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
+class Converted(Struct, frozen=True):
     """The app, or None where problems hold an error."""
 
     app: App | None
     problems: tuple[Problem, ...]
 
 
-@dataclass(slots=True)
-class _Inside:
+class _Inside(Struct):
     """The content of a Machine: parts of fly.toml, of the Machine's configuration, and what Fly must hold for it."""
 
     config: dict[str, Any]

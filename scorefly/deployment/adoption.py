@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import Connection
@@ -19,8 +21,7 @@ from scorefly.state.keeper import Keeper
 from scorefly.state.snapshot import Record, pack
 
 
-@dataclass(frozen=True, slots=True)
-class RunningApp:
+class RunningApp(Struct, frozen=True):
     """An app that is taken over: Fly's id, its Machines, and the workload that it belongs to."""
 
     name: str
@@ -29,8 +30,7 @@ class RunningApp:
     machines: tuple[MachineView, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Adopted:
+class Adopted(Struct, frozen=True):
     """The apps that were taken over, those that were ours before, and those that are not on Fly."""
 
     adopted: tuple[str, ...]

@@ -6,9 +6,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.confined import is_file
@@ -51,8 +54,7 @@ from scorefly.state.releases import Rollback
 from scorefly.state.snapshot import Record, pack, unpack
 
 
-@dataclass(slots=True)
-class AppDeployment:
+class AppDeployment(Struct):
     """The runbook of one app. `listed` are its Machines in a listing, which may be late; a set `stop` ends it early.
 
     `target` is the release that a rollback deploys.
@@ -82,7 +84,7 @@ class AppDeployment:
         try:
             report = step()
         except ScoreflyError as error:
-            problems = [replace(each, place=each.place or self._score_file()) for each in error.problems]
+            problems = [self._placed(each) for each in error.problems]
             for problem in problems:
                 self.progress.problem(problem)
             report = self.not_deployed("failed", problems[0])
@@ -94,8 +96,12 @@ class AppDeployment:
         self.seconds += time.monotonic() - started
         return report and replace(report, seconds=round(self.seconds, 1))
 
+    def _placed(self, problem: Problem) -> Problem:
+        """Return the problem at the Score file that the app comes from, where state knows it."""
+        place = None if problem.place else self._score_file()
+        return replace(problem, place=place, of_file=True) if place else problem
+
     def _score_file(self) -> Place | None:
-        """Return the Score file that the app comes from; None where state does not know it."""
         state = self.keeper.state
         resource = state.resources.get(self.app.owner)
         workload = self.app.workload or (resource.defined_by or resource.owner if resource else "")
@@ -149,36 +155,45 @@ class AppDeployment:
             changed = changed_files(record.built, self._before.built) if record else ""
             self.progress.step(f"{self.app.name}: updating{f', because {changed} changed' if changed else ''}")
             self._ensure_prerequisites()
-        self._forget_digest()
-        self._remove_outdated_machines()
-        self._report_leases()
         artefact = self.settings.workspace / artefact_folder(self.settings, self.app.name)
         folder = working_folder(self.settings, self.app)
+        with self.connection.slots:
+            self._image = self._build(artefact, folder)
+            self._forget_digest()
+            self._remove_outdated_machines()
+            self._report_leases()
+            self.keeper.confirm_lock()
+            with self._output_of("deploy") as output:
+                app = replace(self.app, image=self._image)
+                self.connection.deployer.deploy(app, artefact, folder, on_line=output, stop=self.stop)
+
+    @contextmanager
+    def _output_of(self, step: str) -> Iterator[Callable[[str], None]]:
+        """Show another program's output, line by line, and remember its last lines."""
         last = self._output = deque(maxlen=MAX_LINES)
-        with self.connection.slots, self.progress.output(f"deploy of {self.app.name}") as write:
+        with self.progress.output(f"{step} of {self.app.name}") as write:
 
             def output(line: str) -> None:
                 last.append(line)
                 write(line)
 
-            self.keeper.confirm_lock()
-            self._image = self._build(artefact, folder, output)
-            self.keeper.confirm_lock()
-            app = replace(self.app, image=self._image)
-            self.connection.deployer.deploy(app, artefact, folder, on_line=output, stop=self.stop)
+            yield output
 
-    def _build(self, artefact: Path, folder: Path, output: Callable[[str], None]) -> str:
+    def _build(self, artefact: Path, folder: Path) -> str:
         """Return the reference of the app's image, which is built first unless that was done before.
 
-        State has it before the deploy begins: one that fails is not built again.
+        No Machine is touched until the image is there. State has it before the deploy begins, so that one that fails
+        does not build again.
         """
         if not isinstance(self.app.image, Build):
             return self.app.pinned or self.app.image
 
         def build(label: str) -> str:
-            return self.connection.builder.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
+            self.keeper.confirm_lock()
+            with self._output_of("build") as output:
+                return self.connection.builder.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
 
-        key = build_key(self.settings, self.app.image, self._before.built)
+        key = build_key(self.settings, self.app, self.app.image, self._before.built)
         image = self.builds.image(self.app, key, self.keeper.state, build, self.stop)
         record = unpack(self._known.record) or Record()
         if record.build != (key, image):

@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 from functools import partial
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly import interruption
 from scorefly.config.settings import Settings
@@ -39,8 +41,7 @@ NOT_IN_SCORE = "its host is no longer in any Score file"
 _SETTLED = ("created", "deployed", "unchanged")
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateOutcome:
+class CertificateOutcome(Struct, frozen=True):
     """The reports of a run's apps as their certificates change them, the certificates, and what was removed."""
 
     apps: tuple[AppReport, ...]
@@ -48,8 +49,7 @@ class CertificateOutcome:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(slots=True)
-class CertificateStep:
+class CertificateStep(Struct):
     """The certificates of one run's apps."""
 
     settings: Settings

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.fly.api import FlyApi, OrganizationMachines
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
 REHEARSAL_TOKEN = "rehearsal"  # noqa: S105 - what the rehearsal takes for a token
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """The REST client, the deploy engine and the builder of images of one run.
 
     `slots` bounds the deploys of several runs together.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import connect
@@ -126,8 +128,7 @@ def deprovision_each(
     return tuple(findings)
 
 
-@dataclass(slots=True)
-class _Makers:
+class _Makers(Struct):
     """Finds the provisioner that made a resource. Files are read at the first resource that was made outside."""
 
     settings: Settings

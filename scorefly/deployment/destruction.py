@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings, is_preview
 from scorefly.deployment.connection import Connection
@@ -91,8 +93,7 @@ def _unknown(
     return unknown
 
 
-@dataclass(frozen=True, slots=True)
-class AppDestroyer:
+class AppDestroyer(Struct, frozen=True):
     """Apps on their way out. `live` are the organization's Machines by app."""
 
     settings: Settings

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.addresses import is_ours
@@ -70,8 +72,7 @@ def cleanup(settings: Settings, keeper: Keeper, progress: Progress, *, fails_on_
     )
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentCleanup:
+class EnvironmentCleanup(Struct, frozen=True):
     """One cleanup of an environment. `live` are the organization's Machines by app, `wanted` the apps to be kept."""
 
     settings: Settings

@@ -7,11 +7,13 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from scorefly import interruption
 from scorefly.config.settings import Settings
 from scorefly.fly.app import App, Build
+from scorefly.fly.deploy_flags import build_flags
 from scorefly.problems import ScoreflyError, external_error
 from scorefly.state.document import EnvironmentState
 from scorefly.state.snapshot import unpack
@@ -19,17 +21,17 @@ from scorefly.state.snapshot import unpack
 LABEL_PREFIX = "scorefly-"
 
 
-def build_key(settings: Settings, build: Build, files: Mapping[str, str]) -> str:
+def build_key(settings: Settings, app: App, build: Build, files: Mapping[str, str]) -> str:
     """Return what equal builds have in common: 40 hex digits. `files` are the digests of what the builder receives."""
     args = dict(build.args) if build.stated else {**settings.build_args}
     parts = [build.dockerfile_in_context, build.target, sorted(args.items()), build.builder, list(build.buildpacks)]
-    parts += [list(settings.deploy_args), sorted(files.items())]
+    flags = build_flags((*settings.deploy_args, *app.deploy_args))
+    parts += [list(flags), sorted(files.items())]
     text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
 
-@dataclass(slots=True)
-class ImageBuilds:
+class ImageBuilds(Struct):
     """The builds of one run by key. Apps with an equal build wait for the first one."""
 
     settings: Settings

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.digest import METADATA_KEY, app_digest, state_digest
@@ -28,8 +30,7 @@ from scorefly.state.document import AppState, EnvironmentState, fingerprint
 from scorefly.state.snapshot import Record, unpack
 
 
-@dataclass(frozen=True, slots=True)
-class AppInspection:
+class AppInspection(Struct, frozen=True):
     """`fingerprints` are the fingerprints of the desired secrets, `digest` that of the whole desired app.
 
     `built` are the files that the image is built from: see `desired/build_context.py`.
@@ -53,8 +54,7 @@ class AppInspection:
     unseen: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeChanges:
+class VolumeChanges(Struct, frozen=True):
     """Volumes to make, one for every Machine that lacks it, and volumes to extend with the GB they are to have.
 
     `create` has each claim with its region. `detach` are volumes that Machines have and the app no longer claims:

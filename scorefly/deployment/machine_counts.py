@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from scorefly.fly.api import MachineView
 from scorefly.fly.app import ANY_REGION, App
@@ -18,8 +19,7 @@ _LEAVING = ("destroying", "destroyed")
 _LIFE_EVENTS = ("exit", "start", "launch", "restart")
 
 
-@dataclass(frozen=True, slots=True)
-class GroupSize:
+class GroupSize(Struct, frozen=True):
     """The Machines of one process group: those that serve or work, and stopped ones that replace them."""
 
     machines: int
@@ -31,16 +31,14 @@ class GroupSize:
         return self.machines + self.standbys
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Struct, frozen=True):
     """A Machine to create: its process group and its region, which is empty where any region will do."""
 
     group: str
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class Census:
+class Census(Struct, frozen=True):
     """An app's Machines compared with what it needs.
 
     `missing` and `missing_standbys` name a process group once for each Machine it lacks, `stopped` are those that must

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scorefly.deployment.machine_counts import is_standby
 from scorefly.fly.api import FlyApi, MachineView
@@ -14,8 +15,7 @@ from scorefly.fly.machine_config import standby_config
 from scorefly.report.progress import Progress
 
 
-@dataclass(frozen=True, slots=True)
-class MachineMove:
+class MachineMove(Struct, frozen=True):
     """Moves Machines without a volume: each is created in the new region first, then the old ones are destroyed.
 
     `timeout` is how long one may take to become healthy, in seconds.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from scorefly.deployment.digest import METADATA_KEY
 from scorefly.deployment.machine_counts import Census, group_of, is_standby
@@ -17,8 +18,7 @@ from scorefly.problems import external_error
 from scorefly.report.progress import Progress
 
 
-@dataclass(frozen=True, slots=True)
-class MachineRepair:
+class MachineRepair(Struct, frozen=True):
     """The Machines of one app after a deploy. `timeout` is how long one may take to become healthy, in seconds."""
 
     api: FlyApi

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from scorefly.deployment.digest import METADATA_KEY
 from scorefly.deployment.machine_counts import Census, Placement, group_of, is_standby
@@ -25,8 +26,7 @@ _KILL_TIMEOUT = "5s"  # Fly's own
 _MAX_GRACE = 300.0  # seconds, the longest kill_timeout that Fly takes
 
 
-@dataclass(slots=True)
-class MachineScaling:
+class MachineScaling(Struct):
     """Creates Machines like those of the app, each with a volume of its own, then removes what is too much.
 
     `timeout` is how long one may take to become healthy, in seconds. `metadata` is what each Machine says. `keep_note`

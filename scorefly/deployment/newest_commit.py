@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.releases import timestamp
@@ -16,8 +17,7 @@ from scorefly.state.releases import Rollback
 from scorefly.state.session import on_git
 
 
-@dataclass(frozen=True, slots=True)
-class CommitOrder:
+class CommitOrder(Struct, frozen=True):
     """This run's commit (empty: unknown), and the apps that were deployed from a later one, with that commit.
 
     `rolled_back` are the apps that stay as a rollback left them, because this run's commit is not newer than what it

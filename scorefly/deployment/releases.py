@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.deployment.machine_counts import app_machines
 from scorefly.desired.artefacts import artefact_texts, file_digests
@@ -29,8 +31,7 @@ from scorefly.state.releases import (
 from scorefly.state.snapshot import unpack
 
 
-@dataclass(frozen=True, slots=True)
-class RollbackTarget:
+class RollbackTarget(Struct, frozen=True):
     """The release that a rollback deploys, the commit it stands for, and the rollback that is in force afterwards.
 
     `rollback` is None where the newest release is deployed again.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.inspection import AppInspection
@@ -17,8 +18,7 @@ from scorefly.fly.process_groups import DEFAULT_GROUP
 from scorefly.problems import ExternalError, Problem, external_error
 
 
-@dataclass(frozen=True, slots=True)
-class ScalingVolumes:
+class ScalingVolumes(Struct, frozen=True):
     """Volumes that Machines are created with, each with its region, and volumes that go with the Machines removed."""
 
     create: tuple[tuple[VolumeClaim, str], ...] = ()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.fly.api import FlyApi
 from scorefly.state.document import EnvironmentState, SecretState
 from scorefly.state.keeper import Keeper
 
 
-@dataclass(frozen=True, slots=True)
-class SecretPlan:
+class SecretPlan(Struct, frozen=True):
     """Names only, sorted: what to set before a deploy, what to remove after it, what stays though unknown."""
 
     to_set: tuple[str, ...]

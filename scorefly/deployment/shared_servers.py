@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from scorefly import interruption
+from msgspec import Struct
+from msgspec.structs import replace
+
+from scorefly import interruption, safe_files
 from scorefly.config.settings import Settings
 from scorefly.convert.resource_app import convert_resource_app
 from scorefly.deployment.app_deployment import AppDeployment
@@ -24,7 +27,7 @@ from scorefly.desired.shared_servers import ENVIRONMENT, URI, base_suffix
 from scorefly.fly.api import FlyApi
 from scorefly.fly.app import App
 from scorefly.fly.exec import exec_in_machine
-from scorefly.problems import ExternalError, InputError, Place, external_error
+from scorefly.problems import ExternalError, InputError, Place, external_error, input_error, option_place
 from scorefly.report.progress import Progress
 from scorefly.resources.files import built_in_provisioners
 from scorefly.resources.template import TemplateProvisioner
@@ -53,8 +56,7 @@ DROP ROLE IF EXISTS "NAME";
 _PSQL = ("sh", "-c", "gosu postgres psql -v ON_ERROR_STOP=1 -q -d postgres")
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(Struct, frozen=True):
     """A database on a shared server; its user has the same name."""
 
     server: str
@@ -85,6 +87,7 @@ def ensure_databases(
     Everything is safe to repeat: a run that was interrupted is simply started again. Raises ExternalError.
     """
     own = _settings(settings)
+    _check_state(settings)
     for name in sorted({each.server for each in databases}):
         with open_state(own, progress) as keeper:
             _deploy(own, keeper, progress, connection, name, stop)
@@ -134,6 +137,16 @@ def server_app(name: str, region: str, version: str) -> App:
     if app is None:
         raise InputError(*problems)
     return replace(app, addresses=("private_v6",))
+
+
+def _check_state(settings: Settings) -> None:
+    """Refuse a state that is one file: the servers have a state of their own beside those of the previews."""
+    if not settings.state.startswith("file:"):
+        return
+    path = settings.workspace / Path(settings.state.removeprefix("file:")).expanduser()
+    if not safe_files.is_folder(settings.workspace, path):
+        message = "a server that all previews share needs a state of its own, and state is one file"
+        raise input_error(message, "give state an existing folder, or git", option_place("state"))
 
 
 def _settings(settings: Settings) -> Settings:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import open_api
@@ -15,8 +17,7 @@ from scorefly.problems import ExternalError, Problem, external_error, option_pla
 SOON = 14 * 86400  # seconds before its end from which on a token is warned of
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCheck:
+class TokenCheck(Struct, frozen=True):
     """A token: what it says itself, and what Fly says of it (empty where Fly says nothing)."""
 
     details: TokenDetails

@@ -34,9 +34,10 @@ UNKNOWN_HOME = "?"
 def unit_digest(settings: Settings, state: EnvironmentState, trees: Mapping[str, str], home: str) -> str:
     """Return a digest of what a unit deploys. `trees` are git's ids of the sources by workload, and `home` of this one.
 
-    Empty where it cannot be told without deploying: then a provisioner outside has to be asked.
+    Empty where it cannot be told without deploying: then a provisioner outside has to be asked, or another environment
+    for its images.
     """
-    if home == UNKNOWN_HOME:
+    if home == UNKNOWN_HOME or settings.images_from:
         return ""
     if any(each.provisioner.startswith(("cmd://", "http://", "https://")) for each in state.resources.values()):
         return ""
@@ -48,6 +49,7 @@ def unit_digest(settings: Settings, state: EnvironmentState, trees: Mapping[str,
     data |= {
         "version": __version__,
         "images": [settings.images.default, dict(settings.images.by_name)],
+        "build": {name: repr(spec) for name, spec in settings.build.items()},
         "granted": {name: sorted(names) for name, names in settings.granted.items()},
         "secrets": {name: fingerprint(state.seed, name, value) for name, value in settings.secrets.items()},
         "workloads": {name: dict(config.data) for name, config in settings.workloads.items()},

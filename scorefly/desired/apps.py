@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.convert.overlay import Overlay, lay_over, read_overlays
@@ -41,8 +43,7 @@ from scorefly.state.names import app_names
 from scorefly.values import texts_to_hide
 
 
-@dataclass(frozen=True, slots=True)
-class DesiredApps:
+class DesiredApps(Struct, frozen=True):
     """The wanted apps, each behind those it needs, and what a report says of resources and problems."""
 
     apps: tuple[App, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scorefly.desired.load import Loaded
 from scorefly.fly.app import MAX_MACHINES
@@ -15,8 +16,7 @@ URI = "template://scorefly/horizontal-pod-autoscaler"
 _NAMES = {"least": ("min", "minReplicas"), "most": ("max", "maxReplicas")}
 
 
-@dataclass(frozen=True, slots=True)
-class Autoscaler:
+class Autoscaler(Struct, frozen=True):
     """The range of replicas that a workload asks for, and the place of the resource that says so."""
 
     least: int

@@ -7,8 +7,10 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.confined import exists, is_folder, mode_and_link, open_file, read_file, root_of, shown, walk
@@ -74,10 +76,12 @@ class _Context:
 
     def add_known(self, known: Mapping[str, str]) -> None:
         """Add files whose digests are known, unless they are ignored."""
+        folders, may_match = self._folders, self.ignore.may_match
         for path, digest in known.items():
             parent = path.rpartition("/")[0]
-            folder = self._folders[parent] if parent in self._folders else self._enter(parent)
-            if folder is not None and self._receives(path, folder):
+            folder = folders[parent] if parent in folders else self._enter(parent)
+            # Most files match no pattern: they are told first.
+            if folder is not None and (not (folder.may_match or may_match(path)) or self._receives(path, folder)):
                 self.files[path] = digest
 
     def add_other(self, path: str) -> None:
@@ -138,8 +142,7 @@ class _Context:
         return self._folders[path]
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(Struct, frozen=True):
     ignored: bool
     matches: Matches
     may_match: bool = False

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.config.workloads import ALL_GROUPS, WorkloadConfig
@@ -26,8 +28,7 @@ from scorefly.values import Tree
 _CODE = re.compile(r"[a-z]{3}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """The stated number of Machines of one workload, by process group, and by process group and region.
 
     The group `ALL_GROUPS` stands for every group that is not named. `region` is the primary region; empty where neither

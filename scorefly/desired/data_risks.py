@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.desired.load import Loaded
@@ -29,8 +31,7 @@ _NAMES_OF_DATA = ("bucket", "name", "database", "vhost")
 PREFIX = "data risk: "
 
 
-@dataclass(frozen=True, slots=True)
-class LastDeploy:
+class LastDeploy(Struct, frozen=True):
     """The image and volumes of an app, as they were deployed last."""
 
     image: str = ""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # Whether a path matched each of the patterns, by itself or because its folder did.
 Matches = tuple[bool, ...]
@@ -19,8 +20,7 @@ _CLASS = re.compile(r"\[(\^?)((?:(?:\\.|[^\\\]\[*?-])(?:-(?:\\.|[^\\\]\[*?-]))?)
 _RANGE = re.compile(r"\\?(.)(?:-\\?(.))?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """One pattern. `prefix` is its text up to the first wildcard, and `is_exception` says that it began with `!`.
 
     `expression` is a regular expression of all that it matches, empty for one that matches nothing.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from scorefly.config.settings import Settings
 from scorefly.confined import exists, read_file
@@ -13,13 +14,13 @@ from scorefly.git.process import Git
 from scorefly.problems import InputError, Place
 
 MODES = ("100644", "100755", "120000")
-_SHA1 = 40  # hex digits
+# Of `git ls-files -s -v`: tag, mode and blob id, stage, path. Ids of SHA-256 do not match.
+_ENTRY = re.compile(r"([A-Za-z]) ([0-7]{6} [0-9a-f]{40}) ([0-3])\t([^\0]*)\0")
 # Attributes by which a file in the checkout is another one than git's: Git LFS and the like.
 _CHANGES_CONTENT = re.compile(rb"\b(filter|ident|working-tree-encoding|eol|crlf)\b")
 
 
-@dataclass(frozen=True, slots=True)
-class GitContext:
+class GitContext(Struct, frozen=True):
     """The files below a folder. `known` are those as git has them, with mode and blob id: `100644 <id>`.
 
     `others` are files and folders (with `/` at the end) to look at: changed, untracked or ignored by git.
@@ -52,17 +53,13 @@ def read_git_context(settings: Settings, folder: Path, root: Path) -> GitContext
 
 def _parse(index: bytes, rest: bytes) -> GitContext | None:
     others = set(_names(rest))
-    known: dict[str, str] = {}
-    for entry in _names(index):
-        status, _, path = entry.partition("\t")
-        tag, mode, blob, stage = status.split(" ")
-        if len(blob) != _SHA1:
-            return None
-        # A lower-case tag or S says that git does not look at the file, and a stage that a merge is under way.
-        if tag == "H" and stage == "0" and mode in MODES and path not in others:
-            known[path] = f"{mode} {blob}"
-        else:
-            others.add(path)
+    entries = _ENTRY.findall(index.decode("utf-8", "surrogateescape"))
+    if len(entries) != index.count(b"\0"):
+        return None
+    # A lower-case tag or S says that git does not look at the file, and a stage that a merge is under way.
+    plain = {path: digest for kind, digest, stage, path in entries if kind == "H" and stage == "0"}
+    known = {path: digest for path, digest in plain.items() if path not in others and digest.startswith(MODES)}
+    others.update(path for *_, path in entries if path not in known)
     return GitContext(known, tuple(sorted(others)))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.desired.load import Loaded
@@ -20,8 +22,7 @@ from scorefly.values import holds_secret, reveal_text, to_text
 _PUBLIC = {"v4", "shared_v4", "v6"}
 
 
-@dataclass(frozen=True, slots=True)
-class HostClaim:
+class HostClaim(Struct, frozen=True):
     """A host that a workload wants to be reached by, and where its Score file says so."""
 
     host: str

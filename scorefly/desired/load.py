@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from scorefly.config.settings import Settings
 from scorefly.confined import exists, is_glob
@@ -19,8 +20,7 @@ from scorefly.score.load import load_workloads
 from scorefly.score.workload import Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """Workloads by name, their resources, and who provisions each; problems are warnings by now."""
 
     workloads: tuple[Workload, ...]

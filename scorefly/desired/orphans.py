@@ -7,7 +7,8 @@ workload's file and it says otherwise, or when that file is gone; never because 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scorefly.config.settings import Settings
 from scorefly.confined import is_file, scope_of
@@ -45,8 +46,7 @@ def is_owner_gone(settings: Settings, loaded: Loaded, state: EnvironmentState, o
     return not settings.score_files or owner in known
 
 
-@dataclass(frozen=True, slots=True)
-class Orphans:
+class Orphans(Struct, frozen=True):
     """Resources, apps (those of orphaned resources too), and the names of workloads that are gone."""
 
     resources: tuple[ResourceState, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from scorefly.convert.overlay import Overlay
 from scorefly.fly.app import App, volume_claims

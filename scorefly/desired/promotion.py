@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from scorefly.config.settings import Images, Settings
 from scorefly.problems import Problem, option_place, raise_errors

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly import interruption
 from scorefly.config.settings import Settings
@@ -35,8 +37,7 @@ from scorefly.state.keeper import Keeper
 from scorefly.values import Tree, merge_patch, texts_to_hide
 
 
-@dataclass(slots=True)
-class Resolution:
+class Resolution(Struct):
     """The result of provisioning, by uid: outputs, resolved params, and the Fly apps of resources.
 
     `workloads` are those it knew of, by name. `open_outputs` are the uids of resources whose outputs are not known yet.
@@ -128,8 +129,7 @@ def _lacks_values(resource: ResourceState) -> bool:
     return NOT_KEPT in (*resource.params.values(), *resource.state.values())
 
 
-@dataclass(slots=True)
-class _Provisioning:
+class _Provisioning(Struct):
     """One run over the resources. `elsewhere` are the workloads that it is not about."""
 
     loaded: Loaded

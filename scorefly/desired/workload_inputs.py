@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 from scorefly.config.settings import Settings
 from scorefly.convert.overlay import Overlay, published_ports
@@ -23,8 +24,7 @@ from scorefly.score.workload import Workload
 from scorefly.values import holds_secret, reveal_text, to_text
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadInputs:
+class WorkloadInputs(Struct, frozen=True):
     """One workload, ready to be converted.
 
     `lookup` resolves its placeholders, `routes` publish its ports, `target` is the app to convert it to, `scale` says

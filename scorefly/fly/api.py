@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from scorefly import __version__, interruption
 from scorefly.fly.log import LogLine, read_log
@@ -45,8 +46,7 @@ _SNAPSHOT_SETTINGS = ("snapshot_retention", "auto_backup_enabled")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class AppView:
+class AppView(Struct, frozen=True):
     """An app as Fly has it. `id` is never given to another app, also not to one of the same name."""
 
     id: str
@@ -55,8 +55,7 @@ class AppView:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class CheckView:
+class CheckView(Struct, frozen=True):
     """One health check of a Machine: `status` is passing, warning or critical."""
 
     name: str
@@ -64,8 +63,7 @@ class CheckView:
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class MachineView:
+class MachineView(Struct, frozen=True):
     """A Machine as Fly has it. `config` is the Machines API's own format, empty in listings of an organization.
 
     `created` is when it was made, `updated` when it last changed, by deploy, start or stop: in UTC, as RFC 3339 writes
@@ -93,16 +91,14 @@ class MachineView:
         return 0 if ended.get("requested_stop") else int(ended.get("exit_code") or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class SecretView:
+class SecretView(Struct, frozen=True):
     """A secret's name and Fly's digest of its value; Fly never shows the value."""
 
     name: str
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeView:
+class VolumeView(Struct, frozen=True):
     """A volume; `machine` is the Machine it is attached to, or empty. `snapshots` are its settings for snapshots."""
 
     id: str
@@ -114,40 +110,35 @@ class VolumeView:
     snapshots: Mapping[str, int | bool] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class AddressView:
+class AddressView(Struct, frozen=True):
     """An IP address; `kind` is v4, shared_v4, v6 or private_v6."""
 
     ip: str
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseView:
+class LeaseView(Struct, frozen=True):
     """A lease on a Machine: who holds it, and when it ends, in seconds since 1970."""
 
     owner: str
     expires: int
 
 
-@dataclass(frozen=True, slots=True)
-class CurrentToken:
+class CurrentToken(Struct, frozen=True):
     """The scope of a token: `apps` are names, empty where it is for the whole organization."""
 
     organization: str
     apps: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Regions:
+class Regions(Struct, frozen=True):
     """The regions there are, and the one nearest to us."""
 
     nearest: str
     codes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationMachines:
+class OrganizationMachines(Struct, frozen=True):
     """A listing of all Machines of an organization. It may be late, and lacks those of `missing_regions`."""
 
     machines: tuple[MachineView, ...]

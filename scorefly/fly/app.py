@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from scorefly.values import Secret
 
@@ -14,8 +15,7 @@ ANY_REGION = ""
 MAX_MACHINES = 500  # of one process group, or in one region
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(Struct, frozen=True):
     """An image to build. `context` and `dockerfile` are relative to the workspace; `ignorefile` is, where it is named.
 
     `stated` tells a build of scorefly.yaml, an option or an overlay from the Dockerfile beside the Score file, which
@@ -37,8 +37,7 @@ class Build:
         return posixpath.relpath(self.dockerfile, self.context)
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Struct, frozen=True):
     """A port of the app, for reports and for those who connect to it.
 
     `port` is the Score service port, `internal` what the Machine listens on. `how` is "http", "tls", "tcp",
@@ -62,8 +61,7 @@ class Port:
         return f".flycast:{self.port}" if self.how == "flycast" else f".internal:{self.internal}"
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeClaim:
+class VolumeClaim(Struct, frozen=True):
     """A volume each Machine of the app needs.
 
     `snapshots` are its settings for snapshots, named as the Machines API does. `grows` says that Fly extends it.
@@ -75,8 +73,7 @@ class VolumeClaim:
     grows: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(Struct, frozen=True):
     """One Fly app, wanted.
 
     `config` is fly.toml as data, without secrets, and `machine` the part of a Machine's configuration that fly.toml

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from scorefly.fly.api import FlyApi, RefusedError
 from scorefly.http import MAX_PAGES, MalformedAnswerError, mapping, objects, text
@@ -19,8 +20,7 @@ class HostTakenError(RefusedError):
     """Fly refused a host name because another app has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class DnsRecord:
+class DnsRecord(Struct, frozen=True):
     """A DNS record to set.
 
     `address` records, or the `alias` in their place, send traffic to the app. `validation` lets Fly issue the
@@ -33,8 +33,7 @@ class DnsRecord:
     purpose: Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateView:
+class CertificateView(Struct, frozen=True):
     """A certificate as Fly has it: `status` is active, pending_validation or pending_ownership.
 
     `rate_limited_until` is a time in RFC 3339, or empty. `errors` say why validation failed. A listing has neither

@@ -36,6 +36,20 @@ FLAGS: Mapping[str, bool] = {
     "wg": False,
 }
 
+# The flags that say how an image is built; the others are about deploying it.
+_BUILDING = (
+    *(
+        "build-context-warn-size",
+        "build-target",
+        "buildkit",
+        "compression",
+        "compression-level",
+        "depot",
+        "depot-scope",
+    ),
+    *("http-failover", "https-failover", "image-label", "label", "nixpacks", "no-cache", "recreate-builder", "wg"),
+)
+
 _INSTEAD: Mapping[str, str] = {
     "access-token": "use fly-api-token",
     "app": "use app-prefix and app-suffix",
@@ -54,6 +68,18 @@ _INSTEAD: Mapping[str, str] = {
     "vm-size": "use the annotation scorefly/size",
     "wait-timeout": "use wait-timeout",
 }
+
+
+def build_flags(arguments: Sequence[str]) -> tuple[str, ...]:
+    """Return the flags that say how an image is built, with their values, of arguments that are not refused."""
+    kept: list[str] = []
+    value_of = ""
+    for argument in arguments:
+        name, equals, _ = argument.removeprefix("--").partition("=")
+        flag, value_of = value_of or name, "" if value_of or equals or not FLAGS.get(name) else name
+        if flag in _BUILDING:
+            kept.append(argument)
+    return tuple(kept)
 
 
 def refused(arguments: Sequence[str]) -> tuple[str, str] | None:

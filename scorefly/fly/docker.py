@@ -12,12 +12,14 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from msgspec import field
+
 from scorefly import interruption, safe_files
 from scorefly.child_output import Lines
+from scorefly.confidential import Confidential
 from scorefly.confined import exists, read_file
 from scorefly.fly.app import App, Build
 from scorefly.fly.flyctl_failures import interrupted
@@ -39,8 +41,7 @@ _CACHE = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_CACHE_URL", "ACTIONS_RESULTS_URL", "
 _LINKED = ("buildx", "cli-plugins", "contexts")  # folders of Docker's configuration that logins are not in
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class DockerOptions:
+class DockerOptions(Confidential, frozen=True):
     """The choices of a user for builds with docker. It holds secrets and so has no repr."""
 
     build_args: Mapping[str, str] = field(default_factory=dict)
@@ -134,7 +135,11 @@ class DockerBuilder:
         args = dict(build.args) if build.stated else options.build_args
         arguments = ["buildx", "build", "--platform", "linux/amd64", "--provenance=false", "--push", "--tag", image]
         arguments += ["--file", str(folder / build.dockerfile_in_context), "--metadata-file", str(metadata)]
-        arguments += ["--progress", "plain", *(["--no-cache"] if options.no_cache else [])]
+        arguments += [
+            "--progress",
+            "plain",
+            *(["--no-cache"] if options.no_cache or "--no-cache" in app.deploy_args else []),
+        ]
         arguments += ["--target", build.target] if build.target else []
         arguments += [word for name, value in args.items() for word in ("--build-arg", f"{name}={value}")]
         for name in options.secrets:

@@ -14,13 +14,15 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct, field
 
 from scorefly import interruption
 from scorefly.child_output import Buffer, Lines
 from scorefly.fly.app import App, Build
+from scorefly.fly.deploy_flags import build_flags
 from scorefly.fly.flyctl_failures import Failure, explain, interrupted, just_pushed
 from scorefly.fly.registry import Registries, fly_registry, pushed_digest
 from scorefly.fly.strategy import effective_strategy
@@ -36,8 +38,7 @@ _BUILT = re.compile(r"image: (\S+/\S+:\S+)")  # what `flyctl deploy --build-only
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # flyctl colours its check marks whatever NO_COLOR says
 
 
-@dataclass(frozen=True, slots=True)
-class DeployOptions:
+class DeployOptions(Struct, frozen=True):
     """The options of a deploy that a user can choose. Times are seconds."""
 
     wait_timeout: float = 300.0
@@ -48,18 +49,19 @@ class DeployOptions:
 
 
 def build_arguments(
-    name: str, build: Build, fly_toml: str, folder: Path, label: str, options: DeployOptions
+    app: App, build: Build, fly_toml: str, folder: Path, label: str, options: DeployOptions
 ) -> tuple[str, ...]:
     """Return flyctl's arguments to build and push an image, running in the context `folder`. Nothing of them is secret.
 
     A Dockerfile is passed as an absolute path where fly.toml names none: flyctl would take that one first.
     """
-    command = ["deploy", "--config", fly_toml, "--app", name, "--yes", "--build-only", "--push", "--remote-only"]
+    command = ["deploy", "--config", fly_toml, "--app", app.name, "--yes", "--build-only", "--push", "--remote-only"]
     if not build.stated:
         command += ["--dockerfile", str(folder / build.dockerfile_in_context), *_build_args(options.build_args)]
-    if not any(each.partition("=")[0] == "--image-label" for each in options.extra):
+    flags = build_flags((*options.extra, *app.deploy_args))
+    if not any(each.partition("=")[0] == "--image-label" for each in flags):
         command += ["--image-label", label]
-    return (*command, *options.extra)
+    return (*command, *flags)
 
 
 def deploy_arguments(app: App, fly_toml: str, options: DeployOptions) -> tuple[str, ...]:
@@ -207,7 +209,7 @@ class FlyctlDeployer:
             on_line(line)
 
         toml = str(artefact / "fly.toml")
-        self._run(build_arguments(app.name, app.image, toml, folder, label, self._options), app, folder, hear, stop)
+        self._run(build_arguments(app, app.image, toml, folder, label, self._options), app, folder, hear, stop)
         image = pushed[-1] if pushed else f"{fly_registry(self._environ)}/{app.name}:{label}"
         return pushed_digest(self._registries, image, on_line, stop, self._delays)
 

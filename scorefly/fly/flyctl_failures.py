@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.problems import shortened
 
 CANCELLED = 127  # flyctl's exit status when it was cancelled; also when several Machines failed at once
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A failure of flyctl: why it ended, what to do, and whether trying again may help."""
 
     what: str

@@ -10,9 +10,10 @@ import shlex
 import threading
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from scorefly.confined import exists, read_file
 from scorefly.fly.api import FlyApi, MachineView, VolumeView
@@ -27,8 +28,7 @@ Config = dict[str, Any]
 _LAUNCHED = ("started", "starting", "failed")  # states of Machines that an update starts again
 
 
-@dataclass(frozen=True, slots=True)
-class MachinesDeployer:
+class MachinesDeployer(Struct, frozen=True):
     """Creates Machines or updates them one after the other, waiting for each to be healthy. Times are seconds."""
 
     api: FlyApi

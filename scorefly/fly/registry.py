@@ -12,11 +12,13 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from msgspec import Struct, field
+
+from scorefly.confidential import Confidential
 from scorefly.confined import read_file
 from scorefly.http import (
     Answer,
@@ -53,8 +55,7 @@ _MANIFESTS = (
 Credentials = Mapping[str, tuple[str, str]]  # user name and password by registry
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """An image reference in parts. `tag` is empty where there is only a digest, and else `latest` if none is given."""
 
     registry: str
@@ -91,8 +92,7 @@ class RegistryError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Registries:
+class Registries(Confidential, frozen=True):
     """A client of all registries; usable from several threads. It holds credentials and so has no repr.
 
     With `base_url` all images are looked up there, which tests and rehearsals need. An `offline` client asks only

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from scorefly.fly import msgpack
 
@@ -19,8 +20,7 @@ _API = "api.fly.io"  # in the location of a token that permits; others only conf
 _ORGANIZATION, _APPS, _VALIDITY, _IF_PRESENT = 0, 3, 4, 13  # types of caveats
 
 
-@dataclass(frozen=True, slots=True)
-class TokenDetails:
+class TokenDetails(Struct, frozen=True):
     """The kind, scope and end of a token.
 
     `kind` is app (a deploy token of apps), organization, user (all that its user may do) or unknown. `expires` is in

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from scorefly.git.process import Git
 
@@ -38,8 +39,7 @@ def head(git: Git) -> str:
     return "" if done.code else done.text
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedOut:
+class CheckedOut(Struct, frozen=True):
     """A commit that is checked out, and its parents, also those that a shallow clone does not have."""
 
     commit: str

@@ -6,11 +6,13 @@ import os
 import shutil
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from scorefly import interruption, process
 from scorefly.child_output import Buffer
+from scorefly.confidential import Confidential
 from scorefly.problems import ExternalError, external_error, input_error, option_place
 
 TIMEOUT = 60.0  # seconds
@@ -41,8 +43,7 @@ _CONFIG = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """A git process that ended. `error` is what it said on standard error."""
 
     code: int
@@ -55,8 +56,7 @@ class Done:
         return self.output.decode("utf-8", "replace").strip()
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Git:
+class Git(Confidential, frozen=True):
     """git in one folder. `environ` is this process's; `variables` and `config` are added to the few that pass.
 
     A process that takes longer than `seconds` is ended.

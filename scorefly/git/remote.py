@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
+from msgspec import Struct
+
 from scorefly import interruption
+from scorefly.confidential import Confidential
 from scorefly.git.process import Done, Git, told
 from scorefly.problems import ExternalError, Place, external_error
 
@@ -23,8 +25,7 @@ _HELPER = """!f() { if test "$1" = get; then printf 'username=%s\\npassword=%s\\
 "$SCOREFLY_GIT_USERNAME" "$SCOREFLY_GIT_PASSWORD"; fi; }; f"""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Credentials:
+class Credentials(Confidential, frozen=True):
     """The credentials for a server. `server` is its URL without a path; no other server receives them."""
 
     server: str
@@ -32,16 +33,14 @@ class Credentials:
     password: str
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Address:
+class Address(Confidential, frozen=True):
     """A repository: its URL, in which there is no secret, and who we are there."""
 
     url: str
     credentials: Credentials | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """A document as it stands on a ref: the commit's id, and the content."""
 
     id: str

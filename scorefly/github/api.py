@@ -9,9 +9,10 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from scorefly import __version__, interruption
 from scorefly.http import (
@@ -43,8 +44,7 @@ class ForbiddenError(ExternalError):
     """The token may not do what was asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class PullView:
+class PullView(Struct, frozen=True):
     """A pull request as it is now. `head_repository` is empty when the fork is gone."""
 
     number: int
@@ -62,8 +62,7 @@ class PullView:
         return self.head_repository.lower() != self.base_repository.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class CommentView:
+class CommentView(Struct, frozen=True):
     """A comment on an issue or pull request. `author` is a login in lower case; an app's ends with `[bot]`."""
 
     id: int
@@ -71,8 +70,7 @@ class CommentView:
     author: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentView:
+class DeploymentView(Struct, frozen=True):
     """A deployment; it belongs to one commit for good."""
 
     id: int
@@ -164,6 +162,16 @@ class GitHubApi:
         """Writes a comment anew. False when somebody has deleted it."""
         answer = self._call("PATCH", f"/issues/comments/{comment}", json={"body": body}, accept=(404,))
         return answer.status_code != 404
+
+    def webhook_urls(self) -> set[str]:
+        """Return the addresses of the repository's active webhooks that get pushes. Raises ForbiddenError."""
+        return set(self._pages("/hooks", {}, _push_url)) - {""}
+
+    def create_webhook(self, url: str, secret: str) -> None:
+        """Create a webhook that gets pushes as JSON."""
+        config = {"url": url, "content_type": "json", "secret": secret}
+        body = {"name": "web", "active": True, "events": ["push"], "config": config}
+        self._need("POST", "/hooks", lambda data: int(mapping(data)["id"]), json=body)
 
     def deployments(self, environment: str = "") -> Iterator[DeploymentView]:
         """The deployments of an environment, or of all, newest first."""
@@ -325,6 +333,13 @@ class GitHubApi:
         what = f"GitHub refused {method} {path}: {reason} (HTTP {answer.status_code}{named})"
         forbidden = answer.status_code == 403 and limited is None
         return (ForbiddenError if forbidden else ExternalError)(Problem(what, hint))
+
+
+def _push_url(data: Any) -> str:
+    """Return the address of a webhook; empty for one that is inactive or gets no pushes."""
+    data = mapping(data)
+    gets_pushes = data.get("active", True) and {"push", "*"} & set(data.get("events") or ())
+    return text(mapping(data.get("config") or {}, "config"), "url", "") if gets_pushes else ""
 
 
 def pull_view(data: Any) -> PullView:

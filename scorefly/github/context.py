@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Context:
+
+class Context(Struct, frozen=True):
     """A step's surroundings, from the documented `GITHUB_*` variables."""
 
     workspace: Path
@@ -18,8 +18,7 @@ class Context:
     debug: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(Struct, frozen=True):
     """The trigger of a workflow's run. Outside of GitHub all but the server is empty; `link` leads to the run.
 
     `run` identifies the attempt of the job on its runner: the jobs of a matrix have one name. `commit` is `GITHUB_SHA`,

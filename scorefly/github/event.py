@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from scorefly.github.api import PullView, pull_view
 from scorefly.problems import InputError, Problem, ScoreflyError, external_error, input_error
@@ -22,8 +23,7 @@ _COMMAND = re.compile(r"/preview(?:[ \t]+(destroy))?[ \t]*", re.ASCII)
 _NEEDED = "start it from pull_request, pull_request_target, issue_comment or workflow_dispatch"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """An event, as far as a preview wants to know it.
 
     `request` is what it asks for: a deploy, a destroy, or nothing, and then `why` says why. `pull` is the pull

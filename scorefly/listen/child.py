@@ -11,12 +11,14 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, field
+
 from scorefly import process
 from scorefly.child_output import Buffer, Lines
+from scorefly.confidential import Confidential
 from scorefly.listen.units import MAX_LOG, Outcome
 from scorefly.problems import external_error
 
@@ -29,16 +31,14 @@ _MAX_TREE = 16 << 20  # bytes
 _MAX_APPS = 10_000
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Program:
+class Program(Confidential, frozen=True):
     """The way to start scorefly: the command, and the environment of the child."""
 
     argv: tuple[str, ...]
     environ: Mapping[str, str]
 
 
-@dataclass(slots=True)
-class Events:
+class Events(Struct):
     """The output of a run so far: its log, apps and problems."""
 
     redact: Callable[[str], str]

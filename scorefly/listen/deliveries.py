@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from scorefly.listen.hosts.event import Event
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.repository_keys import matching_key
@@ -18,9 +20,7 @@ def accept(ledger: Ledger, sender: str, event: Event, now: float) -> bool:
 
     When this returns, the event is on disk. Raises sqlite3.Error, and then nothing of it is.
     """
-    known = [row["key"] for row in ledger.rows("SELECT key FROM repositories")]
-    keys = [matching_key(hint.addresses, known) for hint in event.hints] if event.kind == "push" else []
-    hinted = {key for key in keys if key}
+    hinted = _hinted(ledger, event) if event.kind == "push" else set()
     with ledger.transaction():
         for key in hinted:
             ledger.execute("UPDATE repositories SET hinted = hinted + 1 WHERE key = ?", key)
@@ -36,6 +36,25 @@ def accept(ledger: Ledger, sender: str, event: Event, now: float) -> bool:
         if row % _TRIM_EVERY == 0:
             trim(ledger, now)
     return bool(hinted)
+
+
+def _hinted(ledger: Ledger, event: Event) -> set[str]:
+    """Return the followed repositories of which an event names a ref that somebody follows."""
+    refs: dict[str, list[str]] = {}
+    for row in ledger.rows("SELECT key, ref FROM refs"):
+        refs.setdefault(row["key"], []).append(row["ref"])
+    keys = ((matching_key(hint.addresses, refs), hint.ref) for hint in event.hints)
+    return {key for key, ref in keys if key and any(concerns(ref, followed) for followed in refs[key])}
+
+
+def concerns(ref: str, followed: str) -> bool:
+    """Report whether a push to a ref can change a followed one. Any branch may be the default one."""
+    if not ref:
+        return True
+    if followed == "HEAD":
+        return not ref.startswith("refs/tags/")
+    # Some senders give a name without its folder.
+    return any(fnmatchcase(name, followed) for name in (ref, f"refs/heads/{ref}", f"refs/tags/{ref}"))
 
 
 def _verdict(event: Event) -> str:

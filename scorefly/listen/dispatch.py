@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from scorefly.http import mapping, text
 from scorefly.listen.github_tokens import GitHubTokens
-from scorefly.listen.units import Outcome, Unit
+from scorefly.listen.units import Outcome, Tree, Unit
 from scorefly.problems import ScoreflyError
 
 UNIT = "workflow"
 
 
-def dispatch_unit(units: Iterable[Unit]) -> Unit:
-    """Return one unit that follows all sources of the tree."""
-    follows = dict.fromkeys(each for unit in units for each in unit.follows)
-    return Unit(UNIT, (), tuple(follows), {"environment": ""})
+def dispatch_tree(tree: Tree) -> Tree:
+    """Return a tree of one unit that follows all sources."""
+    follows = dict.fromkeys(each for unit in tree.units for each in unit.follows)
+    return Tree((Unit(UNIT, (), tuple(follows), {"environment": ""}),), tree.includes)
 
 
 def start_workflow(tokens: GitHubTokens, workflow: str, ref: str) -> Outcome:

@@ -14,7 +14,7 @@ from scorefly.git.process import Done, Git, told
 from scorefly.git.remote import Credentials
 from scorefly.listen.github_tokens import GitHubTokens
 from scorefly.listen.settings import Project
-from scorefly.problems import ExternalError, Place, external_error
+from scorefly.problems import ExternalError, external_error
 
 _REF = "refs/scorefly/project"
 
@@ -36,7 +36,7 @@ def read_refs(
     git, address = _server_git(url, environ, folder, logins)
     done = git.run("ls-remote", "--quiet", "--", address, *patterns)
     if done.code:
-        raise _failure("read", address, done)
+        raise _failure("read", done)
     pairs = [line.partition("\t") for line in done.text.splitlines()]
     commits = {name: commit for commit, _, name in pairs}
     return {ref: _value(ref, commits) for ref in refs}
@@ -71,7 +71,7 @@ class ProjectRepository:
             *("--", address, f"+{self._project.ref}:{_REF}"),
         )
         if done.code:
-            raise _failure("fetched", address, done)
+            raise _failure("fetched", done)
         return self._git(self._copy).must("rev-parse", "--verify", f"{_REF}^{{commit}}")
 
     def check_out(self, name: str, commit: str) -> Path:
@@ -144,6 +144,6 @@ def _server_git(url: str, environ: Mapping[str, str], folder: Path, logins: Logi
     return Git(folder, environ, config, allowed), url
 
 
-def _failure(what: str, address: str, done: Done) -> ExternalError:
+def _failure(what: str, done: Done) -> ExternalError:
     message = f"the repository cannot be {what}: {told(done)}"
-    return external_error(message, "check the address, and the token or key for it", Place(address, is_option=True))
+    return external_error(message, "check the address, and the token or key for it")

@@ -8,10 +8,10 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from scorefly.confidential import Confidential
 from scorefly.http import Answer, MalformedAnswerError, api_exchange, mapping, text
 from scorefly.problems import Place, Problem, external_error
 
@@ -20,8 +20,7 @@ MIN_LIFE = 3000.0  # seconds that a token must still last: a run takes almost an
 _KEY, _ID = "SCOREFLY_GITHUB_APP_KEY", "SCOREFLY_GITHUB_APP_ID"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class AppToken:
+class AppToken(Confidential, frozen=True):
     """An installation's token, and when it expires."""
 
     token: str

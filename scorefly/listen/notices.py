@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.planner import backoff
@@ -17,8 +18,7 @@ MAX_ROWS = 1000
 SECONDS = 15.0  # for one attempt
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """A notice that is due: its row, and its body."""
 
     row: int

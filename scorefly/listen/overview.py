@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from scorefly.listen.ledger import Ledger
+from scorefly.listen.units import FAILING
 
 HISTORY = 50  # runs, and deliveries
-FAILING = ("failed", "invalid")
 
 
 def units(ledger: Ledger) -> list[dict[str, Any]]:

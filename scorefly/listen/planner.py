@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MIN_INTERVAL = 5.0  # seconds between two looks at one repository because of hints
 FIRST_DELAY = 10.0  # seconds after a first failure
@@ -11,8 +12,7 @@ MAX_DELAY = 900.0
 RESYNC = 3600.0  # seconds after which a unit is compared with Fly although git did not change
 
 
-@dataclass(frozen=True, slots=True)
-class RepositoryRow:
+class RepositoryRow(Struct, frozen=True):
     """A followed repository: generations of hints and looks, and when it was and may be looked at.
 
     `next_hint` is when a hint may cause a look, `next_look` when anything may.
@@ -26,8 +26,7 @@ class RepositoryRow:
     next_look: float
 
 
-@dataclass(frozen=True, slots=True)
-class UnitRow:
+class UnitRow(Struct, frozen=True):
     """A unit: the generation that git wants and the one that was deployed, and when it may run again."""
 
     name: str
@@ -36,11 +35,16 @@ class UnitRow:
     running: bool
     not_before: float
     ended: float
-    suspended: bool = False
+    is_failing: bool = False
+    after: tuple[str, ...] = ()
+
+    @property
+    def is_due(self) -> bool:
+        """Report whether git names something that was not deployed yet."""
+        return self.wanted > self.done
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """The names that may start now, and the time at which to decide again."""
 
     names: tuple[str, ...]
@@ -65,14 +69,25 @@ def look_time(row: RepositoryRow, poll: float) -> float:
 
 
 def runs_to_start(rows: Iterable[UnitRow], slots: int, now: float) -> Start:
-    """Choose the units to run: those whose wanted generation is not done, the one that waited longest first."""
-    due = [(run_time(row), row.name) for row in rows if not row.running and not row.suspended]
-    return _first(due, slots, now)
+    """Choose the units to run: those whose wanted generation is not done, the one that waited longest first.
+
+    A unit waits while one that it comes after is due, runs or fails.
+    """
+    units = {row.name: row for row in rows}
+    idle = [row for row in units.values() if not row.running]
+    free = [row for row in idle if not any(_blocks(units[name]) for name in row.after if name in units)]
+    if not any(row.running or row.is_failing for row in units.values()) and not any(row.is_due for row in free):
+        free = idle  # those that are due come after each other
+    return _first([(run_time(row), row.name) for row in free], slots, now)
+
+
+def _blocks(row: UnitRow) -> bool:
+    return row.is_due or row.running or row.is_failing
 
 
 def run_time(row: UnitRow) -> float:
     """Return when a unit is to run next."""
-    return row.not_before if row.wanted > row.done else max(row.ended + RESYNC, row.not_before)
+    return row.not_before if row.is_due else max(row.ended + RESYNC, row.not_before)
 
 
 def _first(due: Sequence[tuple[float, str]], slots: int, now: float) -> Start:

@@ -9,14 +9,14 @@ from typing import Any
 
 from scorefly.listen.child import Program, read_repositories, run_sync
 from scorefly.listen.child_environment import child_environment
-from scorefly.listen.dispatch import dispatch_unit, start_workflow
+from scorefly.listen.dispatch import dispatch_tree, start_workflow
 from scorefly.listen.git_repositories import ProjectRepository, logins_of, read_refs
 from scorefly.listen.github_tokens import GitHubTokens
 from scorefly.listen.repository_keys import repository_key
 from scorefly.listen.settings import Settings
 from scorefly.listen.sources import Look
 from scorefly.listen.tree import parse_tree, values_of
-from scorefly.listen.units import Outcome, Run, Unit
+from scorefly.listen.units import Outcome, Run, Tree
 from scorefly.problems import ExternalError, ScoreflyError
 
 
@@ -49,12 +49,12 @@ class Runner:
         with self._project:
             return values_of(self._read_repositories(self._repository.folder("project")), look.key)
 
-    def read_tree(self) -> tuple[str, tuple[Unit, ...]]:
-        """Fetch the project. Returns its commit and its units. Raises ExternalError."""
+    def read_tree(self) -> tuple[str, Tree]:
+        """Fetch the project. Returns its commit and its tree. Raises ExternalError."""
         with self._project:
             commit = self._repository.fetch(self._logins)
             tree = parse_tree(self._read_repositories(self._repository.check_out("project", commit)))
-        return commit, (dispatch_unit(tree),) if self._settings.dispatch else tree
+        return commit, dispatch_tree(tree) if self._settings.dispatch else tree
 
     def run(
         self, run: Run, commit: str, environment: str, others: Collection[str], on_start: Callable[[int], None]

@@ -7,8 +7,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from scorefly.listen import notices, sources, units
 from scorefly.listen.ledger import Ledger
@@ -28,8 +29,7 @@ NOTICE_PAUSE = 1.0  # seconds between two looks at the notices
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """The work that may start now: keys of repositories, names of units, the tree; and when to decide again."""
 
     looks: tuple[str, ...]
@@ -130,7 +130,8 @@ class Service:
         )
         runs = runs_to_start(units.unit_rows(ledger), self.settings.parallel - len(self._running), now)
         row = ledger.row("SELECT value FROM refs WHERE key = ? AND ref = ?", self._root, self.settings.project.ref)
-        is_stale = bool(row and row["value"] and row["value"] != ledger.get("tree"))
+        is_old = bool(row and row["value"] and row["value"] != ledger.get("tree"))
+        is_stale = is_old or bool(ledger.get("tree_is_stale"))
         reads_tree = is_stale and not self._reads_tree and now >= self._tree_not_before
         # A new tree decides which units there are: none starts while it is read for the first time after a change.
         names = () if self._awaits_look or (is_stale and not self._tree_attempts) else runs.names
@@ -175,10 +176,10 @@ class Service:
         try:
             commit, tree = await self._in_thread(self._runner.read_tree)
             project = (self.settings.project.url, self.settings.project.ref)
-            await self.ledger.call(units.replace_units, project, commit, tree)
+            await self.ledger.call(units.replace_tree, project, commit, tree)
             await self.ledger.call(_note_root, self.settings, commit)
             self._tree_attempts, self._tree_not_before = 0, 0.0
-            self.log(f"tree: {len(tree)} units at {commit[:12]}")
+            self.log(f"tree: {len(tree.units)} units at {commit[:12]}")
         except ScoreflyError as error:
             message = self.redact(str(error))
             self._tree_attempts += 1

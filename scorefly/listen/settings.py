@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import Struct, field
+
+from scorefly.confidential import Confidential
 from scorefly.durations import parse_duration
 from scorefly.http import is_loopback
 from scorefly.listen.github_tokens import app_problems
@@ -19,8 +21,7 @@ _WEBHOOK = "SCOREFLY_WEBHOOK_SECRET_"
 _DISPATCH = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}/[\w.-]{1,200}\.ya?ml")
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """The project's own repository: its address without the fragment, the ref to follow, and the folder in it."""
 
     url: str
@@ -28,8 +29,7 @@ class Project:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Settings:
+class Settings(Confidential, frozen=True):
     """All that the listener is told. Secrets are in `environ`, `secrets` and the tokens."""
 
     project: Project

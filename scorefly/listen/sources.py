@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.planner import MIN_INTERVAL, RepositoryRow, backoff
 from scorefly.listen.repository_keys import repository_key
 
 MAX_ERROR = 500  # characters
+TREE = ""  # in the place of a unit: what includes projects into the tree
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """A look that is due: the repository's address, the refs that somebody follows, and the hints it answers."""
 
     key: str
@@ -57,6 +58,8 @@ def record_look(ledger: Ledger, look: Look, values: Mapping[str, str], now: floa
             if value is None or value == row["value"]:
                 continue
             changed.append(ref)
+            if ledger.row("SELECT 1 FROM follows WHERE unit = ? AND key = ? AND ref = ?", TREE, look.key, ref):
+                ledger.put("tree_is_stale", "yes")
             ledger.execute("UPDATE refs SET value = ? WHERE key = ? AND ref = ?", value, look.key, ref)
             ledger.execute(
                 "UPDATE units SET wanted = wanted + 1, not_before = 0, attempts = 0 WHERE name IN "

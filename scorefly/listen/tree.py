@@ -6,28 +6,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from scorefly.listen.repository_keys import repository_key
-from scorefly.listen.units import Unit
+from scorefly.listen.units import Tree, Unit
 from scorefly.problems import external_error
 
 
-def parse_tree(data: Any) -> tuple[Unit, ...]:
+def parse_tree(data: Any) -> Tree:
     """Turn the list of repositories into units.
 
-    Each element has `url`, `ref`, `kind` and `units`: a list of `name`, `environment` and `project`. Raises
-    ExternalError for another shape.
+    Each element has `url`, `ref`, `kind` and `units`: a list of `name`, `environment`, `project` and `after`. One
+    without units includes a project. Raises ExternalError for another shape.
     """
     if not isinstance(data, list):
         raise external_error("scorefly repos did not print a list")
     follows: dict[str, list[tuple[str, str]]] = {}
     details: dict[str, Mapping[str, Any]] = {}
+    includes: list[tuple[str, str]] = []
     for row in data:
+        if isinstance(row, dict) and not row.get("units") and (ref := full_ref(row)):
+            includes.append((address(row), ref))
         for unit in row.get("units", ()) if isinstance(row, dict) else ():
             name = str(unit["name"])
             details[name] = unit
             follows.setdefault(name, [])
             if ref := full_ref(row):
                 follows[name].append((address(row), ref))
-    return tuple(Unit(name, _arguments(details[name]), tuple(follows[name]), details[name]) for name in sorted(follows))
+    return Tree(
+        tuple(Unit(name, _arguments(details[name]), tuple(follows[name]), details[name]) for name in sorted(follows)),
+        tuple(includes),
+    )
 
 
 def address(row: Mapping[str, Any]) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.notices import add_notice
 from scorefly.listen.planner import UnitRow, backoff
-from scorefly.listen.sources import replace_follows
+from scorefly.listen.sources import TREE, replace_follows
 
 KEPT_RUNS = 50  # per unit
 KEPT_LOGS = 3  # per unit
@@ -19,10 +20,10 @@ MAX_LOG = 64 << 10  # characters
 
 # A run that ends like this left nothing to repeat; `invalid` waits for another commit.
 DONE = ("ok", "invalid")
+FAILING = ("failed", "invalid")
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """A unit of the tree: its name, the arguments of `scorefly sync`, and the sources it follows (address, ref)."""
 
     name: str
@@ -31,8 +32,14 @@ class Unit:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Tree(Struct, frozen=True):
+    """The units of a project, and the sources of projects that it includes."""
+
+    units: tuple[Unit, ...]
+    includes: tuple[tuple[str, str], ...] = ()
+
+
+class Run(Struct, frozen=True):
     """A run that began. `generation` is what it brings the unit to when it ends well."""
 
     id: int
@@ -43,8 +50,7 @@ class Run:
     instance: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The outcome of a run: `ok`, `failed`, `invalid` (the input is wrong) or `interrupted`, and the apps it named."""
 
     status: str
@@ -56,30 +62,45 @@ class Outcome:
 
 def unit_rows(ledger: Ledger) -> list[UnitRow]:
     """Return what decides about the next runs."""
-    rows = ledger.rows("SELECT name, wanted, done, running, not_before, ended FROM units")
-    return [UnitRow(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in rows]
+    rows = ledger.rows("SELECT name, wanted, done, running, not_before, ended, status, after FROM units")
+    return [
+        UnitRow(
+            name=row["name"],
+            wanted=row["wanted"],
+            done=row["done"],
+            running=bool(row["running"]),
+            not_before=row["not_before"],
+            ended=row["ended"],
+            is_failing=row["status"] in FAILING,
+            after=tuple(json.loads(row["after"])),
+        )
+        for row in rows
+    ]
 
 
-def replace_units(ledger: Ledger, root: tuple[str, str], commit: str, units: Iterable[Unit]) -> None:
+def replace_tree(ledger: Ledger, root: tuple[str, str], commit: str, tree: Tree) -> None:
     """Record the tree at a commit of the root: its units are due, and those it no longer has are forgotten."""
-    units = tuple(units)
+    units = tree.units
     with ledger.transaction():
         for unit in units:
             ledger.execute(
-                "INSERT INTO units(name, arguments, details) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
-                "arguments = excluded.arguments, details = excluded.details, "
+                "INSERT INTO units(name, arguments, details, after) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "arguments = excluded.arguments, details = excluded.details, after = excluded.after, "
                 "wanted = wanted + 1, attempts = 0, not_before = 0",
                 unit.name,
                 json.dumps(unit.arguments),
                 json.dumps(unit.details),
+                json.dumps(unit.details.get("after", ())),
             )
         names = {unit.name for unit in units}
         for row in ledger.rows("SELECT name FROM units"):
             if row["name"] not in names:
                 for table, column in (("units", "name"), ("apps", "unit"), ("runs", "unit")):
                     ledger.execute(f"DELETE FROM {table} WHERE {column} = ?", row["name"])  # noqa: S608 - constants
-        replace_follows(ledger, root, [(unit.name, url, ref) for unit in units for url, ref in unit.follows])
+        follows = [(unit.name, url, ref) for unit in units for url, ref in unit.follows]
+        replace_follows(ledger, root, [*follows, *((TREE, url, ref) for url, ref in tree.includes)])
         ledger.put("tree", commit)
+        ledger.put("tree_is_stale", "")
         ledger.put("tree_error", "")
 
 
@@ -154,6 +175,7 @@ def recover(ledger: Ledger, now: float) -> list[tuple[int, int]]:
     with ledger.transaction():
         if not ledger.get("instance"):
             ledger.put("instance", secrets.token_hex(16))
+        ledger.execute("UPDATE notices SET not_before = 0")
         lost = ledger.rows("SELECT pid, pid_started FROM runs WHERE status = 'running'")
         ledger.execute(
             "UPDATE runs SET status = 'interrupted', ended = ?, reason = 'the listener ended' WHERE status = 'running'",

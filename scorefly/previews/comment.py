@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-from scorefly.github.markdown import code, details, link, table, text
+from msgspec import Struct
+
+from scorefly.github.markdown import code, details, link, prose, table, text
 from scorefly.report.certificates import CertificateReport
 from scorefly.report.costs import CostSummary, cost_text
 from scorefly.ui.certificates import certificates_markdown
@@ -20,20 +21,27 @@ _HEADLINES = {
     "destroyed": "⚫ Preview {} is destroyed",
     "rehearsed": "🟡 Preview {} was rehearsed, not deployed",
 }
+_MARKS = {
+    "created": "🟢",
+    "deployed": "🟢",
+    "unchanged": "⚪",
+    "failed": "🔴",
+    "skipped": "🟡",
+    "destroyed": "⚫",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class AppRow:
-    """One app: `status` as in the outputs, `url` and `seconds` where it has them."""
+class AppRow(Struct, frozen=True):
+    """One app: `status` as in the outputs, `url` and `seconds` where it has them; a resource's app has no workload."""
 
     app: str
     status: str
     url: str = ""
     seconds: float = 0.0
+    workload: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewPage:
+class PreviewPage(Struct, frozen=True):
     """All that the comment tells. `notes` and `problems` are plain sentences; `seconds` is wall time."""
 
     environment: str
@@ -44,43 +52,74 @@ class PreviewPage:
     problems: tuple[str, ...] = ()
     seconds: float = 0.0
     log_url: str = ""
+    at: str = ""
     certificates: tuple[CertificateReport, ...] = ()
     cost: CostSummary | None = None
 
 
 def render(page: PreviewPage) -> str:
     """The comment's Markdown, without its marker. Every text from elsewhere shows as it is."""
+    workloads = [app for app in page.apps if app.workload]
+    resources = [app for app in page.apps if not app.workload]
     sections = [
         f"### {_HEADLINES[page.outcome].format(code(page.environment))}",
+        _main_link(page.apps),
         _facts(page),
         "\n".join(f"> {text(note)}" for note in page.notes),
-        _apps(page.apps),
+        _apps(page, workloads),
+        "\n".join(f"- {prose(problem)}" for problem in page.problems),
+        _failures(page),
+        details(f"Resources: {len(resources)}", _apps(page, resources)) if resources else "",
         f"Estimated cost: {text(cost_text(page.cost))}" if page.cost else "",
         certificates_markdown(page.certificates),
-        "\n".join(f"- {text(problem)}" for problem in page.problems),
         _how_to(page),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
+def _main_link(apps: Sequence[AppRow]) -> str:
+    """The link a reviewer looks for: that of the first workload that runs and is public."""
+    url = next((app.url for app in apps if app.workload and app.url), "")
+    return f"**{link(url, url)}**" if url else ""
+
+
 def _facts(page: PreviewPage) -> str:
-    facts = [f"Commit {page.commit}" if page.commit else "", f"{page.seconds:.0f} s" if page.seconds >= 1 else ""]
-    facts.append(link("log", page.log_url) if page.log_url else "")
+    facts = [
+        f"Commit {code(page.commit[:7])}" if page.commit else "",
+        page.at,
+        f"{page.seconds:.0f} s" if page.seconds >= 1 else "",
+        link("log", page.log_url) if page.log_url else "",
+    ]
     return " · ".join(fact for fact in facts if fact)
 
 
-def _apps(apps: Sequence[AppRow]) -> str:
+def _apps(page: PreviewPage, apps: Sequence[AppRow]) -> str:
     if not apps:
         return ""
-    rows = [(text(app.app), text(app.status), _address(app), _seconds(app.seconds)) for app in apps]
+    simulated = page.outcome == "rehearsed"
+    rows = [(code(app.app), _status(app), "" if simulated else _address(app), _seconds(app.seconds)) for app in apps]
     return table(("App", "Status", "Link", "Seconds"), rows)
+
+
+def _status(app: AppRow) -> str:
+    return f"{_MARKS.get(app.status, '')} {text(app.status)}".strip()
+
+
+def _failures(page: PreviewPage) -> str:
+    """Return the log command and the page on Fly of each app that failed."""
+    failed = [app.app for app in page.apps if app.status == "failed"] if page.outcome == "failed" else []
+    lines = [
+        f"- {code(app)}: {code(f'fly logs -a {app}')} · {link('dashboard', f'https://fly.io/apps/{app}')}"
+        for app in failed
+    ]
+    return "\n".join(lines)
 
 
 def _address(app: AppRow) -> str:
     """Return a link, or why there is none: an app that was not deployed is not known to be private."""
     if app.url:
         return link(app.url, app.url)
-    return "" if app.status in ("failed", "skipped") else "private"
+    return "" if app.status in ("failed", "skipped", "destroyed") else "private"
 
 
 def _seconds(seconds: float) -> str:
@@ -90,8 +129,9 @@ def _seconds(seconds: float) -> str:
 def _how_to(page: PreviewPage) -> str:
     if page.outcome not in ("ready", "failed"):
         return ""
+    app = next((each.app for each in page.apps if each.workload), "APP")
     ways = [
-        f"- look inside one: {code('fly ssh console -a APP')}, {code('fly logs -a APP')}",
+        f"- look inside: {code(f'fly ssh console -a {app}')}, {code(f'fly logs -a {app}')}",
         f"- deploy it again: comment {code('/preview')}, or push",
         f"- destroy it: comment {code('/preview destroy')}, or close the pull request",
     ]

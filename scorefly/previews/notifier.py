@@ -8,7 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from msgspec import Struct, field
 
 from scorefly.github import deployments
 from scorefly.github.api import ForbiddenError, GitHubApi
@@ -21,8 +23,7 @@ from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
 
 
-@dataclass(slots=True)
-class Notifier:
+class Notifier(Struct):
     """A pull request's side of one run. `notes` are sentences for the comment; `fork` expects a token that only reads.
 
     `problems` gathers what GitHub refused.
@@ -106,12 +107,14 @@ class Notifier:
             outcome=outcome,
             commit=self.commit,
             apps=tuple(
-                AppRow(app.app, app.status, "" if outcome == "rehearsed" else app.url, app.seconds) for app in apps
+                AppRow(app.app, app.status, "" if outcome == "rehearsed" else app.url, app.seconds, app.workload)
+                for app in apps
             ),
             notes=self.notes,
             problems=tuple(self.progress.redact(str(problem)) for problem in problems),
             seconds=time.monotonic() - self._started,
             log_url=self.log_url,
+            at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             certificates=certificates,
             cost=cost,
         )

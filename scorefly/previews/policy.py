@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from scorefly.github.api import PullView
 from scorefly.github.event import Event
@@ -16,8 +17,7 @@ DEPENDABOT = "dependabot[bot]"  # GitHub gives its pull requests no secrets, tho
 FORK_SECRETS = "its code comes from a fork, which gets no secrets"
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewConditions:
+class PreviewConditions(Struct, frozen=True):
     """Conditions that are not part of the event. `can_deploy`: there is a Fly API token, or a rehearsal needs none."""
 
     may_write: bool = False
@@ -25,8 +25,7 @@ class PreviewConditions:
     allow_forks: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """An action, and why it is not the expected one: a sentence to show, or empty.
 
     `trusted` says that whoever wrote the code may push to the repository, or was vouched for.

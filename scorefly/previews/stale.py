@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import Connection, connect
@@ -34,8 +36,7 @@ _MOST_LISTED = 500
 _DAY = 86400
 
 
-@dataclass(frozen=True, slots=True)
-class StalePreview:
+class StalePreview(Struct, frozen=True):
     """One that is to go. `idle` says that its pull request is open."""
 
     environment: str
@@ -169,7 +170,7 @@ def _tell_pull_requests(
                 environment=stale.environment,
                 outcome="destroyed",
                 commit="",
-                apps=tuple(AppRow(app.app, app.status) for app in rows),
+                apps=tuple(AppRow(app.app, app.status, workload=app.workload) for app in rows),
                 notes=(f"{stale.why}. {AGAIN}" if stale.idle else stale.why,),
                 log_url=settings.trigger.link,
             )

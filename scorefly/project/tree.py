@@ -6,8 +6,10 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.config.project_file import ENVIRONMENTS, ProjectFile, read_project_file
 from scorefly.config.tree_file import Include, parse_includes, parse_project
@@ -23,8 +25,7 @@ PROJECT_FILE = "scorefly.yaml"
 Fetch = Callable[[Mapping[Source, str]], Mapping[Source, Pin | Problem]]
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """One project: its name (the root may have none), its file, and the names from the root down to it.
 
     `granted` are the secrets that a project of another repository may give to its workloads; None means all.
@@ -51,8 +52,7 @@ class Project:
         return [name for name in all_of_tree if self.file.has_environment(name)]
 
 
-@dataclass(slots=True)
-class Tree:
+class Tree(Struct):
     """The projects that could be read, the root first.
 
     `problems` are invalid input, `unreadable` what failed outside, `pins` the commits of included repositories.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.config.load import load_unit_settings
 from scorefly.config.project_file import ENVIRONMENTS
@@ -20,8 +22,7 @@ from scorefly.sources.repository import Source
 ORG_TOKEN = "FLY_API_TOKEN_"  # noqa: S105 - the beginning of a variable's name
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """One project in one environment. `settings` are those of its run.
 
     `sources` are the workloads of other repositories, `local` the Score files of the others by their path, and

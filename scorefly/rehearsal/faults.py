@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+
+from msgspec import Struct, field
 
 LOST = -1
 _HTML = b"<!doctype html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1>\n"
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(Struct):
     """A failure of the first `times` requests that match, beginning with match number `first`.
 
     Without a `kind` Fly answers with `status` and changes nothing; 0 closes the connection instead. With a `kind`
@@ -39,8 +39,7 @@ class Fault:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class SpoiltAnswer:
+class SpoiltAnswer(Struct, frozen=True):
     """An answer's body and headers. `sent` is the number of bytes sent before the connection is closed:
     LOST sends not even the headers."""
 

@@ -11,16 +11,16 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 DEFAULT_TYPE = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = re.compile(r"/v2/([a-z0-9]+(?:[._/-][a-z0-9]+)*)/manifests/([A-Za-z0-9_][\w.-]{0,127}|sha256:[0-9a-f]{64})")
 _SCOPE = re.compile(r"repository:([^:]+):([a-z,]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """An answer of the registry."""
 
     status: int
@@ -28,8 +28,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class ImageRegistry:
+class ImageRegistry(Struct):
     """Manifests by repository and tag or digest.
 
     `private` are repositories that need the user `x` or one of `users`. `has_app` tells whether Fly has an app whose

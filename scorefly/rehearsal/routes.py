@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from scorefly.rehearsal import certificates, execs, graphql, leases, life, machines, placements, rules, tokens, uiex
 from scorefly.rehearsal.listing import OrganizationListing
@@ -15,8 +16,7 @@ from scorefly.rehearsal.world import Json, World
 _PAGE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request, as a handler sees it."""
 
     world: World

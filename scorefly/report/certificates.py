@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from msgspec import Struct, to_builtins
 
 from scorefly.fly.certificates import DnsRecord
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateReport:
+class CertificateReport(Struct, frozen=True):
     """The certificate of a host. `status` is Fly's: active, pending_validation or pending_ownership.
 
     `records` are the DNS records to set while it is not active.
@@ -25,8 +25,7 @@ class CertificateReport:
     errors: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedCertificate:
+class PlannedCertificate(Struct, frozen=True):
     """The change of the certificate of a host that a deploy would make. `status` is empty where there is none yet."""
 
     host: str
@@ -37,7 +36,7 @@ class PlannedCertificate:
 
 def certificate_json(certificate: CertificateReport) -> dict[str, Any]:
     """Return a certificate as in the output of `status`."""
-    records = [asdict(record) for record in certificate.records]
+    records = [to_builtins(record) for record in certificate.records]
     return {"host": certificate.host, "status": certificate.status, "records": records}
 
 

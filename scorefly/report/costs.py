@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from scorefly.fly.prices import AS_OF, SOURCE
 
 NOT_INCLUDED = "traffic, snapshots, certificates, builds and add-ons"
 
 
-@dataclass(frozen=True, slots=True)
-class AppCost:
+class AppCost(Struct, frozen=True):
     """The cost of an app in a month before and after a deploy, in US dollars. None: the price table does not know."""
 
     before: float | None
     after: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class CostSummary:
+class CostSummary(Struct, frozen=True):
     """The cost of all apps of an environment. `unknown` are apps whose cost is not included."""
 
     before: float

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class FailureDetails:
-    """What explains why an app failed: texts for people, empty where Fly did not say.
+class FailureDetails(Struct, frozen=True):
+    """The explanation of why an app failed: texts for people, empty where Fly did not say.
 
     `exits` say how its Machines ended, `log` are the last lines of the app, `output` those of the deploy. `running`
     says what still runs, and `dashboard` is a URL.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from msgspec import Struct, to_builtins
 
 from scorefly.report.certificates import PlannedCertificate
 from scorefly.report.costs import AppCost, CostSummary, cost_json
@@ -14,8 +15,7 @@ VERSION = 1
 Action = Literal["create", "change", "keep", "remove"]
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(Struct, frozen=True):
     """Something about an app's Machines that is no longer as it was deployed: only what differs, as texts."""
 
     what: str
@@ -23,8 +23,7 @@ class Drift:
     running: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedMachines:
+class PlannedMachines(Struct, frozen=True):
     """The Machines of a process group in a region, where their number is stated: the current and the stated number.
 
     An empty region stands for all regions.
@@ -36,8 +35,7 @@ class PlannedMachines:
     desired: int
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedVolume:
+class PlannedVolume(Struct, frozen=True):
     """A volume to make or change; an empty region is the one nearest to the run.
 
     `update` changes its snapshots; `detach` leaves it without a Machine; `remove` destroys it with its data.
@@ -49,16 +47,14 @@ class PlannedVolume:
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileDiff:
+class FileDiff(Struct, frozen=True):
     """A unified diff of a file of the artefact, from the last deployed one to the wanted one."""
 
     file: str
     diff: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedApp:
+class PlannedApp(Struct, frozen=True):
     """One app. `reasons` say why it changes, `drift` what others changed about its Machines since the last deploy.
 
     `machines` is given where a number of Machines is stated and the app changes. `data_risks` name data that the app
@@ -92,8 +88,7 @@ class PlannedApp:
     cost: AppCost | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedResource:
+class PlannedResource(Struct, frozen=True):
     """One resource: what is orphaned is deprovisioned by `cleanup`, never by a deploy."""
 
     uid: str
@@ -102,8 +97,7 @@ class PlannedResource:
     workloads: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class MatrixJob:
+class MatrixJob(Struct, frozen=True):
     """A deploy of one workload, right on its own once those of earlier waves are done."""
 
     workload: str
@@ -113,8 +107,7 @@ class MatrixJob:
     needs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """`waves` are the apps to deploy, in order; `problems` say what a deploy would fail with.
 
     `risks` say which data the deploy would leave behind, or run with another engine.
@@ -154,7 +147,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "environment": plan.environment,
         "org": plan.org,
         "apps": [_app_json(app) for app in plan.apps],
-        "resources": [asdict(each) for each in plan.resources],
+        "resources": [to_builtins(each) for each in plan.resources],
         "waves": [list(wave) for wave in plan.waves],
         "matrix": matrix_json(plan),
         "problems": list(plan.problems),
@@ -164,7 +157,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 
 
 def _app_json(app: PlannedApp) -> dict[str, Any]:
-    data = asdict(app)
+    data = to_builtins(app)
     secrets = {"set": data.pop("secrets_set"), "remove": data.pop("secrets_removed")}
     if not app.machines:
         del data["machines"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.fly.api import MachineView
 from scorefly.fly.app import Port
@@ -22,8 +24,7 @@ T = TypeVar("T")
 Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destroyed", "generated"]
 
 
-@dataclass(frozen=True, slots=True)
-class AppReport:
+class AppReport(Struct, frozen=True):
     """One app's outcome. `seconds` is wall time; `problem` says why it failed or was skipped.
 
     Only an app that is ours and runs has a `url`: under another's name there may be anything.
@@ -61,8 +62,7 @@ class AppReport:
         return replace(self, image=images or self.image, region=regions or self.region, size=sizes or self.size)
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceReport:
+class ResourceReport(Struct, frozen=True):
     """One resource of the graph: `workloads` use it, `needs` are the uids its params read."""
 
     uid: str
@@ -75,8 +75,7 @@ class ResourceReport:
 Outcome = Literal["removed", "kept", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing a run that tidies up came upon, and what became of it: `kind` is secret, resource, volume, address.
 
     `app` is the one it is part of; `why` says why it is kept or not.
@@ -89,8 +88,7 @@ class Finding:
     app: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RunDetails:
+class RunDetails(Struct, frozen=True):
     """The run that a report is about: the commit, a link to the run's log, and when it ended, as text in UTC."""
 
     commit: str = ""
@@ -98,8 +96,7 @@ class RunDetails:
     at: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """A whole run. `problems` holds warnings and notices too; errors decide the exit status.
 
     `superseded` says why a run left everything to a newer one; else it is empty. `rolled_back` says why a run left the
@@ -160,8 +157,8 @@ def redacted(value: T, redact: Callable[[str], str]) -> T:
         made = redact(value)
     elif isinstance(value, tuple):
         made = tuple(redacted(each, redact) for each in value)
-    elif is_dataclass(value) and not isinstance(value, type):
-        texts = {each.name: getattr(value, each.name) for each in fields(value) if each.name not in _OUR_WORDS}
+    elif isinstance(value, Struct):
+        texts = {name: getattr(value, name) for name in value.__struct_fields__ if name not in _OUR_WORDS}
         changed = {name: redacted(each, redact) for name, each in texts.items()}
         changed = {name: each for name, each in changed.items() if each != texts[name]}
         made = replace(value, **changed) if changed else value

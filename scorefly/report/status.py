@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from msgspec import Struct, to_builtins
 
 from scorefly.fly.certificates import DnsRecord
 from scorefly.report.plan import Drift
 
 
-@dataclass(frozen=True, slots=True)
-class MachineStatus:
+class MachineStatus(Struct, frozen=True):
     """A Machine; `state` is Fly's word, such as started or stopped."""
 
     id: str
@@ -18,8 +18,7 @@ class MachineStatus:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class CheckStatus:
+class CheckStatus(Struct, frozen=True):
     """A health check of a Machine: `status` is passing, warning or critical."""
 
     machine: str
@@ -28,8 +27,7 @@ class CheckStatus:
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateStatus:
+class CertificateStatus(Struct, frozen=True):
     """The certificate of a custom host: `status` is Fly's, or missing. `records` are the DNS records still to set."""
 
     host: str
@@ -37,8 +35,7 @@ class CertificateStatus:
     records: tuple[DnsRecord, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RollbackStatus:
+class RollbackStatus(Struct, frozen=True):
     """A rollback in force; `from_commit` is the newest commit that it replaced. Commits may be unknown."""
 
     at: str
@@ -47,8 +44,7 @@ class RollbackStatus:
     finished: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AppStatus:
+class AppStatus(Struct, frozen=True):
     """An app as it runs. `workload` is empty where a resource owns the app.
 
     `since` is when it was deployed last, `problem` says why there is nothing to show of its Machines.
@@ -70,12 +66,11 @@ class AppStatus:
 
 def status_json(status: AppStatus) -> dict[str, Any]:
     """Return the status of an app as JSON data."""
-    data: dict[str, Any] = asdict(status)
+    data: dict[str, Any] = to_builtins(status)
     return data
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseRow:
+class ReleaseRow(Struct, frozen=True):
     """A release of a workload: `current` is the one that runs, `rolled_back` one that a rollback replaced."""
 
     workload: str

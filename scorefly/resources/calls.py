@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.problems import ExternalError, InputError, Place, Problem
 from scorefly.resources.lookup import STAND_IN
@@ -28,8 +31,7 @@ class Transport(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class CallOptions:
+class CallOptions(Struct, frozen=True):
     """The entries of both kinds. `texts` are templates: environment variables, or headers.
 
     `plan` says that it can be asked what it would do, and `rehearse` that a rehearsal may call it.
@@ -44,8 +46,7 @@ class CallOptions:
     rehearse: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CallProvisioner:
+class CallProvisioner(Struct, frozen=True):
     """Speaks score-flyio's protocol over a transport."""
 
     spec: Spec

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from scorefly import interruption
 from scorefly.child_output import Buffer
@@ -29,8 +30,7 @@ def child_environment(environ: Mapping[str, str], texts: Mapping[str, Text], mod
     return {**passed, **{name: reveal_text(text) for name, text in texts.items()}, MODE: mode}
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A program of `PATH`, or a path that is absolute, below `~`, or relative to the workspace."""
 
     program: str

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any, cast
 
 from jinja2 import StrictUndefined, TemplateError, UndefinedError, nodes
+from msgspec import Struct
 
 from scorefly.resources.bounded_jinja import MAX_ITEMS, MAX_SOURCE, BoundedEnvironment, weigh
 from scorefly.resources.budget import TooLargeError, bounded, spend
@@ -63,8 +63,7 @@ def _environment() -> BoundedEnvironment:
 _ENVIRONMENT = _environment()
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """A compiled leaf: how to evaluate it, and the chains of names it may read.
 
     `whole` is the chain when the leaf is nothing else, and `call` the function when it is one call of it. With
@@ -131,8 +130,7 @@ def evaluate(source: str, context: Mapping[str, Tree], functions: Mapping[str, C
     return taint.mark(leaf, result)
 
 
-@dataclass(slots=True)
-class _Taint:
+class _Taint(Struct):
     """A record of what one evaluation has read: anything secret, and anything made from a secret that was given.
 
     `last` is the last function that was called, its result, and whether anything secret was read before.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly.confined import Total, exists, is_folder, is_glob, match_files, read_file, scope_of, shown
 from scorefly.problems import InputError, Place, Problem, input_error, nearest, option_place
@@ -52,8 +54,7 @@ SCHEME_KEYS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
 _KINDS = {str: "a text", list: "a list", dict: "a mapping", int: "a number", bool: "true or false"}
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedProvisioners:
+class LoadedProvisioners(Struct, frozen=True):
     """The provisioners of a project's `own` files, with what is wrong with these; the built-in ones follow them."""
 
     own: tuple[Provisioner, ...]
@@ -197,8 +198,7 @@ def _other_implementation(entries: list[Plain]) -> str:
     return named or ("score-compose or score-k8s" if go_template else "")
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     """Reads one file's entries; an entry with a problem is left out and reading goes on."""
 
     document: AnyDocument

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+
+from msgspec import Struct, field
 
 from scorefly.problems import Place, Problem
 from scorefly.score.placeholders import references
@@ -17,8 +18,7 @@ def resource_uid(workload: str, resource: Resource) -> str:
     return f"{resource.type}.{resource.class_}#{resource.id or f'{workload}.{resource.name}'}"
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceNode:
+class ResourceNode(Struct, frozen=True):
     """One resource, whoever asks for it.
 
     `users` are (workload, resource name) pairs, sorted. `owner` is the workload the resource belongs to: of a
@@ -48,8 +48,7 @@ class ResourceNode:
         return tuple(dict.fromkeys(workload for workload, _ in self.users))
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceGraph:
+class ResourceGraph(Struct, frozen=True):
     """All resources by uid, each after those it needs."""
 
     nodes: Mapping[str, ResourceNode] = field(default_factory=dict)
@@ -84,8 +83,7 @@ def build_graph(workloads: Sequence[Workload]) -> ResourceGraph:
     return ResourceGraph({uid: nodes[uid] for uid in order}, tuple(problems))
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(Struct, frozen=True):
     workload: Workload
     resource: Resource
     needs: tuple[str, ...]

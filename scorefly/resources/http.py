@@ -6,9 +6,10 @@ import json
 import random
 import re
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from scorefly import __version__, interruption
 from scorefly.http import exchange, is_loopback
@@ -31,8 +32,7 @@ _BUSY = frozenset({429, *range(500, 600)} - {501, 505})
 _GONE = 410
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """A server at one address. A redirect is not followed: state and headers are for this address alone."""
 
     url: str

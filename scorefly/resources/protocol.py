@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import NoReturn
+
+from msgspec import Struct
 
 from scorefly.problems import nearest
 from scorefly.resources.provisioner import Provisioned, Request
@@ -22,8 +23,7 @@ MIN_SECRET_LENGTH = 4  # characters: a shorter secret stands in many a text by c
 _KEYS = ("state", "values", "secrets", "shared")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """An answer of a provisioner; None for what it left out: the known value stays."""
 
     state: Mapping[str, Tree] | None = None

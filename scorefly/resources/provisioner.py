@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
+
+from msgspec import Struct, field
 
 from scorefly.problems import Place, Problem
 from scorefly.values import Plain, Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Struct, frozen=True):
     """The keys every provisioner entry has in common. `source` is the file it came from, for lists.
 
     `reads_peers` says that it looks at the other resources it provisions, which not many need to be told of.
@@ -39,8 +39,7 @@ class Spec:
         return self.type == other.type and self.class_ in (None, other.class_) and self.id in (None, other.id)
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadView:
+class WorkloadView(Struct, frozen=True):
     """The part of a workload that provisioners see: `ports` maps a port's name to (service port, target port).
 
     With `flycast` others connect to its service ports, through Fly's proxy, else to its target ports.
@@ -66,8 +65,7 @@ class WorkloadView:
 Calls = Literal["provision", "plan", "known", "never"]
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(Struct, frozen=True):
     """The means for calls to the outside, and the functions that hide secrets and show output.
 
     `environ` is the process's environment, for a child to be given parts of. `hide` is told secrets before anything
@@ -82,8 +80,7 @@ class Outside:
     output: Callable[[str], AbstractContextManager[Callable[[str], None]]]
 
 
-@dataclass(frozen=True, slots=True)
-class ProvisioningContext:
+class ProvisioningContext(Struct, frozen=True):
     """The context that all resources of a run share.
 
     In a `trial`, which only checks, a GitHub secret that is not there gets a stand-in. `own_secrets` are the names of
@@ -107,8 +104,7 @@ class ProvisioningContext:
     previews_app: Callable[[str], str] = str
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """Another resource of the same provisioner: what was asked of it, and what it keeps."""
 
     params: Mapping[str, Tree]
@@ -116,8 +112,7 @@ class Peer:
     app_stems: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One resource to provision, with what is known of it from before.
 
     `id` is the uid's part behind `#`. `random` holds the random values made for it so far, by where they are
@@ -148,8 +143,7 @@ class Request:
     keep: Callable[[Provisioned], None] = lambda _: None
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceApp:
+class ResourceApp(Struct, frozen=True):
     """A Fly app of a resource: `config` is fly.toml as data, with `secrets` beside its keys.
 
     `name` is `stem` within the prefix and suffix. `owner` is the resource's uid; of a `shared` app, which is one for
@@ -165,8 +159,7 @@ class ResourceApp:
     stem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Provisioned:
+class Provisioned(Struct, frozen=True):
     """The result of provisioning. `shared` is a merge patch of the shared state; outputs include secret ones.
 
     A `provisional` result replaces one that was not requested yet: it is not remembered. With `open_outputs` any

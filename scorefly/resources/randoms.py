@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from scorefly.resources.expressions import ExpressionError
 from scorefly.values import Secret, Tree
@@ -14,8 +15,7 @@ _LETTERS = string.ascii_lowercase
 _PASSWORD = string.ascii_letters + string.digits  # goes into URLs and shells as it is
 
 
-@dataclass(slots=True)
-class Randoms:
+class Randoms(Struct):
     """The random values of one resource. `known` is what earlier runs made; `leaf` says where we are now."""
 
     known: Mapping[str, Tree]

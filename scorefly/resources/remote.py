@@ -11,7 +11,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly import interruption, process
 from scorefly.child_output import Buffer
@@ -32,8 +34,7 @@ _PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 _PASSED = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", *_PROXIES)
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(Struct, frozen=True):
     """A file elsewhere. `pin` is a digest, or a commit of the git repository in which it has this `path`."""
 
     address: str

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from scorefly.problems import Problem
 from scorefly.resources.provisioner import Outside, Provisioned, ProvisioningContext, Request, Spec
 from scorefly.values import Tree, conceal
 
 
-@dataclass(frozen=True, slots=True)
-class StaticProvisioner:
+class StaticProvisioner(Struct, frozen=True):
     """Gives the same `outputs`, and `secrets` as secret ones, to every resource it matches."""
 
     spec: Spec

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct, field
 
 from scorefly.problems import InputError, Problem
 from scorefly.resources.lookup import STAND_IN
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateProvisioner:
+class TemplateProvisioner(Struct, frozen=True):
     """Evaluates its parts in the order refuse, warn, state, shared, outputs, secrets, apps; each sees those before.
 
     `places` knows the place of every leaf below `path`, the entry's own path in its file.
@@ -72,8 +72,7 @@ def syntax_problems(parts: Mapping[str, Plain], places: Places, above: Path) -> 
     return problems
 
 
-@dataclass(slots=True)
-class _Evaluation:
+class _Evaluation(Struct):
     template: TemplateProvisioner
     request: Request
     run_context: ProvisioningContext

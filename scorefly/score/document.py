@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import yaml
+from msgspec import Struct, field
 
 from scorefly.problems import InputError, Place, Problem
 from scorefly.values import Plain, Scalar
@@ -53,8 +53,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """The positions of a document's elements, by path; an element of a mapping has the position of its key."""
 
     marks: Mapping[Path, tuple[int, int]]
@@ -76,8 +75,7 @@ class Places:
         return Places(self.marks, self.file, {**self.moved, **moved})
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A YAML document whose top is a mapping."""
 
     file: str
@@ -85,8 +83,7 @@ class Document:
     places: Places
 
 
-@dataclass(frozen=True, slots=True)
-class AnyDocument:
+class AnyDocument(Struct, frozen=True):
     """A YAML document whose top may be anything."""
 
     file: str

@@ -5,18 +5,19 @@ Names follow the Score specification v1b1. Strings still hold their placeholders
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
+
+from msgspec import Struct, field
 
 from scorefly.problems import Place
 from scorefly.score.document import Places
 from scorefly.values import Plain
 
 
-@dataclass(frozen=True, slots=True)
-class ServicePort:
+class ServicePort(Struct, frozen=True):
     """One entry of `service.ports`: `port` is what clients use, `target_port` what the container listens on."""
 
     name: str
@@ -25,8 +26,7 @@ class ServicePort:
     protocol: Literal["TCP", "UDP"] = "TCP"
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerFile:
+class ContainerFile(Struct, frozen=True):
     """A file to mount. Exactly one of `content`, `binary_content` (base64 text) and `source` is set."""
 
     target: str
@@ -37,8 +37,7 @@ class ContainerFile:
     no_expand: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerVolume:
+class ContainerVolume(Struct, frozen=True):
     """A volume to mount; `source` may hold a placeholder."""
 
     target: str
@@ -47,8 +46,7 @@ class ContainerVolume:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HttpProbe:
+class HttpProbe(Struct, frozen=True):
     """`httpGet` of a probe; `headers` in the file's order."""
 
     port: int
@@ -58,24 +56,21 @@ class HttpProbe:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """A liveness or readiness probe: at least one of the two is set."""
 
     http_get: HttpProbe | None = None
     exec_command: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ComputeResources:
+class ComputeResources(Struct, frozen=True):
     """One side of `resources` (requests or limits), as written: `cpu` like `250m`, `memory` like `1.5Gi`."""
 
     cpu: str | None = None
     memory: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """One container. `command` and `args` are None where the file does not name them."""
 
     name: str
@@ -92,8 +87,7 @@ class Container:
     readiness_probe: Probe | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """One entry of `resources`; params still hold their placeholders."""
 
     name: str
@@ -104,7 +98,7 @@ class Resource:
     metadata: Mapping[str, Plain] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Workload:
     """One Score file.
 
@@ -116,9 +110,9 @@ class Workload:
     file: PurePosixPath
     metadata: Mapping[str, Plain]
     containers: Mapping[str, Container]
-    ports: Mapping[str, ServicePort] = field(default_factory=dict)
-    resources: Mapping[str, Resource] = field(default_factory=dict)
-    places: Places = field(default_factory=lambda: Places({}), compare=False)
+    ports: Mapping[str, ServicePort] = dataclasses.field(default_factory=dict)
+    resources: Mapping[str, Resource] = dataclasses.field(default_factory=dict)
+    places: Places = dataclasses.field(default_factory=lambda: Places({}), compare=False)
 
     @property
     def annotations(self) -> Mapping[str, str]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from scorefly.problems import Place, input_error
 
 HINT = "write https://HOST/OWNER/NAME, ssh://git@HOST/OWNER/NAME or git@HOST:OWNER/NAME"
@@ -35,8 +37,7 @@ class Repository:
         return self.url.partition("://")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Struct, frozen=True):
     """The commit to follow: the default branch, a branch, a tag or a pattern of tags, or one commit."""
 
     kind: RefKind = "head"
@@ -51,13 +52,12 @@ class Source:
     """A folder of a repository at a ref. `place` is where the project file names it."""
 
     repository: Repository
-    ref: Ref = Ref()
+    ref: Ref = field(default_factory=Ref)
     path: str = ""
     place: Place | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Struct, frozen=True):
     """A source whose ref is resolved to a commit. `name` is the ref that matched, e.g. the highest tag."""
 
     source: Source

@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scorefly import interruption, safe_files
 from scorefly.git.process import Done, Git, told
@@ -54,8 +56,7 @@ _FAILURES: tuple[tuple[tuple[str, ...], str, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The refs of one repository, or the problem with it."""
 
     refs: Mapping[str, str]
@@ -107,11 +108,9 @@ class Store:
 
     def tree_id(self, pin: Pin) -> str:
         """Return git's id of the files below the pin's path; empty where there is no such folder."""
-        done = self._local(pin).run("rev-parse", "--verify", "--quiet", _tree(pin))
-        if done.code:
-            return ""
-        kind = self._local(pin).run("cat-file", "-t", done.text)
-        return done.text if kind.text == "tree" else ""
+        done = self._local(pin).run("cat-file", "--batch-check", content=f"{_tree(pin)}\n".encode())
+        name, kind, *_ = (*done.text.split(), "", "")
+        return name if not done.code and kind == "tree" else ""
 
     def checkout(self, pin: Pin, root: Path, folder: Path) -> None:
         """Replace what is in a folder, relative to `root`, by the files below the pin's path. Raises ExternalError."""

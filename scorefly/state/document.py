@@ -8,8 +8,10 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field, to_builtins
+from msgspec.structs import replace
 
 from scorefly.problems import InputError, Place, Problem, input_error
 from scorefly.state.migrations import migrate
@@ -21,8 +23,7 @@ NOT_KEPT = Secret(None)  # a value that was made from a secret the run was given
 _GIVEN_ONLY = ("template://scorefly/secret", "template://scorefly/environment")
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceState:
+class ResourceState(Struct, frozen=True):
     """One provisioned resource. `random` holds its random values by where its template asks for them.
 
     `owner` is the workload it belongs to. `needs` are the uids its params read: they are deprovisioned after it.
@@ -49,16 +50,14 @@ class ResourceState:
     defined_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SecretState:
+class SecretState(Struct, frozen=True):
     """A secret scorefly set on Fly: a fingerprint of its value, and the digest Fly gave it (empty: unknown)."""
 
     fingerprint: str
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class AppState:
+class AppState(Struct, frozen=True):
     """One app scorefly made or deployed. `ports` maps a service port's name to (port, target port).
 
     `flycast` says that others connect to its service ports, through Fly's proxy. `commit` is the one it was deployed
@@ -101,8 +100,7 @@ class AppState:
         return next((each for each in self.releases if each.id == self.release), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Struct, frozen=True):
     """A repository on GitHub: `owner/name` in lower case, and GitHub's id of it; empty where they are unknown."""
 
     name: str = ""
@@ -122,8 +120,7 @@ class Repository:
 UNKNOWN = Repository()
 
 
-@dataclass(frozen=True, slots=True)
-class SourceState:
+class SourceState(Struct, frozen=True):
     """The files that a workload was last deployed from: the repository's key, the ref and its commit, and the folder.
 
     `tree` is git's id of what is below the folder.
@@ -136,8 +133,7 @@ class SourceState:
     tree: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentState:
+class EnvironmentState(Struct, frozen=True):
     """All of it. `seed` is random, made once: fingerprints and guids of another environment are others.
 
     `workloads` says in which Score file each workload was last seen. `repository` is the one it belongs to.
@@ -221,14 +217,14 @@ def dump(state: EnvironmentState) -> bytes:
     data = {
         "version": VERSION,
         "environment": state.environment,
-        "repository": asdict(state.repository),
+        "repository": to_builtins(state.repository),
         "seed": state.seed,
         "shared": to_json(without_given(state.shared)),
         "resources": {uid: _resource_json(each) for uid, each in state.resources.items()},
         "apps": {name: _app_json(each) for name, each in state.apps.items()},
         "workloads": dict(state.workloads),
         # A state without these is the same for versions that do not know them.
-        **({"sources": {name: asdict(each) for name, each in state.sources.items()}} if state.sources else {}),
+        **({"sources": {name: to_builtins(each) for name, each in state.sources.items()}} if state.sources else {}),
         **({"synced": state.synced} if state.synced else {}),
     }
     return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
@@ -240,7 +236,7 @@ def dump_changes(before: EnvironmentState, after: EnvironmentState) -> bytes | N
     An entry is there whole, or null when it was removed. Entries that are the same object are not compared, so that the
     cost follows what changed.
     """
-    constant = [name for name in EnvironmentState.__slots__ if name not in (*_ENTRIES, "shared")]
+    constant = [name for name in EnvironmentState.__struct_fields__ if name not in (*_ENTRIES, "shared")]
     if any(getattr(before, name) != getattr(after, name) for name in constant):
         return None
     changes: dict[str, Any] = {}
@@ -308,7 +304,7 @@ _TREES = ("metadata", "params", "state", "outputs", "random")
 
 
 def _resource_json(resource: ResourceState) -> dict[str, Any]:
-    plain = {name: getattr(resource, name) for name in ResourceState.__slots__ if name not in _TREES}
+    plain = {name: getattr(resource, name) for name in ResourceState.__struct_fields__ if name not in _TREES}
     kept: dict[str, dict[str, Tree]] = {name: without_given(getattr(resource, name)) for name in _TREES}
     # The name of such a param, state value or output stays: a later run has to know that it lacks the value.
     for name in ("params", "state", "outputs"):
@@ -328,12 +324,12 @@ def _resource(data: dict[str, Any]) -> ResourceState:
 
 
 def _app_json(app: AppState) -> dict[str, Any]:
-    """The app as JSON data; `asdict` would copy every string of it."""
+    """The app as JSON data; `to_builtins` would copy every string of it."""
     return {
-        **{name: getattr(app, name) for name in AppState.__slots__},
-        "secrets": {name: asdict(each) for name, each in app.secrets.items()},
-        "releases": [[getattr(each, name) for name in Release.__slots__] for each in app.releases],
-        "rollback": asdict(app.rollback) if app.rollback else None,
+        **{name: getattr(app, name) for name in AppState.__struct_fields__},
+        "secrets": {name: to_builtins(each) for name, each in app.secrets.items()},
+        "releases": [[getattr(each, name) for name in Release.__struct_fields__] for each in app.releases],
+        "rollback": to_builtins(app.rollback) if app.rollback else None,
     }
 
 
@@ -341,7 +337,7 @@ _ENTRIES: Mapping[str, Callable[[Any], Any]] = {
     "resources": _resource_json,
     "apps": _app_json,
     "workloads": str,
-    "sources": asdict,
+    "sources": to_builtins,
 }
 
 
@@ -362,7 +358,7 @@ def _app(data: dict[str, Any]) -> AppState:
 
 
 def _release(data: list[Any]) -> Release:
-    named = dict(zip(Release.__slots__, data, strict=True))
+    named = dict(zip(Release.__struct_fields__, data, strict=True))
     return Release(**{**named, "commits": tuple(named["commits"])})
 
 

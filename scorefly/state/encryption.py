@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64decode
-from dataclasses import dataclass
 
+from scorefly.confidential import Confidential
 from scorefly.problems import InputError, Problem, option_place
 
 _HEADER = "scorefly-state"
 _COMPRESSED = "zlib"  # in the header of a content that was compressed; earlier versions did not compress
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Keys:
+class Keys(Confidential, frozen=True):
     """Fernet keys: 32 bytes each, URL-safe base64."""
 
     keys: tuple[str, ...]

@@ -10,9 +10,10 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from time import gmtime, strftime
+
+from msgspec.structs import replace
 
 from scorefly import safe_files
 from scorefly.problems import ExternalError, InputError, Place, Problem, input_error

@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from scorefly import interruption
 from scorefly.git.remote import GitRemote, Version
@@ -20,8 +22,7 @@ _LATEST = 253_402_300_800.0  # the year 10000
 _SKEW = 20.0  # seconds the clocks of two machines may differ
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """The holder of a lock: a name, and a link to its run (may be empty). `run` identifies a job on its runner.
 
     `instance` identifies one that never runs twice at a time, such as a listener's unit: it takes back its own lock.
@@ -33,8 +34,7 @@ class Holder:
     instance: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """The content of a lock's ref. Times are seconds since 1970, by the holder's clock."""
 
     name: str
@@ -167,7 +167,7 @@ class GitLock:
                 self.refresh()
 
     def _write(self, entry: Entry) -> str:
-        content = json.dumps(asdict(entry), ensure_ascii=False, indent=1).encode()
+        content = json.dumps(to_builtins(entry), ensure_ascii=False, indent=1).encode()
         return self._remote.commit(content, f"Lock of {self._environment}")
 
     def _problem(self, entry: Entry) -> Problem:

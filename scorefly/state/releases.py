@@ -7,16 +7,16 @@ import json
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from msgspec import Struct, field, to_builtins
 
 MAX_RELEASES = 10  # per app
 MAX_COMMITS = 20  # later commits of one release that are kept
 MAX_ARTEFACTS = 1 << 16  # characters of an app's packed artefacts
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """A deploy of an app that differs from the one before it.
 
     `id` is a digest of artefact and image, `key` of the artefact alone. `at` is when the run began that deployed it
@@ -37,8 +37,7 @@ class Release:
         return any(each.startswith(commit) for each in (self.commit, *self.commits) if each)
 
 
-@dataclass(frozen=True, slots=True)
-class Rollback:
+class Rollback(Struct, frozen=True):
     """A rollback in force: only something newer than what it replaced is deployed over it.
 
     `commit` is that of the release that runs, `from_commit` the newest one that was replaced, empty where unknown: then
@@ -51,8 +50,7 @@ class Rollback:
     from_keys: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Artefact:
+class Artefact(Struct, frozen=True):
     """All that deploys a release again, but secrets.
 
     `texts` are fly.toml and machine.json, `files` what they mount. `image` is as exact as it is known, with a digest.
@@ -103,7 +101,7 @@ def _pack(artefacts: Mapping[str, Artefact]) -> str:
         for path, content in artefact.files.items():
             files[path] = hashlib.sha256(content).hexdigest()[:32]
             contents[files[path]] = b64encode(content).decode()
-        shown[name] = {**asdict(artefact), "files": files}
+        shown[name] = {**to_builtins(artefact), "files": files}
     text = json.dumps({"artefacts": shown, "contents": contents}, ensure_ascii=False, separators=(",", ":"))
     return b64encode(zlib.compress(text.encode("utf-8", "surrogatepass"), 9)).decode()
 

@@ -6,13 +6,13 @@ import json
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 Facts = Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """`texts` are the artefact's own files by name, `files` the digests of those it mounts.
 
     `built` summarises the files that its image was built from: see `desired/build_context.py`.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from scorefly.report.costs import cost_text
 from scorefly.report.plan import Plan, PlannedApp, PlannedResource
@@ -46,8 +47,7 @@ def plan_text(plan: Plan, paint: Paint, width: int | None = None) -> str:
     return "\n".join(page.lines)
 
 
-@dataclass(slots=True)
-class _Page:
+class _Page(Struct):
     paint: Paint
     width: int | None
     lines: list[str] = field(default_factory=list)

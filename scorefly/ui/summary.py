@@ -160,7 +160,7 @@ def _run(report: Report) -> str:
 
 
 def _rehearsal_note(report: Report) -> str:
-    return "> Simulated: nothing was deployed to Fly." if report.rehearsed else ""
+    return "> Rehearsed: the run was simulated, and nothing was deployed to Fly." if report.rehearsed else ""
 
 
 def _apps(apps: Sequence[AppReport]) -> str:

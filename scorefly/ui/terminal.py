@@ -14,6 +14,7 @@ from scorefly.ui.lines import one_line
 from scorefly.ui.plan_view import totals
 from scorefly.ui.redaction import Redactor
 from scorefly.ui.wording import counts
+from scorefly.ui.wrap import cells
 
 _COLOURS = {
     "error": "31",
@@ -118,7 +119,7 @@ def report_text(report: Report, *, coloured: bool = False, width: int | None = N
     """
     lines: list[str] = []
     for unit in report.units:
-        lines += [report_text(unit, coloured=coloured), ""]
+        lines += [report_text(unit, coloured=coloured, width=width), ""]
     if report.units:
         return "\n".join([*lines, one_line(_ending(report))])
     if report.plan:
@@ -132,7 +133,9 @@ def report_text(report: Report, *, coloured: bool = False, width: int | None = N
         lines += status_lines(report.running)
     elif report.apps:
         head, *rows = table(
-            [("app", "status", "size", "region", "secrets", "seconds", "url"), *(_row(app) for app in report.apps)]
+            [("app", "status", "size", "region", "secrets", "seconds", "url"), *(_row(app) for app in report.apps)],
+            width,
+            optional=("size", "region", "secrets", "seconds"),
         )
         painted = [paint(line, app.status, coloured) for line, app in zip(rows, report.apps, strict=True)]
         lines += [head, *painted, ""]
@@ -142,7 +145,7 @@ def report_text(report: Report, *, coloured: bool = False, width: int | None = N
             lines += failure_lines(report.apps)
     if report.findings:
         found = [(each.kind, each.name, each.app, each.outcome, each.why) for each in report.findings]
-        head, *rows = table([("what", "name", "app", "outcome", "why"), *found])
+        head, *rows = table([("what", "name", "app", "outcome", "why"), *found], width, optional=("why", "app"))
         painted = [paint(line, each.outcome, coloured) for line, each in zip(rows, report.findings, strict=True)]
         lines += [head, *painted, ""]
     if report.certificates:
@@ -152,12 +155,35 @@ def report_text(report: Report, *, coloured: bool = False, width: int | None = N
     return "\n".join([*lines, one_line(_ending(report))])
 
 
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines with aligned columns; columns that are empty in every row but the first are left out."""
+def table(rows: Sequence[Sequence[str]], width: int | None = None, optional: Sequence[str] = ()) -> list[str]:
+    """Rows as lines with aligned columns; columns that are empty in every row but the first are left out.
+
+    Where lines are longer than `width` cells, `optional` columns are left out too, the first one first.
+    """
     rows = [[one_line(cell) for cell in row] for row in rows]
     kept = [index for index in range(len(rows[0])) if any(row[index] for row in rows[1:])]
-    widths = {index: max(len(row[index]) for row in rows) for index in kept}
-    return ["  ".join(row[index].ljust(widths[index]) for index in kept).rstrip() for row in rows]
+    widths = {index: max(cells(row[index]) for row in rows) for index in kept}
+    for name in optional:
+        if width is not None and sum(widths[index] + 2 for index in kept) - 2 > width:
+            kept = [index for index in kept if rows[0][index] != name]
+    return [
+        "  ".join(row[index] + " " * (widths[index] - cells(row[index])) for index in kept).rstrip() for row in rows
+    ]
+
+
+_NEXT = {
+    "validate": "scorefly deploy --rehearse",
+    "generate": "scorefly deploy --rehearse",
+    "plan": "scorefly deploy",
+    "deploy": "scorefly status",
+}
+
+
+def next_command(report: Report) -> str:
+    """Return the command that usually follows a successful run; empty if there is none."""
+    if report.exit_code or report.units:
+        return ""
+    return "scorefly plan" if report.command == "deploy" and report.rehearsed else _NEXT.get(report.command, "")
 
 
 def _row(app: AppReport) -> tuple[str, ...]:

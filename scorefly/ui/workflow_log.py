@@ -6,8 +6,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
+
+from msgspec import Struct, field
 
 from scorefly.github import commands, markdown
 from scorefly.problems import Problem
@@ -16,8 +17,7 @@ from scorefly.ui.redaction import Redactor, pieces
 from scorefly.values import worth_hiding
 
 
-@dataclass(slots=True, eq=False)
-class _Output:
+class _Output(Struct, eq=False):
     """Another program's output: the lines that wait, and the token of its fence once its group has begun."""
 
     title: str
@@ -46,7 +46,8 @@ class ActionProgress:
     def problem(self, problem: Problem) -> None:
         """An annotation, on its file's line where it has one.
 
-        The log shows an annotation without its place, so there it follows the whole problem.
+        The log shows an annotation without its place, so there it follows the whole problem, unless
+        the message is enough.
         """
         problem = problem.of_input()
         place = problem.place
@@ -58,7 +59,7 @@ class ActionProgress:
         whole, title = self._line(str(problem)), f"scorefly: {problem.severity}"
 
         def annotate() -> None:
-            if where:
+            if where and not problem.of_file:
                 commands.plain(whole)
             commands.annotate(problem.severity, self._line(str(told)), {**where, "title": title})
 

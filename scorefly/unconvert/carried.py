@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.convert.overlay import Overlay, lay_over
 from scorefly.convert.service import Route
@@ -29,8 +31,7 @@ from scorefly.values import Tree
 CONTAINER = "main"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A fly.toml that is converted: its workload's name, and where its files are.
 
     `folder` is the folder of fly.toml, which becomes the folder of the Score file, relative to `workspace`. `context`
@@ -48,8 +49,7 @@ class Source:
         return self.workspace / self.folder
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(Struct, frozen=True):
     """A Score file with its annotations, and the fragment of fly.toml that neither of them can express.
 
     `build` is how the image is built, as `builds` of scorefly.yaml has it; empty where a Dockerfile beside the Score

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.fly.check.checker import check
 from scorefly.fly.check.finding import DOCUMENT, Finding, dotted
@@ -24,8 +26,7 @@ _TEMPLATE = re.compile(
 _NAMES = (("app",), ("primary_region",), ("build", "image"))
 
 
-@dataclass(frozen=True, slots=True)
-class FlyToml:
+class FlyToml(Struct, frozen=True):
     """A fly.toml that was read: its document in current spelling, and problems with their places."""
 
     file: str

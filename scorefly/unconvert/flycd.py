@@ -9,9 +9,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
+
+from msgspec import Struct, field
 
 from scorefly.problems import Place, Problem, input_error
 from scorefly.score.document import Document, Places, parse
@@ -22,8 +23,7 @@ APP_FILE = "app.yaml"
 PROJECT_FILE = "project.yaml"
 
 
-@dataclass(slots=True)
-class FlycdApp:
+class FlycdApp(Struct):
     """An app.yaml as FlyCD reads it.
 
     `document` is the fly.toml in it. `workload` are settings of the workload in scorefly.yaml, `secrets` the names of
@@ -54,8 +54,7 @@ class FlycdApp:
         self.problems.append(Problem(message, hint, self.places.at(*path), "warning"))
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
+class Common(Struct, frozen=True):
     """Settings of projects for all apps below them."""
 
     defaults: Mapping[str, Any] = field(default_factory=dict)

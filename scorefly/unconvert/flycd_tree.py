@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from scorefly.problems import InputError, Place, Problem
 from scorefly.score.document import parse
@@ -29,8 +30,7 @@ class Folder(Protocol):
         """Return a path as problems show it."""
 
 
-@dataclass(slots=True)
-class FlycdTree:
+class FlycdTree(Struct):
     """All apps, and the projects that are in other repositories, as `include` of scorefly.yaml."""
 
     apps: list[FlycdApp] = field(default_factory=list)
@@ -61,8 +61,7 @@ def read_tree(folder: Folder, start: PurePosixPath) -> FlycdTree:
     return tree
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     folder: Folder
     tree: FlycdTree
     projects: dict[str, Place] = field(default_factory=dict)

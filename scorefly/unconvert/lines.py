@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from scorefly.fly.check.finding import Path
 from scorefly.problems import Place
@@ -17,8 +18,7 @@ _ASSIGNMENT = re.compile(rf"[ \t]*({_KEYS})[ \t]*=")
 _TOKEN = re.compile(r"\"\"\"|'''|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[\[\]{}]|#[^\n]*")
 
 
-@dataclass(frozen=True, slots=True)
-class TomlPlaces:
+class TomlPlaces(Struct, frozen=True):
     """The places of a document's keys; what is inside an inline table is where that table is."""
 
     file: str

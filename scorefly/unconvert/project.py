@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.convert.overlay import Overlay, lay_over
 from scorefly.problems import Place, Problem
@@ -27,8 +29,7 @@ from scorefly.unconvert.names import PRODUCTION, environment_token, is_environme
 SCORE_FILE = "score.yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Struct, frozen=True):
     """A fly.toml to convert: what was read, and its folder relative to the root of what is written.
 
     `flycd` is the app.yaml that it was read from, `beside` are the files in its folder.
@@ -40,8 +41,7 @@ class Input:
     beside: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Output:
+class Output(Struct):
     """Files by path, sections of scorefly.yaml, apps by environment, and the Score files whose image is built."""
 
     files: dict[str, str] = field(default_factory=dict)
@@ -51,8 +51,7 @@ class Output:
     problems: list[Problem] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """One workload: its fly.toml, and those of other environments by name."""
 
     base: Input

@@ -7,9 +7,10 @@ Go's encoding/json: keys match in any case, and `25.0` is a whole number.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+
+from msgspec import Struct, field
 
 from scorefly.fly.check.finding import Finding, Path
 from scorefly.fly.check.keys import FLY_TOML
@@ -20,8 +21,7 @@ from scorefly.problems import one_edit_apart
 NOT_READ = "flyctl reads no such key here"
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(Struct, frozen=True):
     """A key that flyctl ignores, by its path in the original document, and why.
 
     `similar` is the key that was probably meant: one that differs by one letter. `misplaced` says that flyctl reads
@@ -34,8 +34,7 @@ class Dropped:
     misplaced: bool = False
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(Struct):
     """A document in current spelling, with what was dropped and what cannot be read.
 
     `origins` maps paths of `document` to the paths they had in the original, where the two differ.

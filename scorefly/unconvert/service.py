@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from scorefly.convert.probes import BOUNDS
 from scorefly.unconvert.simple import running_annotations, seconds
@@ -14,8 +15,7 @@ _OPTIONS = ("http_options", "tls_options", "proxy_proto_options")
 _OF_HTTP_PORT = ("port", "handlers", "force_https", "http_options", "tls_options")
 
 
-@dataclass(slots=True)
-class Services:
+class Services(Struct):
     """The service part of a Score file: ports by name, annotations by name without prefix, and probes."""
 
     ports: dict[str, dict[str, Any]] = field(default_factory=dict)

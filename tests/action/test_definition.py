@@ -15,7 +15,7 @@ from workspaces import DATA, REPOSITORY
 
 ADDED = (  # since the contract was written
     *("build", "builder", "images-from", "new-state", "replace", "workload", "to"),
-    *("subtrees", "prune", "prune-limit", "source-cache"),
+    *("subtrees", "fail-fast", "prune", "prune-limit", "source-cache"),
     *("certificates", "wait-for-certificates", "isolate-previews"),
 )
 

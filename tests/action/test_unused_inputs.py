@@ -13,10 +13,10 @@ def test_an_input_that_the_command_does_not_use_is_a_warning(workspace: Workspac
     assert "artefacts" not in result.out
 
 
-def test_a_dry_run_that_a_command_cannot_do_is_an_error_and_nothing_is_written(workspace: Workspace) -> None:
+def test_a_dry_run_that_a_command_does_not_know_is_an_error(workspace: Workspace) -> None:
     workspace.workload("web")
     before = workspace.tree()
-    result = workspace.action({"command": "generate", "dry-run": "true"})
+    result = workspace.action({"command": "validate", "dry-run": "true"})
     assert result.code == 2
-    assert "input dry-run: the command generate does not use dry-run" in result.out
+    assert "input dry-run: the command validate does not use dry-run" in result.out
     assert workspace.tree() == before

@@ -88,7 +88,7 @@ def test_export_secrets_writes_no_score_file_over(workspace: Workspace) -> None:
     "words",
     [
         ["validate", "--max-parallel", "3"],
-        ["generate", "--dry-run"],
+        ["generate", "--force"],
         ["destroy", "--strategy", "rolling"],
         ["state", "show", "--region", "ams"],
         ["provisioners", "list", "--images", "x:1"],

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flyctl_programs import environment
+from scorefly.rehearsal.server import Rehearsal
 from workspaces import Result, Workspace
 
 IMAGES = ("nginx:1.25", "nginx:1.26", "nginx:1.27")
@@ -277,3 +280,20 @@ def test_status_shows_the_certificate_of_a_custom_host(workspace: Workspace) -> 
     assert (certificate["host"], certificate["status"]) == ("shop.example.com", "pending_validation")
     assert {record["type"] for record in certificate["records"]} >= {"A", "AAAA"}
     assert "host      shop.example.com: pending_validation (set A shop.example.com" in run(workspace, "status").out
+
+
+def test_a_rollback_with_flyctl_leaves_secrets_as_they_are(workspace: Workspace, tmp_path: Path) -> None:
+    body = '    variables: {P: "${resources.db.password}"}\nresources: {db: {type: redis}}\n'
+    with Rehearsal(None) as fly:
+        given = environment(tmp_path, fly)
+        for image in IMAGES[:2]:
+            workspace.workload("web", body, image=image)
+            result = workspace.run("deploy", "--region", "ams", **given)
+            assert result.code == 0, result.err
+        secrets = fly.received_secrets("web")
+        result = workspace.run("rollback", "--format", "json", **given)
+        assert result.code == 0, result.err
+        assert [(app["workload"], app["status"]) for app in json.loads(result.out)] == [("web", "deployed")]
+        images = {each["config"]["image"] for each in fly.world.data["apps"]["web"]["machines"].values()}
+        assert images == {IMAGES[0]}
+        assert fly.received_secrets("web") == secrets != {}

@@ -219,3 +219,17 @@ def test_promotion_deploys_the_digest_of_the_other_environment(
     assert "3 unchanged" in monorepo.run("deploy", "--environment", "production", **given).out
     result = monorepo.run("plan", "--environment", "staging", "--images-from", "staging", **given)
     assert (result.code, "--images-from:1:1: images-from is 'staging'" in result.err) == (2, True)
+
+
+@stand_in_only
+def test_failed_build_leaves_running_machines_as_they_are(monorepo: Workspace, tmp_path: Path, fly: Rehearsal) -> None:
+    monorepo.write("scorefly.yaml", TWO_CONTEXTS)
+    volume = "    volumes: {/data: {source: '${resources.disk}'}}\nresources: {disk: {type: volume}}\n"
+    monorepo.workload("web", volume, image=".", file="services/web/score.yaml")
+    given = environment(tmp_path, fly)
+    assert monorepo.run("deploy", "services/web/score.yaml", "--region", "ams", **given).code == 0
+    before = fly.world.data["apps"]["web"]["machines"].copy()
+    fly.world.has_builder = False
+    monorepo.workload("web", image=".", file="services/web/score.yaml")
+    assert monorepo.run("deploy", "services/web/score.yaml", "--region", "ams", **given).code == 1
+    assert fly.world.data["apps"]["web"]["machines"] == before

@@ -72,8 +72,8 @@ def test_an_app_with_a_volume_is_not_deployed_by_a_strategy_flyctl_refuses(strat
 
 def test_the_command_line_of_a_build() -> None:
     build = Build("web", "web/docker/Dockerfile")
-    options = DeployOptions(build_args={"A": "b c"}, extra=("--no-cache",))
-    assert build_arguments("web", build, "/a/fly.toml", Path("/w/web"), "scorefly-1", options) == (
+    options = DeployOptions(build_args={"A": "b c"}, extra=("--max-unavailable", "1", "--no-cache"))
+    assert build_arguments(app(), build, "/a/fly.toml", Path("/w/web"), "scorefly-1", options) == (
         "deploy", "--config", "/a/fly.toml", "--app", "web", "--yes", "--build-only", "--push", "--remote-only",
         "--dockerfile", "/w/web/docker/Dockerfile", "--build-arg", "A=b c", "--image-label", "scorefly-1", "--no-cache",
     )  # fmt: skip
@@ -81,7 +81,7 @@ def test_the_command_line_of_a_build() -> None:
 
 def test_the_command_line_of_a_stated_build_leaves_the_dockerfile_to_fly_toml() -> None:
     options = DeployOptions(build_args={"A": "b c"}, extra=("--image-label=own",))
-    command = build_arguments("web", Build("web", "Dockerfile", stated=True), "f", Path("/w/web"), "x", options)
+    command = build_arguments(app(), Build("web", "Dockerfile", stated=True), "f", Path("/w/web"), "x", options)
     assert not {"--dockerfile", "--build-arg", "--image-label"} & set(command)
 
 

@@ -6,12 +6,12 @@ The macaroons were made with Fly's own library, github.com/superfly/macaroon v0.
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flyctl_programs import environment
 from rehearsing import Client

@@ -213,6 +213,8 @@ def test_a_full_disk_refuses_and_loses_nothing(listener: Listener, environments:
 
 
 def test_metrics_count_deliveries_without_names(listener: Listener, client: str) -> None:
+    listener.post("github", *signed("github", {}, event="ping"), client)
+    listener.request("POST", "/hooks/unknown", b"{}", client=client)
     text = listener.request("GET", "/metrics", client=client).body.decode()
     assert 'scorefly_deliveries_total{sender="github",status="202"}' in text
     assert 'scorefly_deliveries_total{sender="unknown",status="404"}' in text

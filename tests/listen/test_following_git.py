@@ -168,7 +168,10 @@ def test_units_and_sources_follow_the_tree(tmp_path: Path, data: Path) -> None:
         listener.wait(lambda: listener.units()["staging"]["state"] == "ok")
         runs = len(calls(data))
         commit = source.push()
-        assert listener.post("generic", *signed("generic", {"repository": source.url})).status == 202
+        other = {"repository": source.url, "ref": "refs/heads/topic"}
+        assert listener.post("generic", *signed("generic", other)).json() == {"result": "nothing to do"}
+        pushed = {"repository": source.url, "ref": "refs/heads/main"}
+        assert listener.post("generic", *signed("generic", pushed)).json() == {"result": "accepted"}
         listener.wait(lambda: listener.units()["staging"]["sources"][0]["commit"] == commit)
         listener.wait(lambda: len(calls(data)) == runs + 1)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scorefly.listen.deliveries import concerns
 from scorefly.listen.hosts import SENDERS
 from scorefly.listen.hosts.event import Event, MalformedPayloadError
 from scorefly.listen.repository_keys import matching_key, repository_key
@@ -152,6 +153,24 @@ def test_one_repository_has_one_key(address: str) -> None:
 def test_what_is_no_address_has_no_key(address: str) -> None:
     assert repository_key(address) == ""
     assert matching_key([address], ["github.com/acme/web", "/srv/git/web"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("ref", "followed", "is_concerned"),
+    [
+        ("refs/heads/main", "refs/heads/main", True),
+        ("refs/heads/topic", "refs/heads/main", False),
+        ("main", "refs/heads/main", True),
+        ("", "refs/heads/main", True),
+        ("refs/heads/any", "HEAD", True),
+        ("refs/tags/v1", "HEAD", False),
+        ("refs/tags/v1.2", "refs/tags/v1.*", True),
+        ("refs/tags/v2.0", "refs/tags/v1.*", False),
+        ("refs/heads/v1.2", "refs/tags/v1.*", False),
+    ],
+)
+def test_a_push_concerns_the_refs_that_somebody_follows(ref: str, followed: str, is_concerned: bool) -> None:
+    assert concerns(ref, followed) == is_concerned
 
 
 def test_a_local_repository_is_matched_by_its_name() -> None:

@@ -164,7 +164,8 @@ def test_the_page_fits_and_works_with_the_keyboard_in_a_browser(scheme: str, wid
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         tab.goto(f"http://127.0.0.1:{listener.port}/")
-        tab.keyboard.type(ACT)  # the field has the focus
+        playwright.expect(tab.locator("#token")).to_be_focused()
+        tab.keyboard.type(ACT)
         tab.keyboard.press("Enter")
         tab.wait_for_selector("article")
         assert tab.evaluate("document.documentElement.scrollWidth") <= width

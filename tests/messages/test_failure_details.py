@@ -33,6 +33,7 @@ def test_the_summary_has_the_details_and_the_annotation_is_on_the_score_file(wor
     assert "### web failed\n\n- Machine " in result.summary
     assert "Last lines of its log" in result.summary
     assert "::error file=web.score.yaml,line=1,col=1,title=scorefly%3A error::web keeps crashing" in result.out
+    assert result.out.count("web keeps crashing") == 1
 
 
 def test_a_failed_deploy_of_flyctl_has_its_last_output_and_the_dashboard(workspace: Workspace, tmp_path: Path) -> None:

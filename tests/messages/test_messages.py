@@ -88,7 +88,7 @@ CASES = [
     ),
     Case(
         "class shred",
-        ("warning: ", "postgres has no class 'shred' (classes: managed, shared); using the default class"),
+        ("warning: ", "postgres has no class 'shred' (classes: managed, previews, shared); using the default class"),
         resource("type: postgres, class: shred"),
         code=0,
     ),

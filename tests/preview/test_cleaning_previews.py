@@ -138,10 +138,10 @@ def test_comment_of_an_idle_preview_says_that_it_is_destroyed_and_has_no_links(
 ) -> None:
     change(previews, aged("web-pr-3", 15))
     github.pulls[2]["state"] = "closed"
-    assert all("is ready" in github.bodies(number)[0] for number in (1, 2, 3))
+    assert all("was rehearsed, not deployed" in github.bodies(number)[0] for number in (1, 2, 3))
     clean(previews, github, preview_ttl="14d")
     ready, closed, idle = (github.bodies(number)[0] for number in (1, 2, 3))
-    assert "is ready" in ready
+    assert "was rehearsed, not deployed" in ready
     for body in (closed, idle):
         assert "is destroyed" in body
         assert "fly.dev" not in body

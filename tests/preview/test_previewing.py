@@ -47,11 +47,12 @@ def test_an_opened_pull_request_gets_apps_of_its_own_and_one_comment_that_tells_
     assert apps(workspace) == ["acme-web-cache-pr-7", "acme-web-pr-7"]
     assert (result.outputs["environment"], result.outputs["url"]) == ("pr-7", "https://acme-web-pr-7.fly.dev")
     (body,) = github.bodies(7)
-    assert body.startswith(f"{MARKER}\n### 🟢 Preview <code>pr-7</code> is ready")
-    assert f"Commit {7:040x}" in body
+    assert body.startswith(f"{MARKER}\n### 🟡 Preview <code>pr-7</code> was rehearsed, not deployed")
+    assert f"Commit <code>{0:07x}</code>" in body
     assert "[log](https://github.com/acme/shop/actions/runs/42)" in body
-    assert "[https://acme\\-web\\-pr\\-7.fly.dev](https://acme-web-pr-7.fly.dev)" in body.replace("\\:", ":")
-    assert "/preview destroy" in body
+    assert "| <code>acme-web-pr-7</code> | 🟢 created |  |" in body
+    assert "https://acme-web-pr-7.fly.dev" not in body  # nothing runs there
+    assert "<summary>Resources: 1</summary>" in body
 
 
 def test_a_deployment_shows_where_the_preview_is(workspace: Workspace, github: GitHub) -> None:
@@ -72,7 +73,7 @@ def test_a_push_edits_the_comment_and_retires_the_deployment_before_it(workspace
     result = pull(workspace, github, "synchronize")
     assert result.outputs["deployed"] == '["web-pr-7"]'
     (body,) = github.bodies(7)
-    assert f"Commit {'d' * 40}" in body
+    assert f"Commit <code>{'d' * 7}</code>" in body
     assert github.states("pr-7") == ["inactive", "success"]
 
 
@@ -227,7 +228,7 @@ def test_a_fork_is_rehearsed_without_its_secrets_and_the_summary_says_so(workspa
     assert result.code == 0, result.out
     assert result.outputs["deployed"] == '["web-pr-7"]'
     assert "fork, which gets no secrets" in result.summary
-    assert "Rehearsed" in result.summary
+    assert "Simulated" in result.summary
     assert github.bodies(7) == []
     assert github.deployments == {}
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from github_events import pull_request, variables
+from github_server import GitHub
 from killing import Deadly, environment, killed
 from scorefly.rehearsal.server import Rehearsal
 from workspaces import Workspace
@@ -208,3 +210,42 @@ def test_a_wrong_section_is_refused_with_its_place(shop: Workspace, text: str, m
 def test_a_server_that_cannot_be_shared_is_said_to_stay_each_previews_own(shop: Workspace) -> None:
     shop.write("scorefly.yaml", "previews: {share: [postgres, redis]}\n")
     assert "each preview keeps a redis of its own" in run(shop, "deploy", 7)
+
+
+def test_a_state_in_one_file_is_refused_and_one_in_a_folder_is_not(shop: Workspace) -> None:
+    variables = {"SCOREFLY_STATE_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
+    with Rehearsal(None) as fly:
+        given = {**environment(shop.path.parent / "bin", fly), **variables}
+        result = shop.run("deploy", "--environment", "pr-7", "--state", "file:one.state", **given)
+        assert result.code == 2
+        assert "a server that all previews share needs a state of its own" in result.err
+        assert fly.world.data["apps"] == {}
+        (shop.path / "states").mkdir()
+        result = shop.run("deploy", "--environment", "pr-7", "--state", "file:states", **given)
+        assert result.code == 0, result.err
+
+
+def test_a_class_puts_a_resource_on_the_server_in_any_environment(shop: Workspace) -> None:
+    shop.workload("web", BODY.replace("type: postgres", "type: postgres, class: previews"))
+    result = shop.run("deploy", "--rehearse", "--environment", "staging")
+    assert result.code == 0, result.err
+    assert [name[:8] for name in server(shop)["databases"]] == ["staging_"]
+    assert len(server(shop)["addresses"]) == 1
+
+
+def test_cleanup_of_several_stale_previews_drops_each_database(shop: Workspace) -> None:
+    folder = shop.path.parent
+    with GitHub() as github:
+        for number in (1, 2, 3):
+            github.open_pull(number)
+            given = variables(github, "pull_request", pull_request(github, number, "opened"), folder)
+            result = shop.action({"command": "preview", "rehearse": "true"}, **given)
+            assert result.code == 0, result.out
+        assert owners(shop) == ["pr_1", "pr_2", "pr_3"]
+        github.pulls[1]["state"] = github.pulls[2]["state"] = "closed"
+        cleanup = {"command": "cleanup", "rehearse": "true", "cleanup": "previews"}
+        result = shop.action(cleanup, **variables(github, "schedule", {}, folder))
+        assert result.code == 0, result.out
+    assert owners(shop) == ["pr_3"]
+    assert sorted(shop.world["apps"]) == [SERVER, "web-pr-3"]
+    assert len(server(shop)["addresses"]) == 2

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from scorefly.problems import ExternalError, InputError
 from scorefly.state.document import (
@@ -27,6 +27,7 @@ from scorefly.state.document import (
 from scorefly.state.encryption import Keys, new_key, parse_keys
 from scorefly.state.file import FileStore
 from scorefly.values import Secret
+from struct_strategies import structs
 
 KEY = new_key()
 scalars = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5)
@@ -38,19 +39,19 @@ trees = st.dictionaries(
     max_size=3,
 )
 words = st.text(max_size=8)
-resources = st.builds(
+resources = structs(
     ResourceState, uid=words, guid=words, provisioner=words, type=words, class_=words, id=words,
     workloads=st.lists(words, max_size=2).map(tuple), params=trees, state=trees, outputs=trees, random=trees,
     apps=st.lists(words, max_size=2).map(tuple), owner=words, needs=st.lists(words, max_size=2).map(tuple),
 )  # fmt: skip
-apps = st.builds(
+apps = structs(
     AppState, name=words, owner=words, workload=words, digest=words, url=words,
-    secrets=st.dictionaries(words, st.builds(SecretState, words, words), max_size=2),
+    secrets=st.dictionaries(words, structs(SecretState, words, words), max_size=2),
     ports=st.dictionaries(words, st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=2),
     id=words, needs=st.lists(words, max_size=2).map(tuple), addresses=st.lists(words, max_size=2).map(tuple),
     record=words,
 )  # fmt: skip
-states = st.builds(
+states = structs(
     EnvironmentState, environment=words, seed=words, shared=trees,
     resources=st.lists(resources, max_size=2).map(lambda each: {one.uid: one for one in each}),
     apps=st.lists(apps, max_size=2).map(lambda each: {one.name: one for one in each}),

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from scorefly.state.document import AppState, EnvironmentState
 from scorefly.state.merge import merge
+from struct_strategies import structs
 
 apps = st.dictionaries(
-    st.sampled_from("abcd"), st.builds(AppState, st.just("x"), st.just("x"), digest=st.sampled_from("123"))
+    st.sampled_from("abcd"), structs(AppState, st.just("x"), st.just("x"), digest=st.sampled_from("123"))
 )
-states = st.builds(EnvironmentState, st.just("e"), st.just("00"), apps=apps)
+states = structs(EnvironmentState, st.just("e"), st.just("00"), apps=apps)
 
 
 @given(st.none() | states, states)

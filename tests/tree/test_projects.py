@@ -149,3 +149,14 @@ def test_all_problems_of_a_tree_are_reported_at_once(tree: TreeWorkspace) -> Non
     assert result.code == 2
     text = "\n".join(result.problems)
     assert all(each in text for each in ("teams/gone", "both tag and commit")), text
+
+
+def test_fail_fast_begins_no_further_unit(tree: TreeWorkspace) -> None:
+    tree.project(ROOT.replace('tier: "9"}', 'tier: "9"}, after: staging'))
+    tree.project(
+        SHOP.replace("branch: main", "").replace("URL/web.git}", "URL/web.git, branch: gone}"),
+        "teams/shop/scorefly.yaml",
+    )
+    result = tree.sync("--fail-fast")
+    assert result.code == 1
+    assert "acme-platform-cache" not in tree.workspace.world.get("apps", {})

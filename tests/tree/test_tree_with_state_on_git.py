@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -107,5 +108,5 @@ def test_commit_of_an_application_is_deployed_by_the_next_job(jobs: Jobs) -> Non
     jobs.repositories.commit("web", {"score.yaml": SCORE.format(name="web", image="nginx:1.28")})
     result = jobs.sync()
     assert result.code == 0, result.out
-    assert sorted(eval(result.outputs["deployed"])) == ["acme-web", "acme-web-staging"]
+    assert sorted(json.loads(result.outputs["deployed"])) == ["acme-web", "acme-web-staging"]
     assert jobs.sync(environment="staging").outputs["changed"] == "false"

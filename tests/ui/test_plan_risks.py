@@ -10,7 +10,7 @@ from scorefly.report.plan import Drift, FileDiff, Plan, PlannedApp, PlannedVolum
 from scorefly.report.report import AppReport, Report, RunDetails
 from scorefly.ui.plan_view import risks, shorten_diff
 from scorefly.ui.summary import summary
-from scorefly.ui.terminal import report_text
+from scorefly.ui.terminal import next_command, report_text
 
 DIFF = (FileDiff("fly.toml", "--- a/fly.toml\n+++ b/fly.toml\n@@ -1 +1 @@\n-a\n+b\n"),)
 
@@ -107,3 +107,25 @@ def test_a_terminal_of_80_cells_gets_no_longer_line() -> None:
         region="ams", url="https://acme-web.fly.dev", secrets_set=tuple(f"SECRET_{number}" for number in range(20)),
     )  # fmt: skip
     assert max(map(len, report_text(report(app), width=80).splitlines())) <= 80
+
+
+def test_a_table_leaves_out_columns_that_do_not_fit() -> None:
+    apps = tuple(
+        AppReport(
+            f"acme-a-rather-long-name-{number}", "web", "deployed", "web", f"https://acme-a-long-name-{number}.fly.dev",
+            size="shared-cpu-1x, 256 MB", region="ams", secrets_set=("A",), seconds=1.0,
+        )
+        for number in range(3)
+    )  # fmt: skip
+    lines = report_text(Report("deploy", "production", apps), width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert all(app.url in line for app, line in zip(apps, lines[1:], strict=False))
+    assert "shared-cpu-1x" in report_text(Report("deploy", "production", apps))
+
+
+@pytest.mark.parametrize(
+    ("command", "rehearsed", "following"),
+    [("validate", False, "scorefly deploy --rehearse"), ("deploy", True, "scorefly plan"), ("destroy", False, "")],
+)
+def test_a_run_ends_with_the_next_command(command: str, rehearsed: bool, following: str) -> None:
+    assert next_command(Report(command, "production", rehearsed=rehearsed)) == following

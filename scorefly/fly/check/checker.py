@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from scorefly.fly.check.containers import container_findings
 from scorefly.fly.check.finding import DOCUMENT, Finding

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from scorefly.problems import Severity
 
@@ -10,8 +10,7 @@ Path = tuple[str | int, ...]
 DOCUMENT = "fly.toml"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One cause. `path` leads to the value by its keys and positions as they are written in `document`.
 
     An error is what flyctl or Fly refuses, or drops without a word; a warning is what they change or ignore.

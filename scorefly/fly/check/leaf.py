@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, time
 from typing import Any
+
+from msgspec import Struct, field
 
 from scorefly.fly.check.finding import Finding, Path
 from scorefly.problems import Severity, nearest
@@ -60,8 +61,7 @@ class Leaf:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Text(Leaf):
+class Text(Leaf, Struct, frozen=True):
     """A text; `rule` says what is wrong with one, or None. `loose` takes whole numbers and booleans for text."""
 
     rule: Callable[[str], str | None] = lambda _text: None
@@ -79,8 +79,7 @@ class Text(Leaf):
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf(Leaf):
+class OneOf(Leaf, Struct, frozen=True):
     """One of some texts, in upper case with `any_case`; `flags` says which one a boolean stands for."""
 
     known: tuple[str, ...]
@@ -97,8 +96,7 @@ class OneOf(Leaf):
         raise Wrong(f"is {shown(value)}", nearest(str(value), [each for each in self.known if each], "one of"))
 
 
-@dataclass(frozen=True, slots=True)
-class Whole(Leaf):
+class Whole(Leaf, Struct, frozen=True):
     """A whole number from `least` to `most`; with `text`, it may be in quotes."""
 
     least: int = 0
@@ -114,8 +112,7 @@ class Whole(Leaf):
         return number
 
 
-@dataclass(frozen=True, slots=True)
-class Number(Leaf):
+class Number(Leaf, Struct, frozen=True):
     """A number above 0, to `most`."""
 
     most: float = math.inf
@@ -130,8 +127,7 @@ class Number(Leaf):
         raise Wrong(f"is {value}", f"give a number above 0{most}")
 
 
-@dataclass(frozen=True, slots=True)
-class Flag(Leaf):
+class Flag(Leaf, Struct, frozen=True):
     """True or false."""
 
     def meaning(self, value: Any) -> bool:
@@ -141,8 +137,7 @@ class Flag(Leaf):
         raise Wrong(is_no(value, "true or false"))
 
 
-@dataclass(frozen=True, slots=True)
-class Span(Leaf):
+class Span(Leaf, Struct, frozen=True):
     """A duration (`1m30s`) from `least` to `most` seconds; outside them is of `severity`, but for `zero`.
 
     `bare` is the unit flyctl gives to a number without one. Where it would count nanoseconds, which no one
@@ -171,8 +166,7 @@ class Span(Leaf):
         return seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Size(Leaf):
+class Size(Leaf, Struct, frozen=True):
     """A size of at least one unit (`MB`, of `unit` bytes); in text with a unit of its own, a K is `thousand`.
 
     `usual` is the largest size that everybody may have: above it there is a warning.
@@ -187,7 +181,7 @@ class Size(Leaf):
 
     def read(self, value: Any, path: Path, found: list[Finding]) -> Any:
         """Read the size; one above the usual limit is used, with a warning."""
-        size = super(Size, self).read(value, path, found)
+        size = super().read(value, path, found)
         if size is not None and self.usual is not None and size > self.usual:
             hint = f"ask Fly whether yours may be larger than {self.usual} {self.name}"
             found.append(Finding(path, f"is {size} {self.name}", hint, "warning"))

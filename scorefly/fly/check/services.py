@@ -7,7 +7,8 @@ is made of the document; the others are Fly's own, of which flyctl knows nothing
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scorefly.fly.check.finding import Finding, Path, dotted
 from scorefly.fly.check.shape import Section
@@ -16,8 +17,7 @@ from scorefly.problems import nearest
 DEFAULT_GROUP = "app"
 
 
-@dataclass(frozen=True, slots=True)
-class Groups:
+class Groups(Struct, frozen=True):
     """The process groups of an app; without [processes] there is one."""
 
     names: tuple[str, ...]
@@ -99,8 +99,7 @@ def _port(port: Section, *, udp: bool) -> Iterator[Finding]:
         yield Finding(port.at("force_https"), "has no effect without the handler 'http'", hint, "warning")
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
+class _Taken(Struct, frozen=True):
     """Public ports that a service takes for some process groups."""
 
     ports: range

@@ -8,8 +8,9 @@ types again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from scorefly.fly.check.finding import Finding, Path
 from scorefly.fly.check.leaf import is_no
@@ -26,8 +27,7 @@ class Shape(Protocol):
 Keys = Mapping[str, Shape]
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """A table that was read: its values by their proper names, None where one is wrong."""
 
     path: Path = ()
@@ -59,8 +59,7 @@ class Section:
         return (*self.path, self.written.get(key, key), *inside)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A table of known keys; `aliases` are other spellings flyctl takes.
 
     `required` says of a key that has to be there what to write. `elsewhere` says of a key that people write
@@ -99,8 +98,7 @@ class Table:
         return Section(path, values, written)
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(Struct, frozen=True):
     """A list of tables; with `alone`, one table may stand for a list of one."""
 
     item: Shape
@@ -116,8 +114,7 @@ class Tables:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A table whose keys are names of its writer's choice; `rule` says what is wrong with one, or None."""
 
     item: Shape
@@ -137,8 +134,7 @@ class Named:
         return named
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(Struct, frozen=True):
     """A list of texts, of at least `least`; with `alone`, one text may stand for a list of one."""
 
     item: Shape

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scorefly.listen.hosts import bitbucket, forgejo, generic, gitea, github, gitlab
 from scorefly.listen.hosts.event import Event
 from scorefly.listen.hosts.signature import Check
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(Struct, frozen=True):
     """A kind of git host.
 
     `begin(headers, secrets, now)` starts to verify a delivery and returns None when it is not signed; `read(headers,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 MAX_URL = 500  # characters
 MAX_REF = 300  # characters
@@ -17,16 +18,14 @@ class MalformedPayloadError(ValueError):
     """A signed body is not the JSON its sender documents."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(Struct, frozen=True):
     """A repository that may have changed, by its addresses, and the full name of the ref ("" when unknown)."""
 
     addresses: tuple[str, ...]
     ref: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """A verified delivery: its kind, the sender's word for it, and the hints it gives."""
 
     kind: Kind

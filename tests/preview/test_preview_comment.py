@@ -1,0 +1,58 @@
+"""What the comment of a preview shows first, and what it folds away."""
+
+from __future__ import annotations
+
+from scorefly.previews.comment import AppRow, PreviewPage, render
+
+PAGE = PreviewPage(
+    environment="pr-7",
+    outcome="ready",
+    commit="0123456789abcdef",
+    apps=(
+        AppRow("acme-web-db-pr-7", "created", seconds=9.0),
+        AppRow("acme-worker-pr-7", "unchanged", workload="worker"),
+        AppRow("acme-web-pr-7", "created", "https://acme-web-pr-7.fly.dev", 12.3, "web"),
+    ),
+    seconds=31.0,
+    log_url="https://github.com/acme/shop/actions/runs/42",
+    at="2026-11-25 10:46 UTC",
+)
+
+
+def test_the_link_comes_first_then_commit_time_and_log() -> None:
+    lines = [line for line in render(PAGE).splitlines() if line]
+    assert lines[0] == "### 🟢 Preview <code>pr-7</code> is ready"
+    assert lines[1].endswith("](https://acme-web-pr-7.fly.dev)**")
+    assert lines[2] == (
+        "Commit <code>0123456</code> · 2026-11-25 10:46 UTC · 31 s · [log](https://github.com/acme/shop/actions/runs/42)"
+    )
+
+
+def test_each_workload_has_a_row_with_its_mark_and_resources_are_folded() -> None:
+    page = render(PAGE)
+    above, _, below = page.partition("<summary>Resources: 1</summary>")
+    assert "| <code>acme-worker-pr-7</code> | ⚪ unchanged | private |" in above
+    assert "| <code>acme-web-pr-7</code> | 🟢 created | [" in above
+    assert "acme-web-db-pr-7" not in above
+    assert "acme-web-db-pr-7" in below
+
+
+def test_a_failure_has_the_command_to_copy_and_the_dashboard() -> None:
+    failed = PreviewPage(
+        "pr-7",
+        "failed",
+        "0123456789",
+        (AppRow("acme-web-pr-7", "failed", workload="web"),),
+        problems=("acme-web-pr-7 keeps crashing: exit code 1 (run `fly logs -a acme-web-pr-7`)",),
+    )
+    page = render(failed)
+    assert "(run <code>fly logs -a acme-web-pr-7</code>)".replace("(", "\\(").replace(")", "\\)") in page
+    assert "[dashboard](https://fly.io/apps/acme-web-pr-7)" in page
+    assert "https://acme-web-pr-7.fly.dev" not in page
+
+
+def test_a_rehearsal_is_not_headed_as_deployed_and_links_to_nothing() -> None:
+    page = render(PreviewPage("pr-7", "rehearsed", "0123456789", (AppRow("acme-web-pr-7", "created", workload="web"),)))
+    assert page.startswith("### 🟡 Preview <code>pr-7</code> was rehearsed, not deployed")
+    assert "private" not in page
+    assert "fly.dev" not in page
