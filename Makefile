@@ -73,7 +73,7 @@ docs: $(SITE)
 	$(BIN)/python docs/make_options.py
 	$(BIN)/python docs/make_annotations.py
 	$(BIN)/python docs/make_schemas.py
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lock: $(DEV)
 	$(PIP) install uv
