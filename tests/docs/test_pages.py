@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from scorefly.cli.main import cli
-from workspaces import REPOSITORY
+from workspaces import REPOSITORY, Workspace
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)```", re.MULTILINE)
@@ -86,6 +86,23 @@ def test_commands_are_accepted_by_the_command_line(page: Path) -> None:
 def test_a_misspelt_option_is_noticed() -> None:
     with pytest.raises(click.UsageError):
         parse(["deploy", "--enviroment", "production"])
+
+
+@PARAMETRIZED
+def test_score_files_are_valid(page: Path, workspace: Workspace) -> None:
+    """A whole Score file on a page validates."""
+    blocks = [block for language, block in FENCE.findall(page.read_text()) if language == "yaml"]
+    for block in blocks:
+        if re.match(r"(#.*\n)*apiVersion: score.dev", block):
+            workspace.write("score.yaml", block)
+            result = workspace.run("validate", SCOREFLY_SECRETS='{"SMTP_PASSWORD": "s3cret-s3cret"}')
+            assert result.code == 0, (block, result.err)
+
+
+def test_every_output_of_the_action_has_a_row() -> None:
+    outputs = yaml.safe_load((REPOSITORY / "action.yml").read_text())["outputs"]
+    rows = "".join(re.findall(r"^\| (`.*?) \|", (REPOSITORY / "docs/outputs.md").read_text(), re.MULTILINE))
+    assert sorted(outputs) == sorted(re.findall(r"`(\w+)`", rows))
 
 
 def test_quoted_messages_exist() -> None:
