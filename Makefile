@@ -7,6 +7,7 @@ PYTHON = $(shell for v in 3.14 3.13 3.12 3.11 3; do \
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run-stamp
 DEV := $(VENV)/.dev-stamp
+SITE := $(VENV)/.site-stamp
 ACTIONLINT := $(BIN)/actionlint
 NODE := tests/node/node_modules/.package-lock.json
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
@@ -67,17 +68,19 @@ COUNT := 500
 chaos: $(DEV)
 	@$(BIN)/python benchmarks/chaos.py --count $(COUNT)
 
-docs: $(DEV)
+# Writes what is generated in docs/, builds the site in site/, and fails on a link that leads nowhere.
+docs: $(SITE)
 	$(BIN)/python docs/make_options.py
 	$(BIN)/python docs/make_annotations.py
 	$(BIN)/python docs/make_schemas.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lock: $(DEV)
 	$(PIP) install uv
 	$(BIN)/python requirements/lock.py
 
 clean:
-	rm -rf $(VENV) dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist build site .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf examples/*/.scorefly/{out,state,rehearsal}
 
 $(ACTIONLINT): | $(VENV)/bin/python
@@ -104,4 +107,9 @@ $(RUN): $(VENV)/bin/python pyproject.toml requirements/runtime.txt requirements/
 $(DEV): $(RUN) requirements/develop.txt
 	@echo 'Installing what tests and checks need …'
 	@$(PIP) install --require-hashes --no-deps -r requirements/develop.txt
+	@touch $@
+
+$(SITE): $(DEV) requirements/docs.txt
+	@echo 'Installing what the documentation site needs …'
+	@$(PIP) install --require-hashes --no-deps -r requirements/docs.txt
 	@touch $@

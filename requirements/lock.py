@@ -33,21 +33,27 @@ def compile_lock(requirements: list[str]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Reads pyproject.toml; writes runtime.txt, build.txt (to make the package) and develop.txt (the rest)."""
+    """Write runtime.txt, build.txt (to make the package), develop.txt, and docs.txt (the site) from pyproject.toml."""
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
     # actions-toolkit's own requirements are requests, which stands in the list, and PyGithub.
     wanted = [each for each in project["project"]["dependencies"] if not each.startswith("actions-toolkit")]
     # The image has every extra, so that the listener is the same image.
     wanted += [each for extra in project["project"].get("optional-dependencies", {}).values() for each in extra]
     toolkit = [each for each in project["project"]["dependencies"] if each.startswith("actions-toolkit")]
+    site = project["dependency-groups"].pop("docs")
     groups = [each for group in project["dependency-groups"].values() for each in group]
-    everything = compile_lock([*wanted, *toolkit, *groups, *project["build-system"]["requires"], "editables"])
+    others = [*wanted, *toolkit, *groups, *project["build-system"]["requires"], "editables"]
+    everything = compile_lock(others)
     runtime = set(compile_lock([*wanted, *toolkit]))
     build = set(compile_lock([*project["build-system"]["requires"], "editables"]))
     kept = {name: block for name, block in everything.items() if name not in NEVER}
     for file, names in (("runtime.txt", runtime), ("build.txt", build), ("develop.txt", set(kept) - runtime - build)):
         blocks = [kept[name] for name in sorted(kept) if name in names]
         (HERE / file).write_text(HEADER + "\n".join(blocks) + "\n")
+    # Installed after the others: what is not among them, or is there only for another platform.
+    pages = compile_lock([*others, *site])
+    blocks = [pages[name] for name in sorted(pages) if name not in NEVER and pages[name] != everything.get(name)]
+    (HERE / "docs.txt").write_text(HEADER + "\n".join(blocks) + "\n")
 
 
 if __name__ == "__main__":
