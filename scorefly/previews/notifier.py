@@ -52,13 +52,12 @@ class Notifier(Struct):
         """The deploy has ended, well or not."""
         url = next((app.url for app in report.apps if app.workload and app.url), "")
         self._end_deployment("failure" if outcome == "failed" else "success", url)
-        certificates = () if outcome == "rehearsed" else report.certificates
         failed = [Problem(each.why) for each in report.findings if each.outcome == "failed"]
         self._comment(
             outcome,
             report.apps,
             [*(app.problem for app in report.apps if app.problem), *failed],
-            certificates,
+            report.certificates,
             summarise_costs((app.app, app.cost) for app in report.apps) if report.apps else None,
         )
 

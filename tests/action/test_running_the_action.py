@@ -123,7 +123,7 @@ def test_a_failed_app_fails_the_step_and_is_reported(workspace: Workspace) -> No
     result = workspace.action({"rehearse": "true"})
     assert (result.code, result.outputs["failed"]) == (1, '["web"]')
     assert "🔴 failed" in result.summary
-    assert "::error title=scorefly%3A error::web keeps crashing" in result.out
+    assert "::error file=web.score.yaml,line=1,col=1,title=scorefly%3A error::web keeps crashing" in result.out
 
 
 def test_a_command_nobody_knows_is_told_with_the_nearest(workspace: Workspace) -> None:

@@ -105,7 +105,7 @@ def test_the_action_asks_nobody_and_reports(workspace: Workspace) -> None:
     workspace.action({"rehearse": "true"})
     result = workspace.action({"rehearse": "true", "command": "destroy"})
     assert (result.code, result.outputs["destroyed"], result.outputs["changed"]) == (0, '["web"]', "true")
-    assert "## Destroyed <code>production</code>" in result.summary
+    assert "## Simulated destroy of <code>production</code>" in result.summary
     assert workspace.world["apps"] == {}
 
 

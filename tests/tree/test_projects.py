@@ -67,7 +67,7 @@ def test_layers_and_variables_reach_every_workload_below(tree: TreeWorkspace) ->
     production = tree.workspace.toml("acme-shop-web", "shop.production")
     assert production["env"] == {"TIER": "9"}
     assert production["build"]["image"] == "nginx:1.27"
-    assert production["kill_timeout"] == 7
+    assert production["kill_timeout"] == "7s"
     assert tree.workspace.toml("acme-platform-cache-staging", "platform.staging")["env"] == {"TIER": "1"}
     tree.project(ROOT.replace('tier: "9"', 'tier: "10"'))
     assert {app for app, status in tree.statuses().items() if status == "deployed"} == {
