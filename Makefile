@@ -11,6 +11,8 @@ SITE := $(VENV)/.site-stamp
 ACTIONLINT := $(BIN)/actionlint
 NODE := tests/node/node_modules/.package-lock.json
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
+# Tests wait for the processes they start, a third of their time.
+WORKERS := $(shell echo $$((2 * $$(nproc))))
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 .PHONY: try test coverage container-test lint fmt bench fuzz chaos docs lock clean
@@ -20,7 +22,7 @@ try: $(RUN)
 	@cd examples/try && ../../$(BIN)/scorefly deploy --rehearse
 
 test: lint $(NODE)
-	$(BIN)/pytest -q -n auto --dist worksteal
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal
 
 # Twice as slow as the tests alone: every process they start is traced.
 coverage: $(DEV) $(NODE)
