@@ -12,7 +12,7 @@ ACTIONLINT := $(BIN)/actionlint
 NODE := tests/node/node_modules/.package-lock.json
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 # Tests wait for the processes they start, a third of their time.
-WORKERS := $(shell echo $$((2 * $$(nproc))))
+WORKERS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 .PHONY: try test coverage container-test lint fmt bench fuzz chaos docs lock clean
