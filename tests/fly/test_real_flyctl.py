@@ -268,6 +268,7 @@ def test_volumes_are_made_extended_listed_and_destroyed(flyctl: Flyctl) -> None:
     listed = json.loads(flyctl.ok("volumes", "list", "-a", "web", "--json"))
     free = [each["id"] for each in listed if each["attached_machine_id"] is None]
     assert (len(listed), len(free)) == (2, 1)
+    assert "is being detached" in flyctl("volumes", "destroy", free[0], "-y", "-a", "web").err
     flyctl.ok("volumes", "destroy", free[0], "-y", "-a", "web")
     assert len(flyctl.app["volumes"]) == 1
 
