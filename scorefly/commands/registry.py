@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -25,18 +27,6 @@ def _validate(settings: Settings, progress: Progress) -> Report:
     return validate(settings, progress)
 
 
-def _generate(settings: Settings, progress: Progress) -> Report:
-    from scorefly.commands.generate import generate
-
-    return _with_state(generate, settings, progress)
-
-
-def _sync(settings: Settings, progress: Progress) -> Report:
-    from scorefly.commands.sync import sync
-
-    return sync(settings, progress)
-
-
 def _plan(settings: Settings, progress: Progress) -> Report:
     if has_tree(settings):
         from scorefly.commands.tree_plan import plan_tree
@@ -44,7 +34,6 @@ def _plan(settings: Settings, progress: Progress) -> Report:
         return plan_tree(settings, progress)
     from scorefly.commands.plan import plan
     from scorefly.state.document import secrets_in
-    from scorefly.state.keeper import Keeper
     from scorefly.state.names import state_names
     from scorefly.state.session import read_state
 
@@ -54,70 +43,48 @@ def _plan(settings: Settings, progress: Progress) -> Report:
     return plan(settings, Keeper(None, state), progress)
 
 
-def _deploy(settings: Settings, progress: Progress) -> Report:
-    from scorefly.commands.deploy import deploy
+def _plain(path: str) -> Callable[[Settings, Progress], Report]:
+    """Return a command that is imported when it is called: no command pays for what another one needs."""
 
-    return _with_state(deploy, settings, progress)
+    def run(settings: Settings, progress: Progress) -> Report:
+        report: Report = _load(path)(settings, progress)
+        return report
 
-
-def _cleanup(settings: Settings, progress: Progress) -> Report:
-    from scorefly.commands.cleanup import clean
-
-    return clean(settings, progress)
+    return run
 
 
-def _destroy(settings: Settings, progress: Progress) -> Report:
-    from scorefly.commands.destroy import destroy
+def _with_state(path: str) -> Callable[[Settings, Progress], Report]:
+    """Return a command that runs with the environment's state, locked; imported when it is called."""
 
-    return _with_state(destroy, settings, progress)
+    def run(settings: Settings, progress: Progress) -> Report:
+        from scorefly.state.session import open_state
 
+        command = _load(path)
+        with open_state(settings, progress) as keeper:
+            report: Report = command(settings, keeper, progress)
+        return report
 
-def _preview(settings: Settings, progress: Progress) -> Report:
-    from scorefly.commands.preview import preview
-
-    return preview(settings, progress)
-
-
-def _remove_unused_secrets(settings: Settings, progress: Progress) -> Report:
-    from scorefly.commands.remove_unused_secrets import remove_unused_secrets
-
-    return _with_state(remove_unused_secrets, settings, progress)
+    return run
 
 
-def _status(settings: Settings, progress: Progress) -> Report:
-    from scorefly.commands.status import status
-
-    return status(settings, progress)
-
-
-def _rollback(settings: Settings, progress: Progress) -> Report:
-    from scorefly.commands.rollback import rollback
-
-    return _with_state(rollback, settings, progress)
+def _load(path: str) -> Callable[..., Any]:
+    module, _, name = path.partition(":")
+    command: Callable[..., Any] = getattr(import_module(f"scorefly.commands.{module}"), name)
+    return command
 
 
-def _with_state(
-    command: Callable[[Settings, Keeper, Progress], Report], settings: Settings, progress: Progress
-) -> Report:
-    from scorefly.state.session import open_state
-
-    with open_state(settings, progress) as keeper:
-        return command(settings, keeper, progress)
-
-
-# Imported when called: no command pays for what another one needs.
 REPORTING: Mapping[str, Callable[[Settings, Progress], Report]] = {
     "validate": _validate,
-    "generate": _generate,
+    "generate": _with_state("generate:generate"),
     "plan": _plan,
-    "sync": _sync,
-    "deploy": _deploy,
-    "cleanup": _cleanup,
-    "destroy": _destroy,
-    "preview": _preview,
-    "remove-unused-secrets": _remove_unused_secrets,
-    "status": _status,
-    "rollback": _rollback,
+    "sync": _plain("sync:sync"),
+    "deploy": _with_state("deploy:deploy"),
+    "cleanup": _plain("cleanup:clean"),
+    "destroy": _with_state("destroy:destroy"),
+    "preview": _plain("preview:preview"),
+    "remove-unused-secrets": _with_state("remove_unused_secrets:remove_unused_secrets"),
+    "status": _plain("status:status"),
+    "rollback": _with_state("rollback:rollback"),
 }
 
 
