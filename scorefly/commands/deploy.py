@@ -8,8 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
-from msgspec.structs import replace
-
 from scorefly import interruption
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
@@ -21,14 +19,12 @@ from scorefly.deployment.networks import environment_network, unreachable_apps
 from scorefly.deployment.newest_commit import commit_order, superseded
 from scorefly.deployment.shared_servers import databases_of, ensure_databases
 from scorefly.deployment.state_guard import refuse_unknown_apps
-from scorefly.desired.apps import compute_desired_apps, save_and_write_artefacts
+from scorefly.desired.apps import save_and_write_artefacts
 from scorefly.desired.artefacts import shown_folder
-from scorefly.desired.build_context import with_built_files
 from scorefly.desired.load import load
-from scorefly.desired.moved_tags import resolve_tags
 from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import longest_chains_first
-from scorefly.desired.regions import check_regions
+from scorefly.desired.resolved_apps import compute_resolved_apps
 from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.fly.app import Build
 from scorefly.problems import Problem, ScoreflyError
@@ -59,18 +55,9 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
         names = app_names(settings, loaded, keeper.state)
         live = list_machines(settings, connection.api, names, shared)
         refuse_unknown_apps(settings, loaded, keeper.state, live)
-        wanted = compute_desired_apps(
-            settings,
-            loaded,
-            keeper,
-            progress,
-            trial=settings.untrusted,
-            warnings=missing,
-            api=connection.api,
+        wanted, unresolved = compute_resolved_apps(
+            settings, loaded, keeper, progress, connection.api, connection.registries, missing
         )
-        check_regions(settings, loaded, wanted.apps, connection.api)
-        wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
-        wanted = replace(wanted, apps=with_built_files(settings, wanted.apps))
         save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
         if any(isinstance(app.image, Build) for app in wanted.apps):

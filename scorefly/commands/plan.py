@@ -28,18 +28,16 @@ from scorefly.deployment.volumes import misplaced_machines, plan_volumes, volume
 from scorefly.desired.apps import (
     DesiredApps,
     app_report,
-    compute_desired_apps,
     write_artefacts,
 )
 from scorefly.desired.artefacts import artefact_texts, file_digests, shown_folder, write_plan
-from scorefly.desired.build_context import changed_files, with_built_files
+from scorefly.desired.build_context import changed_files
 from scorefly.desired.data_risks import PREFIX
 from scorefly.desired.load import Loaded, load
-from scorefly.desired.moved_tags import resolve_tags
 from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import waves
 from scorefly.desired.orphans import find_orphans
-from scorefly.desired.regions import check_regions
+from scorefly.desired.resolved_apps import compute_resolved_apps
 from scorefly.desired.server_versions import newer_release_notices
 from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.fly.api import FlyApi, MachineView
@@ -87,18 +85,9 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
         if unknown_apps(settings, known, live):
             # Without the lock a deploy may have made them since the state was read.
             refuse_unknown_apps(settings, loaded, read_state(settings), live)
-        wanted = compute_desired_apps(
-            settings,
-            loaded,
-            keeper,
-            progress,
-            trial=settings.untrusted,
-            warnings=missing,
-            api=connection.api,
+        wanted, unresolved = compute_resolved_apps(
+            settings, loaded, keeper, progress, connection.api, connection.registries, missing
         )
-        check_regions(settings, loaded, wanted.apps, connection.api)
-        wanted, unresolved = resolve_tags(settings, loaded, wanted, connection.registries)
-        wanted = replace(wanted, apps=with_built_files(settings, wanted.apps))
         problems = _write_artefacts(settings, wanted, progress)
         order = _order(settings, loaded, known)
         looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order, token)
