@@ -40,7 +40,8 @@ from scorefly.desired.orphans import find_orphans
 from scorefly.desired.resolved_apps import compute_resolved_apps
 from scorefly.desired.server_versions import newer_release_notices
 from scorefly.desired.stand_ins import with_stand_in_variables
-from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import ExternalError, Problem
 from scorefly.report.certificates import PlannedCertificate

@@ -12,7 +12,7 @@ from scorefly.deployment.drift import facts_of
 from scorefly.deployment.inspection import find_app
 from scorefly.deployment.machine_counts import app_machines
 from scorefly.deployment.ownership import STATE_KEY, bears_our_mark, marks, other_environment, state_mark
-from scorefly.fly.api import MachineView
+from scorefly.fly.api.machines import MachineView
 from scorefly.problems import ExternalError, Problem
 from scorefly.run import Run
 from scorefly.state.document import AppState

@@ -42,7 +42,9 @@ from scorefly.deployment.volumes import creation_settings, misplaced_machines, p
 from scorefly.desired.apps import app_report
 from scorefly.desired.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.desired.build_context import changed_files, summarised
-from scorefly.fly.api import FlyApi, MachineView, RefusedError
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.errors import RefusedError
+from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import Place, Problem, ScoreflyError
 from scorefly.report.report import AppReport, Status

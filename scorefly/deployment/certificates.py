@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from scorefly import interruption
 from scorefly.config.settings import Settings
-from scorefly.fly.api import FlyApi, RefusedError
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.errors import RefusedError
 from scorefly.fly.app import App
 from scorefly.fly.certificates import (
     ACTIVE,

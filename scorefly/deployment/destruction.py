@@ -14,7 +14,8 @@ from scorefly.deployment.deprovisioning import deprovision_each
 from scorefly.deployment.ownership import bears_our_mark, marked_environments, not_ours
 from scorefly.deployment.state_guard import unknown_apps, unknown_state
 from scorefly.desired.order import waves
-from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.machines import MachineView
 from scorefly.problems import Problem, ScoreflyError, input_error, nearest, option_place
 from scorefly.report.report import AppReport, Finding, Report
 from scorefly.run import Run

@@ -22,7 +22,10 @@ from scorefly.deployment.state_guard import refuse_unknown_apps
 from scorefly.desired.apps import app_report, compute_desired_apps
 from scorefly.desired.load import Loaded, load
 from scorefly.desired.orphans import Orphans, find_orphans
-from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.addresses import AddressView
+from scorefly.fly.api.machines import MachineView
+from scorefly.fly.api.volumes import VolumeView
 from scorefly.fly.app import App
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.report import AppReport, Finding, Report

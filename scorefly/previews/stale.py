@@ -16,7 +16,7 @@ from scorefly.deployment.connection import Connection, connect
 from scorefly.deployment.destruction import destroy_environment
 from scorefly.deployment.live import list_machines
 from scorefly.deployment.ownership import marked_environments
-from scorefly.fly.api import MachineView
+from scorefly.fly.api.machines import MachineView
 from scorefly.github import deployments
 from scorefly.github.api import GitHubApi
 from scorefly.github.comment import keep_comment
