@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from msgspec import Struct
 from msgspec.structs import replace
 
-from scorefly.config.settings import Settings, is_preview
+from scorefly.config.settings import DEFAULT_ENVIRONMENTS, Settings, is_preview
 from scorefly.deployment.connection import Connection
 from scorefly.deployment.deprovisioning import deprovision_each
 from scorefly.deployment.ownership import bears_our_mark, marked_environments, not_ours
@@ -37,7 +37,7 @@ def destroy_environment(
     """
     unknown = _unknown(settings, keeper, progress, live)
     if settings.command == "destroy":
-        _refuse_nothing(settings, keeper, live)
+        _refuse_nothing(settings, keeper, progress, live)
     resources = deprovision_each(settings, keeper, progress, keeper.state.resources, connection.api)
     kept = _apps_of_kept(keeper, resources)
     destruction = AppDestroyer(settings, keeper, progress, connection.api, live)
@@ -55,10 +55,13 @@ def destroy_environment(
     return report
 
 
-def _refuse_nothing(settings: Settings, keeper: Keeper, live: Mapping[str, Sequence[MachineView]]) -> None:
+def _refuse_nothing(
+    settings: Settings, keeper: Keeper, progress: Progress, live: Mapping[str, Sequence[MachineView]]
+) -> None:
     """Raise InputError where the environment that was named has neither state nor apps: it may be misspelt.
 
-    A preview may be destroyed twice, by two events, and so may the default environment.
+    A preview may be destroyed twice, by two events. So may an environment whose name is not misspelt: the default one
+    of the CLI or the Action, and one with an entry in scorefly.yaml. There is a warning for those, if they were named.
     """
     state = keeper.state
     if not settings.environment_given or is_preview(settings.environment):
@@ -66,13 +69,15 @@ def _refuse_nothing(settings: Settings, keeper: Keeper, live: Mapping[str, Seque
     if state.apps or state.resources or state.workloads or state.shared:
         return
     marked = marked_environments(settings, (machine for machines in live.values() for machine in machines))
-    if settings.environment not in marked:
-        names = sorted({*known_environments(settings), *marked})
-        raise input_error(
-            f"environment {settings.environment!r} has no state and no apps",
-            nearest(settings.environment, names),
-            option_place("environment"),
-        )
+    if settings.environment in marked:
+        return
+    message = f"environment {settings.environment!r} has no state and no apps"
+    if settings.environment_declared or settings.environment in DEFAULT_ENVIRONMENTS:
+        hint = "if it still has apps, set state to where its state is kept"
+        progress.problem(Problem(f"{message}: nothing is destroyed", hint, option_place("environment"), "warning"))
+        return
+    names = sorted({*known_environments(settings), *marked})
+    raise input_error(message, nearest(settings.environment, names), option_place("environment"))
 
 
 def _unknown(
