@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +14,12 @@ from msgspec.structs import replace
 
 from scorefly.confined import is_file
 from scorefly.deployment.addresses import resolve_pending
-from scorefly.deployment.connection import Connection
 from scorefly.deployment.costs import app_cost
 from scorefly.deployment.digest import METADATA_KEY, state_digest
 from scorefly.deployment.drift import facts_of
 from scorefly.deployment.failures import MAX_LINES, collect_failure
-from scorefly.deployment.image_builds import ImageBuilds, build_key
+from scorefly.deployment.fly_run import FlyRun
+from scorefly.deployment.image_builds import build_key
 from scorefly.deployment.inspection import (
     AppInspection,
     VolumeChanges,
@@ -33,7 +32,7 @@ from scorefly.deployment.machine_counts import Census, app_machines, is_standby,
 from scorefly.deployment.machine_move import MachineMove
 from scorefly.deployment.machine_repair import MachineRepair
 from scorefly.deployment.machine_scaling import MachineScaling
-from scorefly.deployment.newest_commit import CommitOrder, rollback_notice
+from scorefly.deployment.newest_commit import rollback_notice
 from scorefly.deployment.ownership import marks
 from scorefly.deployment.releases import RollbackTarget, artefact_key, release_changes, timestamp, unchanged_release
 from scorefly.deployment.scaling_checks import check_scaling, removal_warnings
@@ -42,33 +41,26 @@ from scorefly.deployment.volumes import creation_settings, misplaced_machines, p
 from scorefly.desired.apps import app_report
 from scorefly.desired.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.desired.build_context import changed_files, summarised
-from scorefly.fly.api import FlyApi
 from scorefly.fly.api.errors import RefusedError
 from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import Place, Problem, ScoreflyError
 from scorefly.report.report import AppReport, Status
-from scorefly.run import Run
 from scorefly.state.document import AppState, SecretState
 from scorefly.state.releases import Rollback
 from scorefly.state.snapshot import Record, pack, unpack
 
 
 class AppDeployment(Struct):
-    """The runbook of one app. `listed` are its Machines in a listing, which may be late; a set `stop` ends it early.
+    """The runbook of one app. `listed` are its Machines in a listing, which may be late.
 
     `target` is the release that a rollback deploys.
     """
 
-    run: Run
-    connection: Connection
+    run: FlyRun
     app: App
     listed: tuple[MachineView, ...]
-    stop: threading.Event
-    builds: ImageBuilds
-    standing: CommitOrder = field(default_factory=CommitOrder)
     target: RollbackTarget | None = None
-    network: str = ""  # what a new app joins
     seconds: float = 0.0
     warnings: tuple[Problem, ...] = ()
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
@@ -86,8 +78,8 @@ class AppDeployment(Struct):
             for problem in problems:
                 self.run.progress.problem(problem)
             report = self.not_deployed("failed", problems[0])
-            if self._output is not None and not self.stop.is_set():
-                failure = collect_failure(self.api, self.app.name, tuple(self._output))
+            if self._output is not None and not self.run.stop.is_set():
+                failure = collect_failure(self.run.api, self.app.name, tuple(self._output))
                 # A simulated app has no page at Fly.
                 failure = replace(failure, dashboard="") if self.run.settings.rehearse else failure
                 report = replace(report, failure=failure)
@@ -113,9 +105,9 @@ class AppDeployment(Struct):
 
     def prepare(self) -> AppReport | None:
         """Decide whether anything is to do. A new app gets all but its Machines at once: it is not in use yet."""
-        if self.app.name in self.standing.newer_apps or self.app.name in self.standing.rolled_back:
+        if self.app.name in self.run.order.newer_apps or self.app.name in self.run.order.rolled_back:
             return replace(app_report(self.run.settings, self.app), status="unchanged")
-        self._before = inspect_app(self.run.settings, self.run.state, self.api, self.app, self.listed)
+        self._before = inspect_app(self.run.settings, self.run.state, self.run.api, self.app, self.listed)
         if rollback := self._keeping_rollback():
             self._warn(rollback_notice(self.app.name, rollback))
             return self._report("unchanged", self._before.machines)
@@ -129,7 +121,7 @@ class AppDeployment(Struct):
                 self._mark(self._before.machines)
                 self._remember_unchanged()
             return self._report("unchanged", self._before.machines)
-        changes = check_scaling(self.run.settings, self.api, self.app, self._before)
+        changes = check_scaling(self.run.settings, self.run.api, self.app, self._before)
         for warning in removal_warnings(self.app, changes.remove):
             self._warn(warning)
         if not self._before.repair_only:
@@ -155,7 +147,7 @@ class AppDeployment(Struct):
             self._ensure_prerequisites()
         artefact = self.run.settings.workspace / artefact_folder(self.run.settings, self.app.name)
         folder = working_folder(self.run.settings, self.app)
-        with self.connection.slots:
+        with self.run.connection.slots:
             self._image = self._build(artefact, folder)
             self._forget_digest()
             self._remove_outdated_machines()
@@ -163,7 +155,7 @@ class AppDeployment(Struct):
             self.run.keeper.confirm_lock()
             with self._output_of("deploy") as output:
                 app = replace(self.app, image=self._image)
-                self.connection.deployer.deploy(app, artefact, folder, on_line=output, stop=self.stop)
+                self.run.connection.deployer.deploy(app, artefact, folder, on_line=output, stop=self.run.stop)
 
     @contextmanager
     def _output_of(self, step: str) -> Iterator[Callable[[str], None]]:
@@ -189,10 +181,12 @@ class AppDeployment(Struct):
         def build(label: str) -> str:
             self.run.keeper.confirm_lock()
             with self._output_of("build") as output:
-                return self.connection.builder.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
+                return self.run.connection.builder.build(
+                    self.app, artefact, folder, label, on_line=output, stop=self.run.stop
+                )
 
         key = build_key(self.run.settings, self.app, self.app.image, self._before.built)
-        image = self.builds.image(self.app, key, self.run.state, build, self.stop)
+        image = self.run.builds.image(self.app, key, self.run.state, build, self.run.stop)
         record = unpack(self._known.record) or Record()
         if record.build != (key, image):
             self._record(record=pack(replace(record, build=(key, image))))
@@ -204,32 +198,27 @@ class AppDeployment(Struct):
         Machines say whose they are first, and that they are as wanted last.
         """
         app = self.app
-        machines = self._move_to_region(self.api.machines(app.name))
+        machines = self._move_to_region(self.run.api.machines(app.name))
         census = census_after(self.run.settings, app, machines, self._before)
-        repair = MachineRepair(self.api, self.run.progress, app, self.run.settings.wait_timeout, self.stop)
+        repair = MachineRepair(self.run.api, self.run.progress, app, self.run.settings.wait_timeout, self.run.stop)
         if not app_machines(machines):
             hint = f"inspect_app at what flyctl said, and at `fly status -a {app.name}`"
             self._warn(Problem(f"{app.name} has no Machine after its deploy", hint, severity="warning"))
         elif repair.repair(census, machines):
-            machines = self.api.machines(app.name)
+            machines = self.run.api.machines(app.name)
         unused_volumes: tuple[str, ...] = ()
         if census.resizes or self._before.unused_volumes:
             unused_volumes = self._scale(census, machines)
-            machines = self.api.machines(app.name)
+            machines = self.run.api.machines(app.name)
         self._mark(machines)
         for machine in app_machines(machines):
             if machine.metadata.get(METADATA_KEY) != self._before.digest:
-                self.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
+                self.run.api.set_metadata(app.name, machine.id, METADATA_KEY, self._before.digest)
         self._record(
             **self._wanted(machines), deployed_at=timestamp(), record=self._record_of(machines, unused_volumes)
         )
         self._remove_secrets()
         return self._report(self._done, machines)
-
-    @property
-    def api(self) -> FlyApi:
-        """Fly's REST API."""
-        return self.connection.api
 
     @property
     def _done(self) -> Status:
@@ -242,7 +231,7 @@ class AppDeployment(Struct):
 
     def _wanted(self, machines: Sequence[MachineView]) -> dict[str, Any]:
         """Return what state says more of the app once it runs as wanted."""
-        known, commit, at = self._known, self.standing.commit, self.standing.started
+        known, commit, at = self._known, self.run.order.commit, self.run.order.started
         digest = state_digest(self.app, self._before.digest)
         if self.target:
             return {"digest": digest, **self.target.done(known)}
@@ -257,30 +246,30 @@ class AppDeployment(Struct):
         if self.target:
             return None
         known, built = self.run.state.apps.get(self.app.name), self._before.built
-        return self.standing.keeps(known, lambda: artefact_key(self.app, built), force=self.run.settings.force)
+        return self.run.order.keeps(known, lambda: artefact_key(self.app, built), force=self.run.settings.force)
 
     def _record(self, **changes: Any) -> None:
         self.run.keeper.record(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
 
     def _create(self) -> None:
         """State knows that the app is being made before it is there: a run that is killed leaves no stranger."""
-        self._record(id="", digest="", secrets={}, addresses=(), record="", certificates={}, network=self.network)
-        self._record(id=self.api.create_app(self.app.name, self.run.settings.org, self.network).id)
+        self._record(id="", digest="", secrets={}, addresses=(), record="", certificates={}, network=self.run.network)
+        self._record(id=self.run.api.create_app(self.app.name, self.run.settings.org, self.run.network).id)
 
     def _ensure_prerequisites(self) -> None:
         """Return what Machines find when they start: addresses, volumes and secrets."""
-        found = None if self._known.id else self.api.app(self.app.name)
+        found = None if self._known.id else self.run.api.app(self.app.name)
         begun = self.target.begun() if self.target else {}
         self._record(id=found.id if found else self._known.id, digest="", **begun)
         self._ensure_addresses()
         self._ensure_volumes()
         self._set_secrets()
-        self.connection.deployer.prepare(self.app, stop=self.stop)
+        self.run.connection.deployer.prepare(self.app, stop=self.run.stop)
 
     def _ensure_addresses(self) -> None:
         if not self.app.addresses:
             return
-        present = self.api.addresses(self.app.name) if self._before.exists else ()
+        present = self.run.api.addresses(self.app.name) if self._before.exists else ()
         recorded = resolve_pending(self._known.addresses, present)
         if recorded != self._known.addresses:
             self._record(addresses=recorded)
@@ -290,7 +279,7 @@ class AppDeployment(Struct):
             # Recorded as ours before Fly knows of it: its answer may be lost.
             self._record(addresses=(*before, kind))
             try:
-                ip = self.api.allocate_address(self.app.name, kind, self.run.settings.org, network)
+                ip = self.run.api.allocate_address(self.app.name, kind, self.run.settings.org, network)
             except RefusedError:
                 self._record(addresses=before)
                 raise
@@ -298,7 +287,7 @@ class AppDeployment(Struct):
 
     def _plan_volumes(self) -> None:
         """Compare the volumes; what becomes of data is said before anything is changed."""
-        self._volumes = plan_volumes(self.api, self.app, self._before.machines, exists=self._before.exists)
+        self._volumes = plan_volumes(self.run.api, self.app, self._before.machines, exists=self._before.exists)
         for warning in volume_warnings(self.app, self._volumes):
             self._warn(warning)
 
@@ -306,14 +295,14 @@ class AppDeployment(Struct):
         """Makes missing volumes, one a Machine, and extends small ones. Machines go where their volumes are."""
         changes, app = self._volumes, self.app
         if not app.region and (app.volumes or changes.detach):
-            self.app = replace(app, region=changes.region or self.api.regions().nearest)
+            self.app = replace(app, region=changes.region or self.run.api.regions().nearest)
         for volume, size_gb in changes.extend:
-            self.api.extend_volume(app.name, volume.id, size_gb)
+            self.run.api.extend_volume(app.name, volume.id, size_gb)
         for volume, settings in changes.update:
-            self.api.update_volume(app.name, volume.id, settings)
+            self.run.api.update_volume(app.name, volume.id, settings)
         for claim, code in changes.create:
             settings = creation_settings(app, claim)
-            self.api.create_volume(app.name, claim.name, code or self.app.region, claim.size_gb, settings)
+            self.run.api.create_volume(app.name, claim.name, code or self.app.region, claim.size_gb, settings)
 
     def _set_secrets(self) -> None:
         """One call for all. State knows them as ours before Fly does: an interrupted run sets them again."""
@@ -322,7 +311,7 @@ class AppDeployment(Struct):
             return
         pending = {name: SecretState(fingerprint="", digest="") for name in plan.to_set}
         self._record(secrets={**self._known.secrets, **pending})
-        digests = self.api.update_secrets(app.name, {name: str(app.secrets[name].value) for name in plan.to_set})
+        digests = self.run.api.update_secrets(app.name, {name: str(app.secrets[name].value) for name in plan.to_set})
         now = {name: SecretState(fingerprints[name], digests.get(name, "")) for name in plan.to_set}
         self._record(secrets={**self._known.secrets, **now})
 
@@ -333,12 +322,12 @@ class AppDeployment(Struct):
         """
         for machine in self._before.machines:
             if METADATA_KEY in machine.metadata:
-                self.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
+                self.run.api.delete_metadata(self.app.name, machine.id, METADATA_KEY)
 
     def _report_leases(self) -> None:
         """Say who keeps flyctl waiting. Machines of a finished deploy have a digest, and are not asked about."""
         for machine in self._before.machines:
-            lease = None if METADATA_KEY in machine.metadata else self.api.lease(self.app.name, machine.id)
+            lease = None if METADATA_KEY in machine.metadata else self.run.api.lease(self.app.name, machine.id)
             if lease is not None and (seconds := lease.expires - time.time()) > 0:
                 until = time.strftime("%H:%M:%S UTC", time.gmtime(lease.expires))
                 self.run.progress.step(
@@ -350,7 +339,7 @@ class AppDeployment(Struct):
         """Destroy Machines that flyctl would not make what they should be: it makes new ones in their place."""
         for machine, why in self._outdated_machines():
             self.run.progress.step(f"{self.app.name}: replacing Machine {machine.id}, which {why}")
-            self.api.delete_machine(self.app.name, machine.id)
+            self.run.api.delete_machine(self.app.name, machine.id)
 
     def _outdated_machines(self) -> Iterator[tuple[MachineView, str]]:
         """flyctl takes no volume from a Machine, and leaves it the containers and the schedule that it has.
@@ -381,8 +370,8 @@ class AppDeployment(Struct):
             return machines
         regions = ", ".join(sorted({machine.region for machine in misplaced}))
         self.run.progress.step(f"{app.name}: moving from {regions} to {app.region}")
-        MachineMove(self.api, self.run.progress, app, self.run.settings.wait_timeout, self.stop).move(misplaced)
-        return self.api.machines(app.name)
+        MachineMove(self.run.api, self.run.progress, app, self.run.settings.wait_timeout, self.run.stop).move(misplaced)
+        return self.run.api.machines(app.name)
 
     def _scale(self, census: Census, machines: Sequence[MachineView]) -> tuple[str, ...]:
         """Bring the Machines to their stated number; return the ids of volumes that are still to be removed."""
@@ -393,11 +382,11 @@ class AppDeployment(Struct):
             self._record(record=pack(replace(record, removing=volumes)))
 
         scaling = MachineScaling(
-            self.api,
+            self.run.api,
             self.run.progress,
             app,
             settings.wait_timeout,
-            self.stop,
+            self.run.stop,
             marks(settings, self.run.state, app.owner),
             keep_note,
             app.owner in settings.replace,
@@ -407,7 +396,7 @@ class AppDeployment(Struct):
     def _remove_secrets(self) -> None:
         to_remove = self._before.secrets.to_remove
         if to_remove and not self.run.settings.dry_run:
-            remove_secrets(self.api, self.run.keeper, self.app.name, to_remove)
+            remove_secrets(self.run.api, self.run.keeper, self.app.name, to_remove)
 
     def _mark(self, machines: Sequence[MachineView]) -> None:
         """Writes on Machines whose they are, where they do not say so."""
@@ -415,7 +404,7 @@ class AppDeployment(Struct):
         for machine in app_machines(machines):
             for key, value in desired.items():
                 if machine.metadata.get(key) != value:
-                    self.api.set_metadata(self.app.name, machine.id, key, value)
+                    self.run.api.set_metadata(self.app.name, machine.id, key, value)
 
     def _remember_unchanged(self) -> None:
         """State may have missed the end of the run that deployed this."""
