@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from msgspec import field
 
@@ -10,6 +11,8 @@ from scorefly.deployment.connection import Connection
 from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.newest_commit import CommitOrder
 from scorefly.fly.api import FlyApi
+from scorefly.fly.api.machines import MachineView
+from scorefly.fly.health import wait_until_healthy
 from scorefly.run import Run
 
 
@@ -29,6 +32,10 @@ class FlyRun(Run, frozen=True, kw_only=True):
     def api(self) -> FlyApi:
         """The client of Fly's API."""
         return self.connection.api
+
+    def wait_until_healthy(self, machine: MachineView, on_line: Callable[[str], None]) -> None:
+        """Wait for a Machine to become healthy, as long as `wait-timeout` allows. Raises ExternalError."""
+        wait_until_healthy(self.api, machine, self.settings.wait_timeout, on_line=on_line, stop=self.stop)
 
 
 def connected(run: Run, connection: Connection, order: CommitOrder | None = None, network: str = "") -> FlyRun:
