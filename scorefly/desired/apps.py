@@ -28,7 +28,8 @@ from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
 from scorefly.desired.overlaid import read_overlaid
 from scorefly.desired.promotion import with_promoted_images
-from scorefly.desired.provision import Resolution, provision
+from scorefly.desired.provision import provision
+from scorefly.desired.resolution import Resolution
 from scorefly.desired.shared_servers import with_shared_servers
 from scorefly.desired.workload_inputs import WorkloadInputs, workload_inputs
 from scorefly.fly.api import FlyApi

@@ -16,7 +16,8 @@ import pytest
 from git_servers import Bare, bare_repository, git
 from scorefly.git.remote import Address, GitRemote
 from scorefly.problems import ExternalError, InputError, Problem
-from scorefly.state.document import AppState, ResourceState, load, new_environment
+from scorefly.state.document import AppState, ResourceState, new_environment
+from scorefly.state.document_json import load
 from scorefly.state.encryption import Keys, new_key
 from scorefly.state.git import GitStore, state_ref
 from scorefly.state.git_lock import LOCK_TTL, GitLock, Holder
