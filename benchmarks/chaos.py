@@ -208,7 +208,7 @@ def once(project: Project, step: Step, expected: Reference, draw: random.Random)
 def _unlock(project: Project) -> None:
     """A lock on git outlives a run that was killed, until it expires or somebody unlocks."""
     for name in [ref.rpartition("/")[2] for ref in project.bare.refs if ref.startswith("refs/scorefly-locks")]:
-        project.run("state", "unlock", "--environment", name)
+        project.run("state", "unlock", environment=name)
 
 
 class Chaos:

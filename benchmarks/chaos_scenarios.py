@@ -106,9 +106,9 @@ class Project:
         git(clone, "commit", "--quiet", "--allow-empty", "-m", "change")
         git(clone, "push", "--quiet", "--force", bare.as_uri(), "HEAD:main")
 
-    def run(self, *command: str) -> fork_server.Ended:
+    def run(self, *command: str, environment: str = "production") -> fork_server.Ended:
         """Run a command of scorefly in a process of its own."""
-        options = ["--environment", "production", "--state", "git" if self.on_git else "file"]
+        options = ["--environment", environment, "--state", "git" if self.on_git else "file"]
         stores = ("deploy", "cleanup", "destroy", "rollback", "resources", "state", "plan")
         lock = ["--lock-timeout", "30s"] if command[0] in stores[:-2] else []
         given = {
