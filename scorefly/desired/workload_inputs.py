@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from scorefly.config.settings import Settings
 from scorefly.convert.overlay import Overlay, published_ports
-from scorefly.convert.service import Route
+from scorefly.convert.routes import Route
 from scorefly.convert.target import Target
 from scorefly.desired.artefacts import artefact_folder
 from scorefly.desired.builds import repository_root, stated_builds
