@@ -27,13 +27,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import fork_server
+from flyctl_programs import FLYCTL, stand_in
 from git_servers import Bare, HttpServer, bare_repository, git, http_server
 from scorefly.rehearsal.faults import WORDS, Fault
 from scorefly.rehearsal.server import Rehearsal
 from scorefly.state.encryption import new_key
 
 SECONDS = 600
-FLYCTL = os.environ.get("SCOREFLY_TEST_FLYCTL", "")
 TOKEN = "fo1_canarytokenofchaos"
 BAD_WORDS = ("has a fault", "internal error", "Traceback")
 LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8,}|scorefly-.*")
@@ -57,18 +57,6 @@ containers: {{main: {{image: "nginx:1.{number}"{variables}}}}}
 {resources}
 """
 QUEUE = ', variables: {QUEUE: "${resources.queue.password}"}'
-# flyctl's stand-in, in a process that is forked instead of started.
-STUB = """\
-#!{python} -IS
-import json, os, socket, sys
-server = socket.socket(socket.AF_UNIX)
-server.connect({path!r})
-request = {{"program": "flyctl", "arguments": sys.argv[1:], "cwd": os.getcwd(), "environment": dict(os.environ)}}
-socket.send_fds(server, [json.dumps(request).encode() + b"\\n"], [1, 2])
-answer = server.makefile("rb")
-answer.readline()
-sys.exit(os.waitstatus_to_exitcode(int(answer.readline())) != 0)
-"""
 
 
 class Counted(list[Any]):
@@ -174,10 +162,7 @@ def open_project(stack: ExitStack, on_git: bool) -> Project:
     git(project.workspace, "remote", "set-url", "origin", f"{server.url}/acme/shop")
     flyctl = folder / "bin" / "flyctl"
     flyctl.parent.mkdir()
-    if FLYCTL:
-        flyctl.write_text(f'#!/bin/sh\nexec {FLYCTL} "$@"\n')
-    else:
-        flyctl.write_text(STUB.format(python=sys.executable, path=fork_server.socket_path()))
+    flyctl.write_text(f'#!/bin/sh\nexec {FLYCTL or stand_in()} "$@"\n')
     flyctl.chmod(0o755)
     project.write()
     return project
