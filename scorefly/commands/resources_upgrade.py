@@ -20,7 +20,7 @@ from scorefly.deployment.scheduler import DeploymentScheduler, save_the_rest
 from scorefly.desired.apps import compute_desired_apps
 from scorefly.desired.artefacts import shown_folder, write_artefact
 from scorefly.desired.load import load
-from scorefly.desired.server_versions import server_version, with_version
+from scorefly.desired.server_versions import deployed_version, server_version, with_version
 from scorefly.fly.api import FlyApi
 from scorefly.problems import InputError, external_error, input_error, option_place
 from scorefly.report.progress import Progress
@@ -62,8 +62,10 @@ def find_upgrade(state: EnvironmentState, uid: str) -> Upgrade | None:
         raise input_error(message, DUMP, place)
     if not apps:
         raise input_error(f"{uid} was not deployed yet", "deploy it: it starts with the newest release", place)
-    newer = engine.newer(version)
-    return Upgrade(uid, engine.name, version, newer, apps) if newer else None
+    # State has the new version before it is deployed: an upgrade that failed or was interrupted goes on.
+    deployed = deployed_version(state, resource) or version
+    newer = engine.newer(version) or (version if deployed != version else "")
+    return Upgrade(uid, engine.name, deployed, newer, apps) if newer else None
 
 
 def upgrade(run: Run, found: Upgrade) -> Report:
