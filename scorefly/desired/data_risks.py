@@ -236,7 +236,8 @@ def lowered_volumes(
     """Leave volumes at the size they have: Fly's do not shrink, so nothing is to be deployed for a smaller one."""
     kept, problems = [], []
     for app in apps:
-        sizes = {each.name: each.size_gb for each in last_deploy(state.apps.get(app.name)).volumes}
+        last = last_deploy(state.apps.get(app.name)) if app.volumes else LastDeploy()
+        sizes = {each.name: each.size_gb for each in last.volumes}
         lowered = [claim for claim in app.volumes if claim.size_gb < sizes.get(claim.name, 0)]
         kept.append(_with_sizes(app, {claim.name: sizes[claim.name] for claim in lowered}) if lowered else app)
         problems += [
