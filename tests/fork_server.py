@@ -11,6 +11,8 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import pickle
+import re
 import selectors
 import signal
 import socket
@@ -19,7 +21,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -33,6 +35,13 @@ _PROGRAMS = {
     "flyctl": (str(Path(__file__).with_name("flyctl_standin.py")),),
     "listener": (str(Path(__file__).with_name("listen_standin.py")),),
 }
+_SAMPLE = """\
+apiVersion: score.dev/v1b1
+metadata: {name: web}
+containers: {main: {image: nginx, variables: {CACHE: "${resources.cache.host}"}}}
+service: {ports: {web: {port: 80}}}
+resources: {cache: {type: redis}}
+"""
 
 
 @dataclass(frozen=True)
@@ -293,15 +302,54 @@ def _import_everything() -> None:
 
 
 def _read_our_data() -> None:
-    """Read what every run reads of the package's own files."""
+    """Read, and compile, what each run would of the package's own files."""
+    import yaml
+
     from scorefly.fly.sizes import presets
+    from scorefly.resources.expressions import ExpressionError, compile_leaf
     from scorefly.resources.files import built_in_provisioners
     from scorefly.score.schema import fits_score, score_validator
 
     presets()
-    built_in_provisioners()
     fits_score({})
     score_validator()
+    built_in_provisioners()
+    for path in (Path(__file__).parents[1] / "scorefly/resources/builtin").glob("*.yaml"):
+        for leaf in _leaves(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)):
+            with suppress(ExpressionError):
+                compile_leaf(leaf)
+
+
+def _leaves(tree: object) -> Iterator[str]:
+    """Every string in a document that may be a template."""
+    if isinstance(tree, str):
+        yield tree
+    elif isinstance(tree, dict | list):
+        for each in tree.values() if isinstance(tree, dict) else tree:
+            yield from _leaves(each)
+
+
+def _compile_patterns() -> None:
+    """Compile the patterns that a run compiles, as one that is forked for it reports them."""
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(nothing, number)
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            Path("score.yaml").write_text(_SAMPLE)
+            sys.argv = ["cli", "deploy", "--rehearse"]
+            with suppress(SystemExit):
+                _run()
+            os.chdir("/")
+        os.write(writer, pickle.dumps([key[1:] for key in re._cache]))  # type: ignore[attr-defined]
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as file:
+        for pattern, flags in pickle.load(file):
+            re.compile(pattern, flags)
+    os.wait()
 
 
 def _run() -> None:
@@ -339,6 +387,7 @@ def _end(code: object) -> NoReturn:
 if __name__ == "__main__":
     _import_everything()
     _read_our_data()
+    _compile_patterns()
     gc.collect()
     gc.freeze()
     _Server(socket.socket(fileno=int(sys.argv[1]))).serve()
