@@ -29,13 +29,15 @@ BUILT_IN = Path(__file__).parents[1] / "scorefly/resources/builtin"
 # flyctl's stand-in, in a process that is forked instead of started.
 STUB = """\
 #!{python} -IS
-import json, os, socket, sys
+import json, os, signal, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect({path!r})
 request = {{"program": "flyctl", "arguments": sys.argv[1:], "cwd": os.getcwd(), "environment": dict(os.environ)}}
 socket.send_fds(server, [json.dumps(request).encode() + b"\\n"], [1, 2])
 answer = server.makefile("rb")
-answer.readline()
+process = int(answer.readline())
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda *_: os.kill(process, signal.SIGTERM))
 sys.exit(os.waitstatus_to_exitcode(int(answer.readline())) != 0)
 """
 
