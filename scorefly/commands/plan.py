@@ -14,7 +14,7 @@ from scorefly.config.settings import Settings
 from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
 from scorefly.deployment.connection import SharedFly, connect
 from scorefly.deployment.costs import app_cost, managed_costs
-from scorefly.deployment.drift import changes_from_running, drift
+from scorefly.deployment.drift import changes_from_running, drift, drift_from_git
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses, moved_tag
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
@@ -206,7 +206,9 @@ class _Comparison(Struct, frozen=True):
         diffs = _diffs(record, app)
         certificates = self._certificates(known, exists=inspection.exists)
         recertified = any(each.action != "keep" for each in certificates)
-        up_to_date = inspection.up_to_date and not recertified
+        healed = inspection.up_to_date and known and settings.drift == "heal" and settings.declared is not None
+        healing = drift_from_git(known, inspection.machines) if healed and known else ()
+        up_to_date = inspection.up_to_date and not recertified and not healing
         action: Action = "keep" if up_to_date else "change" if inspection.exists else "create"
         report = app_report(settings, app)
         if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.built), force=settings.force):
@@ -224,7 +226,9 @@ class _Comparison(Struct, frozen=True):
             owner=app.owner,
             workload=app.workload,
             action=action,
-            reasons=self._all_reasons(inspection, record, diffs, recertified=recertified) if action == "change" else (),
+            reasons=self._all_reasons(inspection, record, diffs, recertified=recertified, healing=healing)
+            if action == "change"
+            else (),
             needs=app.needs,
             image=report.image,
             size=report.size,
@@ -273,9 +277,16 @@ class _Comparison(Struct, frozen=True):
         return plan_certificates(self.api, self.app, known, exists=exists)
 
     def _all_reasons(
-        self, inspection: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...], *, recertified: bool
+        self,
+        inspection: AppInspection,
+        record: Record | None,
+        diffs: tuple[FileDiff, ...],
+        *,
+        recertified: bool,
+        healing: Sequence[Drift],
     ) -> tuple[str, ...]:
         reasons = () if inspection.up_to_date else self._reasons(inspection, record, diffs)
+        reasons += tuple(f"{each.what} was changed outside of git" for each in healing)
         return (*reasons, *(["certificates"] if recertified else []))
 
     def _reasons(

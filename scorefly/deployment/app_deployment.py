@@ -19,7 +19,7 @@ from scorefly.deployment.addresses import resolve_pending
 from scorefly.deployment.connection import Connection
 from scorefly.deployment.costs import app_cost
 from scorefly.deployment.digest import METADATA_KEY, state_digest
-from scorefly.deployment.drift import facts_of
+from scorefly.deployment.drift import drift_from_git, drift_problem, facts_of
 from scorefly.deployment.failures import MAX_LINES, collect_failure
 from scorefly.deployment.image_builds import ImageBuilds, build_key
 from scorefly.deployment.inspection import (
@@ -73,6 +73,7 @@ class AppDeployment(Struct):
     network: str = ""  # what a new app joins
     seconds: float = 0.0
     warnings: tuple[Problem, ...] = ()
+    drift: tuple[str, ...] = ()
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
     _image: str = ""  # what was deployed
@@ -117,7 +118,8 @@ class AppDeployment(Struct):
         """Decide whether anything is to do. A new app gets all but its Machines at once: it is not in use yet."""
         if self.app.name in self.standing.newer_apps or self.app.name in self.standing.rolled_back:
             return replace(app_report(self.settings, self.app), status="unchanged")
-        self._before = inspect_app(self.settings, self.keeper.state, self.api, self.app, self.listed)
+        trusted = not self.settings.drift
+        self._before = inspect_app(self.settings, self.keeper.state, self.api, self.app, self.listed, trusted=trusted)
         if rollback := self._keeping_rollback():
             self._warn(rollback_notice(self.app.name, rollback))
             return self._report("unchanged", self._before.machines)
@@ -125,7 +127,7 @@ class AppDeployment(Struct):
             message = f"{self.app.name} was not checked: the Fly API token may not see it, and state has it unchanged"
             self._warn(Problem(message, severity="notice"))
             return self._report("unchanged")
-        if self._before.up_to_date:
+        if self._before.up_to_date and not self._heal_drift():
             self._remove_secrets()
             if not self.settings.dry_run:
                 self._mark(self._before.machines)
@@ -143,6 +145,17 @@ class AppDeployment(Struct):
             self._create()
             self._ensure_prerequisites()
         return None
+
+    def _heal_drift(self) -> bool:
+        """Report what others changed about an app that is up to date; decide whether to deploy it again."""
+        known = self.keeper.state.apps.get(self.app.name)
+        heals = self.settings.drift == "heal"
+        found = drift_from_git(known, self._before.machines) if known and self.settings.drift else ()
+        if found:
+            self._warn(drift_problem(self.app.name, found, heals=heals))
+            self.drift = tuple(map(str, found))
+            self._before = replace(self._before, up_to_date=not heals)
+        return heals and bool(found)
 
     def replace_machines(self) -> None:
         """Replaces the Machines, once everything that the app needs is there."""
@@ -468,4 +481,5 @@ class AppDeployment(Struct):
             nearest=next((each.region for each in machines), ""),
         )
         report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove, cost=cost)
+        report = replace(report, drift=self.drift)
         return report.with_machines(app_machines(machines))
