@@ -14,7 +14,7 @@ from scorefly.rehearsal.server import Rehearsal
 from tree_repositories import TreeWorkspace, tree_workspace
 from workspaces import REPOSITORY, Result
 
-STAND_IN = f"exec {sys.executable} {REPOSITORY / 'tests/flyctl_standin.py'} \"$@\""
+STAND_IN = f'exec {sys.executable} {REPOSITORY / "tests/flyctl_standin.py"} "$@"'
 
 
 @dataclass
