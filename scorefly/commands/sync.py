@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from scorefly import interruption
 from scorefly.commands.deploy import deploy
+from scorefly.commands.tree_commits import show_commits
 from scorefly.commands.tree_drift import find_unit_drift
 from scorefly.commands.tree_moves import move_workloads
 from scorefly.commands.tree_run import TreeRun, tree_run
@@ -68,7 +69,7 @@ class Sync(Struct, frozen=True):
             report = self._deploy(unit, keeper, progress) if unit.settings.score_files else run.report(unit)
             report = self._prune(unit, keeper, progress, report)
             self._remember(unit, keeper, trees, report)
-        return report
+        return replace(report, problems=(*report.problems, *show_commits(self.run, unit, report, progress)))
 
     def _deploy(self, unit: Unit, keeper: Keeper, progress: UnitProgress) -> Report:
         """Deploy, and try again what failed for a reason outside. Apps that are deployed by then stay as they are."""

@@ -70,6 +70,11 @@ class Store:
         self._folder = folder
         self._access = access
 
+    def token(self, repository: Repository) -> str:
+        """Return the token for a repository; empty where there is none."""
+        entry = self._access.entry(repository)
+        return entry.token if entry else ""
+
     def find_commits(self, sources: Iterable[Source]) -> dict[Source, Pin | Problem]:
         """Find the commit of each source, with one request for each repository that has refs to look up."""
         by_repository: dict[Repository, list[Source]] = {}
