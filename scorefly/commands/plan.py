@@ -15,7 +15,7 @@ from scorefly.deployment.certificates import custom_url, plan_certificates, plan
 from scorefly.deployment.connection import SharedFly, connect
 from scorefly.deployment.costs import app_cost, managed_costs
 from scorefly.deployment.drift import changes_from_running, drift, drift_from_git
-from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses, moved_tag
+from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, moved_tag
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
 from scorefly.deployment.networks import environment_network, unreachable_apps
@@ -40,6 +40,7 @@ from scorefly.desired.orphans import find_orphans
 from scorefly.desired.resolved_apps import compute_resolved_apps
 from scorefly.desired.server_versions import newer_release_notices
 from scorefly.desired.stand_ins import with_stand_in_variables
+from scorefly.fly.addresses import missing_addresses
 from scorefly.fly.api import FlyApi, MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import ExternalError, Problem
@@ -208,7 +209,8 @@ class _Comparison(Struct, frozen=True):
         recertified = any(each.action != "keep" for each in certificates)
         healed = inspection.up_to_date and known and settings.drift == "heal" and settings.declared is not None
         healing = drift_from_git(known, inspection.machines) if healed and known else ()
-        up_to_date = inspection.up_to_date and not recertified and not healing
+        lacking = self._addresses(inspection) if settings.config(app.workload).addresses is not None else ()
+        up_to_date = inspection.up_to_date and not (recertified or healing or lacking)
         action: Action = "keep" if up_to_date else "change" if inspection.exists else "create"
         report = app_report(settings, app)
         if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.built), force=settings.force):
@@ -226,7 +228,10 @@ class _Comparison(Struct, frozen=True):
             owner=app.owner,
             workload=app.workload,
             action=action,
-            reasons=self._all_reasons(inspection, record, diffs, recertified=recertified, healing=healing)
+            reasons=(
+                *self._all_reasons(inspection, record, diffs, recertified=recertified, healing=healing),
+                *(f"address {each}" for each in lacking),
+            )
             if action == "change"
             else (),
             needs=app.needs,
@@ -253,7 +258,7 @@ class _Comparison(Struct, frozen=True):
         if missing := tuple(each.host for each in certificates if each.status == "missing"):
             shown = replace(shown, drift=(*shown.drift, Drift("certificates", missing, ())))
         if inspection.up_to_date:
-            return shown
+            return replace(shown, addresses=lacking)
         scaling = check_scaling(settings, self.api, app, inspection)
         shown = replace(
             shown,
@@ -335,7 +340,7 @@ class _Comparison(Struct, frozen=True):
             yield Drift("running", (f"{count} of {count}",), (f"{count - len(down)} of {count}",))
         if app.addresses:
             present = self.api.addresses(app.name)
-            if missing_addresses(app, present):
+            if missing_addresses(app.addresses, present):
                 yield Drift("addresses", app.addresses, tuple(each.kind for each in present))
         if app.volumes:
             names = [each.name for each in self.api.volumes(app.name)]
@@ -346,7 +351,7 @@ class _Comparison(Struct, frozen=True):
     def _addresses(self, inspection: AppInspection) -> tuple[str, ...]:
         if not self.app.addresses:
             return ()
-        return missing_addresses(self.app, self.api.addresses(self.app.name) if inspection.exists else ())
+        return missing_addresses(self.app.addresses, self.api.addresses(self.app.name) if inspection.exists else ())
 
 
 def _shortcomings(census: Census) -> Iterator[str]:

@@ -28,7 +28,6 @@ from scorefly.deployment.inspection import (
     census_after,
     inspect_app,
     known_app,
-    missing_addresses,
 )
 from scorefly.deployment.machine_counts import Census, app_machines, is_standby, lone_standbys
 from scorefly.deployment.machine_move import MachineMove
@@ -43,6 +42,7 @@ from scorefly.deployment.volumes import creation_settings, misplaced_machines, p
 from scorefly.desired.apps import app_report
 from scorefly.desired.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.desired.build_context import changed_files, summarised
+from scorefly.fly.addresses import missing_addresses, split_address
 from scorefly.fly.api import FlyApi, MachineView, RefusedError
 from scorefly.fly.app import App, Build
 from scorefly.problems import Place, Problem, ScoreflyError
@@ -76,6 +76,7 @@ class AppDeployment(Struct):
     drift: tuple[str, ...] = ()
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
+    _allocated: tuple[str, ...] = ()  # the addresses that the app lacked
     _image: str = ""  # what was deployed
     _output: deque[str] | None = None  # the last lines of the deploy, once it has begun
 
@@ -131,8 +132,10 @@ class AppDeployment(Struct):
             self._remove_secrets()
             if not self.settings.dry_run:
                 self._mark(self._before.machines)
+                if self.settings.config(self.app.workload).addresses is not None:
+                    self._ensure_addresses()
                 self._remember_unchanged()
-            return self._report("unchanged", self._before.machines)
+            return self._report("deployed" if self._allocated else "unchanged", self._before.machines)
         changes = check_scaling(self.settings, self.api, self.app, self._before)
         for warning in removal_warnings(self.app, changes.remove):
             self._warn(warning)
@@ -296,16 +299,18 @@ class AppDeployment(Struct):
         if not self.app.addresses:
             return
         present = self.api.addresses(self.app.name) if self._before.exists else ()
+        self._allocated = missing_addresses(self.app.addresses, present)
         recorded = resolve_pending(self._known.addresses, present)
         if recorded != self._known.addresses:
             self._record(addresses=recorded)
-        for kind in missing_addresses(self.app, present):
+        for address in self._allocated:
+            kind, region = split_address(address)
             before = self._known.addresses
             network = self._known.network if kind == "private_v6" else ""
             # Recorded as ours before Fly knows of it: its answer may be lost.
-            self._record(addresses=(*before, kind))
+            self._record(addresses=(*before, address))
             try:
-                ip = self.api.allocate_address(self.app.name, kind, self.settings.org, network)
+                ip = self.api.allocate_address(self.app.name, kind, self.settings.org, network, region)
             except RefusedError:
                 self._record(addresses=before)
                 raise

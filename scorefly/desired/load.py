@@ -102,7 +102,17 @@ def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Prob
         for name in sorted(strangers)
     ]
     problems += [] if settings.score_files or found else _unknown_workloads(settings, names)
+    problems += _other_organizations(settings, names)
     return workloads, [*problems, *found]
+
+
+def _other_organizations(settings: Settings, names: Sequence[str]) -> list[Problem]:
+    """Refuse workloads of another organization than the run's: a sync deploys them by themselves."""
+    return [
+        Problem(f"org: {name} is in organization {config.org!r}", "run scorefly sync", config.place("org"))
+        for name in names
+        if (config := settings.config(name)).org not in ("", settings.org)
+    ]
 
 
 def _unknown_workloads(settings: Settings, names: Sequence[str]) -> list[Problem]:

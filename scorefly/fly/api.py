@@ -111,10 +111,11 @@ class VolumeView(Struct, frozen=True):
 
 
 class AddressView(Struct, frozen=True):
-    """An IP address; `kind` is v4, shared_v4, v6 or private_v6."""
+    """An IP address; `kind` is v4, shared_v4, v6 or private_v6, `region` global for one that is in all."""
 
     ip: str
     kind: str
+    region: str = ""
 
 
 class LeaseView(Struct, frozen=True):
@@ -417,12 +418,13 @@ class FlyApi:
         """The app's IP addresses."""
         return self._read("GET", f"/apps/{app}/ip_assignments", _addresses)
 
-    def allocate_address(self, app: str, kind: str, organization: str, network: str = "") -> str:
+    def allocate_address(self, app: str, kind: str, organization: str, network: str = "", region: str = "") -> str:
         """Gives the app an address, and returns it. Never repeated: it may have it already.
 
         A `private_v6` is reached from the network that is named.
         """
-        body = {"type": kind, "org_slug": organization, **_in_network(network)}
+        where = {"region": region} if region else {}
+        body = {"type": kind, "org_slug": organization, **_in_network(network), **where}
         path = f"/apps/{app}/ip_assignments"
         return self._read("POST", path, lambda data: text(mapping(data), "ip", ""), json=body)
 
@@ -743,7 +745,7 @@ def _secrets(data: Any) -> tuple[SecretView, ...]:
 
 def _addresses(data: Any) -> tuple[AddressView, ...]:
     found = objects(mapping(data).get("ips") or [], "ips")
-    return tuple(AddressView(text(each, "ip"), _address_kind(each)) for each in found)
+    return tuple(AddressView(text(each, "ip"), _address_kind(each), text(each, "region", "")) for each in found)
 
 
 def _current_tokens(data: Any) -> tuple[CurrentToken, ...]:
