@@ -51,9 +51,11 @@ _SOURCE: Schema = _object(
             "description": "A folder of the repository.",
             "pattern": r"^(?!/)(?!\.\.(?:/|$))[^:]*$",
         },
+        "submodules": {"type": "boolean", "description": "Read its submodules too."},
+        "lfs": {"type": "boolean", "description": "Read its files in Git LFS too."},
     },
     description="The repository that the workload comes from.",
-    maxProperties=3,
+    allOf=[{"not": {"required": list(pair)}} for pair in (("branch", "tag"), ("branch", "commit"), ("tag", "commit"))],
 )
 _BUILD: Schema = {
     "anyOf": [
