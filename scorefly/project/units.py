@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from scorefly.config.access import access_entries
 from scorefly.config.load import load_unit_settings
 from scorefly.config.project_file import ENVIRONMENTS
 from scorefly.config.settings import Settings
@@ -107,6 +108,7 @@ def _unit(root: Settings, tree: Tree, project: Project, environment: str, proble
             secrets=_secrets(settings, environment, _access_secrets(tree)),
             fly_api_token=_fly_token(settings),
             granted=_granted(settings, project, sources, local.values()),
+            access=tuple(access_entries(root, tree.projects[0].file)),
         ),
         sources,
         local,

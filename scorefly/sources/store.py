@@ -119,6 +119,11 @@ class Store:
         name, kind, *_ = (*done.text.split(), "", "")
         return name if not done.code and kind == "tree" else ""
 
+    def read(self, pin: Pin, path: str) -> bytes | None:
+        """Return the content of a file of a commit; None where there is none."""
+        done = self._local(pin).run("cat-file", "blob", f"{pin.commit}:{path}")
+        return None if done.code else done.output
+
     def checkout(self, pin: Pin, root: Path, folder: Path, depth: int = 0) -> None:
         """Replace what is in a folder, relative to `root`, by the files below the pin's path. Raises ExternalError.
 
