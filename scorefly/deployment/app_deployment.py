@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from scorefly.deployment.app_prerequisites import AppPrerequisites, create_app
+from scorefly.deployment.app_prerequisites import AppPrerequisites, create_app, ensure_addresses
 from scorefly.deployment.app_records import (
     app_state,
     expected_machines,
@@ -25,6 +25,7 @@ from scorefly.deployment.app_records import (
 )
 from scorefly.deployment.costs import app_cost
 from scorefly.deployment.digest import METADATA_KEY
+from scorefly.deployment.drift import drift_from_git, drift_problem
 from scorefly.deployment.failures import MAX_LINES, collect_failure
 from scorefly.deployment.fly_run import FlyRun
 from scorefly.deployment.image_builds import build_key
@@ -62,6 +63,7 @@ class AppDeployment(Struct):
     target: RollbackTarget | None = None
     seconds: float = 0.0
     warnings: tuple[Problem, ...] = ()
+    drift: tuple[str, ...] = ()
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
     _image: str = ""  # what was deployed
@@ -99,7 +101,9 @@ class AppDeployment(Struct):
         """Decide whether anything is to do. A new app gets all but its Machines at once: it is not in use yet."""
         if self.app.name in self.run.order.newer_apps or self.app.name in self.run.order.rolled_back:
             return replace(app_report(self.run.settings, self.app), status="unchanged")
-        self._before = inspect_app(self.run.settings, self.run.state, self.run.api, self.app, self.listed)
+        self._before = inspect_app(
+            self.run.settings, self.run.state, self.run.api, self.app, self.listed, trusted=not self.run.settings.drift
+        )
         if rollback := self._keeping_rollback():
             self._warn(rollback_notice(self.app.name, rollback))
             return self._report("unchanged", self._before.machines)
@@ -107,12 +111,15 @@ class AppDeployment(Struct):
             message = f"{self.app.name} was not checked: the Fly API token may not see it, and state has it unchanged"
             self._warn(Problem(message, severity="notice"))
             return self._report("unchanged")
-        if self._before.up_to_date:
+        if self._before.up_to_date and not self._heal_drift():
             self._remove_secrets()
+            allocated: tuple[str, ...] = ()
             if not self.run.settings.dry_run:
                 mark_machines(self.run, self.app, self._before.machines)
+                if self.run.settings.config(self.app.workload).addresses is not None:
+                    allocated = ensure_addresses(self.run, self.app, exists=True)
                 self._remember_unchanged()
-            return self._report("unchanged", self._before.machines)
+            return self._report("deployed" if allocated else "unchanged", self._before.machines)
         changes = check_scaling(self.run.settings, self.run.api, self.app, self._before)
         for warning in removal_warnings(self.app, changes.remove):
             self._warn(warning)
@@ -125,6 +132,17 @@ class AppDeployment(Struct):
             create_app(self.run, self.app)
             self._ensure_prerequisites()
         return None
+
+    def _heal_drift(self) -> bool:
+        """Report what others changed about an app that is up to date; decide whether to deploy it again."""
+        known = self.run.state.apps.get(self.app.name)
+        heals = self.run.settings.drift == "heal"
+        found = drift_from_git(known, self._before.machines) if known and self.run.settings.drift else ()
+        if found:
+            self._warn(drift_problem(self.app.name, found, heals=heals))
+            self.drift = tuple(map(str, found))
+            self._before = replace(self._before, up_to_date=not heals)
+        return heals and bool(found)
 
     def replace_machines(self) -> None:
         """Replace the Machines, once everything that the app needs is there."""
@@ -292,4 +310,5 @@ class AppDeployment(Struct):
             nearest=next((each.region for each in machines), ""),
         )
         report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove, cost=cost)
+        report = replace(report, drift=self.drift)
         return report.with_machines(app_machines(machines))

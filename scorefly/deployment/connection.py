@@ -138,6 +138,7 @@ def _connect(settings: Settings, shared: SharedFly | None) -> Iterator[Connectio
         raise input_error(reason, hint, option_place("build-secrets"))
     options = DeployOptions(
         wait_timeout=settings.wait_timeout,
+        attempt_timeout=settings.attempt_timeout,
         ha=settings.ha,
         strategy=settings.strategy,
         extra=settings.deploy_args,

@@ -23,7 +23,6 @@ from scorefly.deployment.ownership import OWNER_KEY, STATE_KEY, marks, not_ours
 from scorefly.deployment.secrets import SecretPlan, plan_secrets
 from scorefly.desired.build_context import built_files
 from scorefly.fly.api import FlyApi
-from scorefly.fly.api.addresses import AddressView
 from scorefly.fly.api.apps import AppView
 from scorefly.fly.api.errors import ForbiddenError
 from scorefly.fly.api.machines import MachineView
@@ -198,14 +197,6 @@ def known_app(state: EnvironmentState, app: App) -> AppState:
         needs=app.needs,
         flycast=any(port.how == "flycast" for port in app.ports),
     )
-
-
-def missing_addresses(app: App, present: Sequence[AddressView]) -> tuple[str, ...]:
-    """The kinds of addresses the app still needs; an IPv4 address of its own does for a shared one."""
-    kinds = {address.kind for address in present}
-    if "v4" in kinds:
-        kinds.add("shared_v4")
-    return tuple(kind for kind in app.addresses if kind not in kinds)
 
 
 def volume_changes(app: App, volumes: Sequence[VolumeView], machines: Sequence[MachineView]) -> VolumeChanges:

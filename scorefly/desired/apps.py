@@ -43,6 +43,7 @@ from scorefly.desired.promotion import with_promoted_images
 from scorefly.desired.provision import provision
 from scorefly.desired.resolution import Resolution
 from scorefly.desired.shared_servers import with_shared_servers
+from scorefly.desired.stated import with_stated
 from scorefly.desired.workload_inputs import WorkloadInputs, workload_inputs
 from scorefly.fly.api import FlyApi
 from scorefly.fly.app import App
@@ -188,6 +189,7 @@ def _workload_app(settings: Settings, inputs: WorkloadInputs, problems: list[Pro
     if converted.app is None:
         return None
     app = read_overlaid(lay_over(converted.app, inputs.overlays), inputs.overlays, problems)
+    app = with_stated(app, settings.config(inputs.workload.name), problems)
     app = with_counts(settle_build(settings, app), inputs.scale, problems)
     problems += fly_problems(settings, app, inputs.workload, inputs.overlays)
     deploy_args = settings.config(inputs.workload.name).deploy_args
