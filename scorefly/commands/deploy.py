@@ -26,7 +26,6 @@ from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.order import longest_chains_first
 from scorefly.desired.resolved_apps import compute_resolved_apps
 from scorefly.desired.stand_ins import with_stand_in_variables
-from scorefly.fly.app import Build
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
@@ -60,7 +59,7 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
         )
         save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
         connection.deployer.check()
-        if any(isinstance(app.image, Build) for app in wanted.apps):
+        if any(app.builds for app in wanted.apps):
             connection.builder.check()
         stop = threading.Event()
         builds = ImageBuilds(settings)

@@ -15,7 +15,7 @@ from scorefly.deployment.certificates import custom_url, plan_certificates, plan
 from scorefly.deployment.connection import SharedFly, connect
 from scorefly.deployment.costs import app_cost, managed_costs
 from scorefly.deployment.drift import changes_from_running, drift
-from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses, moved_tag
+from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses, moved_tags
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
 from scorefly.deployment.networks import environment_network, unreachable_apps
@@ -41,7 +41,7 @@ from scorefly.desired.resolved_apps import compute_resolved_apps
 from scorefly.desired.server_versions import newer_release_notices
 from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.fly.api import FlyApi, MachineView
-from scorefly.fly.app import App, Build
+from scorefly.fly.app import App
 from scorefly.problems import ExternalError, Problem
 from scorefly.report.certificates import PlannedCertificate
 from scorefly.report.costs import summarise_costs
@@ -209,7 +209,7 @@ class _Comparison(Struct, frozen=True):
         up_to_date = inspection.up_to_date and not recertified
         action: Action = "keep" if up_to_date else "change" if inspection.exists else "create"
         report = app_report(settings, app)
-        if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.built), force=settings.force):
+        if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.all_built), force=settings.force):
             return PlannedApp(
                 app=app.name,
                 owner=app.owner,
@@ -288,10 +288,9 @@ class _Comparison(Struct, frozen=True):
         reasons += sorted(
             f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)
         )
-        if changed := changed_files(record.built, inspection.built) if record else "":
+        if changed := changed_files(record.built, inspection.all_built) if record else "":
             reasons.append(f"built from {changed}")
-        if digest := moved_tag(record, self.app):
-            reasons.append(f"{self.app.image} is {digest[:19]} now")
+        reasons += [f"{image} is {digest[:19]} now" for image, digest in moved_tags(record, self.app).items()]
         reasons += ["secrets"] if inspection.secrets.to_set else []
         reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
         if moved := misplaced_machines(self.app, inspection.machines):
@@ -304,7 +303,7 @@ class _Comparison(Struct, frozen=True):
             reasons += _shortcomings(inspection.census)
         elif not reasons and self.settings.force:
             reasons.append("force")
-        elif not reasons and isinstance(self.app.image, Build):
+        elif not reasons and self.app.builds:
             reasons.append("what the image is built from, or its build arguments")
         elif not reasons:
             reasons.append("its Machines are not those of the last good deploy")

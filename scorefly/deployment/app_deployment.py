@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ from scorefly.deployment.scaling_checks import check_scaling, removal_warnings
 from scorefly.deployment.secrets import remove_secrets
 from scorefly.deployment.volumes import creation_settings, misplaced_machines, plan_volumes, volume_warnings
 from scorefly.desired.apps import app_report
-from scorefly.desired.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
+from scorefly.desired.artefacts import artefact_folder, artefact_texts, file_digests, working_folder, write_artefact
 from scorefly.desired.build_context import changed_files, summarised
 from scorefly.fly.api import FlyApi, MachineView, RefusedError
 from scorefly.fly.app import App, Build
@@ -76,6 +76,7 @@ class AppDeployment(Struct):
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
     _image: str = ""  # what was deployed
+    _others: dict[str, str] = field(default_factory=dict)  # images of further containers as they were deployed
     _output: deque[str] | None = None  # the last lines of the deploy, once it has begun
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
@@ -128,6 +129,7 @@ class AppDeployment(Struct):
         if self._before.up_to_date:
             self._remove_secrets()
             if not self.settings.dry_run:
+                self._keep_other_images()
                 self._mark(self._before.machines)
                 self._remember_unchanged()
             return self._report("unchanged", self._before.machines)
@@ -147,24 +149,26 @@ class AppDeployment(Struct):
     def replace_machines(self) -> None:
         """Replaces the Machines, once everything that the app needs is there."""
         if self._before.repair_only:
+            self._keep_other_images()
             scales = self._before.census.resizes
             self.progress.step(f"{self.app.name}: {'changing the number of Machines' if scales else 'repairing'}")
             return
         if self._before.exists:
             record = unpack(self._known.record)
-            changed = changed_files(record.built, self._before.built) if record else ""
+            changed = changed_files(record.built, self._before.all_built) if record else ""
             self.progress.step(f"{self.app.name}: updating{f', because {changed} changed' if changed else ''}")
             self._ensure_prerequisites()
         artefact = self.settings.workspace / artefact_folder(self.settings, self.app.name)
         folder = working_folder(self.settings, self.app)
         with self.connection.slots:
             self._image = self._build(artefact, folder)
+            self._others = self._other_images(artefact)
             self._forget_digest()
             self._remove_outdated_machines()
             self._report_leases()
             self.keeper.confirm_lock()
             with self._output_of("deploy") as output:
-                app = replace(self.app, image=self._image)
+                app = replace(self.app.with_other_images(self._others), image=self._image)
                 self.connection.deployer.deploy(app, artefact, folder, on_line=output, stop=self.stop)
 
     @contextmanager
@@ -187,18 +191,48 @@ class AppDeployment(Struct):
         """
         if not isinstance(self.app.image, Build):
             return self.app.pinned or self.app.image
-
-        def build(label: str) -> str:
-            self.keeper.confirm_lock()
-            with self._output_of("build") as output:
-                return self.connection.builder.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
-
-        key = build_key(self.settings, self.app, self.app.image, self._before.built)
-        image = self.builds.image(self.app, key, self.keeper.state, build, self.stop)
+        key, image = self._built(self.app.image, self._before.built, artefact, folder)
         record = unpack(self._known.record) or Record()
         if record.build != (key, image):
             self._record(record=pack(replace(record, build=(key, image))))
         return image
+
+    def _other_images(self, artefact: Path) -> dict[str, str]:
+        """Return the images of further containers that are built, or whose tags are resolved. machine.json names them.
+
+        State has each one before the next is built.
+        """
+        images = dict(self.app.other_pins)
+        for name, build in self.app.other_builds.items():
+            folder = self.settings.workspace / build.context
+            key, images[name] = self._built(build, self._before.others_built[name], artefact, folder)
+            record = unpack(self._known.record) or Record()
+            if record.builds.get(key) != images[name]:
+                self._record(record=pack(replace(record, builds={**record.builds, key: images[name]})))
+        self._name_other_images(images)
+        return images
+
+    def _keep_other_images(self) -> None:
+        """Take the images of further containers from the last deploy."""
+        record = unpack(self._known.record) or Record()
+        self._others = {name: image for name, image in record.images.items() if name in self.app.other_images}
+        self._name_other_images(self._others)
+
+    def _name_other_images(self, images: Mapping[str, str]) -> None:
+        if images:
+            write_artefact(self.settings, self.app.with_other_images(images))
+
+    def _built(self, build: Build, files: Mapping[str, str], artefact: Path, folder: Path) -> tuple[str, str]:
+        """Return the key of a build, and its image, which is built unless that was done before."""
+        app = replace(self.app, image=build)
+
+        def run(label: str) -> str:
+            self.keeper.confirm_lock()
+            with self._output_of("build") as output:
+                return self.connection.builder.build(app, artefact, folder, label, on_line=output, stop=self.stop)
+
+        key = build_key(self.settings, app, build, files)
+        return key, self.builds.image(app, key, self.keeper.state, run, self.stop)
 
     def record_result(self) -> AppReport:
         """Remembers what runs now, and removes secrets that nothing uses any longer.
@@ -251,14 +285,14 @@ class AppDeployment(Struct):
         if known.digest == digest and known.release:
             changes = {**unchanged_release(known, commit), "rollback": None}
         else:
-            changes = release_changes(known, self.app, machines, self._before.built, commit, at)
+            changes = release_changes(known, self.app, machines, self._before.all_built, commit, at, self._others)
         return {"digest": digest, "commit": commit, **changes}
 
     def _keeping_rollback(self) -> Rollback | None:
         """Return the rollback that keeps this run from deploying the app."""
         if self.target:
             return None
-        known, built = self.keeper.state.apps.get(self.app.name), self._before.built
+        known, built = self.keeper.state.apps.get(self.app.name), self._before.all_built
         return self.standing.keeps(known, lambda: artefact_key(self.app, built), force=self.settings.force)
 
     def _record(self, **changes: Any) -> None:
@@ -432,13 +466,17 @@ class AppDeployment(Struct):
     def _record_of(self, machines: Sequence[MachineView], unused_volumes: tuple[str, ...] = ()) -> str:
         app, count = self.app, self._warn_of_shortage(machines)
         secrets = self.target.artefact.secrets if self.target else tuple(sorted(app.secrets))
-        built = summarised(self._before.built)
+        built = summarised(self._before.all_built)
         facts = facts_of(machines)
         record = unpack(self._known.record) or Record()
         image = self._image or record.image
         texts, files = artefact_texts(app), file_digests(app)
         build, counts = record.build, app.counts
-        return pack(Record(texts, files, facts, secrets, count, built, unused_volumes, image, build, counts))
+        images = self._others
+        builds = {key: ref for key, ref in record.builds.items() if ref in images.values()}
+        return pack(
+            Record(texts, files, facts, secrets, count, built, unused_volumes, image, build, counts, images, builds)
+        )
 
     def _warn_of_shortage(self, machines: Sequence[MachineView]) -> int:
         """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""
