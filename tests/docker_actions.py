@@ -44,8 +44,8 @@ def _build(given: Mapping[str, str], workspace: Path, registry: str) -> dict[str
             path.write_text(value)
             words += ["--secret", f"id={name},src={path}"]
     for line in filter(None, given.get("secret-files", "").split("\n")):
-        name, _, path = line.partition("=")
-        words += ["--secret", f"id={name},src={path}"]
+        name, _, file = line.partition("=")
+        words += ["--secret", f"id={name},src={file}"]
     context = workspace / given["context"]
     words += ["--file", str(context / given.get("file", "Dockerfile"))]
     words += ["--target", given["target"]] if given.get("target") else []

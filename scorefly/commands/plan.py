@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from scorefly.config.settings import Settings
 from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
 from scorefly.deployment.connection import SharedFly, connect
-from scorefly.deployment.costs import app_cost, managed_costs
+from scorefly.deployment.costs import app_cost, managed_costs, upstash_costs
 from scorefly.deployment.drift import changes_from_running, drift
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses, moved_tags
 from scorefly.deployment.live import app_names, list_machines
@@ -416,6 +416,7 @@ def _plan(
             [
                 *((name, each.cost if isinstance(each, PlannedApp) else None) for name, each in looked.items()),
                 *managed_costs(settings, loaded, known),
+                *upstash_costs(loaded, known),
             ]
         ),
     )

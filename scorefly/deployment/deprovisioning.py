@@ -21,7 +21,7 @@ from scorefly.fly.api import FlyApi
 from scorefly.problems import ExternalError, InputError, Problem, ScoreflyError, nearest, option_place, raise_errors
 from scorefly.report.progress import Progress
 from scorefly.report.report import Finding
-from scorefly.resources import tigris
+from scorefly.resources import tigris, upstash
 from scorefly.resources.files import LoadedProvisioners
 from scorefly.resources.managed_postgres import URI as MANAGED_URI
 from scorefly.resources.managed_postgres import ManagedPostgres
@@ -97,7 +97,7 @@ def deprovision(
             keeper.record(lambda state, uid=resource.uid: state.without_resource(uid))  # type: ignore[misc]
         else:
             _destroy_apps(settings, keeper, progress, apps_to_destroy(keeper.state, resource))
-            if resource.provisioner in (URI, MANAGED_URI, tigris.URI):
+            if resource.provisioner in (URI, MANAGED_URI, tigris.URI, upstash.URI):
                 with connect(settings, keeper) as connection:
                     _drop_database(settings, keeper, progress, resource, connection.api)
                     _take_away(settings, keeper, progress, resource, makers, connection.api)
@@ -154,6 +154,8 @@ class _Makers(Struct):
             return ManagedPostgres(Spec(MANAGED_URI, resource.type, option_place("uid")))
         if resource.provisioner == tigris.URI:
             return tigris.TigrisBucket(Spec(tigris.URI, resource.type, option_place("uid")))
+        if resource.provisioner == upstash.URI:
+            return upstash.UpstashRedis(Spec(upstash.URI, resource.type, option_place("uid")))
         raise_errors(self.all.problems)
         found = self.all.of_uri(resource.provisioner, resource.type, resource.class_, resource.id)
         if found is None:

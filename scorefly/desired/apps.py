@@ -23,6 +23,7 @@ from scorefly.desired.counts import with_counts
 from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.desired.dependencies import in_order
 from scorefly.desired.fly_problems import fly_problems
+from scorefly.desired.former_servers import with_former_servers
 from scorefly.desired.hosts import assign_hosts
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
@@ -69,7 +70,7 @@ def compute_desired_apps(
     """
     progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = keeper.state
-    loaded = with_shared_servers(settings, loaded, before)
+    loaded = with_former_servers(with_shared_servers(settings, loaded, before), before)
     if not trial:
         settings = with_promoted_images(settings, loaded.workloads)
     replaced = replaced_resources(settings, loaded, before)
