@@ -14,6 +14,7 @@ from scorefly.deployment.networks import environment_network
 from scorefly.deployment.ownership import not_ours
 from scorefly.deployment.shared_servers import drop_database
 from scorefly.desired.load import provisioners_of
+from scorefly.desired.managed_data import managed_data
 from scorefly.desired.order import waves
 from scorefly.desired.provision import provisioning_context
 from scorefly.desired.shared_servers import URI
@@ -117,7 +118,9 @@ def deprovision_each(
     findings = []
     makers = _Makers(settings)
     for resource in in_reverse({uid: keeper.state.resources[uid] for uid in uids}):
-        finding = Finding("resource", resource.uid, "removed", resource.provisioner)
+        data = managed_data(keeper.state, resource)
+        why = f"{resource.provisioner}, with {data} and its data" if data else resource.provisioner
+        finding = Finding("resource", resource.uid, "removed", why)
         try:
             if resource.uid in needed_by_kept:
                 raise ExternalError(Problem(f"{resource.uid} stays, for a resource that needs it could not be removed"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from scorefly.deployment.app_deployment import AppDeployment
 from scorefly.deployment.connection import Connection
 from scorefly.deployment.image_builds import ImageBuilds
 from scorefly.deployment.machine_counts import app_machines
+from scorefly.deployment.ownership import not_ours
+from scorefly.desired.apps import app_report
 from scorefly.desired.artefacts import write_artefact
 from scorefly.desired.shared_servers import ENVIRONMENT, URI, base_suffix
 from scorefly.fly.api import FlyApi
@@ -29,11 +31,12 @@ from scorefly.fly.app import App
 from scorefly.fly.exec import exec_in_machine
 from scorefly.problems import ExternalError, InputError, Place, external_error, input_error, option_place
 from scorefly.report.progress import Progress
+from scorefly.report.report import AppReport
 from scorefly.resources.files import built_in_provisioners
 from scorefly.resources.template import TemplateProvisioner
 from scorefly.state.document import EnvironmentState, ResourceState
 from scorefly.state.keeper import Keeper
-from scorefly.state.session import open_state
+from scorefly.state.session import open_state, read_state
 from scorefly.values import Tree, reveal_text, to_text
 
 VERSION = "17.11"
@@ -41,6 +44,7 @@ SIZE_GB = 10
 PORT = 5432
 ATTEMPTS = 5  # of a command in a server that has just started
 _SERVER = "template://scorefly/postgres-instance"
+_VERSION = "postgres_version"  # in the shared state
 _ADDRESSES = "addresses"  # in the shared state: by network, the server's address there
 _WORD = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _CREATION = """\
@@ -154,20 +158,50 @@ def _settings(settings: Settings) -> Settings:
     return replace(settings, environment=ENVIRONMENT, app_suffix=base_suffix(settings), force=False, ha=False)
 
 
+def server_of(resource: ResourceState) -> str:
+    """Return the app of the server that a resource's database is on."""
+    return _database(resource).server
+
+
+def previews_version(settings: Settings) -> str:
+    """Return the version of the server that all previews share."""
+    return str(read_state(_settings(settings)).shared.get(_VERSION) or VERSION)
+
+
+def upgrade_server(
+    settings: Settings, progress: Progress, connection: Connection, name: str, version: str, prepare: Callable[[], None]
+) -> AppReport:
+    """Move the server to another version, once `prepare` has saved its data. Raises ExternalError."""
+    own = _settings(settings)
+    _check_state(settings)
+    with open_state(own, progress) as keeper:
+        if problem := not_ours(own, connection.api, name, connection.api.find_machines(name) or (), keeper.state):
+            raise InputError(problem)
+        app = server_app(name, own.region, version)
+        if settings.dry_run:
+            return replace(app_report(own, app), status="deployed")
+        prepare()
+        keeper.change(lambda state: replace(state, shared={**state.shared, _VERSION: version}))
+        keeper.save()
+        return _deploy(own, keeper, progress, connection, name, threading.Event())
+
+
 def _deploy(
     settings: Settings, keeper: Keeper, progress: Progress, connection: Connection, name: str, stop: threading.Event
-) -> None:
-    version = str(keeper.state.shared.get("postgres_version") or VERSION)
-    keeper.change(lambda state: replace(state, shared={**state.shared, "postgres_version": version}))
+) -> AppReport:
+    version = str(keeper.state.shared.get(_VERSION) or VERSION)
+    keeper.change(lambda state: replace(state, shared={**state.shared, _VERSION: version}))
     app = server_app(name, settings.region, version)
     machines = connection.api.find_machines(name) or ()
     keeper.save()
     write_artefact(settings, app)
     job = AppDeployment(settings, keeper, progress, connection, app, machines, stop, ImageBuilds(settings))
-    if job.prepare() is None:
+    report = job.prepare()
+    if report is None:
         job.replace_machines()
-        job.record_result()
+        report = job.record_result()
     keeper.save()
+    return report
 
 
 def _let_in(api: FlyApi, settings: Settings, keeper: Keeper, name: str, network: str) -> None:

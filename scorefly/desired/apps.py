@@ -91,7 +91,7 @@ def compute_desired_apps(
     problems += changed_workload_volumes(settings, loaded, before, apps)
     apps, lowered = lowered_volumes(settings, before, apps)
     problems += lowered
-    problems += orphan_problems(orphaned_resources(settings, loaded, keeper.state))
+    problems += orphan_problems(orphaned_resources(settings, loaded, keeper.state), keeper.state)
     problems = list(dict.fromkeys(problems))
     progress.publish(_public(loaded, resolution, apps))
     for app in apps:
