@@ -109,6 +109,7 @@ class Settings(Confidential, frozen=True):
     build_args: Mapping[str, str] = field(default_factory=dict)
     builder: str = "depot"
     build_secrets: Mapping[str, str] = field(default_factory=dict)
+    build_secret_files: Mapping[str, str] = field(default_factory=dict)
     unused_secrets: str = "managed"
     keep_secrets: tuple[str, ...] = ()
     preview_ttl: float = 0.0

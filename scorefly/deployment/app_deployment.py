@@ -6,17 +6,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from scorefly.deployment.app_images import AppImages
 from scorefly.deployment.app_prerequisites import AppPrerequisites, create_app, ensure_addresses
 from scorefly.deployment.app_records import (
     app_state,
     expected_machines,
-    last_record,
     mark_machines,
     packed_record,
     release_state,
@@ -28,7 +27,6 @@ from scorefly.deployment.digest import METADATA_KEY
 from scorefly.deployment.drift import drift_from_git, drift_problem
 from scorefly.deployment.failures import MAX_LINES, collect_failure
 from scorefly.deployment.fly_run import FlyRun
-from scorefly.deployment.image_builds import build_key
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, census_after, inspect_app, known_app
 from scorefly.deployment.machine_counts import app_machines
 from scorefly.deployment.machine_move import move_to_region
@@ -44,11 +42,11 @@ from scorefly.desired.apps import app_report
 from scorefly.desired.artefacts import artefact_folder, working_folder
 from scorefly.desired.build_context import changed_files
 from scorefly.fly.api.machines import MachineView
-from scorefly.fly.app import App, Build
+from scorefly.fly.app import App
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.report import AppReport, Status
 from scorefly.state.releases import Rollback
-from scorefly.state.snapshot import pack, unpack
+from scorefly.state.snapshot import unpack
 
 
 class AppDeployment(Struct):
@@ -67,6 +65,7 @@ class AppDeployment(Struct):
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
     _image: str = ""  # what was deployed
+    _others: dict[str, str] = field(default_factory=dict)  # images of further containers as they were deployed
     _output: deque[str] | None = None  # the last lines of the deploy, once it has begun
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
@@ -115,6 +114,7 @@ class AppDeployment(Struct):
             self._remove_secrets()
             allocated: tuple[str, ...] = ()
             if not self.run.settings.dry_run:
+                self._others = self._images.keep_others()
                 mark_machines(self.run, self.app, self._before.machines)
                 if self.run.settings.config(self.app.workload).addresses is not None:
                     allocated = ensure_addresses(self.run, self.app, exists=True)
@@ -147,25 +147,27 @@ class AppDeployment(Struct):
     def replace_machines(self) -> None:
         """Replace the Machines, once everything that the app needs is there."""
         if self._before.repair_only:
+            self._others = self._images.keep_others()
             scales = self._before.census.resizes
             self.run.progress.step(f"{self.app.name}: {'changing the number of Machines' if scales else 'repairing'}")
             return
         if self._before.exists:
             record = unpack(app_state(self.run, self.app).record)
-            changed = changed_files(record.built, self._before.built) if record else ""
+            changed = changed_files(record.built, self._before.all_built) if record else ""
             self.run.progress.step(f"{self.app.name}: updating{f', because {changed} changed' if changed else ''}")
             self._ensure_prerequisites()
         artefact = self.run.settings.workspace / artefact_folder(self.run.settings, self.app.name)
         folder = working_folder(self.run.settings, self.app)
         with self.run.connection.slots:
-            self._image = self._build(artefact, folder)
+            self._image = self._images.main(artefact, folder)
+            self._others = self._images.others(artefact)
             machines = self._before.machines
             forget_digest(self.run, self.app, machines)
             remove_outdated_machines(self.run, self.app, machines, self._volumes)
             report_leases(self.run, self.app, machines)
             self.run.keeper.confirm_lock()
             with self._output_of("deploy") as output:
-                app = replace(self.app, image=self._image)
+                app = replace(self.app.with_other_images(self._others), image=self._image)
                 self.run.connection.deployer.deploy(app, artefact, folder, on_line=output, stop=self.run.stop)
 
     @contextmanager
@@ -179,29 +181,6 @@ class AppDeployment(Struct):
                 write(line)
 
             yield output
-
-    def _build(self, artefact: Path, folder: Path) -> str:
-        """Return the reference of the app's image, which is built first unless that was done before.
-
-        No Machine is touched until the image is there. State has it before the deploy begins, so that one that fails
-        does not build again.
-        """
-        if not isinstance(self.app.image, Build):
-            return self.app.pinned or self.app.image
-
-        def build(label: str) -> str:
-            self.run.keeper.confirm_lock()
-            with self._output_of("build") as output:
-                return self.run.connection.builder.build(
-                    self.app, artefact, folder, label, on_line=output, stop=self.run.stop
-                )
-
-        key = build_key(self.run.settings, self.app, self.app.image, self._before.built)
-        image = self.run.builds.image(self.app, key, self.run.state, build, self.run.stop)
-        record = last_record(self.run, self.app)
-        if record.build != (key, image):
-            save_app(self.run, self.app, record=pack(replace(record, build=(key, image))))
-        return image
 
     def record_result(self) -> AppReport:
         """Record what runs now, and remove secrets that nothing uses any longer.
@@ -231,6 +210,10 @@ class AppDeployment(Struct):
         return self._report(self._done, machines)
 
     @property
+    def _images(self) -> AppImages:
+        return AppImages(self.run, self.app, self._before, self._output_of)
+
+    @property
     def _done(self) -> Status:
         return "deployed" if self._before.exists else "created"
 
@@ -243,7 +226,7 @@ class AppDeployment(Struct):
 
     def _release_state(self, machines: Sequence[MachineView]) -> dict[str, Any]:
         before = self._before
-        return release_state(self.run, self.app, before.digest, before.built, machines, self.target)
+        return release_state(self.run, self.app, before.digest, before.all_built, machines, self._others, self.target)
 
     def _packed_record(self, machines: Sequence[MachineView], unused_volumes: tuple[str, ...] = ()) -> str:
         return packed_record(
@@ -251,8 +234,9 @@ class AppDeployment(Struct):
             self.app,
             machines,
             count=self._warn_of_shortage(machines),
-            files=self._before.built,
+            files=self._before.all_built,
             image=self._image,
+            images=self._others,
             target=self.target,
             unused_volumes=unused_volumes,
         )
@@ -268,7 +252,7 @@ class AppDeployment(Struct):
         """Return the rollback that keeps this run from deploying the app."""
         if self.target:
             return None
-        known, built = self.run.state.apps.get(self.app.name), self._before.built
+        known, built = self.run.state.apps.get(self.app.name), self._before.all_built
         return self.run.order.keeps(known, lambda: artefact_key(self.app, built), force=self.run.settings.force)
 
     def _plan_volumes(self) -> None:

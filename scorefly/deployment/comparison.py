@@ -13,7 +13,7 @@ from scorefly.config.settings import Settings
 from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
 from scorefly.deployment.costs import app_cost
 from scorefly.deployment.drift import changes_from_running, drift, drift_from_git
-from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, moved_tag
+from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, moved_tags
 from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
 from scorefly.deployment.networks import environment_network
 from scorefly.deployment.newest_commit import CommitOrder, rolled_back
@@ -29,7 +29,7 @@ from scorefly.desired.build_context import changed_files
 from scorefly.fly.addresses import missing_addresses
 from scorefly.fly.api import FlyApi
 from scorefly.fly.api.machines import MachineView
-from scorefly.fly.app import App, Build
+from scorefly.fly.app import App
 from scorefly.problems import ExternalError, Problem
 from scorefly.report.certificates import PlannedCertificate
 from scorefly.report.plan import (
@@ -109,7 +109,7 @@ class AppComparison(Struct, frozen=True):
         up_to_date = inspection.up_to_date and not (recertified or healing or lacking)
         action: Action = "keep" if up_to_date else "change" if inspection.exists else "create"
         report = app_report(settings, app)
-        if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.built), force=settings.force):
+        if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.all_built), force=settings.force):
             return PlannedApp(
                 app=app.name,
                 owner=app.owner,
@@ -200,10 +200,9 @@ class AppComparison(Struct, frozen=True):
         reasons += sorted(
             f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)
         )
-        if changed := changed_files(record.built, inspection.built) if record else "":
+        if changed := changed_files(record.built, inspection.all_built) if record else "":
             reasons.append(f"built from {changed}")
-        if digest := moved_tag(record, self.app):
-            reasons.append(f"{self.app.image} is {digest[:19]} now")
+        reasons += [f"{image} is {digest[:19]} now" for image, digest in moved_tags(record, self.app).items()]
         reasons += ["secrets"] if inspection.secrets.to_set else []
         reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
         if moved := misplaced_machines(self.app, inspection.machines):
@@ -216,7 +215,7 @@ class AppComparison(Struct, frozen=True):
             reasons += _census_reasons(inspection.census)
         elif not reasons and self.settings.force:
             reasons.append("force")
-        elif not reasons and isinstance(self.app.image, Build):
+        elif not reasons and self.app.builds:
             reasons.append("what the image is built from, or its build arguments")
         elif not reasons:
             reasons.append("its Machines are not those of the last good deploy")

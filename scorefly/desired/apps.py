@@ -29,6 +29,7 @@ from scorefly.desired.data_risks import (
 )
 from scorefly.desired.dependencies import in_order
 from scorefly.desired.fly_problems import fly_problems
+from scorefly.desired.former_servers import with_former_servers
 from scorefly.desired.hosts import assign_hosts
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import (
@@ -81,7 +82,7 @@ def compute_desired_apps(
     """
     run.progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = run.state
-    loaded = with_shared_servers(run.settings, loaded, before)
+    loaded = with_former_servers(with_shared_servers(run.settings, loaded, before), before)
     if not trial:
         run = replace(run, settings=with_promoted_images(run.settings, loaded.workloads))
     replaced = replaced_resources(run.settings, loaded, before)
@@ -103,7 +104,7 @@ def compute_desired_apps(
     apps, lowered = lowered_volumes(run.settings, before, apps)
     problems += lowered
     orphans = find_orphans(run.settings, loaded, {app.name for app in apps}, run.state)
-    problems += orphan_problems(orphans.resources)
+    problems += orphan_problems(orphans.resources, run.state)
     problems += orphaned_app_problems(run.settings, orphans, data_in)
     problems = list(dict.fromkeys(problems))
     run.progress.publish(_public(loaded, resolution, apps))
