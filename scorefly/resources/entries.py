@@ -82,6 +82,8 @@ class EntryReader(Struct):
     def read(self) -> list[Provisioner]:
         """Return the provisioners of the entries that are right."""
         data = self.document.data
+        if data is None:  # nothing but comments
+            return []
         if not isinstance(data, list):
             self._problem("a provisioner file is a list of entries", "begin each with `- uri: …`", ())
             return []
