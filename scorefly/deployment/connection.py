@@ -17,7 +17,8 @@ from scorefly.desired.builds import build_secret_file
 from scorefly.fly.api import FlyApi
 from scorefly.fly.api.machines import OrganizationMachines
 from scorefly.fly.deployer import Builder, Deployer
-from scorefly.fly.registry import Registries, fly_registry, registry_credentials
+from scorefly.fly.registry import Registries
+from scorefly.fly.registry_credentials import fly_registry, registry_credentials
 from scorefly.http import is_loopback
 from scorefly.problems import Place, input_error, option_place
 from scorefly.state.keeper import Keeper

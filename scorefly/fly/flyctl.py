@@ -26,7 +26,8 @@ from scorefly.fly.app import App, Build
 from scorefly.fly.config import dump
 from scorefly.fly.deploy_flags import build_flags
 from scorefly.fly.flyctl_failures import Failure, explain, interrupted, just_pushed
-from scorefly.fly.registry import Registries, fly_registry, pushed_digest
+from scorefly.fly.registry import Registries, pushed_digest
+from scorefly.fly.registry_credentials import fly_registry
 from scorefly.fly.strategy import effective_strategy
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.process import run

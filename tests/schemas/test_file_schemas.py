@@ -20,7 +20,8 @@ from scorefly.config.tree_file import TOP_KEYS
 from scorefly.config.workloads import PARSERS
 from scorefly.config.workloads_schema import tree_schemas, workload_keys
 from scorefly.problems import InputError
-from scorefly.resources.files import COMMON_KEYS, SCHEME_KEYS, parse_provisioners
+from scorefly.resources.entries import COMMON_KEYS, SCHEME_KEYS
+from scorefly.resources.files import parse_provisioners
 from scorefly.score.document import parse_any
 from workspaces import REPOSITORY, Workspace
 
