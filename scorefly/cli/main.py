@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -89,7 +90,9 @@ def main() -> NoReturn:
     session = Session(take_environment())
     # Errors of options may name what stands beside them, and that may be a secret.
     session.progress.hide(early_secrets(options_in(sys.argv[1:]), session.environ))
-    sys.exit(_run(session))
+    status = _run(session)
+    gc.freeze()  # the end of the process frees all of it, cycles too
+    sys.exit(status)
 
 
 def _run(session: Session) -> int:
