@@ -3,11 +3,12 @@
 import gc
 import sys
 
-from scorefly import __version__
+from scorefly import __version__, standard_streams
 
 
 def main() -> None:
     """Answers for its version at once, without loading what every other command needs."""
+    standard_streams.open_missing()
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"scorefly, version {__version__}\n")
         return

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from scorefly import standard_streams
 from scorefly.problems import Problem
 from scorefly.report.report import AppReport, Report
 from scorefly.ui.terminal import TerminalProgress
@@ -29,8 +30,11 @@ class JsonProgress:
         shown = {name: value for name, value in values.items() if value not in ("", None)}
         line = json.dumps(self._redacted({"event": kind, **shown}), ensure_ascii=True, separators=(",", ":"))
         with self._lock:
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
+            try:
+                self._stream.write(f"{line}\n")
+                self._stream.flush()
+            except OSError:  # nobody reads any longer, and the run goes on
+                standard_streams.discard(self._stream)
 
     def step(self, message: str) -> None:
         """Write what happens now."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
+from scorefly import standard_streams
 from scorefly.github import markdown
 from scorefly.problems import Problem
 from scorefly.report.report import AppReport, Report
@@ -44,9 +45,7 @@ class TerminalProgress:
         if self.quiet:
             return
         text = one_line(self._redactor.redact(message))
-        with self._lock:
-            self._stream.write(f"\r\033[K{_fitting(text)}" if self.live else f"{text}\n")
-            self._stream.flush()
+        self._write(f"\r\033[K{_fitting(text)}" if self.live else f"{text}\n")
 
     def problem(self, problem: Problem) -> None:
         """One line that stays."""
@@ -80,18 +79,23 @@ class TerminalProgress:
     def clear(self) -> None:
         """Takes the moving line away."""
         if self.live:
-            with self._lock:
-                self._stream.write("\r\033[K")
-                self._stream.flush()
+            self._write("\r\033[K")
 
     def redact(self, text: str) -> str:
         """The text, Markdown too, without secrets."""
         return self._redactor.redact(text)
 
     def _line(self, text: str) -> None:
+        self._write(f"{chr(13)}{chr(27)}[K{text}\n" if self.live else f"{text}\n")
+
+    def _write(self, text: str) -> None:
+        """Write at once. Nobody who reads no further stops a run half-way."""
         with self._lock:
-            self._stream.write(f"{chr(13)}{chr(27)}[K{text}\n" if self.live else f"{text}\n")
-            self._stream.flush()
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except OSError:
+                standard_streams.discard(self._stream)
 
 
 def _fitting(text: str) -> str:

@@ -10,6 +10,7 @@ from functools import partial
 
 from msgspec import Struct, field
 
+from scorefly import standard_streams
 from scorefly.github import commands, markdown
 from scorefly.problems import Problem
 from scorefly.ui.lines import one_line
@@ -82,7 +83,7 @@ class ActionProgress:
                 commands.mask(text)
             if fenced:
                 fenced.fence = commands.stop_commands()
-            sys.stdout.flush()
+            standard_streams.flush(sys.stdout)
 
     def hide_from_here(self, texts: Iterable[str]) -> None:
         """Takes these out of what scorefly prints, without a mask."""
@@ -132,6 +133,14 @@ class ActionProgress:
             self._flow()
 
     def _flow(self) -> None:
+        """Write at once what may be written. A runner that is gone stops no run half-way."""
+        try:
+            self._advance()
+        except OSError:
+            standard_streams.discard(sys.stdout)
+        standard_streams.flush(sys.stdout)
+
+    def _advance(self) -> None:
         """Writes what may be written: the first output's lines, and once it has ended the rest."""
         while self._outputs:
             first = self._outputs[0]
@@ -148,7 +157,6 @@ class ActionProgress:
             del self._outputs[0]
         else:
             self._tell()
-        sys.stdout.flush()
 
     def _tell(self) -> None:
         for message in self._messages:
