@@ -22,7 +22,7 @@ class Place(Struct, frozen=True, order=True):
     is_option: bool = False
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return self.file if self.is_option else f"{self.file}:{self.line}:{self.column}"
 
 
 def option_place(name: str) -> Place:

@@ -89,7 +89,10 @@ def main() -> NoReturn:
     session = Session(take_environment())
     # Errors of options may name what stands beside them, and that may be a secret.
     session.progress.hide(early_secrets(options_in(sys.argv[1:]), session.environ))
-    sys.exit(_run(session))
+    try:
+        sys.exit(_run(session))
+    finally:
+        session.progress.close()
 
 
 def _run(session: Session) -> int:

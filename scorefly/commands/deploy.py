@@ -144,6 +144,8 @@ class Deployment:
         try:
             for name in self.waiting:
                 job = self.jobs[name]
+                needs = self._needs(name)
+                self.progress.app(name, f"waiting for {', '.join(needs)}" if needs else "waiting", "waiting")
                 self._start(pool, name, "prepare", job.prepare)
             while self.running:
                 try:
@@ -172,7 +174,7 @@ class Deployment:
             self.done[name] = report
             self.is_broken |= report.status in _BROKEN
             self.waiting = [each for each in self.waiting if each != name]
-            self.progress.step(f"{name}: {report.status}")
+            self.progress.app(name, report.status, "ended")
         elif step == "prepare":
             self.prepared.add(name)
         else:
@@ -212,7 +214,7 @@ class Deployment:
         problem = Problem(
             f"{name} was not deployed, because it needs {', '.join(broken)}", "fix that, and deploy again"
         )
-        self.progress.step(f"{name}: skipped, for {', '.join(broken)} failed")
+        self.progress.app(name, f"skipped, because {', '.join(broken)} failed", "ended")
         return job.not_deployed("skipped", problem)
 
 

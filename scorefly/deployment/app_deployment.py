@@ -139,7 +139,7 @@ class AppDeployment(Struct):
         if self.settings.dry_run:
             return self._report(self._done)
         if not self._before.exists:
-            self.progress.step(f"{self.app.name}: creating")
+            self.progress.app(self.app.name, "creating")
             self._create()
             self._ensure_prerequisites()
         return None
@@ -148,12 +148,12 @@ class AppDeployment(Struct):
         """Replaces the Machines, once everything that the app needs is there."""
         if self._before.repair_only:
             scales = self._before.census.resizes
-            self.progress.step(f"{self.app.name}: {'changing the number of Machines' if scales else 'repairing'}")
+            self.progress.app(self.app.name, "changing the number of Machines" if scales else "repairing")
             return
         if self._before.exists:
             record = unpack(self._known.record)
             changed = changed_files(record.built, self._before.built) if record else ""
-            self.progress.step(f"{self.app.name}: updating{f', because {changed} changed' if changed else ''}")
+            self.progress.app(self.app.name, f"updating{f', because {changed} changed' if changed else ''}")
             self._ensure_prerequisites()
         artefact = self.settings.workspace / artefact_folder(self.settings, self.app.name)
         folder = working_folder(self.settings, self.app)
@@ -171,7 +171,7 @@ class AppDeployment(Struct):
     def _output_of(self, step: str) -> Iterator[Callable[[str], None]]:
         """Show another program's output, line by line, and remember its last lines."""
         last = self._output = deque(maxlen=MAX_LINES)
-        with self.progress.output(f"{step} of {self.app.name}") as write:
+        with self.progress.output(f"{step} of {self.app.name}", self.app.name) as write:
 
             def output(line: str) -> None:
                 last.append(line)
@@ -351,7 +351,7 @@ class AppDeployment(Struct):
     def _remove_outdated_machines(self) -> None:
         """Destroy Machines that flyctl would not make what they should be: it makes new ones in their place."""
         for machine, why in self._outdated_machines():
-            self.progress.step(f"{self.app.name}: replacing Machine {machine.id}, which {why}")
+            self.progress.app(self.app.name, f"replacing Machine {machine.id}, which {why}")
             self.api.delete_machine(self.app.name, machine.id)
 
     def _outdated_machines(self) -> Iterator[tuple[MachineView, str]]:
@@ -382,7 +382,7 @@ class AppDeployment(Struct):
         if not misplaced:
             return machines
         regions = ", ".join(sorted({machine.region for machine in misplaced}))
-        self.progress.step(f"{app.name}: moving from {regions} to {app.region}")
+        self.progress.app(app.name, f"moving from {regions} to {app.region}")
         MachineMove(self.api, self.progress, app, self.settings.wait_timeout, self.stop).move(misplaced)
         return self.api.machines(app.name)
 

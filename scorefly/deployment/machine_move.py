@@ -31,7 +31,7 @@ class MachineMove(Struct, frozen=True):
         """Move Machines; standbys follow the Machines that they stand by for. Raises OutsideError."""
         app = self.app
         moved: dict[str, str] = {}
-        with self.progress.output(f"move of {app.name}") as output:
+        with self.progress.output(f"move of {app.name}", app.name) as output:
             for machine in sorted(machines, key=is_standby):
                 config = dict(machine.config)
                 if is_standby(machine):

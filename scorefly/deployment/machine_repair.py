@@ -33,7 +33,7 @@ class MachineRepair(Struct, frozen=True):
         Returns whether that changed anything. Stated numbers of Machines are left to `MachineScaling`.
         """
         for machine in census.surplus:
-            self.progress.step(f"{self.app.name}: removing Machine {machine.id}, left over from another run")
+            self.progress.app(self.app.name, f"removing Machine {machine.id}, left over from another run")
             self.api.delete_machine(self.app.name, machine.id)
         removed, stopped = {each.id for each in census.surplus}, {each.id for each in census.stopped}
         removed |= {each.id for each in census.remove}
@@ -44,7 +44,7 @@ class MachineRepair(Struct, frozen=True):
             self._restore(self._model(kept, group))
         for group in census.missing_standbys:
             model = self._model(kept, group)
-            self.progress.step(f"{self.app.name}: creating a standby for Machine {model.id}")
+            self.progress.app(self.app.name, f"creating a standby for Machine {model.id}")
             config = standby_config(_plain(model.config), [model.id])
             self.api.create_machine(self.app.name, config, model.region, launch=False)
         return bool(crashed or census.surplus or census.stopped or census.missing or census.missing_standbys)
@@ -52,17 +52,17 @@ class MachineRepair(Struct, frozen=True):
     def _start(self, machines: Sequence[MachineView]) -> None:
         for machine in machines:
             why = "had crashed" if machine.crashed else f"was {machine.state}"
-            self.progress.step(f"{self.app.name}: starting Machine {machine.id}, which {why}")
+            self.progress.app(self.app.name, f"starting Machine {machine.id}, which {why}")
             self.api.start_machine(self.app.name, machine.id)
         for machine in machines:
             self._wait(machine)
 
     def _restore(self, model: MachineView) -> None:
-        self.progress.step(f"{self.app.name}: creating a Machine like {model.id}, because one is missing")
+        self.progress.app(self.app.name, f"creating a Machine like {model.id}, because one is missing")
         self._wait(self.api.create_machine(self.app.name, _plain(model.config), model.region))
 
     def _wait(self, machine: MachineView) -> None:
-        with self.progress.output(f"Machine {machine.id} of {self.app.name}") as output:
+        with self.progress.output(f"Machine {machine.id} of {self.app.name}", self.app.name) as output:
             wait_until_healthy(self.api, machine, self.timeout, on_line=output, stop=self.stop)
 
     def _model(self, machines: Sequence[MachineView], group: str) -> MachineView:

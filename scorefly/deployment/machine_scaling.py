@@ -67,7 +67,7 @@ class MachineScaling(Struct):
     def _create(self, placement: Placement, census: Census, machines: Sequence[MachineView]) -> MachineView:
         model = self._model(placement, census, machines)
         region = placement.region or model.region
-        self.progress.step(f"{self.app.name}: creating a Machine in {region}, like {model.id}")
+        self.progress.app(self.app.name, f"creating a Machine in {region}, like {model.id}")
         config = dict(model.config)
         config.pop("standbys", None)
         config["env"] = {key: value for key, value in (config.get("env") or {}).items() if key != STANDBY_VARIABLE}
@@ -111,7 +111,7 @@ class MachineScaling(Struct):
         return {**{key: value for key, value in mount.items() if key not in of_the_volume}, "volume": volume.id}
 
     def _wait(self, machine: MachineView) -> None:
-        with self.progress.output(f"Machine {machine.id} of {self.app.name}") as output:
+        with self.progress.output(f"Machine {machine.id} of {self.app.name}", self.app.name) as output:
             wait_until_healthy(self.api, machine, self.timeout, on_line=output, stop=self.stop)
 
     def _remove(self, machines: Sequence[MachineView]) -> None:
@@ -120,14 +120,14 @@ class MachineScaling(Struct):
         for machine in running:
             self.api.stop_machine(self.app.name, machine.id)
         for machine in machines:
-            self.progress.step(f"{self.app.name}: removing Machine {machine.id} in {machine.region}")
+            self.progress.app(self.app.name, f"removing Machine {machine.id} in {machine.region}")
             if machine in running:
                 wait_until_down(self.api, machine, _grace(machine), stop=self.stop)
             self.api.delete_machine(self.app.name, machine.id)
 
     def _delete_volume(self, volume: VolumeView) -> bool:
         """Remove a volume. Return whether it is gone; where Fly refuses, the next deploy tries again."""
-        self.progress.step(f"{self.app.name}: removing volume {volume.name} ({volume.id}) in {volume.region}")
+        self.progress.app(self.app.name, f"removing volume {volume.name} ({volume.id}) in {volume.region}")
         try:
             self.api.delete_volume(self.app.name, volume.id)
         except RefusedError as error:
