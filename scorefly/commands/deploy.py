@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
+from msgspec.structs import replace
+
 from scorefly import interruption
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
@@ -30,56 +32,54 @@ from scorefly.fly.app import Build
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
+from scorefly.run import Run
 from scorefly.state.keeper import Keeper
 
 AHEAD = 8  # apps looked at and prepared at a time, beside those that are deployed
 _BROKEN = ("failed", "skipped")
 
 
-def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedFly | None = None) -> Report:
+def deploy(run: Run, shared: SharedFly | None = None) -> Report:
     """Generates, then creates or updates every app that is not as wanted; one that fails stops only its users.
 
     `shared` is what it shares with other deploys of the same sync.
     """
-    loaded, missing = load(settings), list[Problem]()
-    found = commit_order(settings, loaded, keeper.state)
+    loaded, missing = load(run.settings), list[Problem]()
+    found = commit_order(run.settings, loaded, run.state)
     for problem in found.problems:
-        progress.problem(problem)
-    if report := superseded(settings, loaded, keeper.state, found):
+        run.progress.problem(problem)
+    if report := superseded(run.settings, loaded, run.state, found):
         return report
     for problem in found.notices:
-        progress.problem(problem)
-    if settings.untrusted:
-        settings, missing = with_stand_in_variables(settings, loaded)
-    with connect(settings, keeper, shared) as connection:
-        names = app_names(settings, loaded, keeper.state)
-        live = list_machines(settings, connection.api, names, shared)
-        refuse_unknown_apps(settings, loaded, keeper.state, live)
-        wanted, unresolved = compute_resolved_apps(
-            settings, loaded, keeper, progress, connection.api, connection.registries, missing
-        )
-        save_and_write_artefacts(settings, loaded, wanted, keeper, progress)
+        run.progress.problem(problem)
+    if run.settings.untrusted:
+        settings, missing = with_stand_in_variables(run.settings, loaded)
+        run = replace(run, settings=settings)
+    with connect(run.settings, run.keeper, shared) as connection:
+        names = app_names(run.settings, loaded, run.state)
+        live = list_machines(run.settings, connection.api, names, shared)
+        refuse_unknown_apps(run.settings, loaded, run.state, live)
+        wanted, unresolved = compute_resolved_apps(run, loaded, connection.api, connection.registries, missing)
+        save_and_write_artefacts(run, loaded, wanted)
         connection.deployer.check()
         if any(isinstance(app.image, Build) for app in wanted.apps):
             connection.builder.check()
         stop = threading.Event()
-        builds = ImageBuilds(settings)
-        network = environment_network(settings, keeper.state)
-        unreachable = list(unreachable_apps(wanted.apps, keeper.state, network))
+        builds = ImageBuilds(run.settings)
+        network = environment_network(run.settings, run.state)
+        unreachable = list(unreachable_apps(wanted.apps, run.state, network))
         for problem in unreachable:
-            progress.problem(problem)
-        ours = [keeper.state.resources[each.uid] for each in wanted.resources if each.uid in keeper.state.resources]
-        if (databases := databases_of(ours)) and not (settings.dry_run or settings.untrusted):
-            ensure_databases(settings, progress, connection, databases, network, stop)
+            run.progress.problem(problem)
+        ours = [run.state.resources[each.uid] for each in wanted.resources if each.uid in run.state.resources]
+        if (databases := databases_of(ours)) and not (run.settings.dry_run or run.settings.untrusted):
+            ensure_databases(run.settings, run.progress, connection, databases, network, stop)
         for server in sorted({each.server for each in databases}):
             notice = f"databases are on {server}, which all previews share: it is reached at {server}.flycast"
             unreachable.append(Problem(notice, severity="notice"))
-            progress.problem(unreachable[-1])
+            run.progress.problem(unreachable[-1])
         jobs = [
             AppDeployment(
-                settings,
-                keeper,
-                progress,
+                run,
                 connection,
                 app,
                 tuple(live.get(app.name, ())),
@@ -90,27 +90,27 @@ def deploy(settings: Settings, keeper: Keeper, progress: Progress, shared: Share
             )
             for app in wanted.apps
         ]
-        outcomes = Deployment(settings, progress, stop, {job.app.name: job for job in jobs}).run()
-        certified = CertificateStep(settings, keeper, progress, connection.api).run(
+        outcomes = Deployment(run.settings, run.progress, stop, {job.app.name: job for job in jobs}).run()
+        certified = CertificateStep(run, connection.api).apply(
             wanted.apps, outcomes, skip={*found.newer_apps, *found.rolled_back}
         )
     outcomes = list(certified.apps)
-    save_the_rest(keeper, outcomes)
+    save_the_rest(run.keeper, outcomes)
     unchanged = {each.app for each in outcomes if each.status == "unchanged"} - set(found.newer_apps)
     tags = [*unresolved, *mutable_tag_notices(app for app in wanted.apps if app.name in unchanged and not app.pinned)]
     for problem in tags:
-        progress.problem(problem)
+        run.progress.problem(problem)
     return Report(
-        command=settings.command,
-        environment=settings.environment,
+        command=run.settings.command,
+        environment=run.settings.environment,
         apps=tuple(outcomes),
         resources=wanted.resources,
         problems=(*found.problems, *found.notices, *wanted.problems, *unreachable, *_warnings(jobs), *tags),
         findings=certified.findings,
         certificates=certified.certificates,
-        artefacts=shown_folder(settings, ""),
-        rehearsed=settings.rehearse,
-        dry_run=settings.dry_run,
+        artefacts=shown_folder(run.settings, ""),
+        rehearsed=run.settings.rehearse,
+        dry_run=run.settings.dry_run,
     )
 
 

@@ -40,7 +40,8 @@ from scorefly.desired.orphans import find_orphans
 from scorefly.desired.resolved_apps import compute_resolved_apps
 from scorefly.desired.server_versions import newer_release_notices
 from scorefly.desired.stand_ins import with_stand_in_variables
-from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import ExternalError, Problem
 from scorefly.report.certificates import PlannedCertificate
@@ -59,8 +60,8 @@ from scorefly.report.plan import (
 )
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report, Status, redacted
+from scorefly.run import Run
 from scorefly.state.document import AppState, EnvironmentState
-from scorefly.state.keeper import Keeper
 from scorefly.state.session import read_state
 from scorefly.state.snapshot import Record, unpack
 
@@ -70,51 +71,50 @@ LOOKS = 8  # apps looked at at a time
 _STATUS: Mapping[Action, Status] = {"create": "created", "change": "deployed", "keep": "unchanged"}
 
 
-def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedFly | None = None) -> Report:
+def plan(run: Run, shared: SharedFly | None = None) -> Report:
     """Generates, and compares app by app. `keeper` never saves."""
-    known = keeper.state
-    loaded, missing = load(settings), list[Problem]()
-    if settings.untrusted:
-        settings, missing = with_stand_in_variables(settings, loaded)
-    with connect(settings, None, shared) as connection:
-        token = None if settings.rehearse else check_token(settings, connection.api)
-        tokens = token_problems(settings, token) if token else []
+    known = run.state
+    loaded, missing = load(run.settings), list[Problem]()
+    if run.settings.untrusted:
+        settings, missing = with_stand_in_variables(run.settings, loaded)
+        run = replace(run, settings=settings)
+    with connect(run.settings, None, shared) as connection:
+        token = None if run.settings.rehearse else check_token(run.settings, connection.api)
+        tokens = token_problems(run.settings, token) if token else []
         for problem in tokens:
-            progress.problem(problem)
-        live = list_machines(settings, connection.api, app_names(settings, loaded, known), shared)
-        if unknown_apps(settings, known, live):
+            run.progress.problem(problem)
+        live = list_machines(run.settings, connection.api, app_names(run.settings, loaded, known), shared)
+        if unknown_apps(run.settings, known, live):
             # Without the lock a deploy may have made them since the state was read.
-            refuse_unknown_apps(settings, loaded, read_state(settings), live)
-        wanted, unresolved = compute_resolved_apps(
-            settings, loaded, keeper, progress, connection.api, connection.registries, missing
-        )
-        problems = _write_artefacts(settings, wanted, progress)
-        order = _order(settings, loaded, known)
-        looked = _look_at_all(settings, keeper.state, connection.api, live, wanted.apps, progress, order, token)
-    planned = _plan(settings, loaded, wanted, known, looked)
+            refuse_unknown_apps(run.settings, loaded, read_state(run.settings), live)
+        wanted, unresolved = compute_resolved_apps(run, loaded, connection.api, connection.registries, missing)
+        problems = _write_artefacts(run.settings, wanted, run.progress)
+        order = _order(run.settings, loaded, known)
+        looked = _look_at_all(run.settings, run.state, connection.api, live, wanted.apps, run.progress, order, token)
+    planned = _plan(run.settings, loaded, wanted, known, looked)
     path = ""
     try:
-        text = json.dumps(plan_json(redacted(planned, progress.redact)), ensure_ascii=False, indent=2)
-        path = write_plan(settings, f"{text}\n").as_posix()
+        text = json.dumps(plan_json(redacted(planned, run.progress.redact)), ensure_ascii=False, indent=2)
+        path = write_plan(run.settings, f"{text}\n").as_posix()
     except ExternalError as error:
         problems += error.problems
     problems = [*(replace(problem, severity="warning") for problem in problems), *_too_large_for_a_matrix(planned)]
     problems += _rollback_notices(planned, known)
-    problems += unreachable_apps(wanted.apps, known, environment_network(settings, known))
+    problems += unreachable_apps(wanted.apps, known, environment_network(run.settings, known))
     kept = {each.app for each in planned.apps if each.action == "keep"}
     problems += unresolved
     problems += mutable_tag_notices(app for app in wanted.apps if app.name in kept and not app.pinned)
-    problems += newer_release_notices(keeper.state, [each.uid for each in wanted.resources])
+    problems += newer_release_notices(run.state, [each.uid for each in wanted.resources])
     for problem in problems:
-        progress.problem(problem)
+        run.progress.problem(problem)
     return Report(
-        command=settings.command,
-        environment=settings.environment,
-        apps=tuple(_report(settings, app, looked[app.name]) for app in wanted.apps),
+        command=run.settings.command,
+        environment=run.settings.environment,
+        apps=tuple(_report(run.settings, app, looked[app.name]) for app in wanted.apps),
         resources=wanted.resources,
         problems=(*tokens, *wanted.problems, *problems),
-        artefacts=shown_folder(settings, ""),
-        rehearsed=settings.rehearse,
+        artefacts=shown_folder(run.settings, ""),
+        rehearsed=run.settings.rehearse,
         dry_run=True,
         plan=planned,
         certificates=tuple(
@@ -123,7 +123,7 @@ def plan(settings: Settings, keeper: Keeper, progress: Progress, shared: SharedF
             if isinstance(planned_app := looked[app.name], PlannedApp)
             for certificate in planned_reports(app, planned_app.certificates)
         ),
-        plan_path="" if settings.scratch else path,
+        plan_path="" if run.settings.scratch else path,
     )
 
 

@@ -27,8 +27,8 @@ from scorefly.problems import InputError, external_error, input_error, option_pl
 from scorefly.report.progress import Progress
 from scorefly.report.report import Report
 from scorefly.resources.engines import ENGINES
+from scorefly.run import Run
 from scorefly.state.document import EnvironmentState
-from scorefly.state.keeper import Keeper
 
 DUMP = "another line reads no files of this one: dump the data and restore it into a new resource (docs/databases.md)"
 
@@ -67,36 +67,34 @@ def find_upgrade(state: EnvironmentState, uid: str) -> Upgrade | None:
     return Upgrade(uid, engine.name, version, newer, apps) if newer else None
 
 
-def upgrade(settings: Settings, found: Upgrade, keeper: Keeper, progress: Progress) -> Report:
+def upgrade(run: Run, found: Upgrade) -> Report:
     """Take the snapshot, save the new version, then deploy the server's app.
 
     Nothing is changed without a finished snapshot. A run that is cut short after it is finished by the next deploy.
     """
-    loaded = load(settings)
+    loaded = load(run.settings)
     if found.uid not in loaded.graph.nodes:
         hint = "name the Score file that asks for it"
         raise input_error(f"no Score file of this run asks for {found.uid}", hint, option_place("score-files"))
-    with connect(settings, keeper) as connection:
-        live = list_machines(settings, connection.api, found.apps)
+    with connect(run.settings, run.keeper) as connection:
+        live = list_machines(run.settings, connection.api, found.apps)
         for name in found.apps:
-            if problem := not_ours(settings, connection.api, name, live.get(name, ()), keeper.state):
+            if problem := not_ours(run.settings, connection.api, name, live.get(name, ()), run.state):
                 raise InputError(problem)
-        keeper.change(lambda state: with_version(state, state.resources[found.uid], found.after))
-        wanted = compute_desired_apps(settings, loaded, keeper, progress)
+        run.keeper.change(lambda state: with_version(state, state.resources[found.uid], found.after))
+        wanted = compute_desired_apps(run, loaded)
         apps = [app for app in wanted.apps if app.name in found.apps]
         connection.deployer.check()
-        if not settings.dry_run:
+        if not run.settings.dry_run:
             for app in apps:
-                _take_snapshots(settings, connection.api, app.name, progress)
-                write_artefact(settings, app)
-            keeper.save()
-        stop, builds = threading.Event(), ImageBuilds(settings)
-        network = environment_network(settings, keeper.state)
+                _take_snapshots(run.settings, connection.api, app.name, run.progress)
+                write_artefact(run.settings, app)
+            run.keeper.save()
+        stop, builds = threading.Event(), ImageBuilds(run.settings)
+        network = environment_network(run.settings, run.state)
         jobs = {
             app.name: AppDeployment(
-                settings,
-                keeper,
-                progress,
+                run,
                 connection,
                 app,
                 tuple(live.get(app.name, ())),
@@ -106,17 +104,17 @@ def upgrade(settings: Settings, found: Upgrade, keeper: Keeper, progress: Progre
             )
             for app in apps
         }
-        outcomes = Deployment(settings, progress, stop, jobs).run()
-    save_the_rest(keeper, outcomes)
+        outcomes = Deployment(run.settings, run.progress, stop, jobs).run()
+    save_the_rest(run.keeper, outcomes)
     return Report(
-        command=settings.command,
-        environment=settings.environment,
+        command=run.settings.command,
+        environment=run.settings.environment,
         apps=tuple(outcomes),
         resources=tuple(each for each in wanted.resources if each.uid == found.uid),
         problems=tuple(warning for job in jobs.values() for warning in job.warnings),
-        artefacts=shown_folder(settings, ""),
-        rehearsed=settings.rehearse,
-        dry_run=settings.dry_run,
+        artefacts=shown_folder(run.settings, ""),
+        rehearsed=run.settings.rehearse,
+        dry_run=run.settings.dry_run,
     )
 
 

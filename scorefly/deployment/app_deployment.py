@@ -13,7 +13,6 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from scorefly.config.settings import Settings
 from scorefly.confined import is_file
 from scorefly.deployment.addresses import resolve_pending
 from scorefly.deployment.connection import Connection
@@ -43,13 +42,14 @@ from scorefly.deployment.volumes import creation_settings, misplaced_machines, p
 from scorefly.desired.apps import app_report
 from scorefly.desired.artefacts import artefact_folder, artefact_texts, file_digests, working_folder
 from scorefly.desired.build_context import changed_files, summarised
-from scorefly.fly.api import FlyApi, MachineView, RefusedError
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.errors import RefusedError
+from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import App, Build
 from scorefly.problems import Place, Problem, ScoreflyError
-from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Status
+from scorefly.run import Run
 from scorefly.state.document import AppState, SecretState
-from scorefly.state.keeper import Keeper
 from scorefly.state.releases import Rollback
 from scorefly.state.snapshot import Record, pack, unpack
 
@@ -60,9 +60,7 @@ class AppDeployment(Struct):
     `target` is the release that a rollback deploys.
     """
 
-    settings: Settings
-    keeper: Keeper
-    progress: Progress
+    run: Run
     connection: Connection
     app: App
     listed: tuple[MachineView, ...]
@@ -86,12 +84,12 @@ class AppDeployment(Struct):
         except ScoreflyError as error:
             problems = [self._placed(each) for each in error.problems]
             for problem in problems:
-                self.progress.problem(problem)
+                self.run.progress.problem(problem)
             report = self.not_deployed("failed", problems[0])
             if self._output is not None and not self.stop.is_set():
                 failure = collect_failure(self.api, self.app.name, tuple(self._output))
                 # A simulated app has no page at Fly.
-                failure = replace(failure, dashboard="") if self.settings.rehearse else failure
+                failure = replace(failure, dashboard="") if self.run.settings.rehearse else failure
                 report = replace(report, failure=failure)
         self.seconds += time.monotonic() - started
         return report and replace(report, seconds=round(self.seconds, 1))
@@ -102,22 +100,22 @@ class AppDeployment(Struct):
         return replace(problem, place=place, of_file=True) if place else problem
 
     def _score_file(self) -> Place | None:
-        state = self.keeper.state
+        state = self.run.state
         resource = state.resources.get(self.app.owner)
         workload = self.app.workload or (resource.defined_by or resource.owner if resource else "")
         file = state.workloads.get(workload, "")
-        return Place(file) if file and is_file(self.settings.workspace, file) else None
+        return Place(file) if file and is_file(self.run.settings.workspace, file) else None
 
     def not_deployed(self, status: Status, problem: Problem) -> AppReport:
         """Report an app that was not deployed: it has a URL only where its earlier Machines run, which are ours."""
-        report = replace(app_report(self.settings, self.app), status=status, problem=problem)
+        report = replace(app_report(self.run.settings, self.app), status=status, problem=problem)
         return report if self._before.exists and self._before.machines else replace(report, url="")
 
     def prepare(self) -> AppReport | None:
         """Decide whether anything is to do. A new app gets all but its Machines at once: it is not in use yet."""
         if self.app.name in self.standing.newer_apps or self.app.name in self.standing.rolled_back:
-            return replace(app_report(self.settings, self.app), status="unchanged")
-        self._before = inspect_app(self.settings, self.keeper.state, self.api, self.app, self.listed)
+            return replace(app_report(self.run.settings, self.app), status="unchanged")
+        self._before = inspect_app(self.run.settings, self.run.state, self.api, self.app, self.listed)
         if rollback := self._keeping_rollback():
             self._warn(rollback_notice(self.app.name, rollback))
             return self._report("unchanged", self._before.machines)
@@ -127,19 +125,19 @@ class AppDeployment(Struct):
             return self._report("unchanged")
         if self._before.up_to_date:
             self._remove_secrets()
-            if not self.settings.dry_run:
+            if not self.run.settings.dry_run:
                 self._mark(self._before.machines)
                 self._remember_unchanged()
             return self._report("unchanged", self._before.machines)
-        changes = check_scaling(self.settings, self.api, self.app, self._before)
+        changes = check_scaling(self.run.settings, self.api, self.app, self._before)
         for warning in removal_warnings(self.app, changes.remove):
             self._warn(warning)
         if not self._before.repair_only:
             self._plan_volumes()
-        if self.settings.dry_run:
+        if self.run.settings.dry_run:
             return self._report(self._done)
         if not self._before.exists:
-            self.progress.app(self.app.name, "creating")
+            self.run.progress.app(self.app.name, "creating")
             self._create()
             self._ensure_prerequisites()
         return None
@@ -148,21 +146,21 @@ class AppDeployment(Struct):
         """Replaces the Machines, once everything that the app needs is there."""
         if self._before.repair_only:
             scales = self._before.census.resizes
-            self.progress.app(self.app.name, "changing the number of Machines" if scales else "repairing")
+            self.run.progress.app(self.app.name, "changing the number of Machines" if scales else "repairing")
             return
         if self._before.exists:
             record = unpack(self._known.record)
             changed = changed_files(record.built, self._before.built) if record else ""
-            self.progress.app(self.app.name, f"updating{f', because {changed} changed' if changed else ''}")
+            self.run.progress.app(self.app.name, f"updating{f', because {changed} changed' if changed else ''}")
             self._ensure_prerequisites()
-        artefact = self.settings.workspace / artefact_folder(self.settings, self.app.name)
-        folder = working_folder(self.settings, self.app)
+        artefact = self.run.settings.workspace / artefact_folder(self.run.settings, self.app.name)
+        folder = working_folder(self.run.settings, self.app)
         with self.connection.slots:
             self._image = self._build(artefact, folder)
             self._forget_digest()
             self._remove_outdated_machines()
             self._report_leases()
-            self.keeper.confirm_lock()
+            self.run.keeper.confirm_lock()
             with self._output_of("deploy") as output:
                 app = replace(self.app, image=self._image)
                 self.connection.deployer.deploy(app, artefact, folder, on_line=output, stop=self.stop)
@@ -171,7 +169,7 @@ class AppDeployment(Struct):
     def _output_of(self, step: str) -> Iterator[Callable[[str], None]]:
         """Show another program's output, line by line, and remember its last lines."""
         last = self._output = deque(maxlen=MAX_LINES)
-        with self.progress.output(f"{step} of {self.app.name}", self.app.name) as write:
+        with self.run.progress.output(f"{step} of {self.app.name}", self.app.name) as write:
 
             def output(line: str) -> None:
                 last.append(line)
@@ -189,12 +187,12 @@ class AppDeployment(Struct):
             return self.app.pinned or self.app.image
 
         def build(label: str) -> str:
-            self.keeper.confirm_lock()
+            self.run.keeper.confirm_lock()
             with self._output_of("build") as output:
                 return self.connection.builder.build(self.app, artefact, folder, label, on_line=output, stop=self.stop)
 
-        key = build_key(self.settings, self.app, self.app.image, self._before.built)
-        image = self.builds.image(self.app, key, self.keeper.state, build, self.stop)
+        key = build_key(self.run.settings, self.app, self.app.image, self._before.built)
+        image = self.builds.image(self.app, key, self.run.state, build, self.stop)
         record = unpack(self._known.record) or Record()
         if record.build != (key, image):
             self._record(record=pack(replace(record, build=(key, image))))
@@ -207,8 +205,8 @@ class AppDeployment(Struct):
         """
         app = self.app
         machines = self._move_to_region(self.api.machines(app.name))
-        census = census_after(self.settings, app, machines, self._before)
-        repair = MachineRepair(self.api, self.progress, app, self.settings.wait_timeout, self.stop)
+        census = census_after(self.run.settings, app, machines, self._before)
+        repair = MachineRepair(self.api, self.run.progress, app, self.run.settings.wait_timeout, self.stop)
         if not app_machines(machines):
             hint = f"inspect_app at what flyctl said, and at `fly status -a {app.name}`"
             self._warn(Problem(f"{app.name} has no Machine after its deploy", hint, severity="warning"))
@@ -240,7 +238,7 @@ class AppDeployment(Struct):
     @property
     def _known(self) -> AppState:
         """Return the app's state, updated with what this run desires."""
-        return known_app(self.keeper.state, self.app)
+        return known_app(self.run.state, self.app)
 
     def _wanted(self, machines: Sequence[MachineView]) -> dict[str, Any]:
         """Return what state says more of the app once it runs as wanted."""
@@ -258,16 +256,16 @@ class AppDeployment(Struct):
         """Return the rollback that keeps this run from deploying the app."""
         if self.target:
             return None
-        known, built = self.keeper.state.apps.get(self.app.name), self._before.built
-        return self.standing.keeps(known, lambda: artefact_key(self.app, built), force=self.settings.force)
+        known, built = self.run.state.apps.get(self.app.name), self._before.built
+        return self.standing.keeps(known, lambda: artefact_key(self.app, built), force=self.run.settings.force)
 
     def _record(self, **changes: Any) -> None:
-        self.keeper.record(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
+        self.run.keeper.record(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
 
     def _create(self) -> None:
         """State knows that the app is being made before it is there: a run that is killed leaves no stranger."""
         self._record(id="", digest="", secrets={}, addresses=(), record="", certificates={}, network=self.network)
-        self._record(id=self.api.create_app(self.app.name, self.settings.org, self.network).id)
+        self._record(id=self.api.create_app(self.app.name, self.run.settings.org, self.network).id)
 
     def _ensure_prerequisites(self) -> None:
         """Return what Machines find when they start: addresses, volumes and secrets."""
@@ -292,7 +290,7 @@ class AppDeployment(Struct):
             # Recorded as ours before Fly knows of it: its answer may be lost.
             self._record(addresses=(*before, kind))
             try:
-                ip = self.api.allocate_address(self.app.name, kind, self.settings.org, network)
+                ip = self.api.allocate_address(self.app.name, kind, self.run.settings.org, network)
             except RefusedError:
                 self._record(addresses=before)
                 raise
@@ -343,7 +341,7 @@ class AppDeployment(Struct):
             lease = None if METADATA_KEY in machine.metadata else self.api.lease(self.app.name, machine.id)
             if lease is not None and (seconds := lease.expires - time.time()) > 0:
                 until = time.strftime("%H:%M:%S UTC", time.gmtime(lease.expires))
-                self.progress.step(
+                self.run.progress.step(
                     f"{self.app.name}: waiting up to {seconds:.0f} s for the lease of Machine {machine.id}, held by "
                     f"{lease.owner or 'an unknown client'} until {until}. An interrupted deploy leaves such a lease"
                 )
@@ -351,7 +349,7 @@ class AppDeployment(Struct):
     def _remove_outdated_machines(self) -> None:
         """Destroy Machines that flyctl would not make what they should be: it makes new ones in their place."""
         for machine, why in self._outdated_machines():
-            self.progress.app(self.app.name, f"replacing Machine {machine.id}, which {why}")
+            self.run.progress.app(self.app.name, f"replacing Machine {machine.id}, which {why}")
             self.api.delete_machine(self.app.name, machine.id)
 
     def _outdated_machines(self) -> Iterator[tuple[MachineView, str]]:
@@ -382,13 +380,13 @@ class AppDeployment(Struct):
         if not misplaced:
             return machines
         regions = ", ".join(sorted({machine.region for machine in misplaced}))
-        self.progress.app(app.name, f"moving from {regions} to {app.region}")
-        MachineMove(self.api, self.progress, app, self.settings.wait_timeout, self.stop).move(misplaced)
+        self.run.progress.app(app.name, f"moving from {regions} to {app.region}")
+        MachineMove(self.api, self.run.progress, app, self.run.settings.wait_timeout, self.stop).move(misplaced)
         return self.api.machines(app.name)
 
     def _scale(self, census: Census, machines: Sequence[MachineView]) -> tuple[str, ...]:
         """Bring the Machines to their stated number; return the ids of volumes that are still to be removed."""
-        app, settings = self.app, self.settings
+        app, settings = self.app, self.run.settings
 
         def keep_note(volumes: tuple[str, ...]) -> None:
             record = unpack(self._known.record) or Record()
@@ -396,11 +394,11 @@ class AppDeployment(Struct):
 
         scaling = MachineScaling(
             self.api,
-            self.progress,
+            self.run.progress,
             app,
             settings.wait_timeout,
             self.stop,
-            marks(settings, self.keeper.state, app.owner),
+            marks(settings, self.run.state, app.owner),
             keep_note,
             app.owner in settings.replace,
         )
@@ -408,12 +406,12 @@ class AppDeployment(Struct):
 
     def _remove_secrets(self) -> None:
         to_remove = self._before.secrets.to_remove
-        if to_remove and not self.settings.dry_run:
-            remove_secrets(self.api, self.keeper, self.app.name, to_remove)
+        if to_remove and not self.run.settings.dry_run:
+            remove_secrets(self.api, self.run.keeper, self.app.name, to_remove)
 
     def _mark(self, machines: Sequence[MachineView]) -> None:
         """Writes on Machines whose they are, where they do not say so."""
-        desired = marks(self.settings, self.keeper.state, self.app.owner)
+        desired = marks(self.run.settings, self.run.state, self.app.owner)
         for machine in app_machines(machines):
             for key, value in desired.items():
                 if machine.metadata.get(key) != value:
@@ -427,7 +425,7 @@ class AppDeployment(Struct):
             changes["record"] = self._record_of(machines)
         else:
             self._warn_of_shortage(machines)
-        self.keeper.change(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
+        self.run.keeper.change(lambda state: state.with_app(replace(known_app(state, self.app), **changes)))
 
     def _record_of(self, machines: Sequence[MachineView], unused_volumes: tuple[str, ...] = ()) -> str:
         app, count = self.app, self._warn_of_shortage(machines)
@@ -444,24 +442,24 @@ class AppDeployment(Struct):
         """Returns how many Machines there should be: as many as after the last deploy, and `force` forgets that."""
         record = unpack(self._known.record)
         now, last = len(app_machines(machines)), record.machines if record else 0
-        if self.settings.force or last <= now or self.app.counts:
+        if self.run.settings.force or last <= now or self.app.counts:
             return now
         hint = f"`fly scale count {last} -a {self.app.name}` makes them; deploy with force to keep {now}"
         self._warn(Problem(f"{self.app.name} has {now} Machines, and had {last}", hint, severity="warning"))
         return last
 
     def _warn(self, problem: Problem) -> None:
-        self.progress.problem(problem)
+        self.run.progress.problem(problem)
         self.warnings += (problem,)
 
     def _report(self, status: Status, machines: Sequence[MachineView] = ()) -> AppReport:
         """Report what Fly says of the Machines, where there are any, and else what is desired."""
         secrets = self._before.secrets
-        report = replace(app_report(self.settings, self.app), status=status)
+        report = replace(app_report(self.run.settings, self.app), status=status)
         before = self._before
         cost = app_cost(
             self.app,
-            self.settings.ha,
+            self.run.settings.ha,
             before.machines,
             unchanged=status == "unchanged",
             exists=before.exists,

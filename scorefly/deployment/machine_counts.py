@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from scorefly.fly.api import MachineView
+from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import ANY_REGION, App
 from scorefly.fly.process_groups import DEFAULT_GROUP, group_names, parts_of
 

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from scorefly.deployment.digest import METADATA_KEY
 from scorefly.deployment.machine_counts import Census, group_of, is_standby
-from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import App
 from scorefly.fly.health import wait_until_healthy
 from scorefly.fly.machine_config import standby_config

@@ -13,7 +13,10 @@ from scorefly.deployment.digest import METADATA_KEY
 from scorefly.deployment.machine_counts import Census, Placement, group_of, is_standby
 from scorefly.deployment.volumes import creation_settings, refuse_last_copies, volumes_to_remove
 from scorefly.durations import parse_duration
-from scorefly.fly.api import FlyApi, MachineView, RefusedError, VolumeView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.errors import RefusedError
+from scorefly.fly.api.machines import MachineView
+from scorefly.fly.api.volumes import VolumeView
 from scorefly.fly.app import App
 from scorefly.fly.health import wait_until_down, wait_until_healthy
 from scorefly.fly.machine_config import STANDBY_VARIABLE

@@ -31,6 +31,7 @@ from scorefly.problems import ExternalError, InputError, Place, external_error, 
 from scorefly.report.progress import Progress
 from scorefly.resources.files import built_in_provisioners
 from scorefly.resources.template import TemplateProvisioner
+from scorefly.run import Run, open_run
 from scorefly.state.document import EnvironmentState, ResourceState
 from scorefly.state.keeper import Keeper
 from scorefly.state.session import open_state
@@ -89,9 +90,9 @@ def ensure_databases(
     own = _settings(settings)
     _check_state(settings)
     for name in sorted({each.server for each in databases}):
-        with open_state(own, progress) as keeper:
-            _deploy(own, keeper, progress, connection, name, stop)
-            _let_in(connection.api, own, keeper, name, network)
+        with open_run(own, progress) as run:
+            _deploy(run, connection, name, stop)
+            _let_in(connection.api, run, name, network)
             for database in databases:
                 if database.server == name:
                     progress.step(f"{name}: database {database.name}")
@@ -154,36 +155,34 @@ def _settings(settings: Settings) -> Settings:
     return replace(settings, environment=ENVIRONMENT, app_suffix=base_suffix(settings), force=False, ha=False)
 
 
-def _deploy(
-    settings: Settings, keeper: Keeper, progress: Progress, connection: Connection, name: str, stop: threading.Event
-) -> None:
-    version = str(keeper.state.shared.get("postgres_version") or VERSION)
-    keeper.change(lambda state: replace(state, shared={**state.shared, "postgres_version": version}))
-    app = server_app(name, settings.region, version)
+def _deploy(run: Run, connection: Connection, name: str, stop: threading.Event) -> None:
+    version = str(run.state.shared.get("postgres_version") or VERSION)
+    run.keeper.change(lambda state: replace(state, shared={**state.shared, "postgres_version": version}))
+    app = server_app(name, run.settings.region, version)
     machines = connection.api.find_machines(name) or ()
-    keeper.save()
-    write_artefact(settings, app)
-    job = AppDeployment(settings, keeper, progress, connection, app, machines, stop, ImageBuilds(settings))
+    run.keeper.save()
+    write_artefact(run.settings, app)
+    job = AppDeployment(run, connection, app, machines, stop, ImageBuilds(run.settings))
     if job.prepare() is None:
         job.replace_machines()
         job.record_result()
-    keeper.save()
+    run.keeper.save()
 
 
-def _let_in(api: FlyApi, settings: Settings, keeper: Keeper, name: str, network: str) -> None:
+def _let_in(api: FlyApi, run: Run, name: str, network: str) -> None:
     """Give the server an address in a network. One whose allocation was not answered is found again."""
-    known = _addresses(keeper.state, name)
+    known = _addresses(run.state, name)
     if not network or known.get(network):
         return
     present = [each.ip for each in api.addresses(name) if each.kind == "private_v6"]
     if network in known:
-        unknown = [ip for ip in present if ip not in (*known.values(), *keeper.state.apps[name].addresses)]
+        unknown = [ip for ip in present if ip not in (*known.values(), *run.state.apps[name].addresses)]
         if unknown:
-            _record(keeper, name, {**known, network: unknown[0]})
+            _record(run.keeper, name, {**known, network: unknown[0]})
             return
-    _record(keeper, name, {**known, network: ""})
-    ip = api.allocate_address(name, "private_v6", settings.org, network)
-    _record(keeper, name, {**known, network: ip})
+    _record(run.keeper, name, {**known, network: ""})
+    ip = api.allocate_address(name, "private_v6", run.settings.org, network)
+    _record(run.keeper, name, {**known, network: ip})
 
 
 def _addresses(state: EnvironmentState, name: str) -> dict[str, str]:

@@ -32,6 +32,7 @@ from scorefly.resources.provisioner import (
     ResourceApp,
     WorkloadView,
 )
+from scorefly.run import Run
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute_tree
 from scorefly.score.workload import Workload
 from scorefly.state.document import NOT_KEPT, EnvironmentState, ResourceState, guid, kept_values
@@ -74,10 +75,8 @@ def _gives_variables(loaded: Loaded, uid: str) -> bool:
 
 
 def provision(
-    settings: Settings,
+    run: Run,
     loaded: Loaded,
-    keeper: Keeper,
-    progress: Progress,
     *,
     trial: bool = False,
     problems: Sequence[Problem] = (),
@@ -89,27 +88,30 @@ def provision(
     called any more. A `trial` is for checking: GitHub secrets that are not there get a stand-in. `problems` are those
     that were found before. With an `api` it makes databases of Fly Managed Postgres too.
     """
-    elsewhere = not_looked_at(settings, loaded, keeper.state)
+    settings = run.settings
+    elsewhere = not_looked_at(settings, loaded, run.state)
     files = {workload.name: str(workload.file) for workload in loaded.workloads}
-    keeper.change(lambda state: replace(state, workloads={**state.workloads, **files}))
-    views = workload_views(settings, loaded, keeper.state)
-    run_context = provisioning_context(settings, views, progress, calls=_calls(settings, trial), trial=trial, api=api)
+    run.keeper.change(lambda state: replace(state, workloads={**state.workloads, **files}))
+    views = workload_views(run.settings, loaded, run.state)
+    run_context = provisioning_context(
+        run.settings, views, run.progress, calls=_calls(run.settings, trial), trial=trial, api=api
+    )
     workloads = {workload.name: workload for workload in loaded.workloads}
-    run = _Provisioning(
+    provisioning = _Provisioning(
         loaded,
         workloads,
         elsewhere,
-        keeper,
-        progress,
+        run.keeper,
+        run.progress,
         run_context,
         Resolution(views, problems=list(problems)),
         settings.granted,
     )
     with bounded_together():
-        for node in _order(loaded, keeper.state):
+        for node in _order(loaded, run.state):
             interruption.check()
-            run.provision(node)
-    return run.resolution
+            provisioning.provision(node)
+    return provisioning.resolution
 
 
 def _order(loaded: Loaded, state: EnvironmentState) -> list[ResourceNode]:

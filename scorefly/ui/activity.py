@@ -1,4 +1,4 @@
-"""What a run is busy with: the apps in flight, their states, and how long each has taken."""
+"""The apps in flight, their states, and how long each has taken."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Activity:
 
     @property
     def busy(self) -> bool:
-        """Whether an app is in flight."""
+        """Decide whether an app is in flight."""
         with self._lock:
             return any(app.since is not None for app in self._apps.values())
 

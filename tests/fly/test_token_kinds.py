@@ -17,7 +17,8 @@ from flyctl_programs import environment
 from rehearsing import Client
 from scorefly.config.settings import Settings
 from scorefly.deployment.token_check import TokenCheck, token_problems
-from scorefly.fly.api import CurrentToken, FlyApi
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.current_token import CurrentToken
 from scorefly.fly.msgpack import MalformedError, decode
 from scorefly.fly.tokens import TokenDetails, read_token
 from scorefly.problems import ExternalError
