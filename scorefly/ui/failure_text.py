@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scorefly.github.markdown import code, details, fence, text
+from scorefly.github.markdown import code, details, fence, prose, text
+from scorefly.report.failure import FailureDetails
 from scorefly.report.report import AppReport
 from scorefly.ui.lines import one_line
 
@@ -30,14 +31,27 @@ def failure_lines(apps: Sequence[AppReport]) -> list[str]:
 
 def failure_markdown(apps: Sequence[AppReport]) -> str:
     """Return a section of Markdown for each failed app."""
-    parts = []
-    failed = [(app, failure) for app in apps if (failure := app.failure)]
-    for app, failure in failed[:MAX_APPS]:
-        lines = [f"- {text(each)}" for each in failure.exits]
-        lines += [f"- still running: {code(failure.running)}"] if failure.running else []
-        lines += [f"- [dashboard]({failure.dashboard})"] if failure.dashboard else []
-        parts.append(f"### {text(app.app)} failed\n\n" + "\n".join(lines))
-        for title, shown in (("Last lines of its log", failure.log), ("Last output of the deploy", failure.output)):
-            if shown:
-                parts.append(details(title, fence("\n".join(map(one_line, shown)), "text")))
-    return "\n\n".join(parts)
+    failed = [(app.app, failure) for app in apps if (failure := app.failure)]
+    parts = [failure_section(app, failure) for app, failure in failed[:MAX_APPS]]
+    return "\n\n".join([*parts, *([f"… and {len(failed) - MAX_APPS} more apps failed"] if failed[MAX_APPS:] else [])])
+
+
+def failure_section(app: str, failure: FailureDetails, *, heading: str = "###", problem: str = "") -> str:
+    """Return a section of Markdown about a failed app: what it ended with, the end of its log, where to read on."""
+    real = [code(f"fly logs -a {app}"), f"[dashboard]({failure.dashboard})"] if failure.dashboard else []
+    lines = [
+        *([prose(problem)] if problem else []),
+        *map(text, failure.exits),
+        *([f"still running: {code(failure.running)}"] if failure.running else []),
+        *([f"read on: {' · '.join(real)}"] if real else []),
+    ]
+    parts = [f"{heading} {text(app)} failed", "\n".join(f"- {line}" for line in lines)]
+    if failure.log:
+        parts.append(f"Last lines of its log:\n\n{fence(_lines(failure.log), 'text')}")
+    if failure.output:
+        parts.append(details("Last output of the deploy", fence(_lines(failure.output), "text")))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "\n".join(map(one_line, lines))
