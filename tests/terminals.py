@@ -7,13 +7,18 @@ import os
 import pty
 import re
 import select
+import shlex
+import shutil
 import struct
 import subprocess
 import sys
 import termios
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import pytest
 
 SIZE = (80, 24)
 _LIMIT = 60.0
@@ -86,3 +91,45 @@ class Terminal:
 def plain(text: str) -> str:
     """Return what was written without control sequences: every picture of what moves is in it."""
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "\n")
+
+
+class Screen:
+    """A program in tmux, which is a real terminal: what is on its screen is what a person would see."""
+
+    def __init__(
+        self, command: Sequence[str], *, cwd: Path, environment: Mapping[str, str], size: tuple[int, int] = SIZE
+    ) -> None:
+        tmux = shutil.which("tmux")
+        if tmux is None:
+            pytest.skip("needs tmux: apt-get install tmux")
+        self._tmux = (tmux, "-L", f"scorefly-{uuid.uuid4().hex[:8]}", "-f", "/dev/null")
+        given = [f"{name}={value}" for name, value in environment.items() if name != "TERM"]
+        line = shlex.join(["env", "-i", *given, "TERM=tmux-256color", *command])
+        # The screen stays when the program has ended.
+        self._run("new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "-c", str(cwd), f"{line}; cat")
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)
+
+    def wait_for(self, pattern: str) -> str:
+        """Wait until the screen shows a pattern; return it with its colours."""
+        deadline = time.monotonic() + _LIMIT
+        while not re.search(pattern, shown := self._run("capture-pane", "-p")):
+            assert time.monotonic() < deadline, f"{pattern!r} did not appear on {shown!r}"
+            time.sleep(0.05)
+        return self._run("capture-pane", "-p", "-e").rstrip()
+
+    def type(self, keys: str) -> None:
+        """Press keys, as tmux names them: `C-c`."""
+        self._run("send-keys", keys)
+
+    def cursor_is_visible(self) -> bool:
+        """Decide whether the cursor is shown."""
+        return self._run("display-message", "-p", "#{cursor_flag}").strip() == "1"
+
+    def _run(self, *words: str) -> str:
+        done = subprocess.run([*self._tmux, *words], check=True, capture_output=True, text=True, timeout=_LIMIT)
+        return done.stdout

@@ -128,7 +128,7 @@ def _failures(page: PreviewPage) -> str:
     parts = []
     for app in failed[:MAX_APPS]:
         known = app.failure or FailureDetails(dashboard="" if page.simulated else f"https://fly.io/apps/{app.app}")
-        parts.append(failure_section(app.app, known, heading="####", problem=app.problem))
+        parts.append(failure_section(app.app, known, heading="####", problem=prose(app.problem)))
     more = [f"… and {len(failed) - MAX_APPS} more apps failed"] if failed[MAX_APPS:] else []
     return "\n\n".join([*parts, *more])
 

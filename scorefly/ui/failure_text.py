@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from scorefly.github.markdown import code, details, fence, prose, text
+from scorefly.github.markdown import code, details, fence, text
+from scorefly.problems import Problem
 from scorefly.report.failure import FailureDetails
 from scorefly.report.report import AppReport
 from scorefly.ui.lines import one_line
@@ -29,19 +30,26 @@ def failure_lines(apps: Sequence[AppReport]) -> list[str]:
     return list(map(one_line, lines))
 
 
-def failure_markdown(apps: Sequence[AppReport]) -> str:
-    """Return a section of Markdown for each failed app."""
-    failed = [(app.app, failure) for app in apps if (failure := app.failure)]
-    parts = [failure_section(app, failure) for app, failure in failed[:MAX_APPS]]
+def failure_markdown(apps: Sequence[AppReport], show: Callable[[Problem], str]) -> str:
+    """Return a section of Markdown for each failed app; `show` writes its problem as Markdown."""
+    failed = [(app, failure) for app in apps if (failure := app.failure)]
+    parts = [
+        failure_section(app.app, failure, problem=show(app.problem) if app.problem else "")
+        for app, failure in failed[:MAX_APPS]
+    ]
     return "\n\n".join([*parts, *([f"… and {len(failed) - MAX_APPS} more apps failed"] if failed[MAX_APPS:] else [])])
 
 
 def failure_section(app: str, failure: FailureDetails, *, heading: str = "###", problem: str = "") -> str:
-    """Return a section of Markdown about a failed app: what it ended with, the end of its log, where to read on."""
-    real = [code(f"fly logs -a {app}"), f"[dashboard]({failure.dashboard})"] if failure.dashboard else []
+    """Return a section of Markdown about a failed app: what it ended with, the end of its log, where to read on.
+
+    `problem` is Markdown; it may name the command that shows the log.
+    """
+    command = code(f"fly logs -a {app}")
+    real = [command] * (command not in problem) + [f"[dashboard]({failure.dashboard})"] if failure.dashboard else []
     lines = [
-        *([prose(problem)] if problem else []),
         *map(text, failure.exits),
+        *([problem] if problem else []),
         *([f"still running: {code(failure.running)}"] if failure.running else []),
         *([f"read on: {' · '.join(real)}"] if real else []),
     ]

@@ -32,13 +32,7 @@ def report_text(report: Report, *, coloured: bool = False, width: int | None = N
 
         lines += status_lines(report.running)
     elif report.apps:
-        head, *rows = table(
-            [("app", "status", "size", "region", "secrets", "seconds", "url"), *(_row(app) for app in report.apps)],
-            width,
-            optional=("size", "region", "secrets", "seconds"),
-        )
-        painted = [paint(line, app.status, coloured) for line, app in zip(rows, report.apps, strict=True)]
-        lines += [head, *painted, ""]
+        lines += [*_apps(report.apps, coloured, width), ""]
         if any(app.failure for app in report.apps):
             from scorefly.ui.failure_text import failure_lines
 
@@ -71,6 +65,7 @@ def table(rows: Sequence[Sequence[str]], width: int | None = None, optional: Seq
     ]
 
 
+_DEFAULT_ENVIRONMENT = "local"
 _NEXT = {
     "validate": "scorefly deploy --rehearse",
     "generate": "scorefly deploy --rehearse",
@@ -83,7 +78,28 @@ def next_command(report: Report) -> str:
     """Return the command that usually follows a successful run; empty if there is none."""
     if report.exit_code or report.units:
         return ""
-    return "scorefly plan" if report.command == "deploy" and report.rehearsed else _NEXT.get(report.command, "")
+    following = _NEXT.get(report.command, "")
+    if report.rehearsed and report.command == "deploy":
+        following = "scorefly doctor"  # it tells what a real deploy still needs
+    elif report.rehearsed and following and "--rehearse" not in following:
+        following += " --rehearse"
+    environment = f" --environment {report.environment}" if report.environment != _DEFAULT_ENVIRONMENT else ""
+    return f"{following}{environment}" if following else ""
+
+
+def _apps(apps: Sequence[AppReport], coloured: bool, width: int | None) -> list[str]:
+    """Return a table of apps. Where even the shortest one is too wide, each URL is on a line below its app."""
+    rows = [("app", "status", "size", "region", "secrets", "seconds", "url"), *(_row(app) for app in apps)]
+    optional = ("size", "region", "secrets", "seconds")
+    head, *lines = table(rows, width, optional)
+    below = width is not None and max(map(cells, (head, *lines))) > width
+    if below:
+        head, *lines = table([row[:-1] for row in rows], width, optional)
+    painted = [paint(line, app.status, coloured) for line, app in zip(lines, apps, strict=True)]
+    shown = [head]
+    for line, app in zip(painted, apps, strict=True):
+        shown += [line, one_line(f"  {app.url}")] if below and app.url else [line]
+    return shown
 
 
 def _row(app: AppReport) -> tuple[str, ...]:
