@@ -95,7 +95,10 @@ def main() -> NoReturn:
     session = Session(take_environment())
     # Errors of options may name what stands beside them, and that may be a secret.
     session.progress.hide(early_secrets(options_in(sys.argv[1:]), session.environ))
-    code = _run(session)
+    try:
+        code = _run(session)
+    finally:
+        session.progress.close()
     if error := standard_streams.flush(sys.stdout):
         session.fail(_unwritable(error))
         code = code or 1

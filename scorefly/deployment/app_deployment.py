@@ -128,7 +128,7 @@ class AppDeployment(Struct):
         if self.run.settings.dry_run:
             return self._report(self._done)
         if not self._before.exists:
-            self.run.progress.step(f"{self.app.name}: creating")
+            self.run.progress.app(self.app.name, "creating")
             create_app(self.run, self.app)
             self._ensure_prerequisites()
         return None
@@ -149,12 +149,12 @@ class AppDeployment(Struct):
         if self._before.repair_only:
             self._others = self._images.keep_others()
             scales = self._before.census.resizes
-            self.run.progress.step(f"{self.app.name}: {'changing the number of Machines' if scales else 'repairing'}")
+            self.run.progress.app(self.app.name, "changing the number of Machines" if scales else "repairing")
             return
         if self._before.exists:
             record = unpack(app_state(self.run, self.app).record)
             changed = changed_files(record.built, self._before.all_built) if record else ""
-            self.run.progress.step(f"{self.app.name}: updating{f', because {changed} changed' if changed else ''}")
+            self.run.progress.app(self.app.name, f"updating{f', because {changed} changed' if changed else ''}")
             self._ensure_prerequisites()
         artefact = self.run.settings.workspace / artefact_folder(self.run.settings, self.app.name)
         folder = working_folder(self.run.settings, self.app)
@@ -174,7 +174,7 @@ class AppDeployment(Struct):
     def _output_of(self, step: str) -> Iterator[Callable[[str], None]]:
         """Show another program's output, line by line, and remember its last lines."""
         last = self._output = deque(maxlen=MAX_LINES)
-        with self.run.progress.output(f"{step} of {self.app.name}") as write:
+        with self.run.progress.output(f"{step} of {self.app.name}", self.app.name) as write:
 
             def output(line: str) -> None:
                 last.append(line)

@@ -11,8 +11,9 @@ from typing import Any, TextIO
 
 from scorefly import standard_streams
 from scorefly.problems import Problem
+from scorefly.report.progress import Phase
 from scorefly.report.report import AppReport, Report
-from scorefly.ui.terminal import TerminalProgress
+from scorefly.ui.terminal_progress import TerminalProgress
 
 VERSION = 1
 
@@ -39,6 +40,11 @@ class JsonProgress:
     def step(self, message: str) -> None:
         """Write what happens now."""
         self.event("step", message=message)
+
+    def app(self, name: str, state: str, phase: Phase = "running") -> None:
+        """Write what happens to an app now."""
+        if phase != "waiting":
+            self.step(f"{name}: {state}")
 
     def problem(self, problem: Problem) -> None:
         """Write a problem."""
@@ -79,8 +85,9 @@ class JsonProgress:
         self._terminal.publish(names)
 
     @contextmanager
-    def output(self, title: str) -> Iterator[Callable[[str], None]]:
+    def output(self, title: str, app: str = "") -> Iterator[Callable[[str], None]]:
         """Write another program's output where it explains a failure."""
+        del app  # it is in the title
         lines: list[str] = []
         wanted = True
         try:

@@ -13,6 +13,8 @@ from msgspec import Struct, field
 from scorefly import standard_streams
 from scorefly.github import commands, markdown
 from scorefly.problems import Problem
+from scorefly.report.progress import Phase
+from scorefly.ui.activity import Activity
 from scorefly.ui.lines import one_line
 from scorefly.ui.redaction import Redactor, pieces
 from scorefly.values import worth_hiding
@@ -35,6 +37,7 @@ class ActionProgress:
 
     def __init__(self) -> None:
         self._redactor = Redactor(markdown.text, markdown.in_code, markdown.mermaid_label)
+        self._activity = Activity(self._redactor.redact)
         self._masks: set[str] = set()
         self._lock = threading.Lock()
         self._outputs: list[_Output] = []
@@ -43,6 +46,11 @@ class ActionProgress:
     def step(self, message: str) -> None:
         """One line of the log."""
         self._say(partial(commands.plain, self._line(message)))
+
+    def app(self, name: str, state: str, phase: Phase = "running") -> None:
+        """One line of the log: what happens to an app, and how long it took."""
+        if line := self._activity.update(name, state, phase):
+            self.step(line)
 
     def problem(self, problem: Problem) -> None:
         """An annotation, on its file's line where it has one.
@@ -93,8 +101,9 @@ class ActionProgress:
         return worth_hiding(text) and not self._redactor.is_public(text)
 
     @contextmanager
-    def output(self, title: str) -> Iterator[Callable[[str], None]]:
+    def output(self, title: str, app: str = "") -> Iterator[Callable[[str], None]]:
         """A group in which no line is taken for a command. It is folded, so what went well may be there too."""
+        del app  # it is in the title
         output = _Output(self._line(title))
         try:
             yield partial(self._write, output)
