@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from scorefly.listen.ledger import Ledger
+from scorefly.listen.pending import plans
 from scorefly.listen.units import FAILING
 
 HISTORY = 50  # runs, and deliveries
@@ -34,9 +35,13 @@ def units(ledger: Ledger) -> list[dict[str, Any]]:
         )
     }
     tree = {ledger.get("root_key"): ledger.get("tree")}
+    planned = plans(ledger)
     return [
-        _unit(row, apps.get(row["name"], []), follows.get(row["name"], []), runs.get(row["name"]),
-              deployed.get(row["name"], {}), tree)
+        {
+            **_unit(row, apps.get(row["name"], []), follows.get(row["name"], []), runs.get(row["name"]),
+                    deployed.get(row["name"], {}), tree),
+            "plan": planned.get(row["name"]),
+        }
         for row in ledger.rows("SELECT * FROM units ORDER BY name")
     ]  # fmt: skip
 
@@ -46,6 +51,7 @@ def _unit(
 ) -> dict[str, Any]:
     details = json.loads(row["details"])
     wanted = tree | {_source_name(each): each["commit"] for each in sources}
+    apps = with_suspended(apps, details.get("suspended") or {})
     is_due = row["wanted"] > row["done"]
     pending = [
         {"repository": name, "from": deployed.get(name, ""), "to": commit}
@@ -67,6 +73,17 @@ def _unit(
         "drift": any(each.get("drift") for each in apps),
         "last_run": run_summary(run) if run else None,
     }
+
+
+def with_suspended(apps: list[dict[str, Any]], suspended: dict[str, str]) -> list[dict[str, Any]]:
+    """Return apps with the reasons of those that the tree suspends; one that was never deployed is a row of its own."""
+    marked = [{**app, "suspended": suspended.get(app.get("workload", ""), app.get("suspended"))} for app in apps]
+    known = {app.get("workload") for app in apps}
+    return marked + [
+        {"app": "", "workload": name, "status": "suspended", "suspended": reason, "since": 0}
+        for name, reason in suspended.items()
+        if name not in known
+    ]
 
 
 def _source_name(source: dict[str, Any]) -> str:

@@ -37,6 +37,8 @@ class UnitRow(Struct, frozen=True):
     ended: float
     is_failing: bool = False
     after: tuple[str, ...] = ()
+    planned: int = 0  # the generation of its plan
+    planned_at: float = 0.0
 
     @property
     def is_due(self) -> bool:
@@ -79,6 +81,19 @@ def runs_to_start(rows: Iterable[UnitRow], slots: int, now: float) -> Start:
     if not any(row.running or row.is_failing for row in units.values()) and not any(row.is_due for row in free):
         free = idle  # those that are due come after each other
     return _first([(run_time(row), row.name) for row in free], slots, now)
+
+
+def plans_to_start(rows: Iterable[UnitRow], starting: Collection[str], slots: int) -> tuple[str, ...]:
+    """Choose the units to plan: those that are due, do not start now, and changed or ran since their last plan."""
+    names = [
+        row.name
+        for row in rows
+        if row.is_due
+        and not row.running
+        and row.name not in starting
+        and (row.planned < row.wanted or row.planned_at < row.ended)
+    ]
+    return tuple(names[: max(slots, 0)])
 
 
 def _blocks(row: UnitRow) -> bool:

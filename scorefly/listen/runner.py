@@ -7,16 +7,17 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from scorefly.listen.child import Program, read_repositories, run_sync
+from scorefly.listen.child import Program, read_plan, read_repositories, run_sync
 from scorefly.listen.child_environment import child_environment
 from scorefly.listen.dispatch import dispatch_tree, start_workflow
 from scorefly.listen.git_repositories import ProjectRepository, logins_of, read_refs
 from scorefly.listen.github_tokens import GitHubTokens
+from scorefly.listen.pending import PlannedUnit
 from scorefly.listen.repository_keys import repository_key
 from scorefly.listen.settings import Settings
 from scorefly.listen.sources import Look
 from scorefly.listen.tree import parse_tree, values_of
-from scorefly.listen.units import Outcome, Run, Tree
+from scorefly.listen.units import DueUnit, Outcome, Run, Tree
 from scorefly.problems import ExternalError, ScoreflyError
 
 
@@ -70,9 +71,24 @@ class Runner:
             program = self._program(environment, others, instance)
         except ScoreflyError as error:
             return Outcome("failed", self._redact(str(error)))
-        options = ["--rehearse"] if settings.rehearse else ["--state", settings.state] if settings.state else []
-        arguments = [*run.arguments, *options]
+        arguments = [*run.arguments, *self._options()]
         return run_sync(program, arguments, folder, redact=self._redact, stop=self._stop, on_start=on_start)
+
+    def plan(
+        self, due: DueUnit, commit: str, environment: str, others: Collection[str], stop: Callable[[], bool]
+    ) -> PlannedUnit | None:
+        """Return what a run of a unit would change now; None when it was stopped."""
+        try:
+            folder = self._repository.check_out(due.name, commit)
+            program = self._program(environment, others)
+        except ScoreflyError as error:
+            return PlannedUnit(error=self._redact(str(error)))
+        arguments = ["--subtree", due.name, "--environment", environment, *self._options()]
+        return read_plan(program, arguments, folder, redact=self._redact, stop=stop)
+
+    def _options(self) -> list[str]:
+        settings = self._settings
+        return ["--rehearse"] if settings.rehearse else ["--state", settings.state] if settings.state else []
 
     def _read_repositories(self, folder: Path) -> Any:
         return read_repositories(self._program("", ()), (), folder, redact=self._redact, stop=self._stop)

@@ -10,13 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from scorefly.listen import notices, sources, units
+from scorefly.listen import sources, units
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.ledger_thread import LedgerThread
 from scorefly.listen.metrics import Metrics
 from scorefly.listen.orphans import end_processes, process_started
-from scorefly.listen.planner import backoff, looks_to_start, runs_to_start
+from scorefly.listen.pending import record_plan
+from scorefly.listen.planner import backoff, looks_to_start, plans_to_start, runs_to_start
 from scorefly.listen.repository_keys import repository_key
 from scorefly.listen.runner import Runner
 from scorefly.listen.settings import Settings
@@ -24,7 +26,6 @@ from scorefly.problems import ScoreflyError
 
 PARALLEL_LOOKS = 4
 RETRY_LEDGER = 2.0  # seconds
-NOTICE_PAUSE = 1.0  # seconds between two looks at the notices
 
 T = TypeVar("T")
 
@@ -34,6 +35,7 @@ class Due(Struct, frozen=True):
 
     looks: tuple[str, ...]
     runs: tuple[str, ...]
+    plans: tuple[str, ...]
     reads_tree: bool
     wake_at: float
 
@@ -61,6 +63,7 @@ class Service:
         self._root = repository_key(settings.project.url)
         self._looking: set[str] = set()
         self._running: set[str] = set()
+        self._planning: set[str] = set()
         self._reads_tree = False
         # No run begins before the project was looked at: it would deploy a commit that is not the newest.
         self._awaits_look = True
@@ -75,7 +78,7 @@ class Service:
         lost = await self.ledger.call(units.recover, time.time())
         if lost:
             await self._in_thread(end_processes, lost)
-        await self.ledger.call(_follow_root, self.settings)
+        await self.ledger.call(sources.follow_root, self.settings.project.url, self.settings.project.ref)
 
     async def run(self) -> None:
         """Start what is due until the service stops; then wait for what is under way."""
@@ -113,7 +116,7 @@ class Service:
     async def request_units(self, names: list[str] | None) -> tuple[str, ...]:
         """Make units due at the newest commits, all of them when none is named. Returns those that exist."""
         self._awaits_look = True
-        known = await self.ledger.call(_request_units, names)
+        known = await self.ledger.call(units.request, names)
         self.wake()
         return known
 
@@ -128,15 +131,21 @@ class Service:
         looks = looks_to_start(
             sources.repositories(ledger), self._looking, PARALLEL_LOOKS - len(self._looking), poll, now
         )
-        runs = runs_to_start(units.unit_rows(ledger), self.settings.parallel - len(self._running), now)
+        # A unit that is planned does not run: both use its checkout.
+        rows = [replace(row, running=row.running or row.name in self._planning) for row in units.unit_rows(ledger)]
+        slots = self.settings.parallel - len(self._running) - len(self._planning)
+        runs = runs_to_start(rows, slots, now)
         row = ledger.row("SELECT value FROM refs WHERE key = ? AND ref = ?", self._root, self.settings.project.ref)
         is_old = bool(row and row["value"] and row["value"] != ledger.get("tree"))
         is_stale = is_old or bool(ledger.get("tree_is_stale"))
         reads_tree = is_stale and not self._reads_tree and now >= self._tree_not_before
         # A new tree decides which units there are: none starts while it is read for the first time after a change.
-        names = () if self._awaits_look or (is_stale and not self._tree_attempts) else runs.names
+        awaits_tree = self._awaits_look or (is_stale and not self._tree_attempts)
+        names = () if awaits_tree else runs.names
+        has_plans = not (awaits_tree or self.settings.dispatch)
+        plans = plans_to_start(rows, runs.names, slots - len(names)) if has_plans else ()
         wake_at = min(looks.wake_at, runs.wake_at, self._tree_not_before if is_stale else runs.wake_at)
-        return Due(looks.names, names, reads_tree, max(wake_at, now + 0.05) if not reads_tree else now + 1)
+        return Due(looks.names, names, plans, reads_tree, max(wake_at, now + 0.05) if not reads_tree else now + 1)
 
     def _start(self, due: Due) -> None:
         for key in due.looks:
@@ -148,6 +157,9 @@ class Service:
         for name in due.runs:
             self._running.add(name)
             self._spawn(self._run(name))
+        for name in due.plans:
+            self._planning.add(name)
+            self._spawn(self._plan(name))
 
     async def _look(self, key: str) -> None:
         try:
@@ -177,7 +189,6 @@ class Service:
             commit, tree = await self._in_thread(self._runner.read_tree)
             project = (self.settings.project.url, self.settings.project.ref)
             await self.ledger.call(units.replace_tree, project, commit, tree)
-            await self.ledger.call(_note_root, self.settings, commit)
             self._tree_attempts, self._tree_not_before = 0, 0.0
             self.log(f"tree: {len(tree.units)} units at {commit[:12]}")
         except ScoreflyError as error:
@@ -194,7 +205,7 @@ class Service:
             run = await self.ledger.call(units.begin_run, name, time.time())
             if run is None:
                 return
-            names = await self.ledger.call(_environments)
+            names = await self.ledger.call(units.environments)
             commit = await self.ledger.call(Ledger.get, "tree")
             began = time.monotonic()
             loop = asyncio.get_running_loop()
@@ -217,6 +228,21 @@ class Service:
         finally:
             self._running.discard(name)
 
+    async def _plan(self, name: str) -> None:
+        """Find out what would change in a unit that cannot run yet."""
+        try:
+            due = await self.ledger.call(units.due_unit, name)
+            if due is None:
+                return
+            names = await self.ledger.call(units.environments)
+            commit = await self.ledger.call(Ledger.get, "tree")
+            environment, others = names.get(name, ""), set(names.values())
+            planned = await self._in_thread(self._runner.plan, due, commit, environment, others, lambda: self.stopping)
+            if planned:
+                await self.ledger.call(record_plan, name, due.generation, planned, time.time())
+        finally:
+            self._planning.discard(name)
+
     async def _end(self, run: units.Run, outcome: units.Outcome) -> None:
         """Record an outcome, however long the disk is full."""
         while True:
@@ -230,25 +256,6 @@ class Service:
                 await asyncio.sleep(RETRY_LEDGER)
             else:
                 return
-
-    async def send_notices(self) -> None:
-        """Send notices until the service stops. To be run beside `run`."""
-        while not self.stopping:
-            delay = NOTICE_PAUSE
-            try:
-                notice = await self.ledger.call(notices.due_notice, time.time())
-                if notice:
-                    secret = self.settings.environ["SCOREFLY_NOTIFY_SECRET"]
-                    failure = await self._in_thread(
-                        notices.send, self.settings.notify, secret, notice.body, time.time()
-                    )
-                    if failure:
-                        self.log(f"notify: {failure}")
-                    await self.ledger.call(notices.record_attempt, notice, time.time(), delivered=not failure)
-                    delay = 0.0
-            except sqlite3.Error as error:
-                self.log(f"ledger: {error}")
-            await asyncio.sleep(delay)
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*arguments))
@@ -278,29 +285,3 @@ class Service:
         except TimeoutError:
             pass
         self._wake.clear()
-
-
-def _follow_root(ledger: Ledger, settings: Settings) -> None:
-    sources.follow_root(ledger, settings.project.url, settings.project.ref)
-    sources.poll_all(ledger)
-
-
-def _note_root(ledger: Ledger, settings: Settings, commit: str) -> None:
-    """The tree was read at this commit, which may be newer than the look that asked for it."""
-    key = repository_key(settings.project.url)
-    ledger.put("root_key", key)
-    ledger.execute("UPDATE refs SET value = ? WHERE key = ? AND ref = ?", commit, key, settings.project.ref)
-
-
-def _environments(ledger: Ledger) -> dict[str, str]:
-    import json
-
-    rows = ledger.rows("SELECT name, details FROM units")
-    return {row["name"]: str(json.loads(row["details"]).get("environment", "")) for row in rows}
-
-
-def _request_units(ledger: Ledger, names: list[str] | None) -> tuple[str, ...]:
-    sources.poll_all(ledger)
-    if names is None:
-        names = [row["name"] for row in ledger.rows("SELECT name FROM units ORDER BY name")]
-    return units.request(ledger, names)

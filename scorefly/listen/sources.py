@@ -30,10 +30,11 @@ def repositories(ledger: Ledger) -> list[RepositoryRow]:
 
 
 def follow_root(ledger: Ledger, url: str, ref: str) -> str:
-    """Follow the project's own repository, before its tree was read. Returns its key."""
+    """Follow the project's own repository, before its tree was read, and make all due. Returns its key."""
     key = repository_key(url)
     with ledger.transaction():
         _add(ledger, key, url, ref)
+        poll_all(ledger)
     return key
 
 

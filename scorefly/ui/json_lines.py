@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from scorefly.problems import Problem
 from scorefly.report.report import AppReport, Report
+from scorefly.ui.plan_event import change_events, plan_event
 from scorefly.ui.terminal import TerminalProgress
 
 VERSION = 1
@@ -56,7 +57,15 @@ class JsonProgress:
         """Write every app of a unit, and then its outcome."""
         for app in report.apps:
             self.event("app", unit=unit, **_app(app, report))
+        self.plan(unit, report)
         self.event("unit-end", **_outcome(report))
+
+    def plan(self, unit: str, report: Report) -> None:
+        """Write what is to be changed in a unit, where the report has a plan."""
+        if report.plan:
+            for members in change_events(report.plan):
+                self.event("change", unit=unit, **members)
+            self.event("plan", unit=unit, **plan_event(report.plan))
 
     def end(self, report: Report | None, exit_code: int) -> None:
         """Write the outcome of the run. Without a report nothing was changed, or it ended early."""

@@ -57,3 +57,27 @@ def test_a_mistake_in_the_project_is_shown_with_its_place(tmp_path: Path) -> Non
         environments.push({"scorefly.yaml": PROJECT + "colour: red\n"})
         listener.post("github", *signed("github", push_payload("github", environments.url)))
         listener.wait(lambda: "scorefly.yaml:5:1" in listener.get("/").body.decode(), "the place is on the page")
+
+
+def test_what_is_pending_is_shown_as_a_diff_while_a_unit_waits(tmp_path: Path) -> None:
+    project = PROJECT.replace("{region: ams}", "{region: ams, after: staging}")
+    project += "workloads: {worker: {suspended: until the queue is moved}}\n"
+    files = {"web/score.yaml": score("web", "1.27"), "worker/score.yaml": score("worker", "1.27")}
+    environments = Environments.create(tmp_path / "git", {"scorefly.yaml": project, **files})
+    with listening(environments.url, tmp_path / "data", "--rehearse", argv=COMMAND) as listener:
+        listener.wait(lambda: {unit["state"] for unit in listener.units().values()} == {"ok"})
+        suspended = {app["workload"]: app["suspended"] for app in listener.units()["staging"]["apps"]}
+        assert suspended == {"web": None, "worker": "until the queue is moved"}
+        broken = score("web", "1.27").replace("nginx:1.27", "rehearsal.invalid/unhealthy:2")
+        environments.push({"web/score.yaml": broken})
+        listener.post("github", *signed("github", push_payload("github", environments.url)))
+        plan = listener.wait(lambda: listener.units()["production"]["plan"], "a plan of the unit that waits")
+        assert [(app["app"], app["action"]) for app in plan["apps"]] == [("acme-web", "change")]
+        assert "+image = 'rehearsal.invalid/unhealthy:2'" in " ".join(plan["apps"][0]["diff"]).replace('"', "'")
+        text = listener.get("/units/production").body.decode()
+        for words in ("<del>", "<ins>", "rehearsal.invalid/unhealthy:2"):
+            assert words in text
+        environments.push({"web/score.yaml": score("web", "1.28")})
+        listener.post("github", *signed("github", push_payload("github", environments.url)))
+        listener.wait(lambda: {unit["state"] for unit in listener.units().values()} == {"ok"})
+        assert [unit["plan"] for unit in listener.units().values()] == [None, None]
