@@ -97,6 +97,8 @@ class Runner:
         variables = {**child_environment(self._settings.environ, environment, others), **(more or {})}
         if self._tokens.has_app and (owner := github_owner(self._settings)):
             variables["GITHUB_TOKEN"] = self._tokens.token(owner)
+        if own := self._settings.environ.get("FLY_APP_NAME"):
+            variables["SCOREFLY_LISTENER_APP"] = own
         variables.setdefault("SCOREFLY_SOURCE_CACHE", str(self._settings.data / "sources"))
         return Program(self._argv, variables)
 

@@ -81,3 +81,21 @@ def test_what_is_pending_is_shown_as_a_diff_while_a_unit_waits(tmp_path: Path) -
         listener.post("github", *signed("github", push_payload("github", environments.url)))
         listener.wait(lambda: {unit["state"] for unit in listener.units().values()} == {"ok"})
         assert [unit["plan"] for unit in listener.units().values()] == [None, None]
+
+
+def test_a_listener_does_not_deploy_its_own_app_and_goes_on_with_the_rest(tmp_path: Path) -> None:
+    files = {"web/score.yaml": score("web", "1.27"), "listener/score.yaml": score("listener", "1.27")}
+    environments = Environments.create(tmp_path / "git", {"scorefly.yaml": PROJECT, **files})
+    with listening(
+        environments.url, tmp_path / "data", "--rehearse", argv=COMMAND, FLY_APP_NAME="acme-listener"
+    ) as listener:
+        listener.wait(lambda: {unit["state"] for unit in listener.units().values()} == {"ok"})
+        apps = {app["workload"]: app for unit in listener.units().values() for app in unit["apps"] if app["app"]}
+        own = listener.units()["production"]["apps"][-1]
+        assert (own["app"], own["status"], own["workload"]) == ("", "suspended", "listener")
+        assert statuses(listener, "staging") == {"acme-web-st": "created", "acme-listener-st": "created"}
+        assert set(apps) == {"web", "listener"}
+        run = listener.units()["production"]["last_run"]["id"]
+        log = listener.get(f"/api/runs/{run}").json()["log"]
+        assert "the app acme-listener is not deployed: this is the listener itself" in log
+        assert "acme-web created" in log
