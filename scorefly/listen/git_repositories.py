@@ -14,18 +14,18 @@ from scorefly.git.process import Done, Git, told
 from scorefly.git.remote import Credentials
 from scorefly.listen.github_tokens import GitHubTokens
 from scorefly.listen.settings import Project
+from scorefly.listen.sources import Seen
 from scorefly.problems import ExternalError, external_error
 
 _REF = "refs/scorefly/project"
+_REDIRECT = re.compile(r"^warning: redirecting to (https?://[^\s@]{1,500})$", re.MULTILINE)
 
 
 # Returns the user name and password for an https URL, or None.
 Logins = Callable[[str], tuple[str, str] | None]
 
 
-def read_refs(
-    url: str, refs: Sequence[str], environ: Mapping[str, str], folder: Path, logins: Logins
-) -> dict[str, str]:
+def read_refs(url: str, refs: Sequence[str], environ: Mapping[str, str], folder: Path, logins: Logins) -> Seen:
     """Ask a repository once for the values of refs: a commit, or a digest of all that a pattern matches.
 
     A ref that does not exist has the value "". Raises ExternalError.
@@ -34,12 +34,13 @@ def read_refs(
         pattern for ref in refs for pattern in ((ref, f"{ref}^{{}}") if ref.startswith("refs/tags/") else (ref,))
     ]
     git, address = _server_git(url, environ, folder, logins)
-    done = git.run("ls-remote", "--quiet", "--", address, *patterns)
+    done = git.run("ls-remote", "--", address, *patterns)
     if done.code:
         raise _failure("read", done)
     pairs = [line.partition("\t") for line in done.text.splitlines()]
     commits = {name: commit for commit, _, name in pairs}
-    return {ref: _value(ref, commits) for ref in refs}
+    redirect = _REDIRECT.search(done.error)
+    return Seen({ref: _value(ref, commits) for ref in refs}, redirect[1].removesuffix("/") if redirect else "")
 
 
 def _value(ref: str, commits: Mapping[str, str]) -> str:

@@ -64,6 +64,7 @@ CREATE TABLE notices(
 _ADDED = (
     _SCHEMA,
     """
+ALTER TABLE repositories ADD COLUMN moved_to TEXT NOT NULL DEFAULT '';
 CREATE TABLE plans(
     unit TEXT PRIMARY KEY, generation INTEGER NOT NULL, at REAL NOT NULL, changes TEXT NOT NULL, error TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

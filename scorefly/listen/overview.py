@@ -140,7 +140,7 @@ def history(ledger: Ledger) -> list[dict[str, Any]]:
 
 def repositories(ledger: Ledger) -> list[dict[str, Any]]:
     """Return the followed repositories with when they were looked at, and the error if they cannot be read."""
-    rows = ledger.rows("SELECT key, looked_at, next_look, attempts, error FROM repositories ORDER BY key")
+    rows = ledger.rows("SELECT key, looked_at, next_look, attempts, error, moved_to FROM repositories ORDER BY key")
     return [dict(row) for row in rows]
 
 

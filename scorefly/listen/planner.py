@@ -15,7 +15,7 @@ RESYNC = 3600.0  # seconds after which a unit is compared with Fly although git 
 class RepositoryRow(Struct, frozen=True):
     """A followed repository: generations of hints and looks, and when it was and may be looked at.
 
-    `next_hint` is when a hint may cause a look, `next_look` when anything may.
+    `next_hint` is when a hint may cause a look. `next_look` is 0, or the end of the back-off after a failure.
     """
 
     key: str
@@ -65,9 +65,10 @@ def looks_to_start(rows: Iterable[RepositoryRow], busy: Collection[str], slots: 
 
 
 def look_time(row: RepositoryRow, poll: float) -> float:
-    """Return when a repository is to be looked at next."""
-    due = min(row.next_hint, row.looked_at + poll) if row.hinted > row.looked else row.looked_at + poll
-    return max(due, row.next_look)
+    """Return when a repository is to be looked at next: after a failure when its back-off ends."""
+    if row.next_look:
+        return row.next_look
+    return min(row.next_hint, row.looked_at + poll) if row.hinted > row.looked else row.looked_at + poll
 
 
 def runs_to_start(rows: Iterable[UnitRow], slots: int, now: float) -> Start:

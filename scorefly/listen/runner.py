@@ -15,7 +15,7 @@ from scorefly.listen.github_tokens import GitHubTokens
 from scorefly.listen.pending import PlannedUnit
 from scorefly.listen.repository_keys import repository_key
 from scorefly.listen.settings import Settings
-from scorefly.listen.sources import Look
+from scorefly.listen.sources import Look, Seen
 from scorefly.listen.tree import parse_tree, values_of
 from scorefly.listen.units import DueUnit, Outcome, Run, Tree
 from scorefly.problems import ExternalError, ScoreflyError
@@ -36,7 +36,7 @@ class Runner:
         self._project = threading.Lock()  # on the checkout that the tree is read in
         self._repository = ProjectRepository(settings.project, settings.data, settings.environ)
 
-    def look(self, look: Look) -> dict[str, str]:
+    def look(self, look: Look) -> Seen:
         """Return the values of the refs that somebody follows. Raises ExternalError.
 
         A source that is not readable with the listener's own token is read by `scorefly repos`, which has the
@@ -48,7 +48,7 @@ class Runner:
             if look.key == repository_key(self._settings.project.url):
                 raise
         with self._project:
-            return values_of(self._read_repositories(self._repository.folder("project")), look.key)
+            return Seen(values_of(self._read_repositories(self._repository.folder("project")), look.key))
 
     def read_tree(self) -> tuple[str, Tree]:
         """Fetch the project. Returns its commit and its tree. Raises ExternalError."""

@@ -9,35 +9,22 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from msgspec import Struct
-from msgspec.structs import replace
-
 from scorefly.listen import sources, units
+from scorefly.listen.decision import PARALLEL_LOOKS, Due, Work, decide
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.ledger_thread import LedgerThread
 from scorefly.listen.metrics import Metrics
 from scorefly.listen.orphans import end_processes, process_started
 from scorefly.listen.pending import record_plan
-from scorefly.listen.planner import backoff, looks_to_start, plans_to_start, runs_to_start
+from scorefly.listen.planner import backoff
 from scorefly.listen.repository_keys import repository_key
 from scorefly.listen.runner import Runner
 from scorefly.listen.settings import Settings
 from scorefly.problems import ScoreflyError
 
-PARALLEL_LOOKS = 4
 RETRY_LEDGER = 2.0  # seconds
 
 T = TypeVar("T")
-
-
-class Due(Struct, frozen=True):
-    """The work that may start now: keys of repositories, names of units, the tree; and when to decide again."""
-
-    looks: tuple[str, ...]
-    runs: tuple[str, ...]
-    plans: tuple[str, ...]
-    reads_tree: bool
-    wake_at: float
 
 
 class Service:
@@ -61,14 +48,7 @@ class Service:
         self._interrupting = False
         self._runner = Runner(settings, argv, redact, lambda: self._interrupting)
         self._root = repository_key(settings.project.url)
-        self._looking: set[str] = set()
-        self._running: set[str] = set()
-        self._planning: set[str] = set()
-        self._reads_tree = False
-        # No run begins before the project was looked at: it would deploy a commit that is not the newest.
-        self._awaits_look = True
-        self._tree_attempts = 0
-        self._tree_not_before = 0.0
+        self._work = Work()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(settings.parallel + PARALLEL_LOOKS + 2, "work")
@@ -85,7 +65,7 @@ class Service:
         while not self.stopping:
             delay = 1.0
             try:
-                due = await self.ledger.call(self._decide, time.time())
+                due = await self.ledger.call(decide, self.settings, self._work, time.time())
                 self._start(due)
                 delay = due.wake_at - time.time()
             except sqlite3.Error as error:
@@ -115,7 +95,7 @@ class Service:
 
     async def request_units(self, names: list[str] | None) -> tuple[str, ...]:
         """Make units due at the newest commits, all of them when none is named. Returns those that exist."""
-        self._awaits_look = True
+        self._work.awaits_look = True
         known = await self.ledger.call(units.request, names)
         self.wake()
         return known
@@ -123,82 +103,60 @@ class Service:
     @property
     def is_busy(self) -> bool:
         """Decide whether a unit runs."""
-        return bool(self._running)
-
-    def _decide(self, ledger: Ledger, now: float) -> Due:
-        """Read from the ledger what is due. Called on the ledger's thread."""
-        poll = self.settings.poll
-        looks = looks_to_start(
-            sources.repositories(ledger), self._looking, PARALLEL_LOOKS - len(self._looking), poll, now
-        )
-        # A unit that is planned does not run: both use its checkout.
-        rows = [replace(row, running=row.running or row.name in self._planning) for row in units.unit_rows(ledger)]
-        slots = self.settings.parallel - len(self._running) - len(self._planning)
-        runs = runs_to_start(rows, slots, now)
-        row = ledger.row("SELECT value FROM refs WHERE key = ? AND ref = ?", self._root, self.settings.project.ref)
-        is_old = bool(row and row["value"] and row["value"] != ledger.get("tree"))
-        is_stale = is_old or bool(ledger.get("tree_is_stale"))
-        reads_tree = is_stale and not self._reads_tree and now >= self._tree_not_before
-        # A new tree decides which units there are: none starts while it is read for the first time after a change.
-        awaits_tree = self._awaits_look or (is_stale and not self._tree_attempts)
-        names = () if awaits_tree else runs.names
-        has_plans = not (awaits_tree or self.settings.dispatch)
-        plans = plans_to_start(rows, runs.names, slots - len(names)) if has_plans else ()
-        wake_at = min(looks.wake_at, runs.wake_at, self._tree_not_before if is_stale else runs.wake_at)
-        return Due(looks.names, names, plans, reads_tree, max(wake_at, now + 0.05) if not reads_tree else now + 1)
+        return bool(self._work.running)
 
     def _start(self, due: Due) -> None:
         for key in due.looks:
-            self._looking.add(key)
+            self._work.looking.add(key)
             self._spawn(self._look(key))
         if due.reads_tree:
-            self._reads_tree = True
+            self._work.reads_tree = True
             self._spawn(self._read_tree())
         for name in due.runs:
-            self._running.add(name)
+            self._work.running.add(name)
             self._spawn(self._run(name))
         for name in due.plans:
-            self._planning.add(name)
+            self._work.planning.add(name)
             self._spawn(self._plan(name))
 
     async def _look(self, key: str) -> None:
         try:
             look = await self.ledger.call(sources.begin_look, key)
             try:
-                values = await self._in_thread(self._runner.look, look)
+                seen = await self._in_thread(self._runner.look, look)
             except ScoreflyError as error:
                 message = self.redact(str(error))
                 self.log(f"look at {key}: {message}")
                 self.metrics.looks.labels("failed").inc()
                 await self.ledger.call(sources.record_failed_look, look, message, time.time())
                 return
-            changed = await self.ledger.call(sources.record_look, look, values, time.time())
+            changed = await self.ledger.call(sources.record_look, look, seen, time.time())
             self.metrics.looks.labels("changed" if changed else "unchanged").inc()
             if key == self._root:
                 self.last_poll = time.time()
-                self._tree_not_before = 0.0 if changed else self._tree_not_before
-                self._tree_attempts = 0 if changed else self._tree_attempts
+                self._work.tree_not_before = 0.0 if changed else self._work.tree_not_before
+                self._work.tree_attempts = 0 if changed else self._work.tree_attempts
             for ref in changed:
-                self.log(f"look at {key}: {ref} is at {values[ref][:12] or 'nothing: it is gone'}")
+                self.log(f"look at {key}: {ref} is at {seen.values[ref][:12] or 'nothing: it is gone'}")
         finally:
-            self._looking.discard(key)
-            self._awaits_look = self._awaits_look and key != self._root
+            self._work.looking.discard(key)
+            self._work.awaits_look = self._work.awaits_look and key != self._root
 
     async def _read_tree(self) -> None:
         try:
             commit, tree = await self._in_thread(self._runner.read_tree)
             project = (self.settings.project.url, self.settings.project.ref)
             await self.ledger.call(units.replace_tree, project, commit, tree)
-            self._tree_attempts, self._tree_not_before = 0, 0.0
+            self._work.tree_attempts, self._work.tree_not_before = 0, 0.0
             self.log(f"tree: {len(tree.units)} units at {commit[:12]}")
         except ScoreflyError as error:
             message = self.redact(str(error))
-            self._tree_attempts += 1
-            self._tree_not_before = time.time() + backoff(self._tree_attempts)
+            self._work.tree_attempts += 1
+            self._work.tree_not_before = time.time() + backoff(self._work.tree_attempts)
             self.log(f"tree: {message}")
             await self.ledger.call(Ledger.put, "tree_error", message[:2000])
         finally:
-            self._reads_tree = False
+            self._work.reads_tree = False
 
     async def _run(self, name: str) -> None:
         try:
@@ -226,7 +184,7 @@ class Service:
             self.metrics.run_seconds.observe(seconds)
             self.log(f"run {run.id} of {name}: {outcome.status} after {seconds:.1f} s {outcome.reason}".rstrip())
         finally:
-            self._running.discard(name)
+            self._work.running.discard(name)
 
     async def _plan(self, name: str) -> None:
         """Find out what would change in a unit that cannot run yet."""
@@ -241,7 +199,7 @@ class Service:
             if planned:
                 await self.ledger.call(record_plan, name, due.generation, planned, time.time())
         finally:
-            self._planning.discard(name)
+            self._work.planning.discard(name)
 
     async def _end(self, run: units.Run, outcome: units.Outcome) -> None:
         """Record an outcome, however long the disk is full."""
