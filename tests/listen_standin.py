@@ -85,6 +85,7 @@ def main() -> int:
     if command == "plan":
         return plan(arguments, tree)
     if command == "repos":
+        time.sleep(tree.get("seconds", 0))
         if "problem" in tree:
             sys.stderr.write(tree["problem"] + "\n")
             return 2

@@ -10,6 +10,7 @@ from scorefly.listen.pending import plans
 from scorefly.listen.units import FAILING
 
 HISTORY = 50  # runs, and deliveries
+MAX_ID = 2**63 - 1  # of a row in SQLite
 
 
 def units(ledger: Ledger) -> list[dict[str, Any]]:
@@ -117,6 +118,8 @@ def unit_runs(ledger: Ledger, name: str) -> list[dict[str, Any]]:
 
 def run_log(ledger: Ledger, identity: int) -> dict[str, Any] | None:
     """Return a run with its redacted log, or None."""
+    if identity > MAX_ID:
+        return None
     row = ledger.row("SELECT * FROM runs WHERE id = ?", identity)
     return {**run_summary(row), "log": row["log"]} if row else None
 

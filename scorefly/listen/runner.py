@@ -10,7 +10,7 @@ from typing import Any
 from scorefly.listen.child import Program, read_plan, read_repositories, run_sync
 from scorefly.listen.child_environment import child_environment
 from scorefly.listen.dispatch import dispatch_tree, start_workflow
-from scorefly.listen.git_repositories import ProjectRepository, logins_of, read_refs
+from scorefly.listen.git_repositories import ProjectRepository, Reading, logins_of, read_refs
 from scorefly.listen.github_tokens import GitHubTokens
 from scorefly.listen.pending import PlannedUnit
 from scorefly.listen.repository_keys import repository_key
@@ -25,14 +25,21 @@ class Runner:
     """Everything that starts a process or makes a call, and so is not done on the event loop."""
 
     def __init__(
-        self, settings: Settings, argv: tuple[str, ...], redact: Callable[[str], str], stop: Callable[[], bool]
+        self,
+        settings: Settings,
+        argv: tuple[str, ...],
+        redact: Callable[[str], str],
+        stop: Callable[[], bool],
+        ends: Callable[[], bool],
     ) -> None:
+        """Take when runs have to stop, and when the service ends: then nobody waits for looks."""
         self._settings = settings
         self._argv = argv
         self._redact = redact
         self._stop = stop
+        self._ends = ends
         self._tokens = GitHubTokens(settings.environ)
-        self._logins = logins_of(settings.environ, self._tokens)
+        self._reading = Reading(settings.environ, logins_of(settings.environ, self._tokens), ends)
         self._project = threading.Lock()  # on the checkout that the tree is read in
         self._repository = ProjectRepository(settings.project, settings.data, settings.environ)
 
@@ -43,7 +50,7 @@ class Runner:
         credentials that the project names.
         """
         try:
-            return read_refs(look.url, look.refs, self._settings.environ, self._settings.data, self._logins)
+            return read_refs(look.url, look.refs, self._settings.data, self._reading)
         except ExternalError:
             if look.key == repository_key(self._settings.project.url):
                 raise
@@ -53,7 +60,7 @@ class Runner:
     def read_tree(self) -> tuple[str, Tree]:
         """Fetch the project. Returns its commit and its tree. Raises ExternalError."""
         with self._project:
-            commit = self._repository.fetch(self._logins)
+            commit = self._repository.fetch(self._reading)
             tree = parse_tree(self._read_repositories(self._repository.check_out("project", commit)))
         return commit, dispatch_tree(tree) if self._settings.dispatch else tree
 
@@ -74,9 +81,7 @@ class Runner:
         arguments = [*run.arguments, *self._options()]
         return run_sync(program, arguments, folder, redact=self._redact, stop=self._stop, on_start=on_start)
 
-    def plan(
-        self, due: DueUnit, commit: str, environment: str, others: Collection[str], stop: Callable[[], bool]
-    ) -> PlannedUnit | None:
+    def plan(self, due: DueUnit, commit: str, environment: str, others: Collection[str]) -> PlannedUnit | None:
         """Return what a run of a unit would change now; None when it was stopped."""
         try:
             folder = self._repository.check_out(due.name, commit)
@@ -84,14 +89,14 @@ class Runner:
         except ScoreflyError as error:
             return PlannedUnit(error=self._redact(str(error)))
         arguments = ["--subtree", due.name, "--environment", environment, *self._options()]
-        return read_plan(program, arguments, folder, redact=self._redact, stop=stop)
+        return read_plan(program, arguments, folder, redact=self._redact, stop=self._ends)
 
     def _options(self) -> list[str]:
         settings = self._settings
         return ["--rehearse"] if settings.rehearse else ["--state", settings.state] if settings.state else []
 
     def _read_repositories(self, folder: Path) -> Any:
-        return read_repositories(self._program("", ()), (), folder, redact=self._redact, stop=self._stop)
+        return read_repositories(self._program("", ()), (), folder, redact=self._redact, stop=self._ends)
 
     def _program(self, environment: str, others: Collection[str], more: Mapping[str, str] | None = None) -> Program:
         variables = {**child_environment(self._settings.environ, environment, others), **(more or {})}

@@ -81,7 +81,7 @@ async def _serve(
     server = _Server(
         uvicorn.Config(
             application(service),
-            http=BoundedProtocol,
+            http=type("Protocol", (BoundedProtocol,), {"head_seconds": settings.read_timeout}),
             ws="none",
             lifespan="off",
             log_config=None,

@@ -46,7 +46,7 @@ class Service:
         self.stopping = False
         self.last_poll = 0.0  # when the project's repository could be read the last time
         self._interrupting = False
-        self._runner = Runner(settings, argv, redact, lambda: self._interrupting)
+        self._runner = Runner(settings, argv, redact, lambda: self._interrupting, lambda: self.stopping)
         self._root = repository_key(settings.project.url)
         self._work = Work()
         self._wake = asyncio.Event()
@@ -125,6 +125,8 @@ class Service:
             try:
                 seen = await self._in_thread(self._runner.look, look)
             except ScoreflyError as error:
+                if self.stopping:
+                    return
                 message = self.redact(str(error))
                 self.log(f"look at {key}: {message}")
                 self.metrics.looks.labels("failed").inc()
@@ -150,6 +152,8 @@ class Service:
             self._work.tree_attempts, self._work.tree_not_before = 0, 0.0
             self.log(f"tree: {len(tree.units)} units at {commit[:12]}")
         except ScoreflyError as error:
+            if self.stopping:
+                return
             message = self.redact(str(error))
             self._work.tree_attempts += 1
             self._work.tree_not_before = time.time() + backoff(self._work.tree_attempts)
@@ -195,7 +199,7 @@ class Service:
             names = await self.ledger.call(units.environments)
             commit = await self.ledger.call(Ledger.get, "tree")
             environment, others = names.get(name, ""), set(names.values())
-            planned = await self._in_thread(self._runner.plan, due, commit, environment, others, lambda: self.stopping)
+            planned = await self._in_thread(self._runner.plan, due, commit, environment, others)
             if planned:
                 await self.ledger.call(record_plan, name, due.generation, planned, time.time())
         finally:

@@ -242,7 +242,7 @@ def test_a_host_that_is_down_is_shown_with_its_next_attempt_and_a_renamed_reposi
         git(source.clone, "remote", "set-url", "origin", str(tmp_path / "served/acme/shop.git"))
         units = [{"name": "staging", "environment": "staging"}]
         url = f"{server.url}/acme/old.git"
-        followed = {"repository": url, "url": url, "ref": "main", "kind": "branch", "units": units}
+        followed: dict[str, Any] = {"repository": url, "url": url, "ref": "main", "kind": "branch", "units": units}
         followed |= {"readable": False, "problem": "HTTP 503"}  # as `scorefly repos` sees it
         server.renamed = {"/acme/old.git": "/acme/shop.git"}
         server.faults = [("/acme/", 503)]
