@@ -38,7 +38,7 @@ from scorefly.problems import input_error
     default="10s",
     show_default=True,
     metavar="TIME",
-    help="Time to receive the head, and the body, of a request.",
+    help="Time for a request's head, and its body.",
 )
 @click.option(
     "--kill-timeout", default="290s", show_default=True, metavar="TIME", help="Time that runs get to end after SIGTERM."
