@@ -20,9 +20,9 @@ from scorefly.project.units import Unit
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
 from scorefly.report.unit_progress import UnitProgress
+from scorefly.run import Run, open_run
 from scorefly.state.document import EnvironmentState, SourceState
 from scorefly.state.keeper import Keeper
-from scorefly.state.session import open_state
 
 
 def sync(settings: Settings, progress: Progress) -> Report:
@@ -50,17 +50,15 @@ class Sync(Struct, frozen=True):
             return unchanged_report(run, unit, state)
         if not unit.settings.score_files and not (state and state.workloads):
             return run.report(unit)
-        with open_state(unit.settings, progress) as keeper:
+        with open_run(unit.settings, progress) as unit_run:
+            keeper = unit_run.keeper
             if state is None or keeper.state.sources != state.sources:
                 # Another run deployed meanwhile: refs may have moved since they were looked up.
                 trees = self._look_again(unit)
             run.check_out(unit)
             keeper.change(lambda state: _without_rollbacks(state, trees))
-            if unit.settings.score_files:
-                report = deploy(unit.settings, keeper, progress, run.shared)
-            else:
-                report = run.report(unit)
-            report = self._prune(unit, keeper, progress, report)
+            report = deploy(unit_run, run.shared) if unit.settings.score_files else run.report(unit)
+            report = self._prune(unit, unit_run, report)
             self._remember(unit, keeper, trees, report)
         return report
 
@@ -71,17 +69,17 @@ class Sync(Struct, frozen=True):
             raise ExternalError(*self.run.failed[unit.name])
         return {name: self.run.store.tree_id(pin) for name, pin in self.run.pins[unit.name].items()}
 
-    def _prune(self, unit: Unit, keeper: Keeper, progress: UnitProgress, report: Report) -> Report:
+    def _prune(self, unit: Unit, unit_run: Run, report: Report) -> Report:
         if not unit.settings.prune or report.exit_code:
             return report
         if not self.run.is_complete:
             message = f"{unit.name}: nothing is pruned, because a part of the tree cannot be read"
             problem = Problem(message, "fix that and sync again", severity="warning")
-            progress.problem(problem)
+            unit_run.progress.problem(problem)
             return replace(report, problems=(*report.problems, problem))
         others = (each for each in self.run.all_units if each.name != unit.name)
         elsewhere = {each.settings.app_name(name) for each in others for name in each.workloads}
-        pruned = prune(unit.settings, keeper, progress, self.run.shared, elsewhere)
+        pruned = prune(unit_run, self.run.shared, elsewhere)
         return replace(
             report,
             apps=(*report.apps, *pruned.apps),

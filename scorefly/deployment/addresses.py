@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from scorefly.fly.api import AddressView
+from scorefly.fly.api.addresses import AddressView
 
 KINDS = ("v4", "shared_v4", "v6", "private_v6")
 

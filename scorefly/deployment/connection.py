@@ -12,7 +12,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
-from scorefly.fly.api import FlyApi, OrganizationMachines
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.machines import OrganizationMachines
 from scorefly.fly.deployer import Builder, Deployer
 from scorefly.fly.registry import Registries, fly_registry, registry_credentials
 from scorefly.http import is_loopback

@@ -8,7 +8,7 @@ from typing import Any
 from scorefly.config.settings import Settings
 from scorefly.deployment.machine_counts import app_machines, desired_groups, group_of, is_standby
 from scorefly.desired.load import Loaded
-from scorefly.fly.api import MachineView
+from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import ANY_REGION, App
 from scorefly.fly.machine_config import guest, tables
 from scorefly.fly.names import resource_app_name

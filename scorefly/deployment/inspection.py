@@ -22,7 +22,12 @@ from scorefly.deployment.machine_counts import (
 from scorefly.deployment.ownership import OWNER_KEY, STATE_KEY, marks, not_ours
 from scorefly.deployment.secrets import SecretPlan, plan_secrets
 from scorefly.desired.build_context import built_files
-from scorefly.fly.api import AddressView, AppView, FlyApi, ForbiddenError, MachineView, VolumeView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.addresses import AddressView
+from scorefly.fly.api.apps import AppView
+from scorefly.fly.api.errors import ForbiddenError
+from scorefly.fly.api.machines import MachineView
+from scorefly.fly.api.volumes import VolumeView
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.fly.process_groups import group_names
 from scorefly.problems import ExternalError, external_error

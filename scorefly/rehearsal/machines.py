@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from scorefly.rehearsal import config_rules, leases, life, placements, rules
+from scorefly.rehearsal.clock import now
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World, now
+from scorefly.rehearsal.world import Json, World
 
 _INTERNAL = ("lease", "been", "log")
 

@@ -11,7 +11,6 @@ import json
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from itertools import count
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 from scorefly import safe_files
 from scorefly.rehearsal import rules
+from scorefly.rehearsal.clock import now
 from scorefly.rehearsal.registry import ImageRegistry
 from scorefly.rehearsal.rules import Refused
 
@@ -294,15 +294,3 @@ def _is_world(data: Json) -> bool:
         and all(isinstance(each, dict) for app in apps.values() for part in _TABLES for each in app[part].values())
         and all(isinstance(app.get("certificates", {}), dict) for app in apps.values())
     )
-
-
-def now(seconds_ago: float = 0) -> str:
-    """A time as Fly writes it."""
-    return (
-        (datetime.now(UTC) - timedelta(seconds=seconds_ago)).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    )
-
-
-def milliseconds(seconds_ago: float = 0) -> int:
-    """A time as Machine events have it."""
-    return int((datetime.now(UTC) - timedelta(seconds=seconds_ago)).timestamp() * 1000)

@@ -59,7 +59,7 @@ def test_what_can_be_said(name: str, given_value: Any, result: Any) -> None:
 def test_what_cannot_be_said_is_a_problem_at_its_option(name: str, given_value: Any) -> None:
     with pytest.raises(InputError) as caught:
         value(name, given_value)
-    assert str(caught.value.problems[0].place).startswith(f"--{name}:")
+    assert str(caught.value.problems[0].place) == f"--{name}"
 
 
 anything = (
@@ -114,4 +114,4 @@ def test_all_that_is_wrong_comes_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_settings("deploy", {"force": "perhaps", "org": "No"}, {"FLY_REGION": "nowhere"}, tmp_path, in_action=False)
     places = {str(problem.place) for problem in caught.value.problems}
-    assert places == {"scorefly.yaml:1:1", "scorefly.yaml:2:1", "--force:1:1", "--org:1:1", "$FLY_REGION:1:1"}
+    assert places == {"scorefly.yaml:1:1", "scorefly.yaml:2:1", "--force", "--org", "$FLY_REGION"}
