@@ -23,6 +23,7 @@ from scorefly.listen.settings import Settings
 from scorefly.problems import ScoreflyError
 
 RETRY_LEDGER = 2.0  # seconds
+BURST_SECONDS = 0.02
 
 T = TypeVar("T")
 
@@ -244,6 +245,8 @@ class Service:
         try:
             async with asyncio.timeout(min(max(seconds, 0.0), 60.0)):
                 await self._wake.wait()
+                # A burst of events is one decision.
+                await asyncio.sleep(BURST_SECONDS)
         except TimeoutError:
             pass
         self._wake.clear()
