@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import fork_server
+from flyctl_programs import FLYCTL, stand_in
 from git_servers import Bare, HttpServer, bare_repository, git, http_server
 from github_events import pull_request, variables
 from github_server import TOKEN as GITHUB_TOKEN
@@ -23,21 +23,8 @@ from github_server import GitHub
 from scorefly.rehearsal.server import Rehearsal
 from scorefly.state.encryption import new_key
 
-FLYCTL = os.environ.get("SCOREFLY_TEST_FLYCTL", "")
 TOKEN = "fo1_canarytokenofchaos"
 BUILT_IN = Path(__file__).parents[1] / "scorefly/resources/builtin"
-# flyctl's stand-in, in a process that is forked instead of started.
-STUB = """\
-#!{python} -IS
-import json, os, socket, sys
-server = socket.socket(socket.AF_UNIX)
-server.connect({path!r})
-request = {{"program": "flyctl", "arguments": sys.argv[1:], "cwd": os.getcwd(), "environment": dict(os.environ)}}
-socket.send_fds(server, [json.dumps(request).encode() + b"\\n"], [1, 2])
-answer = server.makefile("rb")
-answer.readline()
-sys.exit(os.waitstatus_to_exitcode(int(answer.readline())) != 0)
-"""
 
 
 class Counted(list[Any]):
@@ -210,10 +197,7 @@ def open_project(stack: ExitStack, *, on_git: bool) -> Project:
     git(project.workspace, "remote", "set-url", "origin", f"{server.url}/acme/shop")
     flyctl = folder / "bin" / "flyctl"
     flyctl.parent.mkdir()
-    if FLYCTL:
-        flyctl.write_text(f'#!/bin/sh\nexec {FLYCTL} "$@"\n')
-    else:
-        flyctl.write_text(STUB.format(python=sys.executable, path=fork_server.socket_path()))
+    flyctl.write_text(f'#!/bin/sh\nexec {FLYCTL or stand_in()} "$@"\n')
     flyctl.chmod(0o755)
     return project
 

@@ -35,14 +35,14 @@ def _text(option: Option, value: Plain, place: Place) -> str:
 
 
 def _flag(option: Option, value: Plain, place: Place) -> bool:
-    text = str(value).lower() if isinstance(value, bool | str) else ""
+    text = str(value).strip().lower() if isinstance(value, bool | str) else ""
     if text not in ("true", "false"):
         raise _wrong(option, f"is {_shown(option, value)}", "say true or false", place)
     return text == "true"
 
 
 def _count(option: Option, value: Plain, place: Place) -> int:
-    text = str(value)
+    text = str(value).strip()
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 256:
         raise _wrong(option, f"is {_shown(option, value)}", "give a whole number from 1 to 256", place)
     return int(text)

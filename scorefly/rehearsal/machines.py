@@ -37,6 +37,7 @@ def create(world: World, app_name: str, body: Mapping[str, Any]) -> Json:
     }
     _attach(app, machine, config)
     app["machines"][machine["id"]] = machine
+    world.count_machine(app, machine, 1)
     app["status"] = "deployed"
     life.renew(machine, config, launch=not body.get("skip_launch"))
     nonce = {"nonce": leases.take(machine, "", ttl)["nonce"]} if ttl else {}
@@ -150,6 +151,7 @@ def _settle(world: World, app_name: str, machine: Json) -> None:
     if machine["state"] == "destroyed":
         world.detaching |= _detach(world.app(app_name), machine["id"])
         world.gone(app_name)[machine["id"]] = world.app(app_name)["machines"].pop(machine["id"])
+        world.count_machine(world.app(app_name), machine, -1)
     world.changed()
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 from itertools import count
@@ -56,7 +57,7 @@ class World:
         self.registry_host = ""  # where `images` answers
         self.has_builder = False
         self.new_app_answers: tuple[int, ...] = ()
-        self.room = 1000  # Machines that an organization may have in one region
+        self.room = 10_000  # Machines that an organization may have in one region
         self.detaching: set[str] = set()  # volumes whose Machine was destroyed just now
         self._hesitating: dict[str, list[int]] = {}
         self._gone: dict[str, dict[str, Json]] = {}
@@ -64,6 +65,9 @@ class World:
         self._changed = False
         self._free: dict[str, Iterator[str]] = {}  # by kind, the addresses that no app has
         self.data: Json = self._read()
+        self.machine_counts: Counter[tuple[str, str]] = Counter()  # by organization and region
+        for app in self.data["apps"].values():
+            self._count_machines(app, 1)
 
     def app(self, name: str) -> Json:
         """An app of ours."""
@@ -113,12 +117,20 @@ class World:
 
     def delete_app(self, name: str) -> None:
         """Takes the app away with everything in it."""
-        self.app(name)
+        self._count_machines(self.app(name), -1)
         del self.data["apps"][name]
         self._free.clear()
         self._gone.pop(name, None)
         self.received.pop(name, None)
         self.changed()
+
+    def count_machine(self, app: Json, machine: Json, change: int) -> None:
+        """Note that an app has a Machine more, or one less."""
+        self.machine_counts[app["organization"]["slug"], machine["region"]] += change
+
+    def _count_machines(self, app: Json, change: int) -> None:
+        for machine in app["machines"].values():
+            self.count_machine(app, machine, change)
 
     def update_secrets(self, name: str, body: Mapping[str, Any]) -> Json:
         """Sets and removes secrets; one version for all."""
