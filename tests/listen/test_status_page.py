@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
@@ -151,24 +150,3 @@ def test_a_unit_shows_its_log(listener: Listener) -> None:
 
 def test_the_page_refreshes_itself(listener: Listener) -> None:
     assert listener.get("/").headers["refresh"] == "3"
-
-
-CHROMIUM = shutil.which("chromium")
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
-@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
-def test_the_page_fits_and_works_with_the_keyboard_in_a_browser(scheme: str, width: int, listener: Listener) -> None:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        tab.goto(f"http://127.0.0.1:{listener.port}/")
-        playwright.expect(tab.locator("#token")).to_be_focused()
-        tab.keyboard.type(ACT)
-        tab.keyboard.press("Enter")
-        tab.wait_for_selector("article")
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width
-        tab.keyboard.press("Tab")
-        assert tab.evaluate("document.activeElement.className") == "skip"
-        browser.close()
