@@ -37,13 +37,19 @@ def units(ledger: Ledger) -> list[dict[str, Any]]:
     }
     tree = {ledger.get("root_key"): ledger.get("tree")}
     planned = plans(ledger)
+    rows = ledger.rows("SELECT * FROM units ORDER BY name")
+    blocking = {
+        row["name"] for row in rows if row["running"] or row["wanted"] > row["done"] or row["status"] in FAILING
+    }
     return [
         {
             **_unit(row, apps.get(row["name"], []), follows.get(row["name"], []), runs.get(row["name"]),
                     deployed.get(row["name"], {}), tree),
             "plan": planned.get(row["name"]),
+            "waits_for": [name for name in json.loads(row["after"]) if name in blocking and not row["running"]]
+            if row["name"] in due else [],
         }
-        for row in ledger.rows("SELECT * FROM units ORDER BY name")
+        for row in rows
     ]  # fmt: skip
 
 
