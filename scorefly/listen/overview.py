@@ -38,9 +38,8 @@ def units(ledger: Ledger) -> list[dict[str, Any]]:
     tree = {ledger.get("root_key"): ledger.get("tree")}
     planned = plans(ledger)
     rows = ledger.rows("SELECT * FROM units ORDER BY name")
-    blocking = {
-        row["name"] for row in rows if row["running"] or row["wanted"] > row["done"] or row["status"] in FAILING
-    }
+    due = {row["name"] for row in rows if row["wanted"] > row["done"]}
+    blocking = due | {row["name"] for row in rows if row["running"] or row["status"] in FAILING}
     return [
         {
             **_unit(row, apps.get(row["name"], []), follows.get(row["name"], []), runs.get(row["name"]),
