@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from scorefly.listen.ledger import Ledger
@@ -10,6 +12,7 @@ from scorefly.listen.pending import plans
 from scorefly.listen.units import FAILING
 
 HISTORY = 50  # runs, and deliveries
+TOKEN_WARNING = 30 * 86400.0  # seconds before the end
 MAX_ID = 2**63 - 1  # of a row in SQLite
 
 
@@ -150,6 +153,18 @@ def repositories(ledger: Ledger) -> list[dict[str, Any]]:
     """Return the followed repositories with when they were looked at, and the error if they cannot be read."""
     rows = ledger.rows("SELECT key, looked_at, next_look, attempts, error, moved_to FROM repositories ORDER BY key")
     return [dict(row) for row in rows]
+
+
+def token_notice(environ: Mapping[str, str], now: float) -> str:
+    """Return what to do about a Fly token that expires within a month, or ""."""
+    text = environ.get("SCOREFLY_FLY_ACCESS_UNTIL", "")
+    try:
+        end = datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return ""
+    if now < end - TOKEN_WARNING:
+        return ""
+    return f"The Fly token {'expired' if now > end else 'expires'} on {text}: run scorefly install again."
 
 
 def tree(ledger: Ledger) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scorefly.rehearsal import fates, rules, tigris
+from scorefly.rehearsal import fates, rules, tigris, tokens
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
 
@@ -230,6 +230,7 @@ _RESOLVERS: tuple[tuple[re.Pattern[str], Callable[[World, Variables], Json]], ..
         (r"OrganizationAddOns", tigris.listed),
         (r"createAddOn", tigris.create),
         (r"deleteAddOn", tigris.delete),
+        (r"createLimitedAccessToken", tokens.create),
         (r"allocateIpAddress", _allocate),
         (r"releaseIpAddress", _release_address),
         (r"latestImageDetails", _latest_image),

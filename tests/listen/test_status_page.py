@@ -150,3 +150,14 @@ def test_a_unit_shows_its_log(listener: Listener) -> None:
 
 def test_the_page_refreshes_itself(listener: Listener) -> None:
     assert listener.get("/").headers["refresh"] == "3"
+
+
+def test_a_token_that_expires_within_a_month_is_on_the_page() -> None:
+    from scorefly.listen.overview import token_notice
+
+    end = {"SCOREFLY_FLY_ACCESS_UNTIL": "2027-03-01"}
+    now = 1_803_859_200.0  # 2027-03-01
+    for environ, at in ((end, now - 31 * 86400), ({}, now), ({"SCOREFLY_FLY_ACCESS_UNTIL": "x"}, now)):
+        assert token_notice(environ, at) == ""
+    assert token_notice(end, now - 29 * 86400) == "The Fly token expires on 2027-03-01: run scorefly install again."
+    assert token_notice(end, now + 1) == "The Fly token expired on 2027-03-01: run scorefly install again."
