@@ -16,7 +16,6 @@ import signal
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -41,7 +40,7 @@ containers:
     volumes: {{/data: {{source: data}}}}
 service: {{ports: {{http: {{port: 80, targetPort: 8080}}}}}}
 """
-BAD_WORDS = ("has a fault", "internal error", "Traceback", "held by")
+BAD_WORDS = ("has a fault", "internal error", "Traceback", "another run is working")
 LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8,}|scorefly-.*")
 # flyctl's stand-in, in a process that is forked instead of started.
 STUB = """\
@@ -55,7 +54,6 @@ answer = server.makefile("rb")
 answer.readline()
 sys.exit(os.waitstatus_to_exitcode(int(answer.readline())) != 0)
 """
-LOCK_WAIT = 60.0  # seconds after which a sync must have waited for a lock
 
 
 @dataclass
@@ -167,11 +165,8 @@ def count(trial: Trial, requests: Requests) -> None:
 def check(trial: Trial, expected: Any, *, again: bool) -> list[str]:
     """Sync after one that was killed. Returns what is wrong then; with `again` a third sync has nothing to do."""
     shutil.rmtree(trial.folder / "tmp", ignore_errors=True)
-    began = time.monotonic()
     ended = trial.sync("2")
     problems = [trial.said] if ended.code else []
-    if (seconds := time.monotonic() - began) > LOCK_WAIT:
-        problems.append(f"took {seconds:.0f} s")
     if trial.shape() != expected:
         problems.append(f"has {trial.shape()}, not {expected}")
     problems += [f"says {word!r}" for word in BAD_WORDS if word in trial.said]
