@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scorefly.config.kinds import parse
 from scorefly.config.option import Option
 from scorefly.config.options import BY_NAME, OPTIONS
-from scorefly.config.parse import parse
 from scorefly.config.project_file import ProjectFile, read_project_file
 from scorefly.config.workload_configs import chain
 from scorefly.confined import is_inside, shown
