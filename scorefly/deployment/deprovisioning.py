@@ -31,6 +31,7 @@ from scorefly.state.keeper import Keeper
 from scorefly.values import merge_patch
 
 # What these provision is all in the state, and in the Fly apps that come along.
+KEEPING_DATA = (URI, MANAGED_URI, tigris.URI)  # databases and buckets that scorefly makes outside of the Fly apps
 _NOTHING_OUTSIDE = ("static://", "template://")
 
 
@@ -97,7 +98,7 @@ def deprovision(
             keeper.record(lambda state, uid=resource.uid: state.without_resource(uid))  # type: ignore[misc]
         else:
             _destroy_apps(settings, keeper, progress, apps_to_destroy(keeper.state, resource))
-            if resource.provisioner in (URI, MANAGED_URI, tigris.URI):
+            if resource.provisioner in KEEPING_DATA:
                 with connect(settings, keeper) as connection:
                     _drop_database(settings, keeper, progress, resource, connection.api)
                     _take_away(settings, keeper, progress, resource, makers, connection.api)

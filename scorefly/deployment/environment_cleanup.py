@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from scorefly.config.settings import Settings
 from scorefly.deployment.addresses import is_ours
 from scorefly.deployment.connection import connect
-from scorefly.deployment.deprovisioning import deprovision_each
+from scorefly.deployment.deprovisioning import KEEPING_DATA, deprovision_each
 from scorefly.deployment.destruction import AppDestroyer
 from scorefly.deployment.live import app_names, list_machines
 from scorefly.deployment.ownership import not_ours
@@ -22,6 +22,7 @@ from scorefly.deployment.state_guard import refuse_unknown_apps
 from scorefly.desired.apps import app_report, compute_desired_apps
 from scorefly.desired.load import Loaded, load
 from scorefly.desired.orphans import Orphans, find_orphans
+from scorefly.desired.shared_servers import URI as PREVIEWS_URI
 from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
 from scorefly.fly.app import App
 from scorefly.problems import Problem, ScoreflyError
@@ -180,14 +181,19 @@ class EnvironmentCleanup(Struct, frozen=True):
     def remove_orphans(
         self, found: Orphans, volumes: Mapping[str, Sequence[VolumeView]]
     ) -> tuple[list[Finding], tuple[AppReport, ...]]:
-        """Remove resources and apps. What holds data stays, and what belongs to it."""
-        holding = (
-            set() if "volumes" in self.settings.cleanup else {app.name for app in found.apps if volumes.get(app.name)}
-        )
+        """Remove resources and apps. What holds data stays, and what belongs to it.
+
+        That is what has a volume, also that of a server which others use, and what Fly or Tigris keeps for it.
+        """
+        with_data = set() if "volumes" in self.settings.cleanup else {name for name in volumes if volumes[name]}
+        holding = {app.name for app in found.apps if app.name in with_data}
         kept_workloads = {app.workload for app in found.apps if app.name in holding and app.workload}
         kept: set[str] = set()
         for resource in found.resources:
-            if holding.intersection(resource.apps) or kept_workloads.intersection(resource.workloads):
+            if resource.provisioner == PREVIEWS_URI:  # a preview's data is not kept
+                continue
+            managed = resource.provisioner in KEEPING_DATA and "volumes" not in self.settings.cleanup
+            if managed or with_data.intersection(resource.apps) or kept_workloads.intersection(resource.workloads):
                 kept.add(resource.uid)
         kept |= {need for resource in found.resources if resource.uid in kept for need in resource.needs}
         holding |= {app.name for app in found.apps if app.owner in kept}

@@ -103,7 +103,7 @@ def compute_desired_apps(
     apps, lowered = lowered_volumes(settings, before, apps)
     problems += lowered
     orphans = find_orphans(settings, loaded, {app.name for app in apps}, keeper.state)
-    problems += orphan_problems(orphans.resources)
+    problems += orphan_problems(orphans.resources, keeper.state)
     problems += orphaned_app_problems(settings, orphans, data_in)
     problems = list(dict.fromkeys(problems))
     progress.publish(_public(loaded, resolution, apps))
