@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from scorefly.score.document import parse_any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from scorefly.resources.remote import GitFiles
 
 MAX_FILES = 500
 
@@ -47,21 +49,21 @@ class LoadedProvisioners(Struct, frozen=True):
 def load_provisioners(
     workspace: Path,
     files: Sequence[str],
-    environ: Mapping[str, str],
+    git: Callable[[], GitFiles],
     *,
     check_templates: bool,
     outside: bool = False,
 ) -> LoadedProvisioners:
     """The provisioners of `files`, in this order, then the built-in ones.
 
-    Files are paths or globs relative to the workspace, or pinned uris; with `outside` they may lead out of it. With
-    `check_templates` every template is compiled too, which costs importing Jinja. Raises OutsideError for a file
-    elsewhere that is not available.
+    Files are paths or globs relative to the workspace, or pinned uris; with `outside` they may lead out of it. `git`
+    opens the reader of git repositories. With `check_templates` every template is compiled too, which costs importing
+    Jinja. Raises OutsideError for a file elsewhere that is not available.
     """
     provisioners: list[Provisioner] = []
     problems: list[Problem] = []
     total = Total("provisioner files")
-    for read in _expand(workspace, files, environ, problems, outside=outside):
+    for read in _expand(workspace, files, git, problems, outside=outside):
         try:
             name, content = read()
             total.add(content, Place(shown(name)))
@@ -104,7 +106,7 @@ def is_remote(text: str) -> bool:
 
 
 def _expand(
-    workspace: Path, patterns: Sequence[str], environ: Mapping[str, str], problems: list[Problem], *, outside: bool
+    workspace: Path, patterns: Sequence[str], git: Callable[[], GitFiles], problems: list[Problem], *, outside: bool
 ) -> Iterator[Callable[[], tuple[str, bytes]]]:
     """Yield a reader of every file, which returns its name (relative to the workspace where possible) and content."""
     seen: set[str] = set()
@@ -112,7 +114,7 @@ def _expand(
         if is_remote(pattern):
             from scorefly.resources.remote import read_pinned
 
-            yield partial(read_pinned, pattern, environ)
+            yield partial(read_pinned, pattern, git())
             continue
         try:
             place = option_place("provisioners")
