@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 _APP_PATHS = ("/v1/apps", "/v1/orgs", "/api/v1/apps")
 
