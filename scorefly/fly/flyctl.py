@@ -168,7 +168,7 @@ class FlyctlDeployer:
     def deploy(
         self, app: App, artefact: Path, folder: Path, *, on_line: Callable[[str], None], stop: threading.Event
     ) -> None:
-        """Deploys with flyctl. Raises OutsideError that says what kind of failure it was."""
+        """Deploys with flyctl. Raises ExternalError that says what kind of failure it was."""
         try:
             arguments = deploy_arguments(app, str(artefact / "fly.toml"), self._options)
             self._run(arguments, app, folder, on_line, stop)
