@@ -15,9 +15,9 @@ from scorefly.sources.repository import Ref, RefKind, Repository, Source, parse_
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 _REF = re.compile(r"(?!.*(?:\.\.|@\{|//|\.lock$|[/.]$))[^\x00-\x20~^:?*\[\\\x7f/-][^\x00-\x20~^:?*\[\\\x7f]*")
 _PATTERN = re.compile(r"[^\x00-\x20~^:\\\x7f/-][^\x00-\x20~^:\\\x7f]*")
+_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}", re.ASCII)
 _SOURCE = ("repo", "branch", "tag", "commit", "path", "submodules", "lfs")
 _FLAGS = ("submodules", "lfs")
-_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}", re.ASCII)
 _APP = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 

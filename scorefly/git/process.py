@@ -98,7 +98,7 @@ class Git(Confidential, frozen=True):
         return Done(ended.code, bytes(output.content), error.content.decode("utf-8", "replace"))
 
     def must(self, *arguments: str, content: bytes = b"") -> str:
-        """The output of what can only fail for want of disk or memory. Raises OutsideError."""
+        """The output of what can only fail for want of disk or memory. Raises ExternalError."""
         done = self.run(*arguments, content=content)
         if done.code:
             raise local_failure(arguments[0], done)

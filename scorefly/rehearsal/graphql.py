@@ -12,7 +12,8 @@ from typing import Any
 
 from scorefly.rehearsal import addons, fates, rules, tokens
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 Variables = Mapping[str, Any]
 

@@ -122,7 +122,7 @@ class GitLock:
     def confirm(self) -> bool:
         """Decide whether it is still ours. The server is asked only when others may take it, or soon will.
 
-        Raises OutsideError when the server does not answer, and the lock may be another run's by now.
+        Raises ExternalError when the server does not answer, and the lock may be another run's by now.
         """
         if self._entry is not None and self._now() > self._entry.expires - _MARGIN:
             try:
