@@ -27,7 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import fork_server
-from flyctl_programs import FLYCTL, stand_in
+from flyctl_programs import FLYCTL, write_stand_in
 from git_servers import Bare, HttpServer, bare_repository, git, http_server
 from scorefly.rehearsal.faults import WORDS, Fault
 from scorefly.rehearsal.server import Rehearsal
@@ -162,8 +162,11 @@ def open_project(stack: ExitStack, on_git: bool) -> Project:
     git(project.workspace, "remote", "set-url", "origin", f"{server.url}/acme/shop")
     flyctl = folder / "bin" / "flyctl"
     flyctl.parent.mkdir()
-    flyctl.write_text(f'#!/bin/sh\nexec {FLYCTL or stand_in()} "$@"\n')
-    flyctl.chmod(0o755)
+    if FLYCTL:
+        flyctl.write_text(f'#!/bin/sh\nexec {FLYCTL} "$@"\n')
+        flyctl.chmod(0o755)
+    else:
+        write_stand_in(flyctl)
     project.write()
     return project
 
