@@ -136,7 +136,12 @@ class Project:
             **given,
         }
         ended = fork_server.run(
-            program, arguments, cwd=self.workspace, environment=environment, on_start=self.processes.append
+            program,
+            arguments,
+            cwd=self.workspace,
+            environment=environment,
+            timeout=500,  # a killed flyctl leaves leases of five minutes
+            on_start=self.processes.append,
         )
         self.said += [f"$ {program} {' '.join(arguments)}: {ended.code}", ended.out, ended.err]
         return ended
