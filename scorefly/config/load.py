@@ -82,7 +82,9 @@ def _settings(
     _check_texts(values, places, sources.problems)
     _check_deploy_args(values, places, sources.problems)
     _refuse_placeholder_prefix(command, values, places, sources.problems)
-    if sources.problems:
+    # A tree has more files: what is wrong with all of them is reported together.
+    deferred = sources.file_problems if command in _TREE_COMMANDS and sources.file.has_tree and known is None else []
+    if any(each not in deferred for each in sources.problems):
         raise InputError(*sources.problems)
     variables = {
         name.removeprefix(VARIABLE_PREFIX): value for name, value in environ.items() if name.startswith(VARIABLE_PREFIX)
@@ -99,7 +101,9 @@ def _settings(
     values["overrides"] = sources.file.overrides(sources.environment)
     workload_problems: list[Problem] = []
     values["workloads"] = workload_configs(sources.file, sources.environment, workload_problems)
-    raise_errors(workload_problems)
+    if known is None and not (command in _TREE_COMMANDS and sources.file.has_tree):
+        raise_errors(workload_problems)
+    values["invalid"] = (*deferred, *workload_problems)
     values["repository"] = repository(environ, workspace) if known is None else known.repository
     values["given"] = given
     values["trigger"] = read_trigger(environ)
@@ -122,6 +126,7 @@ def load_unit_settings(root: Settings, file: ProjectFile, environment: str) -> S
     return replace(settings, overrides=overrides, provisioners=provisioners, folder=file.folder, stage=environment)
 
 
+_TREE_COMMANDS = ("sync", "plan", "validate", "repos", "pin")
 _RUN_ONLY = ("score-files", "overrides-file", "override-property")
 
 
@@ -175,6 +180,7 @@ class _Sources:
         if file is None and project_file:
             file = read_project_file(workspace, name, named=bool(named), outside=outside, problems=self.problems)
         self.file = file or ProjectFile()
+        self.file_problems = list(self.problems)
         self.folders = {each.places.file: each.folder for each in chain(self.file) if each.folder != "."}
         self.environment = ""
         found = self._find(BY_NAME["environment"])
