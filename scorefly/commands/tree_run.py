@@ -87,14 +87,14 @@ class TreeRun(Struct):
 
     def fetch(self, units: Sequence[Unit]) -> None:
         """Download the commits that states do not know yet."""
-        wanted = {
+        desired = {
             pin: unit.name
             for unit in units
             if not self.failed[unit.name]
             for name, pin in self.pins[unit.name].items()
             if not self._known_tree(unit, name, pin)
         }
-        problems = self.store.fetch(wanted)
+        problems = self.store.fetch(desired)
         for unit in units:
             self.failed[unit.name] += [problems[pin] for pin in self.pins[unit.name].values() if pin in problems]
 
