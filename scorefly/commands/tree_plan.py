@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from scorefly.commands.plan import plan
 from scorefly.commands.sync import is_unchanged, unchanged_report
+from scorefly.commands.tree_drift import find_unit_drift
 from scorefly.commands.tree_run import TreeRun, tree_run
 from scorefly.commands.validate import validate
 from scorefly.config.settings import Settings
@@ -18,6 +19,7 @@ from scorefly.report.plan import Plan, PlannedApp, tree_plan_json
 from scorefly.report.progress import Progress
 from scorefly.report.report import Report
 from scorefly.report.unit_progress import UnitProgress
+from scorefly.run import Run
 from scorefly.state.document import new_environment
 from scorefly.state.keeper import Keeper
 
@@ -38,7 +40,9 @@ def plan_tree(settings: Settings, progress: Progress) -> Report:
 
 def _plan(run: TreeRun, unit: Unit, progress: UnitProgress) -> Report:
     state = run.states.get(unit.name)
-    if state and is_unchanged(run, unit, state, run.trees(unit)):
+    unchanged = state and is_unchanged(run, unit, state, run.trees(unit))
+    drifts = unchanged and state and unit.settings.drift and find_unit_drift(unit, state, run.shared)
+    if unchanged and state and not drifts:
         kept = tuple(PlannedApp(app.name, app.owner, "keep", app.workload, url=app.url) for app in state.apps.values())
         planned = Plan(unit.name, unit.settings.org, kept, (), (), ())
         return replace(unchanged_report(run, unit, state), plan=planned)
@@ -46,7 +50,7 @@ def _plan(run: TreeRun, unit: Unit, progress: UnitProgress) -> Report:
     if not unit.settings.score_files:
         return run.report(unit)
     state = state or new_environment(unit.name)
-    report = plan(unit.settings, Keeper(None, state), progress, run.shared)
+    report = plan(Run(unit.settings, Keeper(None, state), progress), run.shared)
     if report.plan is None:
         return report
     apps = tuple(_with_commits(run, unit, app) for app in report.plan.apps)

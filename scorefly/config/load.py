@@ -104,6 +104,7 @@ def _settings(
     values["given"] = given
     values["trigger"] = read_trigger(environ)
     values["environment_given"] = sources.environment_given
+    values["environment_declared"] = sources.file.has_environment(sources.environment)
     values["org_given"] = sources.is_given("org", sources.environment)
     values["notices"] = tuple(each for each in found if each.severity != "error")
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)
@@ -185,7 +186,7 @@ class _Sources:
         """Report whether anything but the default says what an option is."""
         option = BY_NAME[name]
         return (
-            name in self.given
+            (name in self.given and not is_blank(option, self.given[name]))
             or any(self.environ.get(variable) for variable in option.all_variables)
             or self.file.option(name, environment) is not None
         )
@@ -252,7 +253,7 @@ class _Sources:
         return not place.is_option or (self.in_action and not path.expanduser().is_absolute())
 
     def _find(self, option: Option) -> tuple[Plain, Place] | None:
-        if option.name in self.given:
+        if option.name in self.given and not is_blank(option, self.given[option.name]):
             value = self.given[option.name]
             return (value if isinstance(value, str) else list(value)), option_place(option.name)
         for variable in option.all_variables:
@@ -263,6 +264,16 @@ class _Sources:
         default = option.default if self.in_action or option.cli_default is None else option.cli_default
         has_special_default = option.name in ("score-files", "cleanup") or not default
         return None if has_special_default else (default, option_place(option.name))
+
+
+def is_blank(option: Option, value: object) -> bool:
+    """Decide whether a value counts as not given: a variable that is not set makes `--org "$ORG"` an empty text.
+
+    It is one where an empty text can be meant: an empty app-suffix takes back that of scorefly.yaml.
+    """
+    if not isinstance(value, str) or value.strip():
+        return False
+    return option.kind not in ("text", "lines", "pairs", "images", "builds") or bool(option.default) or option.private
 
 
 TEXT_RULES: Mapping[str, tuple[str, str]] = {

@@ -365,6 +365,35 @@ OPTIONS: tuple[Option, ...] = (
         commands=("sync",),
     ),
     Option(
+        "drift",
+        "choice",
+        "Look for what others changed about apps that have nothing to deploy: report it, or heal (deploy them again).",
+        choices=("report", "heal"),
+        commands=("sync", "plan"),
+    ),
+    Option(
+        "attempts",
+        "count",
+        "How often a sync tries to deploy the apps of a unit that failed for a reason outside.",
+        "1",
+        commands=("sync",),
+    ),
+    Option(
+        "attempt-timeout",
+        "duration",
+        "How long a deploy may go on without output from flyctl, e.g. 5m. Default: 10m and 4 times wait-timeout, "
+        "whatever the output.",
+        commands=("sync",),
+    ),
+    Option(
+        "commit-status",
+        "flag",
+        "Show on GitHub where commits of sources run: a commit status and a deployment, where the token allows it.",
+        "true",
+        group="GitHub",
+        commands=("sync",),
+    ),
+    Option(
         "source-cache",
         "text",
         "Folder for copies of the repositories of workloads, kept between runs. Default: below ~/.cache.",

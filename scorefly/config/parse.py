@@ -35,14 +35,14 @@ def _text(option: Option, value: Plain, place: Place) -> str:
 
 
 def _flag(option: Option, value: Plain, place: Place) -> bool:
-    text = str(value).lower() if isinstance(value, bool | str) else ""
+    text = str(value).strip().lower() if isinstance(value, bool | str) else ""
     if text not in ("true", "false"):
         raise _wrong(option, f"is {_shown(option, value)}", "say true or false", place)
     return text == "true"
 
 
 def _count(option: Option, value: Plain, place: Place) -> int:
-    text = str(value)
+    text = str(value).strip()
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 256:
         raise _wrong(option, f"is {_shown(option, value)}", "give a whole number from 1 to 256", place)
     return int(text)
@@ -115,8 +115,8 @@ def _json(option: Option, value: Plain, place: Place) -> dict[str, str]:
             # Only our own words are shown: the text may be a secret from the first character on.
             value = json.loads(value)
         except json.JSONDecodeError as error:
-            at = Place(place.file, error.lineno, error.colno, place.is_option)
-            raise _wrong(option, f"is no JSON: {error.msg}", hint, at) from None
+            at = f"line {error.lineno}, column {error.colno}"
+            raise _wrong(option, f"is not JSON: {error.msg} at {at}", hint, place) from None
         except RecursionError:
             raise _wrong(option, "is nested too deeply", hint, place) from None
     if value is None:

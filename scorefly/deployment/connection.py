@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from scorefly.config.settings import Settings
 from scorefly.confined import read_file, resolve
 from scorefly.desired.builds import build_secret_file
-from scorefly.fly.api import FlyApi, OrganizationMachines
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.machines import OrganizationMachines
 from scorefly.fly.deployer import Builder, Deployer
 from scorefly.fly.registry import Registries, fly_registry, registry_credentials
 from scorefly.http import is_loopback
@@ -141,6 +142,7 @@ def _connect(settings: Settings, shared: SharedFly | None) -> Iterator[Connectio
         )
     options = DeployOptions(
         wait_timeout=settings.wait_timeout,
+        attempt_timeout=settings.attempt_timeout,
         ha=settings.ha,
         strategy=settings.strategy,
         extra=settings.deploy_args,

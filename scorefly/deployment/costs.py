@@ -8,7 +8,8 @@ from typing import Any
 from scorefly.config.settings import Settings
 from scorefly.deployment.machine_counts import app_machines, desired_groups, group_of, is_standby
 from scorefly.desired.load import Loaded
-from scorefly.fly.api import MachineView
+from scorefly.fly.addresses import split_address
+from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import ANY_REGION, App
 from scorefly.fly.machine_config import guest, tables
 from scorefly.fly.names import resource_app_name
@@ -122,5 +123,5 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _address(app: App) -> Iterator[float]:
-    if "v4" in app.addresses:
+    if any(split_address(each)[0] == "v4" for each in app.addresses):
         yield DEDICATED_IPV4

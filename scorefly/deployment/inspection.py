@@ -22,7 +22,11 @@ from scorefly.deployment.machine_counts import (
 from scorefly.deployment.ownership import OWNER_KEY, STATE_KEY, marks, not_ours
 from scorefly.deployment.secrets import SecretPlan, plan_secrets
 from scorefly.desired.build_context import all_built_files, built_files, other_built_files
-from scorefly.fly.api import AddressView, AppView, FlyApi, ForbiddenError, MachineView, VolumeView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.apps import AppView
+from scorefly.fly.api.errors import ForbiddenError
+from scorefly.fly.api.machines import MachineView
+from scorefly.fly.api.volumes import VolumeView
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.fly.process_groups import group_names
 from scorefly.problems import ExternalError, external_error
@@ -208,14 +212,6 @@ def known_app(state: EnvironmentState, app: App) -> AppState:
         needs=app.needs,
         flycast=any(port.how == "flycast" for port in app.ports),
     )
-
-
-def missing_addresses(app: App, present: Sequence[AddressView]) -> tuple[str, ...]:
-    """The kinds of addresses the app still needs; an IPv4 address of its own does for a shared one."""
-    kinds = {address.kind for address in present}
-    if "v4" in kinds:
-        kinds.add("shared_v4")
-    return tuple(kind for kind in app.addresses if kind not in kinds)
 
 
 def volume_changes(app: App, volumes: Sequence[VolumeView], machines: Sequence[MachineView]) -> VolumeChanges:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from scorefly.deployment.machine_counts import app_machines
 from scorefly.desired.artefacts import artefact_texts, file_digests
 from scorefly.desired.build_context import summarised
-from scorefly.fly.api import MachineView
+from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import App, Port, volume_claims
 from scorefly.fly.machine_config import size_text
 from scorefly.state.document import AppState

@@ -7,7 +7,6 @@ and the address by which each preview's network reaches it.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from scorefly.config.settings import Settings
 from scorefly.convert.resource_app import convert_resource_app
 from scorefly.deployment.app_deployment import AppDeployment
 from scorefly.deployment.connection import Connection
-from scorefly.deployment.image_builds import ImageBuilds
+from scorefly.deployment.fly_run import FlyRun, connected
 from scorefly.deployment.machine_counts import app_machines
 from scorefly.deployment.ownership import not_ours
 from scorefly.desired.apps import app_report
@@ -34,6 +33,7 @@ from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport
 from scorefly.resources.files import built_in_provisioners
 from scorefly.resources.template import TemplateProvisioner
+from scorefly.run import Run, open_run
 from scorefly.state.document import EnvironmentState, ResourceState
 from scorefly.state.keeper import Keeper
 from scorefly.state.session import open_state, read_state
@@ -78,28 +78,22 @@ def _database(resource: ResourceState) -> Database:
     return Database(*parts)
 
 
-def ensure_databases(
-    settings: Settings,
-    progress: Progress,
-    connection: Connection,
-    databases: Sequence[Database],
-    network: str,
-    stop: threading.Event,
-) -> None:
+def ensure_databases(run: FlyRun, databases: Sequence[Database]) -> None:
     """Deploy the server where it is missing or outdated, let the network reach it, and create what is missing on it.
 
     Everything is safe to repeat: a run that was interrupted is simply started again. Raises ExternalError.
     """
-    own = _settings(settings)
-    _check_state(settings)
+    own = _settings(run.settings)
+    _check_state(run.settings)
     for name in sorted({each.server for each in databases}):
-        with open_state(own, progress) as keeper:
-            _deploy(own, keeper, progress, connection, name, stop)
-            _let_in(connection.api, own, keeper, name, network)
+        with open_run(own, run.progress) as opened:
+            server_run = replace(connected(opened, run.connection), stop=run.stop)
+            _deploy(server_run, name)
+            _let_in(server_run, name, run.network)
             for database in databases:
                 if database.server == name:
-                    progress.step(f"{name}: database {database.name}")
-                    _run_sql(connection.api, name, creation_sql(database), [database.password])
+                    run.progress.step(f"{name}: database {database.name}")
+                    _run_sql(run.api, name, creation_sql(database), [database.password])
 
 
 def drop_database(
@@ -169,55 +163,54 @@ def previews_version(settings: Settings) -> str:
 
 
 def upgrade_server(
-    settings: Settings, progress: Progress, connection: Connection, name: str, version: str, prepare: Callable[[], None]
+    run: Run, connection: Connection, name: str, version: str, save_data: Callable[[], None]
 ) -> AppReport:
-    """Move the server to another version, once `prepare` has saved its data. Raises ExternalError."""
-    own = _settings(settings)
-    _check_state(settings)
-    with open_state(own, progress) as keeper:
-        if problem := not_ours(own, connection.api, name, connection.api.find_machines(name) or (), keeper.state):
+    """Move the server to another version, once its data is saved. Raises ExternalError."""
+    own = _settings(run.settings)
+    _check_state(run.settings)
+    with open_run(own, run.progress) as opened:
+        server_run = connected(opened, connection)
+        machines = server_run.api.find_machines(name) or ()
+        if problem := not_ours(own, server_run.api, name, machines, server_run.state):
             raise InputError(problem)
-        app = server_app(name, own.region, version)
-        if settings.dry_run:
-            return replace(app_report(own, app), status="deployed")
-        prepare()
-        keeper.change(lambda state: replace(state, shared={**state.shared, _VERSION: version}))
-        keeper.save()
-        return _deploy(own, keeper, progress, connection, name, threading.Event())
+        if own.dry_run:
+            return replace(app_report(own, server_app(name, own.region, version)), status="deployed")
+        save_data()
+        opened.keeper.change(lambda state: replace(state, shared={**state.shared, _VERSION: version}))
+        opened.keeper.save()
+        return _deploy(server_run, name)
 
 
-def _deploy(
-    settings: Settings, keeper: Keeper, progress: Progress, connection: Connection, name: str, stop: threading.Event
-) -> AppReport:
-    version = str(keeper.state.shared.get(_VERSION) or VERSION)
-    keeper.change(lambda state: replace(state, shared={**state.shared, _VERSION: version}))
-    app = server_app(name, settings.region, version)
-    machines = connection.api.find_machines(name) or ()
-    keeper.save()
-    write_artefact(settings, app)
-    job = AppDeployment(settings, keeper, progress, connection, app, machines, stop, ImageBuilds(settings))
+def _deploy(run: FlyRun, name: str) -> AppReport:
+    version = str(run.state.shared.get(_VERSION) or VERSION)
+    run.keeper.change(lambda state: replace(state, shared={**state.shared, _VERSION: version}))
+    app = server_app(name, run.settings.region, version)
+    machines = run.api.find_machines(name) or ()
+    run.keeper.save()
+    write_artefact(run.settings, app)
+    job = AppDeployment(run, app, machines)
     report = job.prepare()
     if report is None:
         job.replace_machines()
         report = job.record_result()
-    keeper.save()
+    run.keeper.save()
     return report
 
 
-def _let_in(api: FlyApi, settings: Settings, keeper: Keeper, name: str, network: str) -> None:
+def _let_in(run: FlyRun, name: str, network: str) -> None:
     """Give the server an address in a network. One whose allocation was not answered is found again."""
-    known = _addresses(keeper.state, name)
+    known = _addresses(run.state, name)
     if not network or known.get(network):
         return
-    present = [each.ip for each in api.addresses(name) if each.kind == "private_v6"]
+    present = [each.ip for each in run.api.addresses(name) if each.kind == "private_v6"]
     if network in known:
-        unknown = [ip for ip in present if ip not in (*known.values(), *keeper.state.apps[name].addresses)]
+        unknown = [ip for ip in present if ip not in (*known.values(), *run.state.apps[name].addresses)]
         if unknown:
-            _record(keeper, name, {**known, network: unknown[0]})
+            _record(run.keeper, name, {**known, network: unknown[0]})
             return
-    _record(keeper, name, {**known, network: ""})
-    ip = api.allocate_address(name, "private_v6", settings.org, network)
-    _record(keeper, name, {**known, network: ip})
+    _record(run.keeper, name, {**known, network: ""})
+    ip = run.api.allocate_address(name, "private_v6", run.settings.org, network)
+    _record(run.keeper, name, {**known, network: ip})
 
 
 def _addresses(state: EnvironmentState, name: str) -> dict[str, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -22,6 +24,9 @@ from scorefly.score.workload import Workload
 from scorefly.values import Plain
 
 _CONSENTS = ("accept_cost", "accept_terms")
+
+if TYPE_CHECKING:
+    from scorefly.desired.git_files import GitFiles
 
 
 class Loaded(Struct, frozen=True):
@@ -71,7 +76,7 @@ def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvi
     loaded = load_provisioners(
         settings.workspace,
         settings.provisioners,
-        settings.environ,
+        partial(_git_files, settings),
         check_templates=check_templates,
         outside=not settings.in_action,
     )
@@ -81,6 +86,12 @@ def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvi
         if not (is_remote(pattern) or is_glob(pattern)) and not exists(settings.workspace, pattern)
     ]
     return LoadedProvisioners(loaded.own, (*loaded.problems, *missing))
+
+
+def _git_files(settings: Settings) -> GitFiles:
+    from scorefly.desired.git_files import git_files
+
+    return git_files(settings)
 
 
 def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Problem]]:
@@ -111,7 +122,17 @@ def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Prob
         for name in sorted(strangers)
     ]
     problems += [] if settings.score_files or found else _unknown_workloads(settings, names)
+    problems += _other_organizations(settings, names)
     return workloads, [*problems, *found]
+
+
+def _other_organizations(settings: Settings, names: Sequence[str]) -> list[Problem]:
+    """Refuse workloads of another organization than the run's: a sync deploys them by themselves."""
+    return [
+        Problem(f"org: {name} is in organization {config.org!r}", "run scorefly sync", config.place("org"))
+        for name in names
+        if (config := settings.config(name)).org not in ("", settings.org)
+    ]
 
 
 def _unknown_workloads(settings: Settings, names: Sequence[str]) -> list[Problem]:

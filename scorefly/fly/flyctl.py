@@ -41,9 +41,13 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # flyctl colours its check marks whate
 
 
 class DeployOptions(Struct, frozen=True):
-    """The options of a deploy that a user can choose. Times are seconds."""
+    """The options of a deploy that a user can choose. Times are seconds.
+
+    `attempt_timeout` is how long flyctl may go on without output; 0 means that output does not matter.
+    """
 
     wait_timeout: float = 300.0
+    attempt_timeout: float = 0.0
     ha: bool | None = None
     strategy: str = ""
     extra: tuple[str, ...] = ()
@@ -280,7 +284,8 @@ class FlyctlDeployer:
             (str(self._flyctl), *arguments),
             folder=folder,
             environ=child_environment(self._environ, self._token, home, building=isinstance(app.image, Build)),
-            seconds=self._deadline,
+            seconds=self._options.attempt_timeout or self._deadline,
+            extends=bool(self._options.attempt_timeout),
             output=Lines(hear),
             stop=lambda: stop.is_set() or interruption.requested(),
             ask=signal.SIGINT,
@@ -289,6 +294,9 @@ class FlyctlDeployer:
             return None
         if ended.reason == "stopped" or stop.is_set():
             return Failure(*interrupted(app.name))
+        if ended.reason and (seconds := self._options.attempt_timeout):
+            message = f"{app.name}: flyctl wrote nothing for {seconds:.0f} s, and was ended"
+            return Failure(message, "run it again: it converges; or raise attempt-timeout")
         if ended.reason:
             return Failure(
                 f"{app.name}: flyctl was still not done after {self._deadline:.0f} s, and was ended",

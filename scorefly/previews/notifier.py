@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from msgspec import Struct, field
 
 from scorefly.github import deployments
-from scorefly.github.api import ForbiddenError, GitHubApi
+from scorefly.github.api import GitHubApi
+from scorefly.github.client import ForbiddenError
 from scorefly.github.comment import keep_comment
 from scorefly.previews.comment import MARKER, AppRow, Outcome, PreviewPage, render
 from scorefly.problems import ExternalError, Problem, ScoreflyError

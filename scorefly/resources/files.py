@@ -24,6 +24,8 @@ from scorefly.values import Plain, Tree
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from scorefly.resources.remote import GitFiles
+
 MAX_FILES = 500
 COMMON_KEYS: Mapping[str, type] = {
     "uri": str,
@@ -78,21 +80,21 @@ class LoadedProvisioners(Struct, frozen=True):
 def load_provisioners(
     workspace: Path,
     files: Sequence[str],
-    environ: Mapping[str, str],
+    git: Callable[[], GitFiles],
     *,
     check_templates: bool,
     outside: bool = False,
 ) -> LoadedProvisioners:
     """The provisioners of `files`, in this order, then the built-in ones.
 
-    Files are paths or globs relative to the workspace, or pinned uris; with `outside` they may lead out of it. With
-    `check_templates` every template is compiled too, which costs importing Jinja. Raises OutsideError for a file
-    elsewhere that is not available.
+    Files are paths or globs relative to the workspace, or pinned uris; with `outside` they may lead out of it. `git`
+    opens the reader of git repositories. With `check_templates` every template is compiled too, which costs importing
+    Jinja. Raises OutsideError for a file elsewhere that is not available.
     """
     provisioners: list[Provisioner] = []
     problems: list[Problem] = []
     total = Total("provisioner files")
-    for read in _expand(workspace, files, environ, problems, outside=outside):
+    for read in _expand(workspace, files, git, problems, outside=outside):
         try:
             name, content = read()
             total.add(content, Place(shown(name)))
@@ -135,7 +137,7 @@ def is_remote(text: str) -> bool:
 
 
 def _expand(
-    workspace: Path, patterns: Sequence[str], environ: Mapping[str, str], problems: list[Problem], *, outside: bool
+    workspace: Path, patterns: Sequence[str], git: Callable[[], GitFiles], problems: list[Problem], *, outside: bool
 ) -> Iterator[Callable[[], tuple[str, bytes]]]:
     """Yield a reader of every file, which returns its name (relative to the workspace where possible) and content."""
     seen: set[str] = set()
@@ -143,7 +145,7 @@ def _expand(
         if is_remote(pattern):
             from scorefly.resources.remote import read_pinned
 
-            yield partial(read_pinned, pattern, environ)
+            yield partial(read_pinned, pattern, git())
             continue
         try:
             place = option_place("provisioners")
@@ -207,6 +209,8 @@ class _Reader(Struct):
 
     def read(self) -> list[Provisioner]:
         data = self.document.data
+        if data is None:  # nothing but comments
+            return []
         if not isinstance(data, list):
             self._problem("a provisioner file is a list of entries", "begin each with `- uri: …`", ())
             return []

@@ -122,6 +122,7 @@ def _app(app: AppReport, unit: Report) -> dict[str, object]:
         "commit": unit.commits.get(app.workload, ""),
         "seconds": app.seconds,
         "problem": app.problem.message if app.problem else "",
+        "drift": list(app.drift) or "",
     }
 
 

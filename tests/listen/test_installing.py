@@ -82,8 +82,8 @@ def test_without_flyctl_nothing_is_done(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (("--sender", "githup"), "--sender:1:1: unknown sender 'githup'"),
-        (("--project", "ext::x"), "--project:1:1: this is not the address of a git repository"),
+        (("--sender", "githup"), "--sender: unknown sender 'githup'"),
+        (("--project", "ext::x"), "--project: this is not the address of a git repository"),
         (("--name", "Not A Name"), "name"),
     ],
 )

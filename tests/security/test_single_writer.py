@@ -46,7 +46,6 @@ ALLOWED = {
         ("TemporaryDirectory", "symlink_to"), "Docker's configuration in a temporary folder"
     ),
     "git/remote.py": {"TemporaryDirectory": "a temporary repository"},
-    "resources/remote.py": {"TemporaryDirectory": "a temporary clone"},
     "github/file_owner.py": dict.fromkeys(
         ("lchown", "lstat", "stat", "walk", "is_symlink", "resolve"),
         "lchown of what other programs made as root, without following links",
@@ -67,6 +66,9 @@ ALLOWED = {
         "open": "a lock on a folder of the cache",
         "exists": "whether the cache has a repository",
     },
+    "sources/lfs.py": dict.fromkeys(
+        ("walk", "is_symlink", "stat", "exists"), "pointers in a checkout, without following links, and its cache"
+    ),
     "sources/access.py": {"TemporaryDirectory": "keys of ssh"},
     "desired/build_context.py": {"is_symlink": "a link to a folder counts as a link, and is not entered"},
     "cli/session.py": {"resolve": "the working folder itself"},
