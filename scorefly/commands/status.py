@@ -9,12 +9,14 @@ from scorefly.config.settings import Settings
 from scorefly.deployment.connection import connect
 from scorefly.deployment.drift import drift
 from scorefly.deployment.live import LOOKS
+from scorefly.deployment.machine_counts import app_machines, deployed_app, is_standby, take_census
 from scorefly.deployment.ownership import not_ours
 from scorefly.desired.artefacts import shown_folder
 from scorefly.fly.api import FlyApi
 from scorefly.fly.api.machines import MachineView
 from scorefly.fly.certificates import ACTIVE, find_certificate, list_certificates
 from scorefly.problems import ExternalError, input_error, nearest, option_place
+from scorefly.report.plan import Drift
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
 from scorefly.report.status import AppStatus, CertificateStatus, CheckStatus, MachineStatus, ReleaseRow, RollbackStatus
@@ -122,10 +124,34 @@ def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppSt
         url=_url(app, certificates),
         certificates=certificates,
         since=shown.since or max((each.updated for each in machines), default=""),
-        machines=tuple(MachineStatus(each.id, each.region, each.state) for each in machines),
+        machines=tuple(map(_machine, machines)),
+        problem="the last deploy did not finish (see its log, then deploy or roll back)" if _is_unfinished(app) else "",
         checks=tuple(_checks(machines)),
-        drift=drift(unpack(app.record), machines),
+        drift=(*drift(unpack(app.record), machines), *_stopped(settings, app, machines)),
     )
+
+
+def _machine(machine: MachineView) -> MachineStatus:
+    exit_code = machine.crashed if machine.state in ("stopped", "failed") else 0
+    return MachineStatus(machine.id, machine.region, machine.state, is_standby(machine), exit_code)
+
+
+def _is_unfinished(app: AppState) -> bool:
+    """Decide whether a deploy or rollback of the app began and did not end; one that was taken over had none."""
+    record = unpack(app.record)
+    taken_over = record is not None and bool(record.facts) and not record.texts
+    return bool(app.id) and not app.digest and not taken_over
+
+
+def _stopped(settings: Settings, app: AppState, machines: Sequence[MachineView]) -> Iterator[Drift]:
+    """Yield how many Machines are stopped that nothing but a deploy starts again."""
+    record = unpack(app.record)
+    if record and record.texts:
+        present = app_machines(machines)
+        down = take_census(deployed_app(app, record), settings.ha, present, lambda _: True).stopped
+        if down:
+            count = len(present)
+            yield Drift("running", (f"{count} of {count}",), (f"{count - len(down)} of {count}",))
 
 
 def _certificates(api: FlyApi, app: AppState) -> Iterator[CertificateStatus]:

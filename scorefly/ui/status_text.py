@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from scorefly.github.markdown import code, link, table, text
-from scorefly.report.status import AppStatus, ReleaseRow, RollbackStatus
+from scorefly.report.status import AppStatus, MachineStatus, ReleaseRow, RollbackStatus
 from scorefly.ui.lines import one_line
 
 _LABEL_WIDTH = 10
@@ -49,8 +49,14 @@ def status_summary(apps: Sequence[AppStatus]) -> str:
 
 def machines_text(app: AppStatus) -> str:
     """Return how many Machines are in which state and region."""
-    counted = Counter((each.state, each.region) for each in app.machines)
+    counted = Counter((_state(each), each.region) for each in app.machines)
     return ", ".join(f"{count} {state} in {region}" for (state, region), count in sorted(counted.items()))
+
+
+def _state(machine: MachineStatus) -> str:
+    if machine.exit_code:
+        return f"crashed (exit code {machine.exit_code})"
+    return "standby" if machine.standby and machine.state == "stopped" else machine.state
 
 
 def rollback_text(rollback: RollbackStatus) -> str:
@@ -60,7 +66,7 @@ def rollback_text(rollback: RollbackStatus) -> str:
     else:
         newest = rollback.from_commit[:7]
         held = f"from {newest} to {rollback.commit[:7]}; stays until a commit newer than {newest} is deployed"
-    return held if rollback.finished else f"{held} (not finished: run rollback again)"
+    return held if rollback.finished else f"{held} (not finished: run rollback again, or deploy)"
 
 
 def history_rows(rows: Sequence[ReleaseRow]) -> list[tuple[str, ...]]:
