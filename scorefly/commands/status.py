@@ -27,11 +27,18 @@ from scorefly.state.snapshot import unpack
 
 
 def status(settings: Settings, progress: Progress) -> Report:
-    """Compare what was deployed with what runs, app by app."""
+    """Compare what was deployed with what runs, app by app. Raises ExternalError where Fly tells of no app at all."""
     state = known_state(settings, progress)
     apps = select_apps(settings, state)
     with connect(settings) as connection, ThreadPoolExecutor(LOOKS, thread_name_prefix="status") as pool:
-        shown = tuple(pool.map(lambda app: _status(settings, connection.api, state, app), apps))
+        results = tuple(pool.map(lambda app: _status(settings, connection.api, state, app), apps))
+    failures = [each for each in results if isinstance(each, ExternalError)]
+    if failures and len(failures) == len(apps):
+        raise failures[0]
+    shown = tuple(
+        _shown(app, problem=str(each.problems[0])) if isinstance(each, ExternalError) else each
+        for app, each in zip(apps, results, strict=True)
+    )
     return Report(
         command=settings.command,
         environment=settings.environment,
@@ -94,10 +101,10 @@ def select_apps(settings: Settings, state: EnvironmentState) -> list[AppState]:
     return [app for app in apps if {app.workload, app.name}.intersection(settings.workload)]
 
 
-def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppState) -> AppStatus:
-    rollback = app.rollback
-    release = app.current_release
-    shown = AppStatus(
+def _shown(app: AppState, problem: str = "") -> AppStatus:
+    """Return what state knows of an app."""
+    rollback, release = app.rollback, app.current_release
+    return AppStatus(
         workload=app.workload,
         app=app.name,
         commit=app.commit,
@@ -106,13 +113,19 @@ def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppSt
         rollback=RollbackStatus(rollback.at, rollback.commit, rollback.from_commit, bool(app.digest))
         if rollback
         else None,
+        problem=problem,
     )
+
+
+def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppState) -> AppStatus | ExternalError:
+    """Return the status of an app, or why Fly does not tell it."""
+    shown = _shown(app)
     try:
         machines = api.find_machines(app.name)
         certificates = tuple(_certificates(api, app)) if machines is not None else ()
         problem = "" if machines is None else str(not_ours(settings, api, app.name, machines, state) or "")
     except ExternalError as error:
-        return _replaced(shown, problem=str(error.problems[0]))
+        return error
     if machines is None:
         return _replaced(shown, problem="the app does not exist on Fly (deploy creates it again)")
     if problem:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from scorefly.fly.certificates import PENDING_OWNERSHIP
 from scorefly.github.markdown import code, link, table, text
-from scorefly.report.status import AppStatus, MachineStatus, ReleaseRow, RollbackStatus
+from scorefly.report.status import AppStatus, CertificateStatus, MachineStatus, ReleaseRow, RollbackStatus
 from scorefly.ui.lines import one_line
 
 _LABEL_WIDTH = 10
@@ -100,12 +101,25 @@ def _facts(app: AppStatus) -> Iterator[tuple[str, str]]:
     if app.checks:
         yield "checks", _checks(app)
     for certificate in app.certificates:
-        records = ", ".join(f"{each.type} {each.name} {each.value}" for each in certificate.records)
-        yield "host", f"{certificate.host}: {certificate.status}{f' (set {records})' if records else ''}"
+        yield "host", f"{certificate.host}: {certificate.status}{_records_text(certificate)}"
     if app.rollback:
         yield "rollback", rollback_text(app.rollback)
     for each in app.drift:
         yield "drift", str(each)
+
+
+def _records_text(certificate: CertificateStatus) -> str:
+    """Return which DNS records are still to be set: those that send traffic, or what stands in for them."""
+    texts: dict[str, list[str]] = {}
+    for each in certificate.records:
+        texts.setdefault(each.purpose, []).append(f"{each.type} {each.name} {each.value}")
+    needed = [" and ".join(texts[purpose]) for purpose in ("address", "alias") if purpose in texts]
+    needed = needed or [", ".join(each for found in texts.values() for each in found)]
+    if certificate.host.startswith("*.") and "validation" in texts and "address" in texts:
+        needed = [f"{each}, with {texts['validation'][0]}" for each in needed]
+    if certificate.status == PENDING_OWNERSHIP and "ownership" in texts:
+        needed = texts["ownership"]
+    return f" (set {', or '.join(needed)})" if certificate.records else ""
 
 
 def _checks(app: AppStatus) -> str:

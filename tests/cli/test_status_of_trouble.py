@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from flyctl_programs import environment
+from scorefly.rehearsal.server import Rehearsal
 from workspaces import Workspace
 
 CRASHING = "rehearsal.invalid/crashing:1"
@@ -101,3 +107,29 @@ def test_rollback_reports_the_host_once_its_certificate_is_active(workspace: Wor
     result = workspace.run("rollback", "web", "--rehearse", "--format", "json")
     assert result.code == 0, result.err
     assert json.loads(result.out)[0]["url"] == "https://shop.example.com" == dict(facts(workspace))["url"]
+
+
+def test_records_of_a_pending_host_are_those_that_are_needed(workspace: Workspace) -> None:
+    way = "resources: {way: {type: route, params: {host: shop.example.com, port: http}}}\n"
+    workspace.workload("web", f"{PORT}{way}")
+    deploy(workspace)
+    shown = dict(facts(workspace))["host"]
+    assert re.fullmatch(
+        r"shop\.example\.com: pending_validation \(set A shop\.example\.com \S+ and AAAA shop\.example\.com \S+, "
+        r"or CNAME shop\.example\.com \S+\.web\.fly\.dev\)",
+        shown,
+    )
+
+
+@pytest.mark.parametrize("shape", ["table", "json"])
+def test_expired_token_fails_status_and_does_not_show_apps_without_machines(
+    workspace: Workspace, tmp_path: Path, shape: str
+) -> None:
+    workspace.workload("web", PORT)
+    with Rehearsal(None) as fly:
+        given = environment(tmp_path, fly)
+        assert workspace.run("deploy", "--region", "ams", **given).code == 0
+        result = workspace.run("status", "--format", shape, **{**given, "FLY_API_TOKEN": "expired_token"})
+    assert (result.code, result.out) == (1, "")
+    assert "token only valid until" in result.err
+    assert "check fly-api-token" in result.err
