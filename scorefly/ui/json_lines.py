@@ -13,6 +13,7 @@ from scorefly import standard_streams
 from scorefly.problems import Problem
 from scorefly.report.progress import Phase
 from scorefly.report.report import AppReport, Report
+from scorefly.ui.plan_event import change_events, plan_event
 from scorefly.ui.terminal_progress import TerminalProgress
 
 VERSION = 1
@@ -66,7 +67,15 @@ class JsonProgress:
         """Write every app of a unit, and then its outcome."""
         for app in report.apps:
             self.event("app", unit=unit, **_app(app, report))
+        self.plan(unit, report)
         self.event("unit-end", **_outcome(report))
+
+    def plan(self, unit: str, report: Report) -> None:
+        """Write what is to be changed in a unit, where the report has a plan."""
+        if report.plan:
+            for members in change_events(report.plan):
+                self.event("change", unit=unit, **members)
+            self.event("plan", unit=unit, **plan_event(report.plan))
 
     def end(self, report: Report | None, exit_code: int) -> None:
         """Write the outcome of the run. Without a report nothing was changed, or it ended early."""

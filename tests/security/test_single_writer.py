@@ -66,6 +66,7 @@ ALLOWED = {
         "open": "a lock on a folder of the cache",
         "exists": "whether the cache has a repository",
     },
+    "state/own_process.py": dict.fromkeys(("read_text", "readlink"), "the system's record of a process"),
     "sources/lfs.py": dict.fromkeys(
         ("walk", "is_symlink", "stat", "exists"), "pointers in a checkout, without following links, and its cache"
     ),
