@@ -59,8 +59,8 @@ def _unit(
     row: Any, apps: list[dict[str, Any]], sources: list[dict[str, Any]], run: Any, deployed: Any, tree: dict[str, str]
 ) -> dict[str, Any]:
     details = json.loads(row["details"])
-    apps = with_suspended(apps, details.get("suspended") or {})
     desired = tree | {_source_name(each): each["commit"] for each in sources}
+    apps = with_suspended(apps, details.get("suspended") or {})
     is_due = row["wanted"] > row["done"]
     pending = [
         {"repository": name, "from": deployed.get(name, ""), "to": commit}
