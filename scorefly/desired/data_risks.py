@@ -7,7 +7,6 @@ Nothing is taken from a name that happens to match.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -42,6 +41,8 @@ class LastDeploy(Struct, frozen=True):
 
 @cache
 def _last_deploy(packed: str) -> LastDeploy:
+    import tomllib
+
     record = unpack(packed)
     try:
         config = tomllib.loads(record.texts.get("fly.toml", "")) if record else {}
