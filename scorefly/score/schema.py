@@ -51,15 +51,12 @@ def strict_validator(schema: Mapping[str, Any]) -> Any:
     from jsonschema.validators import extend
 
     def pattern(_validator: Any, expected: str, instance: object, _schema: object) -> Iterator[Any]:
-        if isinstance(instance, str) and not _pattern(expected).search(instance):
+        if isinstance(instance, str) and not compile_pattern(expected).search(instance):
             yield ValidationError(f"{instance!r} does not match {expected!r}")
 
     return extend(  # type: ignore[no-untyped-call]  # its stubs leave it out
         Draft202012Validator, {"pattern": pattern}
     )(schema)
-
-
-_pattern = lru_cache(maxsize=256)(compile_pattern)
 
 
 def _problems(document: Document, error: Any) -> Iterator[Problem]:

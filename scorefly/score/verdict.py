@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 Verdict = Callable[[Any], bool]
@@ -26,6 +27,7 @@ _TYPES: Mapping[str, Verdict] = {
 _WITHOUT_MEANING = {"$schema", "$id", "$comment", "$defs", "title", "description", "default", "examples"}
 
 
+@cache
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     """Compile a pattern that means what JSON Schema says: `$` is the very end, and digits are ASCII."""
     return re.compile(re.sub(r"(?<!\\)\$$", r"\\Z", pattern), re.ASCII)
@@ -107,8 +109,8 @@ class _Compiler:
                 items = self.verdict(expected)
                 return lambda value: not isinstance(value, list) or all(map(items, value))
             case "pattern":
-                matches = compile_pattern(expected).search
-                return lambda value: not isinstance(value, str) or matches(value) is not None
+                # Compiled when it is met: most documents meet few of a schema's patterns.
+                return lambda value: not isinstance(value, str) or compile_pattern(expected).search(value) is not None
             case "minLength":
                 return lambda value: not isinstance(value, str) or len(value) >= expected
             case "maxLength":
