@@ -21,7 +21,9 @@ from scorefly.desired.orphans import gone_workloads, orphaned_resources
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.problems import Place, Problem
 from scorefly.resources.graph import ResourceNode
+from scorefly.resources.managed_postgres import URI as MANAGED_POSTGRES
 from scorefly.resources.provisioner import ResourceApp
+from scorefly.resources.tigris import URI as TIGRIS
 from scorefly.state.document import NOT_KEPT, AppState, EnvironmentState, ResourceState
 from scorefly.state.snapshot import unpack
 from scorefly.values import Tree, holds_given, holds_secret
@@ -70,7 +72,16 @@ def last_deploy(app: AppState | None) -> LastDeploy:
 def data_of(state: EnvironmentState, resource: ResourceState) -> str:
     """Describe where a resource's data is, `app web-db (volume data, 3 GB)`; empty where it holds none on Fly."""
     names = sorted({*resource.apps, *(app.name for app in state.apps.values() if app.owner == resource.uid)})
-    return ", ".join(filter(None, (data_in(state.apps.get(name)) for name in names)))
+    return ", ".join(filter(None, [*(data_in(state.apps.get(name)) for name in names), _managed_data(resource)]))
+
+
+def _managed_data(resource: ResourceState) -> str:
+    """Describe a database or bucket that scorefly made beside the apps."""
+    if resource.provisioner == MANAGED_POSTGRES and (name := resource.state.get("name")):
+        return f"database {name} of the Managed Postgres cluster {resource.state.get('cluster')}"
+    if resource.provisioner == TIGRIS and (bucket := resource.state.get("bucket")):
+        return f"bucket {bucket}"
+    return ""
 
 
 def data_in(app: AppState | None) -> str:
@@ -104,6 +115,8 @@ def takes_the_place_of(loaded: Loaded, uid: str, old: ResourceState) -> bool:
 
 def _is_new(state: EnvironmentState, uid: str) -> bool:
     known = state.resources.get(uid)
+    if known and _managed_data(known):
+        return False
     return known is None or not (known.apps and any(state.apps.get(name, _NONE).id for name in known.apps))
 
 
@@ -123,7 +136,8 @@ def _takes_the_place(node: ResourceNode, old: ResourceState, gone: Iterable[str]
 def _replacement(settings: Settings, node: ResourceNode, old: ResourceState, data: str) -> Problem:
     same_kind = (node.type, node.class_) == (old.type, old.class_) and node.id != old.id
     message = f"{node.uid} takes the place of {old.uid} and is new and empty; the data of {old.uid} stays in {data}"
-    move = f"`scorefly resources move '{old.uid}' '{node.uid}'` keeps the app, its volume and its password; "
+    kept = "the data and its password" if _managed_data(old) else "the app, its volume and its password"
+    move = f"`scorefly resources move '{old.uid}' '{node.uid}'` keeps {kept}; "
     undo = "" if same_kind else f"undo the edit to keep it, or set replace to '{old.uid}' to go on with an empty one; "
     after = f"`scorefly resources deprovision '{old.uid}'` removes the old data when it is no longer needed"
     return _risk(settings, message, f"{move if same_kind else undo}{after}", node.place, old.uid, refuse=not same_kind)
