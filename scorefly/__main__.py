@@ -16,12 +16,10 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"scorefly, version {__version__}\n")
         return
-    # What imports make lives as long as the process: looking for garbage in it takes a tenth of a short run.
-    gc.disable()
+    # What a run makes lives as long as the run: looking for garbage as often as by default takes a tenth of it.
+    gc.set_threshold(50_000)
     from scorefly.cli.main import main as run
 
-    gc.freeze()
-    gc.enable()
     run()
 
 
