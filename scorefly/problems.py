@@ -14,7 +14,7 @@ Severity = Literal["error", "warning", "notice"]
 
 
 class Place(Struct, frozen=True, order=True):
-    """A place: a file (relative to the workspace) or an option, line and column from 1."""
+    """A place: a file (relative to the workspace) with line and column from 1, or an option, which has neither."""
 
     file: str
     line: int = 1
@@ -22,7 +22,7 @@ class Place(Struct, frozen=True, order=True):
     is_option: bool = False
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return self.file if self.is_option else f"{self.file}:{self.line}:{self.column}"
 
 
 def option_place(name: str) -> Place:

@@ -23,7 +23,9 @@ from scorefly.fly.app import App, VolumeClaim
 from scorefly.fly.machines import MachinesDeployer
 from scorefly.problems import ScoreflyError
 
-TOKEN = os.environ.get("FLY_API_TOKEN", "")
+
+def api_token() -> str:
+    return os.environ.get("FLY_API_TOKEN", "")
 
 
 def main() -> int:
@@ -49,6 +51,7 @@ def main() -> int:
         "deploy-retries",
         "ha",
         "dockerfile",
+        "build-target",
         "image-label",
     ):
         deploy.add_argument(f"--{name}", default="")
@@ -72,7 +75,7 @@ def main() -> int:
 
 def sync_secrets(arguments: argparse.Namespace) -> int:
     """A write that changes nothing tells the version."""
-    with FlyApi(TOKEN, base_url=os.environ["FLY_FLAPS_BASE_URL"]) as api:
+    with FlyApi(api_token(), base_url=os.environ["FLY_FLAPS_BASE_URL"]) as api:
         api.update_secrets(arguments.app, {f"BogusDummySecret_{secrets.token_hex(8)}": None})
     return 0
 
@@ -80,7 +83,7 @@ def sync_secrets(arguments: argparse.Namespace) -> int:
 def release(arguments: argparse.Namespace) -> int:
     """Resolves the image, begins a release, replaces the Machines one after the other, ends the release."""
     toml = tomllib.loads(Path(arguments.config).read_text(encoding="utf-8"))
-    with FlyApi(TOKEN, base_url=os.environ["FLY_FLAPS_BASE_URL"]) as api:
+    with FlyApi(api_token(), base_url=os.environ["FLY_FLAPS_BASE_URL"]) as api:
         view = api.app(arguments.app)
         if view is None:
             print(f"Error: the app name {arguments.app} could not be found", file=sys.stderr)
@@ -133,6 +136,9 @@ def build(arguments: argparse.Namespace, toml: dict[str, Any]) -> int:
     if not table.get("builder") and not path.is_file():
         print(f"Error: failed to fetch an image or build from source: dockerfile '{path}' not found", file=sys.stderr)
         return 1
+    if path.is_file() and "FAIL" in path.read_text():
+        print("Error: failed to fetch an image or build from source: error building: exit code: 1", file=sys.stderr)
+        return 1
     answer = request("POST", "/api/v1/builds/depot_builder", {"app_name": arguments.app})
     if answer.status_code != 200:
         reason = answer.json()["error"]
@@ -142,13 +148,13 @@ def build(arguments: argparse.Namespace, toml: dict[str, Any]) -> int:
     manifest = {
         "dockerfile": path.read_text() if path.is_file() else "",
         "context": os.path.relpath(Path.cwd(), os.environ.get("STAND_IN_ROOT", "/")),
-        "target": table.get("build-target", ""),
+        "target": table.get("build-target", "") or arguments.build_target,
         "args": {**table.get("args", {}), **dict(each.split("=", 1) for each in arguments.build_arg)},
         "builder": table.get("builder", ""),
         "user": os.environ.get("DOCKER_HUB_USERNAME", ""),
     }
     host = os.environ["FLY_REGISTRY_HOST"]
-    push(host, arguments.app, label, manifest, TOKEN)
+    push(host, arguments.app, label, manifest, api_token())
     print(f"image: {host}/{arguments.app}:{label}\nimage size: 1 MB")
     return 0
 
@@ -187,7 +193,7 @@ def request(method: str, path: str, body: Any = None, *, base: str = "FLY_UIEX_B
         method,
         os.environ[base] + path,
         json=body,
-        headers={"Authorization": f"Bearer {TOKEN}"},
+        headers={"Authorization": f"Bearer {api_token()}"},
         timeout=60,
     )
 

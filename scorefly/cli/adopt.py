@@ -26,13 +26,13 @@ def adopt(session: Session, /, apps: tuple[str, ...], every: bool, **values: Any
       scorefly adopt --all --environment production
     """
     from scorefly.commands.adopt import adopt as adopt_apps
-    from scorefly.state.session import open_state
+    from scorefly.run import open_run
 
     if bool(apps) == every:
         raise click.UsageError("name the apps to take over, or pass --all" if not apps else "--all takes no names")
     settings = session.settings("adopt", values)
-    with open_state(settings, session.progress) as keeper:
-        done = adopt_apps(settings, apps, keeper, session.progress)
+    with open_run(settings, session.progress) as run:
+        done = adopt_apps(run, apps)
     session.progress.clear()
     would = "would be " if settings.dry_run else ""
     for name in done.adopted:

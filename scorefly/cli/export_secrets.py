@@ -25,12 +25,12 @@ def export_secrets(session: Session, /, app_name: str, path: Path | None, **valu
     """Print the secrets of an app as dotenv, or write them to a file that only you can read."""
     from scorefly import safe_files
     from scorefly.commands.listing import dotenv, export_secrets
-    from scorefly.state.session import open_state
+    from scorefly.run import open_run
 
     settings = session.settings("export-secrets", values)
-    with open_state(settings, session.progress) as keeper:
-        content = dotenv(export_secrets(settings, app_name, keeper, session.progress))
-        keeper.save()
+    with open_run(settings, session.progress) as run:
+        content = dotenv(export_secrets(run, app_name))
+        run.keeper.save()
     session.progress.clear()
     if path is None:
         click.echo(content, nl=False)

@@ -75,21 +75,24 @@ def resources_deprovision(session: Session, /, uid: str, yes: bool, forget: bool
       scorefly resources deprovision 'redis.default#web.cache' --environment staging
     """
     from scorefly.deployment.deprovisioning import apps_to_destroy, deprovision, resource_in
-    from scorefly.state.session import open_state, read_state
+    from scorefly.desired.managed_data import managed_data
+    from scorefly.run import open_run
+    from scorefly.state.session import read_state
 
     settings = session.settings("resources deprovision", values)
     known = read_state(settings)
     resource = resource_in(known, uid)
-    apps = apps_to_destroy(known, resource)
+    apps, data = apps_to_destroy(known, resource), managed_data(known, resource)
     confirm(
         session,
         f"{'Forget' if forget else 'Deprovision'} {uid} of {settings.environment}, made by {resource.provisioner}"
         + (f", used by {', '.join(resource.workloads)}" if resource.workloads else "")
-        + (f", and destroy {', '.join(apps)}" if apps and not forget else ""),
+        + (f", and destroy {', '.join(apps)}" if apps and not forget else "")
+        + (f", and destroy {data} with all its data" if data and not forget else ""),
         sure=yes,
     )
-    with open_state(settings, session.progress) as keeper:
-        deprovision(settings, [uid], keeper, session.progress, forget=forget)
+    with open_run(settings, session.progress) as run:
+        deprovision(run, [uid], forget=forget)
     session.progress.clear()
     session.write(f"{uid}: {'forgotten' if forget else 'deprovisioned'}")
 
@@ -109,11 +112,11 @@ def resources_move(session: Session, /, old: str, new: str, **values: Any) -> No
       scorefly resources move 'postgres.default#web.db' 'postgres.default#main' --environment staging
     """
     from scorefly.commands.resources_move import move_resource
-    from scorefly.state.session import open_state
+    from scorefly.run import open_run
 
     settings = session.settings("resources move", values)
-    with open_state(settings, session.progress) as keeper:
-        warning = move_resource(old, new, keeper)
+    with open_run(settings, session.progress) as run:
+        warning = move_resource(old, new, run.keeper)
     session.progress.clear()
     if warning:
         session.progress.problem(warning)
@@ -136,15 +139,16 @@ def resources_upgrade(session: Session, /, uid: str, yes: bool, **values: Any) -
     """
     from scorefly.commands.resources_upgrade import find_upgrade, upgrade
     from scorefly.deployment.token_check import with_organization_of_token
-    from scorefly.state.session import open_state, read_state
+    from scorefly.run import open_run
+    from scorefly.state.session import read_state
 
     settings = with_organization_of_token(session.settings("resources upgrade", values))
-    found = find_upgrade(read_state(settings), uid)
+    found = find_upgrade(settings, read_state(settings), uid)
     if found is None:
         session.write(f"{uid} runs the newest release of its line")
         return
     moved = f"{found.engine} {found.before} to {found.after}"
     confirm(session, f"Move {uid} from {moved}, and restart {', '.join(found.apps)}", sure=yes or settings.dry_run)
-    with open_state(settings, session.progress) as keeper:
-        report = upgrade(settings, found, keeper, session.progress)
+    with open_run(settings, session.progress) as run:
+        report = upgrade(run, found)
     session.report(report)

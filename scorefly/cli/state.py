@@ -115,11 +115,11 @@ def state_import(session: Session, /, path: str, **values: Any) -> None:
       scorefly state import .score-flyio/state.yaml --environment production --state git
     """
     from scorefly.commands.state_import import import_score_flyio
-    from scorefly.state.session import open_state
+    from scorefly.run import open_run
 
     settings = session.settings("state import", values)
-    with open_state(settings, session.progress) as keeper:
-        found = import_score_flyio(settings, path, keeper, session.progress)
+    with open_run(settings, session.progress) as run:
+        found = import_score_flyio(run, path)
     session.progress.clear()
     session.write(f"imported {len(found.resources)} resources and {len(found.apps)} apps into {settings.environment}")
     if found.taken_over:

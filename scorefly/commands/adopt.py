@@ -9,29 +9,28 @@ from scorefly.deployment.adoption import Adopted, adopt_apps
 from scorefly.deployment.connection import connect
 from scorefly.desired.load import load
 from scorefly.problems import InputError, Problem, input_error, nearest, option_place
-from scorefly.report.progress import Progress
+from scorefly.run import Run
 from scorefly.score.find import find_score_files
-from scorefly.state.keeper import Keeper
 
 
-def adopt(settings: Settings, names: Sequence[str], keeper: Keeper, progress: Progress) -> Adopted:
+def adopt(run: Run, names: Sequence[str]) -> Adopted:
     """Take over apps by name, or all apps of Score files where none is named. Raises ScoreflyError."""
-    workloads = {settings.app_name(name): name for name in _workload_names(settings)}
+    workloads = {run.settings.app_name(name): name for name in _workload_names(run.settings)}
     chosen = {name: workloads[name] for name in names if name in workloads} if names else workloads
     place = option_place("app")
     if unknown := [name for name in names if name not in workloads]:
         raise InputError(
             *(
                 Problem(
-                    f"no Score file describes the app {name!r} in {settings.environment}",
+                    f"no Score file describes the app {name!r} in {run.settings.environment}",
                     nearest(name, workloads),
                     place,
                 )
                 for name in unknown
             )
         )
-    with connect(settings, keeper) as connection:
-        adopted = adopt_apps(settings, chosen, keeper, progress, connection)
+    with connect(run.settings, run.keeper) as connection:
+        adopted = adopt_apps(run, chosen, connection)
     if names and adopted.missing:
         raise input_error(
             f"no app on Fly is called {', '.join(adopted.missing)}", "`scorefly deploy` creates it", place

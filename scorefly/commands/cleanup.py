@@ -15,10 +15,10 @@ def clean(settings: Settings, progress: Progress) -> Report:
     reports = []
     if set(settings.cleanup) - {"previews"}:
         from scorefly.deployment.environment_cleanup import cleanup
-        from scorefly.state.session import open_state
+        from scorefly.run import open_run
 
-        with open_state(settings, progress) as keeper:
-            reports.append(cleanup(settings, keeper, progress))
+        with open_run(settings, progress) as run:
+            reports.append(cleanup(run))
     if "previews" in settings.cleanup:
         reports.append(_previews(settings, progress))
     return replace(

@@ -12,9 +12,8 @@ from scorefly.desired.apps import compute_desired_apps
 from scorefly.desired.load import load, provisioners_of
 from scorefly.desired.orphans import not_looked_at, orphaned_resources, users_of
 from scorefly.problems import InputError, Place, Problem, option_place, raise_errors
-from scorefly.report.progress import Progress
+from scorefly.run import Run
 from scorefly.state.document import NOT_KEPT
-from scorefly.state.keeper import Keeper
 from scorefly.state.session import read_state
 from scorefly.values import Plain, Secret, redact, reveal
 
@@ -102,9 +101,9 @@ def resource_outputs(settings: Settings, uid: str, *, show_secrets: bool) -> Map
     return shown
 
 
-def export_secrets(settings: Settings, app_name: str, keeper: Keeper, progress: Progress) -> Mapping[str, Secret]:
+def export_secrets(run: Run, app_name: str) -> Mapping[str, Secret]:
     """The secrets an app would be given, by name; without a name those of the only workload's app."""
-    apps = {app.name: app for app in compute_desired_apps(settings, load(settings), keeper, progress).apps}
+    apps = {app.name: app for app in compute_desired_apps(run, load(run.settings)).apps}
     if not app_name:
         workloads = [app for app in apps.values() if app.workload]
         if len(workloads) != 1:

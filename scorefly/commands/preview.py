@@ -22,7 +22,7 @@ from scorefly.previews.untrusted import without_secrets
 from scorefly.problems import InputError, Problem, ScoreflyError, input_error
 from scorefly.report.progress import Progress
 from scorefly.report.report import Report
-from scorefly.state.session import open_state
+from scorefly.run import open_run
 
 
 def preview(settings: Settings, progress: Progress) -> Report:
@@ -103,12 +103,12 @@ class PreviewRun(Struct, frozen=True):
         with ExitStack() as stack:
             if rehearsed:
                 settings = stack.enter_context(without_secrets(settings, fork=not self.vouched))
-            keeper = stack.enter_context(open_state(settings, self.progress))
+            run = stack.enter_context(open_run(settings, self.progress))
             if report := self._changed_meanwhile():
                 return report
             if self.notifier and not rehearsed:
                 self.notifier.begun("Rehearsed preview" if settings.rehearse else "Preview")
-            report = deploy(settings, keeper, self.progress)
+            report = deploy(run)
         if self.notifier:
             simulated = rehearsed or settings.rehearse
             outcome: Outcome = "failed" if report.exit_code else "rehearsed" if simulated else "ready"
@@ -120,10 +120,10 @@ class PreviewRun(Struct, frozen=True):
         if not self.vouched:
             # What the workspace says of provisioning may be the fork's.
             settings = replace(settings, provisioners=())
-        with open_state(settings, self.progress) as keeper:
+        with open_run(settings, self.progress) as run:
             if report := self._changed_meanwhile():
                 return report
-            report = destroy(settings, keeper, self.progress)
+            report = destroy(run)
         if self.notifier:
             self.notifier.destroyed(report)
         return report
@@ -169,6 +169,7 @@ def _notifier(settings: Settings, api: GitHubApi, pull: PullView, decision: Deci
         log_url=f"{environ.get('GITHUB_SERVER_URL') or 'https://github.com'}/{run}",
         comment=settings.comment,
         fork=pull.fork,
+        simulated=settings.rehearse or decision.deed == "rehearse",
         notes=tuple(note for note in (why, rehearsed) if note),
     )
 

@@ -28,11 +28,12 @@ def _validate(settings: Settings, progress: Progress) -> Report:
 
 
 def _plan(settings: Settings, progress: Progress) -> Report:
-    if has_tree(settings):
+    if has_tree(settings) or settings.subtrees:
         from scorefly.commands.tree_plan import plan_tree
 
         return plan_tree(settings, progress)
     from scorefly.commands.plan import plan
+    from scorefly.run import Run
     from scorefly.state.document import secrets_in
     from scorefly.state.names import state_names
     from scorefly.state.session import read_state
@@ -40,7 +41,7 @@ def _plan(settings: Settings, progress: Progress) -> Report:
     state = read_state(settings, progress)
     progress.publish(state_names(state))
     progress.hide(secrets_in(state))
-    return plan(settings, Keeper(None, state), progress)
+    return plan(Run(settings, Keeper(None, state), progress))
 
 
 def _plain(path: str) -> Callable[[Settings, Progress], Report]:
@@ -56,15 +57,15 @@ def _plain(path: str) -> Callable[[Settings, Progress], Report]:
 def _with_state(path: str) -> Callable[[Settings, Progress], Report]:
     """Return a command that runs with the environment's state, locked; imported when it is called."""
 
-    def run(settings: Settings, progress: Progress) -> Report:
-        from scorefly.state.session import open_state
+    def execute_with_state(settings: Settings, progress: Progress) -> Report:
+        from scorefly.run import open_run
 
         command = _load(path)
-        with open_state(settings, progress) as keeper:
-            report: Report = command(settings, keeper, progress)
+        with open_run(settings, progress) as run:
+            report: Report = command(run)
         return report
 
-    return run
+    return execute_with_state
 
 
 def _load(path: str) -> Callable[..., Any]:

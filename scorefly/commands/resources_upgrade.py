@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 
 from msgspec import Struct
 
 from scorefly import interruption
-from scorefly.commands.deploy import Deployment, save_the_rest
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
 from scorefly.deployment.connection import connect
 from scorefly.deployment.deprovisioning import apps_of, resource_in
-from scorefly.deployment.image_builds import ImageBuilds
+from scorefly.deployment.fly_run import connected
 from scorefly.deployment.live import list_machines
 from scorefly.deployment.networks import environment_network
 from scorefly.deployment.ownership import not_ours
+from scorefly.deployment.scheduler import DeploymentScheduler, save_the_rest
+from scorefly.deployment.shared_servers import previews_version, server_of, upgrade_server
 from scorefly.desired.apps import compute_desired_apps
 from scorefly.desired.artefacts import shown_folder, write_artefact
 from scorefly.desired.load import load
-from scorefly.desired.server_versions import server_version, with_version
+from scorefly.desired.server_versions import deployed_version, server_version, with_version
+from scorefly.desired.shared_servers import URI as PREVIEWS_URI
 from scorefly.fly.api import FlyApi
 from scorefly.problems import InputError, external_error, input_error, option_place
 from scorefly.report.progress import Progress
 from scorefly.report.report import Report
 from scorefly.resources.engines import ENGINES
+from scorefly.run import Run
 from scorefly.state.document import EnvironmentState
-from scorefly.state.keeper import Keeper
 
 DUMP = "another line reads no files of this one: dump the data and restore it into a new resource (docs/databases.md)"
 
@@ -41,14 +42,19 @@ class Upgrade(Struct, frozen=True):
     before: str
     after: str
     apps: tuple[str, ...]
+    of_previews: bool = False
 
 
-def find_upgrade(state: EnvironmentState, uid: str) -> Upgrade | None:
+def find_upgrade(settings: Settings, state: EnvironmentState, uid: str) -> Upgrade | None:
     """Return the upgrade of a resource; None where it runs the newest release. Raises InputError where there is none.
 
     Only releases of the same line are taken: those read the data as it is.
     """
     resource, place = resource_in(state, uid), option_place("uid")
+    if resource.provisioner == PREVIEWS_URI:
+        postgres, version = ENGINES["template://scorefly/postgres"], previews_version(settings)
+        newer = postgres.newer(version)
+        return Upgrade(uid, postgres.name, version, newer, (server_of(resource),), of_previews=True) if newer else None
     engine, version = ENGINES.get(resource.provisioner), server_version(state, resource)
     apps = tuple(name for name in apps_of(state, resource) if name in state.apps)
     if engine is None or not version:
@@ -63,60 +69,69 @@ def find_upgrade(state: EnvironmentState, uid: str) -> Upgrade | None:
         raise input_error(message, DUMP, place)
     if not apps:
         raise input_error(f"{uid} was not deployed yet", "deploy it: it starts with the newest release", place)
-    newer = engine.newer(version)
-    return Upgrade(uid, engine.name, version, newer, apps) if newer else None
+    # State has the new version before it is deployed: an upgrade that failed or was interrupted goes on.
+    deployed = deployed_version(state, resource) or version
+    newer = engine.newer(version) or (version if deployed != version else "")
+    return Upgrade(uid, engine.name, deployed, newer, apps) if newer else None
 
 
-def upgrade(settings: Settings, found: Upgrade, keeper: Keeper, progress: Progress) -> Report:
+def upgrade(run: Run, found: Upgrade) -> Report:
     """Take the snapshot, save the new version, then deploy the server's app.
 
     Nothing is changed without a finished snapshot. A run that is cut short after it is finished by the next deploy.
     """
-    loaded = load(settings)
+    if found.of_previews:
+        return _upgrade_server_of_previews(run, found)
+    loaded = load(run.settings)
     if found.uid not in loaded.graph.nodes:
         hint = "name the Score file that asks for it"
         raise input_error(f"no Score file of this run asks for {found.uid}", hint, option_place("score-files"))
-    with connect(settings, keeper) as connection:
-        live = list_machines(settings, connection.api, found.apps)
+    with connect(run.settings, run.keeper) as connection:
+        live = list_machines(run.settings, connection.api, found.apps)
         for name in found.apps:
-            if problem := not_ours(settings, connection.api, name, live.get(name, ()), keeper.state):
+            if problem := not_ours(run.settings, connection.api, name, live.get(name, ()), run.state):
                 raise InputError(problem)
-        keeper.change(lambda state: with_version(state, state.resources[found.uid], found.after))
-        wanted = compute_desired_apps(settings, loaded, keeper, progress)
+        run.keeper.change(lambda state: with_version(state, state.resources[found.uid], found.after))
+        wanted = compute_desired_apps(run, loaded)
         apps = [app for app in wanted.apps if app.name in found.apps]
         connection.deployer.check()
-        if not settings.dry_run:
+        if not run.settings.dry_run:
             for app in apps:
-                _take_snapshots(settings, connection.api, app.name, progress)
-                write_artefact(settings, app)
-            keeper.save()
-        stop, builds = threading.Event(), ImageBuilds(settings)
-        network = environment_network(settings, keeper.state)
-        jobs = {
-            app.name: AppDeployment(
-                settings,
-                keeper,
-                progress,
-                connection,
-                app,
-                tuple(live.get(app.name, ())),
-                stop,
-                builds,
-                network=network,
-            )
-            for app in apps
-        }
-        outcomes = Deployment(settings, progress, stop, jobs).run()
-    save_the_rest(keeper, outcomes)
+                _take_snapshots(run.settings, connection.api, app.name, run.progress)
+                write_artefact(run.settings, app)
+            run.keeper.save()
+        fly_run = connected(run, connection, network=environment_network(run.settings, run.state))
+        jobs = {app.name: AppDeployment(fly_run, app, tuple(live.get(app.name, ()))) for app in apps}
+        outcomes = DeploymentScheduler(fly_run, jobs).deploy()
+    save_the_rest(run.keeper, outcomes)
     return Report(
-        command=settings.command,
-        environment=settings.environment,
+        command=run.settings.command,
+        environment=run.settings.environment,
         apps=tuple(outcomes),
         resources=tuple(each for each in wanted.resources if each.uid == found.uid),
         problems=tuple(warning for job in jobs.values() for warning in job.warnings),
-        artefacts=shown_folder(settings, ""),
-        rehearsed=settings.rehearse,
-        dry_run=settings.dry_run,
+        artefacts=shown_folder(run.settings, ""),
+        rehearsed=run.settings.rehearse,
+        dry_run=run.settings.dry_run,
+    )
+
+
+def _upgrade_server_of_previews(run: Run, found: Upgrade) -> Report:
+    """Move the server that all previews share. Databases of other previews move with it."""
+    (name,) = found.apps
+    with connect(run.settings, run.keeper) as connection:
+        connection.deployer.check()
+
+        def prepare() -> None:
+            _take_snapshots(run.settings, connection.api, name, run.progress)
+
+        report = upgrade_server(run, connection, name, found.after, prepare)
+    return Report(
+        command=run.settings.command,
+        environment=run.settings.environment,
+        apps=(report,),
+        rehearsed=run.settings.rehearse,
+        dry_run=run.settings.dry_run,
     )
 
 

@@ -3,71 +3,63 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 
-from msgspec.structs import replace
-
-from scorefly.commands.deploy import Deployment, save_the_rest
 from scorefly.commands.status import select_apps
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
 from scorefly.deployment.connection import connect
-from scorefly.deployment.image_builds import ImageBuilds
+from scorefly.deployment.fly_run import connected
 from scorefly.deployment.live import list_machines
 from scorefly.deployment.newest_commit import CommitOrder
 from scorefly.deployment.releases import RollbackTarget, app_of_release, rollback_to
+from scorefly.deployment.scheduler import DeploymentScheduler, save_the_rest
 from scorefly.desired.artefacts import shown_folder, write_artefact
 from scorefly.fly.api import FlyApi
 from scorefly.problems import InputError, Problem, input_error, nearest, option_place
-from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
+from scorefly.run import Run
 from scorefly.state.document import AppState
-from scorefly.state.keeper import Keeper
 from scorefly.state.releases import Artefact, Release, unpack_artefacts
 
 
-def rollback(settings: Settings, keeper: Keeper, progress: Progress) -> Report:
+def rollback(run: Run) -> Report:
     """Roll back the named workloads, else all. Raises InputError before anything is changed."""
-    settings = replace(settings, unused_secrets="keep")
-    apps = [app for app in select_apps(settings, keeper.state) if app.workload]
+    run = run.with_settings(unused_secrets="keep")
+    apps = [app for app in select_apps(run.settings, run.state) if app.workload]
     if not apps:
-        raise input_error(f"no workload was deployed to {settings.environment}", "check environment and state")
+        raise input_error(f"no workload was deployed to {run.settings.environment}", "check environment and state")
     order = CommitOrder()
-    releases = _earlier(settings, apps)
-    targets = dict(_targets(apps, releases, settings.to, order.started))
-    notices = tuple(_notices(settings, apps, targets))
+    releases = _earlier(run.settings, apps)
+    targets = dict(_targets(apps, releases, run.settings.to, order.started))
+    notices = tuple(_notices(run.settings, apps, targets))
     for notice in notices:
-        progress.problem(notice)
+        run.progress.problem(notice)
     known = {app.name: app for app in apps}
-    with connect(settings, keeper) as connection:
-        live = list_machines(settings, connection.api, sorted(targets))
-        _check_secrets(settings, connection.api, known, targets)
+    with connect(run.settings, run.keeper) as connection:
+        live = list_machines(run.settings, connection.api, sorted(targets))
+        _check_secrets(run.settings, connection.api, known, targets)
         wanted = {name: app_of_release(known[name], target.artefact) for name, target in targets.items()}
         for name, app in wanted.items():
-            progress.step(f"{name}: rolling back to {_words(targets[name])}")
-            if not settings.dry_run:
-                write_artefact(settings, app)
+            run.progress.step(f"{name}: rolling back to {_words(targets[name])}")
+            if not run.settings.dry_run:
+                write_artefact(run.settings, app)
         connection.deployer.check()
-        stop = threading.Event()
-        builds = ImageBuilds(settings)
-        jobs = {}
-        for name, app in wanted.items():
-            machines = tuple(live.get(name, ()))
-            jobs[name] = AppDeployment(
-                settings, keeper, progress, connection, app, machines, stop, builds, order, targets[name]
-            )
-        outcomes = Deployment(settings, progress, stop, jobs).run()
-    save_the_rest(keeper, outcomes)
-    stayed = [_unchanged(settings, app) for app in apps if app.name not in targets]
+        fly_run = connected(run, connection, order)
+        jobs = {
+            name: AppDeployment(fly_run, app, tuple(live.get(name, ())), targets[name]) for name, app in wanted.items()
+        }
+        outcomes = DeploymentScheduler(fly_run, jobs).deploy()
+    save_the_rest(run.keeper, outcomes)
+    stayed = [_unchanged(run.settings, app) for app in apps if app.name not in targets]
     return Report(
-        command=settings.command,
-        environment=settings.environment,
+        command=run.settings.command,
+        environment=run.settings.environment,
         apps=(*outcomes, *stayed),
         problems=(*notices, *(problem for job in jobs.values() for problem in job.warnings)),
-        artefacts=shown_folder(settings, ""),
-        rehearsed=settings.rehearse,
-        dry_run=settings.dry_run,
+        artefacts=shown_folder(run.settings, ""),
+        rehearsed=run.settings.rehearse,
+        dry_run=run.settings.dry_run,
     )
 
 

@@ -15,17 +15,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from scorefly import safe_files
-from scorefly.config.settings import Settings
 from scorefly.confined import read_file, scope_of, shown
 from scorefly.deployment.connection import connect
 from scorefly.deployment.inspection import find_app
 from scorefly.deployment.machine_counts import app_machines
 from scorefly.deployment.ownership import marks, other_environment
 from scorefly.problems import ExternalError, Place, Problem, external_error, input_error
-from scorefly.report.progress import Progress
+from scorefly.run import Run
 from scorefly.score.document import parse
 from scorefly.state.document import AppState, EnvironmentState, ResourceState
-from scorefly.state.keeper import Keeper
 from scorefly.values import Tree, conceal
 
 DEFAULT = ".score-flyio/state.yaml"
@@ -45,21 +43,21 @@ class Imported(Struct, frozen=True):
     taken_over: tuple[str, ...]
 
 
-def import_score_flyio(settings: Settings, path: str, keeper: Keeper, progress: Progress) -> Imported:
+def import_score_flyio(run: Run, path: str) -> Imported:
     """Adds what the file knows to the environment's state, and takes its apps over where there is a token.
 
     Raises InputError: no such file, or known already. A second import takes over apps that the first one could not.
     """
-    data = _read(settings.workspace, path)
+    data = _read(run.settings.workspace, path)
     prefix = str(data.get("app_prefix") or "")
     resources = [_resource(uid, each, Place(path)) for uid, each in _mapping(data, "resources", path).items()]
     workloads = _mapping(data, "workloads", path)
     apps = [_app(name, prefix, each) for name, each in workloads.items()]
-    connected = bool(settings.fly_api_token or settings.rehearse)
-    if not (connected and _is_imported(keeper.state, resources, apps)):
-        _refuse_known(keeper.state, resources, path)
+    connected = bool(run.settings.fly_api_token or run.settings.rehearse)
+    if not (connected and _is_imported(run.state, resources, apps)):
+        _refuse_known(run.state, resources, path)
     text = _provisioner_file(data.get("provisioners") or [], path)
-    written = _write(settings.workspace, text) if text else ""
+    written = _write(run.settings.workspace, text) if text else ""
     shared = _concealed(_mapping(data, "shared_state", path))
 
     def changed(state: EnvironmentState) -> EnvironmentState:
@@ -69,14 +67,14 @@ def import_score_flyio(settings: Settings, path: str, keeper: Keeper, progress: 
             state = state.with_app(state.apps.get(app.name, app))
         return replace(state, shared={**shared, **state.shared})
 
-    keeper.record(changed)
+    run.keeper.record(changed)
     names = tuple(app.name for app in apps)
     taken_over: tuple[str, ...] = ()
     if names and connected:
-        taken_over = _take_over(settings, names, keeper, progress)
+        taken_over = _take_over(run, names)
     elif names:
         hint = "set fly-api-token and import again: until then, deploy refuses apps that run"
-        progress.problem(Problem("the apps were not looked up on Fly: there is no token", hint, severity="warning"))
+        run.progress.problem(Problem("the apps were not looked up on Fly: there is no token", hint, severity="warning"))
     return Imported(tuple(each.uid for each in resources), names, prefix, written, taken_over)
 
 
@@ -86,30 +84,30 @@ def _is_imported(state: EnvironmentState, resources: list[ResourceState], apps: 
     return known and any(not state.apps[app.name].id for app in apps)
 
 
-def _take_over(settings: Settings, names: Sequence[str], keeper: Keeper, progress: Progress) -> tuple[str, ...]:
+def _take_over(run: Run, names: Sequence[str]) -> tuple[str, ...]:
     """Mark the Machines of apps as this environment's and keep the apps' ids, so that deploy accepts them.
 
     An app that Machines say is another environment's is left alone, with a warning, and so is one elsewhere.
     """
     taken_over = []
-    with connect(settings, keeper) as connection:
+    with connect(run.settings, run.keeper) as connection:
         for name in names:
-            app = keeper.state.apps[name]
+            app = run.state.apps[name]
             try:
-                found = find_app(settings, connection.api, name)
+                found = find_app(run.settings, connection.api, name)
             except ExternalError as error:
-                progress.problem(replace(error.problems[0], severity="warning"))
+                run.progress.problem(replace(error.problems[0], severity="warning"))
                 continue
             if found is None or app.id == found.id:
                 continue
             machines = connection.api.find_machines(name) or ()
-            if other := other_environment(settings, machines):
+            if other := other_environment(run.settings, machines):
                 message = f"the app {name!r} belongs to {other}, so it is not taken over"
-                progress.problem(Problem(message, "choose another app-prefix or app-suffix", severity="warning"))
+                run.progress.problem(Problem(message, "choose another app-prefix or app-suffix", severity="warning"))
                 continue
-            keeper.record(partial(EnvironmentState.with_app, app=replace(app, id=found.id)))
+            run.keeper.record(partial(EnvironmentState.with_app, app=replace(app, id=found.id)))
             for machine in app_machines(machines):
-                for key, value in marks(settings, keeper.state, app.owner).items():
+                for key, value in marks(run.settings, run.state, app.owner).items():
                     connection.api.set_metadata(name, machine.id, key, value)
             taken_over.append(name)
     return tuple(taken_over)

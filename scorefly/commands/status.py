@@ -11,7 +11,8 @@ from scorefly.deployment.drift import drift
 from scorefly.deployment.live import LOOKS
 from scorefly.deployment.ownership import not_ours
 from scorefly.desired.artefacts import shown_folder
-from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.machines import MachineView
 from scorefly.fly.certificates import ACTIVE, find_certificate, list_certificates
 from scorefly.problems import ExternalError, input_error, nearest, option_place
 from scorefly.report.progress import Progress

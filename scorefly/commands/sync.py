@@ -25,9 +25,9 @@ from scorefly.report.plan import Drift
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
 from scorefly.report.unit_progress import UnitProgress
+from scorefly.run import Run, open_run
 from scorefly.state.document import EnvironmentState, SourceState
 from scorefly.state.keeper import Keeper
-from scorefly.state.session import open_state
 
 _RETRY = 5.0  # seconds before the next attempt
 _REHEARSED_RETRY = 0.1
@@ -60,25 +60,27 @@ class Sync(Struct, frozen=True):
                 return _with_drift(unchanged_report(run, unit, state), drifted, progress)
         if not unit.settings.score_files and not (state and state.workloads):
             return run.report(unit)
-        with open_state(unit.settings, progress) as keeper:
+        with open_run(unit.settings, progress) as unit_run:
+            keeper = unit_run.keeper
             if state is None or keeper.state.sources != state.sources:
                 # Another run deployed meanwhile: refs may have moved since they were looked up.
                 trees = self._look_again(unit)
             run.check_out(unit)
             keeper.change(lambda state: _without_rollbacks(state, trees))
-            report = self._deploy(unit, keeper, progress) if unit.settings.score_files else run.report(unit)
-            report = self._prune(unit, keeper, progress, report)
+            report = self._deploy(unit_run) if unit.settings.score_files else run.report(unit)
+            report = self._prune(unit, unit_run, report)
             self._remember(unit, keeper, trees, report)
         return replace(report, problems=(*report.problems, *show_commits(self.run, unit, report, progress)))
 
-    def _deploy(self, unit: Unit, keeper: Keeper, progress: UnitProgress) -> Report:
+    def _deploy(self, unit_run: Run) -> Report:
         """Deploy, and try again what failed for a reason outside. Apps that are deployed by then stay as they are."""
         changed: dict[str, AppReport] = {}
-        left = unit.settings.attempts
+        settings, progress = unit_run.settings, unit_run.progress
+        left = settings.attempts
         while True:
             left -= 1
             try:
-                report = deploy(unit.settings, keeper, progress, self.run.shared)
+                report = deploy(unit_run, self.run.shared)
             except ExternalError as error:
                 if not left or interruption.requested():
                     raise
@@ -88,7 +90,7 @@ class Sync(Struct, frozen=True):
                 if not left or not report.named("failed", "skipped") or interruption.requested():
                     return replace(report, apps=tuple(_first_change(app, changed) for app in report.apps))
             progress.step("trying again")
-            interruption.sleep(_REHEARSED_RETRY if unit.settings.rehearse else _RETRY)
+            interruption.sleep(_REHEARSED_RETRY if settings.rehearse else _RETRY)
 
     def _look_again(self, unit: Unit) -> dict[str, str]:
         self.run.find_commits([unit])
@@ -97,17 +99,17 @@ class Sync(Struct, frozen=True):
             raise ExternalError(*self.run.failed[unit.name])
         return {name: self.run.store.tree_id(pin) for name, pin in self.run.pins[unit.name].items()}
 
-    def _prune(self, unit: Unit, keeper: Keeper, progress: UnitProgress, report: Report) -> Report:
+    def _prune(self, unit: Unit, unit_run: Run, report: Report) -> Report:
         if not unit.settings.prune or report.exit_code:
             return report
         if not self.run.is_complete:
             message = f"{unit.name}: nothing is pruned, because a part of the tree cannot be read"
             problem = Problem(message, "fix that and sync again", severity="warning")
-            progress.problem(problem)
+            unit_run.progress.problem(problem)
             return replace(report, problems=(*report.problems, problem))
         others = (each for each in self.run.all_units if each.name != unit.name)
         elsewhere = {each.settings.app_name(name) for each in others for name in each.workloads}
-        pruned = prune(unit.settings, keeper, progress, self.run.shared, elsewhere)
+        pruned = prune(unit_run, self.run.shared, elsewhere)
         return replace(
             report,
             apps=(*report.apps, *pruned.apps),

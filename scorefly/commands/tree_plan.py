@@ -19,6 +19,7 @@ from scorefly.report.plan import Plan, PlannedApp, tree_plan_json
 from scorefly.report.progress import Progress
 from scorefly.report.report import Report
 from scorefly.report.unit_progress import UnitProgress
+from scorefly.run import Run
 from scorefly.state.document import new_environment
 from scorefly.state.keeper import Keeper
 
@@ -49,7 +50,7 @@ def _plan(run: TreeRun, unit: Unit, progress: UnitProgress) -> Report:
     if not unit.settings.score_files:
         return run.report(unit)
     state = state or new_environment(unit.name)
-    report = plan(unit.settings, Keeper(None, state), progress, run.shared)
+    report = plan(Run(unit.settings, Keeper(None, state), progress), run.shared)
     if report.plan is None:
         return report
     apps = tuple(_with_commits(run, unit, app) for app in report.plan.apps)

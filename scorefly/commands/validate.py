@@ -10,6 +10,7 @@ from scorefly.desired.stand_ins import with_stand_in_variables
 from scorefly.problems import ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import Report
+from scorefly.run import Run
 from scorefly.state.document import EnvironmentState, new_environment, secrets_in
 from scorefly.state.keeper import Keeper
 
@@ -18,9 +19,9 @@ def validate(settings: Settings, progress: Progress) -> Report:
     """Checks everything that can be checked without changing anything, all problems at once."""
     loaded = load(settings, check_templates=True)
     settings, missing = with_stand_in_variables(settings, loaded)
-    keeper = Keeper(None, _state_at_hand(settings))
-    progress.hide(secrets_in(keeper.state))
-    wanted = compute_desired_apps(settings, loaded, keeper, progress, trial=True, warnings=missing)
+    run = Run(settings, Keeper(None, _state_at_hand(settings)), progress)
+    progress.hide(secrets_in(run.state))
+    wanted = compute_desired_apps(run, loaded, trial=True, warnings=missing)
     check_regions(settings, loaded, wanted.apps)
     return Report(
         command=settings.command,

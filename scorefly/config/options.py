@@ -280,6 +280,14 @@ OPTIONS: tuple[Option, ...] = (
         commands=("validate", *PLANNING),
     ),
     Option(
+        "build-secret-files",
+        "pairs",
+        "Lines NAME=PATH of files whose content is a build secret. Needs builder: docker.",
+        private=True,
+        group="Fly",
+        commands=("validate", *PLANNING),
+    ),
+    Option(
         "unused-secrets",
         "choice",
         "Which unused secrets to remove from Fly: managed (set by scorefly), all or keep.",

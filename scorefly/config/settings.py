@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scorefly.sources.access import Entry
 
 PROVISIONERS = (".scorefly/*.provisioners.yaml",)
+DEFAULT_ENVIRONMENTS = ("local", "production")  # of the CLI and of the Action
 
 
 class Images(Struct, frozen=True):
@@ -49,7 +50,8 @@ class Settings(Confidential, frozen=True):
     secrets, calls nothing outside, and keeps what it writes in that folder, which is removed at its end.
     `previews` is what `cleanup` takes for any preview: where these run may be said apart. `inputs_only` is what
     `preview` uses when the checkout is untrusted: the same settings without the project file. `unreadable` says what
-    is wrong with that file, where it may not count. `environment_given` tells a name that was given from a default.
+    is wrong with that file, where it may not count. `environment_given` tells a name that was given from a default,
+    and `environment_declared` one that has an entry in that file.
     `notices` are to be shown before the run. `invalid` is what is wrong with the file of a tree, whose other files may
     be wrong, too.
 
@@ -66,6 +68,7 @@ class Settings(Confidential, frozen=True):
     score_files: tuple[str, ...] = ()
     environment: str = "local"
     environment_given: bool = False
+    environment_declared: bool = False
     stage: str = ""
     project: str = ""
     folder: str = "."
@@ -107,6 +110,7 @@ class Settings(Confidential, frozen=True):
     build_args: Mapping[str, str] = field(default_factory=dict)
     builder: str = "depot"
     build_secrets: Mapping[str, str] = field(default_factory=dict)
+    build_secret_files: Mapping[str, str] = field(default_factory=dict)
     unused_secrets: str = "managed"
     keep_secrets: tuple[str, ...] = ()
     preview_ttl: float = 0.0

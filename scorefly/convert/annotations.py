@@ -1,27 +1,17 @@
-"""`metadata.annotations`: what Fly has and Score has no word for.
+"""The table of annotations: what Fly has and Score has no word for, in `metadata.annotations`.
 
 Ours begin with `scorefly/`. Those of score-flyio mean what they mean there, so that its users change no file.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from typing import Any
+from msgspec import Struct
 
-from msgspec import Struct, field
-
-from scorefly.fly.app import MAX_MACHINES
-from scorefly.fly.check.keys import SIGNALS
-from scorefly.fly.sizes import NO_GPUS
-from scorefly.problems import Place, Problem, nearest
-from scorefly.score.workload import Workload
+from scorefly.fly.check.values import SIGNALS, STRATEGIES
 
 PREFIX = "scorefly/"
 SCORE_FLYIO = "score-flyio.astromechza.github.com/"
 
-STRATEGIES = ("rolling", "immediate", "canary", "bluegreen")
 AUTO_STOP = ("off", "stop", "suspend")
 
 
@@ -164,186 +154,5 @@ ANNOTATIONS = (
     Annotation("service-<port>-concurrency", "object", '{"hard_limit": 25}', "`concurrency` for this port."),
 )
 
-_BY_NAME = {each.name: each for each in ANNOTATIONS}
-_OF_A_PORT = {each.name.partition("<port>-")[2]: each for each in ANNOTATIONS if "<port>" in each.name}
-_THEIRS = ("handlers", "http-options", "auto-stop", "min-running", "concurrency")
-_GONE = ("gpu-kind", "gpus")
-_DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?", re.ASCII)
-
-
-class Annotations(Struct, frozen=True):
-    """The annotations of one workload, read: by name, and by port and name."""
-
-    values: Mapping[str, Any] = field(default_factory=dict)
-    of_ports: Mapping[tuple[str, str], Any] = field(default_factory=dict)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The value of an annotation of the workload."""
-        return self.values.get(name, default)
-
-    def of(self, port: str, name: str) -> Any:
-        """The value for a port, else the workload's own, else None."""
-        return self.of_ports.get((port, name), self.values.get(name))
-
-
-def read_annotations(workload: Workload, problems: list[Problem]) -> Annotations:
-    """Return what a workload's annotations say to us; those with other prefixes are ignored."""
-    values: dict[str, Any] = {}
-    of_ports: dict[tuple[str, str], Any] = {}
-    for key, text in workload.annotations.items():
-        prefix = next((each for each in (PREFIX, SCORE_FLYIO) if key.startswith(each)), None)
-        if prefix is None:
-            continue
-        place = workload.place("metadata", "annotations", key)
-        name = key.removeprefix(prefix)
-        port, of_port = _of_port(name, workload)
-        if prefix == PREFIX and name in _GONE:
-            problems.append(Problem(f"{key}: {NO_GPUS}", "take the annotation out", place))
-            continue
-        found = of_port or (_BY_NAME.get(name) if prefix == PREFIX else None)
-        if found is None or (prefix == SCORE_FLYIO and found.name.partition("<port>-")[2] not in _THEIRS):
-            problems.append(_unknown(key, name, workload, place))
-            continue
-        try:
-            value = _value(found, text)
-        except ValueError as error:
-            problems.append(Problem(f"{key} is {text!r}: {error}", f"for example {found.example!r}", place))
-            continue
-        if of_port:
-            # Ours come first where a port has both.
-            mine = (port, found.name.partition("<port>-")[2])
-            if prefix == PREFIX or mine not in of_ports:
-                of_ports[mine] = value
-        else:
-            values[name] = value
-    return Annotations(values, of_ports)
-
-
-def annotation_of(workload: Workload, path: tuple[str | int, ...]) -> str | None:
-    """The annotation that a value at a path in fly.toml came from, by its whole key; None where there is none."""
-    for key in workload.annotations:
-        found = _BY_NAME.get(key.removeprefix(PREFIX)) if key.startswith(PREFIX) else None
-        if found and found.path and path[: len(found.path)] == tuple(map(_step, found.path)):
-            return key
-    return None
-
-
-def _step(text: str) -> str | int:
-    return int(text) if text.isdecimal() else text
-
-
-def apply(annotations: Annotations, config: dict[str, Any]) -> None:
-    """Puts those into fly.toml whose place there is all there is to them."""
-    for each in ANNOTATIONS:
-        if each.path and each.name in annotations.values and (each.path[0] != "mounts" or config.get("mounts")):
-            _put(config, each.path, annotations.values[each.name])
-
-
-def _put(config: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    first, *rest = path
-    if not rest:
-        config[first] = value
-        return
-    if rest[0] == "0":
-        tables = config.setdefault(first, [{}])
-        _put(tables[0], tuple(rest[1:]), value)
-        return
-    _put(config.setdefault(first, {}), tuple(rest), value)
-
-
-def _of_port(name: str, workload: Workload) -> tuple[str, Annotation | None]:
-    """`service-<port>-<what>`; the longest port name that fits counts, for names may hold dashes."""
-    for port in sorted(workload.ports, key=len, reverse=True):
-        head = f"service-{port}-"
-        if name.startswith(head) and (found := _OF_A_PORT.get(name.removeprefix(head))):
-            return port, found
-    return "", None
-
-
-def _unknown(key: str, name: str, workload: Workload, place: Place) -> Problem:
-    """Describe an annotation that there is not: one of a port that is not there, or an unknown one."""
-    for what in _OF_A_PORT:
-        port = name.removeprefix("service-").removesuffix(f"-{what}")
-        if name == f"service-{port}-{what}" and port not in workload.ports:
-            message = f"{key}: no service port is called {port!r}"
-            hint = _hint(name, workload)
-            ports = f"ports: {', '.join(workload.ports) or 'none'}"
-            hint = f"{ports}; {hint}" if hint.startswith("did you mean") else ports
-            return Problem(message, hint, place)
-    return Problem(f"there is no annotation {key!r}", _hint(name, workload), place)
-
-
-def _hint(name: str, workload: Workload) -> str:
-    known = [each for each in _BY_NAME if "<port>" not in each]
-    known += [f"service-{port}-{what}" for port in workload.ports for what in _OF_A_PORT]
-    hint = nearest(f"{PREFIX}{name}", [f"{PREFIX}{each}" for each in known], "")
-    return hint if hint.startswith("did you mean") else "docs/annotations.md lists them"
-
-
-def _numbers(text: str, otherwise: str) -> dict[str, int]:
-    """Parse `NAME=NUMBER,NAME=NUMBER`. Raises ValueError."""
-    numbers: dict[str, int] = {}
-    for word in filter(None, re.split(r"[\s,]+", text)):
-        name, separator, number = word.partition("=")
-        if not name or not separator:
-            raise ValueError(otherwise)
-        if name in numbers:
-            raise ValueError(f"{name!r} is given twice")
-        numbers[name] = _machines(number)
-    if not numbers:
-        raise ValueError(otherwise)
-    return numbers
-
-
-def _machines(text: str) -> int:
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not 1 <= int(text) <= MAX_MACHINES:
-        raise ValueError(f"the number of Machines must be from 1 to {MAX_MACHINES}")
-    return int(text)
-
-
-def _value(annotation: Annotation, text: str) -> Any:  # noqa: C901 - one line a kind
-    """Raises ValueError that says what the text must be."""
-    text = text.strip()
-    match annotation.kind:
-        case tuple() as choices:
-            if text not in choices:
-                raise ValueError(f"must be one of {', '.join(choices)}")
-            return text
-        case "text":
-            if not text:
-                raise ValueError("must not be empty")
-            return text
-        case "whole":
-            if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-                raise ValueError("must be a whole number")
-            return int(text)
-        case "number":
-            if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII):
-                raise ValueError("must be a number")
-            return float(text) if "." in text else int(text)
-        case "yes/no":
-            if text not in ("true", "false"):
-                raise ValueError("must be true or false")
-            return text == "true"
-        case "seconds":
-            match = _DURATION.fullmatch(text)
-            if not text or match is None:
-                raise ValueError("must be a time such as 30s or 5m")
-            hours, minutes, seconds = (int(part or 0) for part in match.groups())
-            return f"{hours * 3600 + minutes * 60 + seconds}s"
-        case "count":
-            if re.fullmatch(r"[\d-]+", text, re.ASCII):
-                return {"": _machines(text)}
-            return _numbers(text, "must be a number of Machines, or one for each process group")
-        case "regions":
-            return _numbers(text, "must be regions with a number of Machines each")
-        case "words":
-            return [word for word in re.split(r"[\s,]+", text) if word]
-        case _:
-            try:
-                found = json.loads(text)
-            except (ValueError, RecursionError):
-                found = None
-            if not isinstance(found, dict) or not found:
-                raise ValueError("must be a JSON object")
-            return found
+BY_NAME = {each.name: each for each in ANNOTATIONS}
+OF_A_PORT = {each.name.partition("<port>-")[2]: each for each in ANNOTATIONS if "<port>" in each.name}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from scorefly.fly.addresses import is_pending, matches
-from scorefly.fly.api import AddressView
+from scorefly.fly.api.addresses import AddressView
 
 
 def is_ours(address: AddressView, recorded: Collection[str]) -> bool:

@@ -7,17 +7,15 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from scorefly.config.settings import Settings
 from scorefly.deployment.connection import Connection
 from scorefly.deployment.drift import facts_of
 from scorefly.deployment.inspection import find_app
 from scorefly.deployment.machine_counts import app_machines
 from scorefly.deployment.ownership import STATE_KEY, bears_our_mark, marks, other_environment, state_mark
-from scorefly.fly.api import MachineView
+from scorefly.fly.api.machines import MachineView
 from scorefly.problems import ExternalError, Problem
-from scorefly.report.progress import Progress
+from scorefly.run import Run
 from scorefly.state.document import AppState
-from scorefly.state.keeper import Keeper
 from scorefly.state.snapshot import Record, pack
 
 
@@ -38,16 +36,14 @@ class Adopted(Struct, frozen=True):
     missing: tuple[str, ...]
 
 
-def adopt_apps(
-    settings: Settings, workloads: Mapping[str, str], keeper: Keeper, progress: Progress, connection: Connection
-) -> Adopted:
+def adopt_apps(run: Run, workloads: Mapping[str, str], connection: Connection) -> Adopted:
     """Take over apps of workloads, by name. Raises ExternalError, before anything changes, for another's app."""
     running: list[RunningApp] = []
     missing: list[str] = []
     problems: list[Problem] = []
     for name, workload in workloads.items():
         try:
-            found = find_app(settings, connection.api, name)
+            found = find_app(run.settings, connection.api, name)
         except ExternalError as error:
             problems += error.problems
             continue
@@ -55,7 +51,7 @@ def adopt_apps(
             missing.append(name)
             continue
         machines = connection.api.find_machines(name) or ()
-        if problem := _refusal(settings, keeper, name, found.id, machines):
+        if problem := _refusal(run, name, found.id, machines):
             problems.append(problem)
         else:
             running.append(RunningApp(name, workload, found.id, tuple(machines)))
@@ -64,41 +60,39 @@ def adopt_apps(
     adopted: list[str] = []
     unchanged: list[str] = []
     for app in running:
-        known = keeper.state.apps.get(app.name)
-        if known and known.id == app.id and bears_our_mark(settings, app.machines):
+        known = run.state.apps.get(app.name)
+        if known and known.id == app.id and bears_our_mark(run.settings, app.machines):
             unchanged.append(app.name)
             continue
-        if not settings.dry_run:
-            progress.step(f"{app.name}: taking over {len(app.machines)} Machines")
-            _adopt(settings, app, keeper, connection)
+        if not run.settings.dry_run:
+            run.progress.step(f"{app.name}: taking over {len(app.machines)} Machines")
+            _adopt(run, app, connection)
         adopted.append(app.name)
     return Adopted(tuple(adopted), tuple(unchanged), tuple(missing))
 
 
-def _refusal(
-    settings: Settings, keeper: Keeper, name: str, app_id: str, machines: Sequence[MachineView]
-) -> Problem | None:
+def _refusal(run: Run, name: str, app_id: str, machines: Sequence[MachineView]) -> Problem | None:
     """Return why an app stays its owner's: its Machines carry the mark of another environment or project."""
-    if other := other_environment(settings, machines):
+    if other := other_environment(run.settings, machines):
         hint = "destroy that environment first, or remove the metadata key scorefly_owner of the app's Machines"
         return Problem(f"the app {name!r} belongs to {other}, so it is not taken over", hint)
-    known = keeper.state.apps.get(name)
-    mine = state_mark(keeper.state)
+    known = run.state.apps.get(name)
+    mine = state_mark(run.state)
     foreign = any(machine.metadata.get(STATE_KEY) not in (None, mine) for machine in machines)
-    if foreign and not settings.repository and not settings.new_state and (known is None or known.id != app_id):
+    if foreign and not run.settings.repository and not run.settings.new_state and (known is None or known.id != app_id):
         hint = "add a git remote called origin, or pass --new-state if the state of this environment was lost"
         return Problem(f"the app {name!r} may be another project's, because neither has a git remote", hint)
     return None
 
 
-def _adopt(settings: Settings, app: RunningApp, keeper: Keeper, connection: Connection) -> None:
+def _adopt(run: Run, app: RunningApp, connection: Connection) -> None:
     """State knows the app before its Machines say whose they are: an interrupted run leaves an app that is ours."""
     machines = app_machines(app.machines)
     record = pack(Record(facts=facts_of(machines), machines=len(machines)))
-    before = keeper.state.apps.get(app.name) or AppState(name=app.name, owner=app.workload)
+    before = run.state.apps.get(app.name) or AppState(name=app.name, owner=app.workload)
     known = replace(before, owner=app.workload, workload=app.workload, id=app.id, digest="", record=record)
-    keeper.record(lambda state: state.with_app(known))
+    run.keeper.record(lambda state: state.with_app(known))
     for machine in machines:
-        for key, value in marks(settings, keeper.state, app.workload).items():
+        for key, value in marks(run.settings, run.state, app.workload).items():
             if machine.metadata.get(key) != value:
                 connection.api.set_metadata(app.name, machine.id, key, value)

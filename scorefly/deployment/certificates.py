@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from scorefly import interruption
 from scorefly.config.settings import Settings
-from scorefly.fly.api import FlyApi, RefusedError
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.errors import RefusedError
 from scorefly.fly.app import App
 from scorefly.fly.certificates import (
     ACTIVE,
@@ -30,10 +31,9 @@ from scorefly.fly.certificates import (
 )
 from scorefly.problems import ExternalError, Problem, ScoreflyError
 from scorefly.report.certificates import CertificateReport, PlannedCertificate
-from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Finding, Status
+from scorefly.run import Run
 from scorefly.state.document import AppState, EnvironmentState
-from scorefly.state.keeper import Keeper
 
 PARALLEL = 8  # apps at a time
 MAX_CHECK_DELAY = 15.0  # seconds between two checks of a certificate that is waited for
@@ -52,27 +52,25 @@ class CertificateOutcome(Struct, frozen=True):
 class CertificateStep(Struct):
     """The certificates of one run's apps."""
 
-    settings: Settings
-    keeper: Keeper
-    progress: Progress
+    run: Run
     api: FlyApi
     findings: list[Finding] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
     statuses: Mapping[str, Status] = field(default_factory=dict)
 
-    def run(self, apps: Sequence[App], reports: Sequence[AppReport], skip: Iterable[str] = ()) -> CertificateOutcome:
+    def apply(self, apps: Sequence[App], reports: Sequence[AppReport], skip: Iterable[str] = ()) -> CertificateOutcome:
         """Delete and request certificates for the apps that were deployed or are up to date, without those to `skip`.
 
         A host that moves from one app to another is taken from the first one before the second one gets it.
         """
         self.statuses = {report.app: report.status for report in reports}
         settled = {name for name, status in self.statuses.items() if status in _SETTLED} - set(skip)
-        if self.settings.certificates == "never" or not settled:
+        if self.run.settings.certificates == "never" or not settled:
             return CertificateOutcome(tuple(reports))
         waiting = {host for app in apps for host in app.hosts if app.name not in settled}
         apps = [app for app in apps if app.name in settled]
-        removals = [each for each in _removals(self.keeper.state, apps) if each[1] not in waiting]
-        if self.settings.dry_run:
+        removals = [each for each in _removals(self.run.state, apps) if each[1] not in waiting]
+        if self.run.settings.dry_run:
             return self._dry_run(apps, removals, reports)
         found: list[list[CertificateReport]] = []
         if removals or any(app.hosts for app in apps):
@@ -106,14 +104,14 @@ class CertificateStep(Struct):
         url = custom_url(each for each in certificates if each.app == report.app)
         if not (report.url and url):
             return report
-        self.keeper.change(lambda state: state.with_app(replace(state.apps[report.app], url=url)))
+        self.run.keeper.change(lambda state: state.with_app(replace(state.apps[report.app], url=url)))
         return replace(report, url=url)
 
     def _ensure_all(self, app: App) -> list[CertificateReport]:
         """The certificates of one app's hosts, in the order of its routes."""
         recorded = self._recorded(app.name)
         settled = self.statuses[app.name] == "unchanged" and all(recorded.get(host) == ACTIVE for host in app.hosts)
-        if not app.hosts or (settled and not self.settings.force):
+        if not app.hosts or (settled and not self.run.settings.force):
             return [CertificateReport(app.name, app.workload, host, ACTIVE) for host in app.hosts]
         found: list[CertificateReport] = []
 
@@ -135,14 +133,14 @@ class CertificateStep(Struct):
             view = existing
         else:
             view = check_certificate(self.api, app.name, host)
-        if self.settings.wait_for_certificates and view.status != ACTIVE:
+        if self.run.settings.wait_for_certificates and view.status != ACTIVE:
             self._record_status(app.name, host, view.status)
             view = self._wait(app, host, view)
         self._record_status(app.name, host, view.status)
         return certificate_report(app.name, app.workload, view)
 
     def _request(self, app: App, host: str) -> CertificateView:
-        self.progress.step(f"{app.name}: requesting a certificate for {host}")
+        self.run.progress.step(f"{app.name}: requesting a certificate for {host}")
         self._change(app.name, lambda known: {**known, host: known.get(host, "")})
         try:
             view = request_certificate(self.api, app.name, host)
@@ -156,12 +154,12 @@ class CertificateStep(Struct):
 
     def _wait(self, app: App, host: str, view: CertificateView) -> CertificateView:
         """Check a certificate until it is active, for `wait-timeout` at most."""
-        self.progress.step(f"{app.name}: waiting for the certificate of {host}")
-        deadline, delay = time.monotonic() + self.settings.wait_timeout, 1.0
+        self.run.progress.step(f"{app.name}: waiting for the certificate of {host}")
+        deadline, delay = time.monotonic() + self.run.settings.wait_timeout, 1.0
         while view.status != ACTIVE:
             left = deadline - time.monotonic()
             if view.rate_limited_until or left <= 0:
-                self._fail(app.name, host, _not_active(self.settings, host, view))
+                self._fail(app.name, host, _not_active(self.run.settings, host, view))
                 break
             interruption.sleep(min(delay, left))
             delay = min(2 * delay, MAX_CHECK_DELAY)
@@ -169,7 +167,7 @@ class CertificateStep(Struct):
         return view
 
     def _fail(self, app: str, host: str, problem: Problem) -> None:
-        self.progress.problem(problem)
+        self.run.progress.problem(problem)
         self.findings.append(Finding("certificate", host, "failed", problem.message, app))
 
     def _remove(self, removal: tuple[str, str]) -> None:
@@ -178,7 +176,7 @@ class CertificateStep(Struct):
     def _delete(self, app: str, host: str) -> None:
         delete_certificate(self.api, app, host)
         self._change(app, lambda known: _without(known, host))
-        self.progress.step(f"{app}: certificate for {host} deleted")
+        self.run.progress.step(f"{app}: certificate for {host} deleted")
         self.findings.append(Finding("certificate", host, "removed", NOT_IN_SCORE, app))
         self.changed.add(app)
 
@@ -191,7 +189,7 @@ class CertificateStep(Struct):
                 self._fail(app, host, problem)
 
     def _recorded(self, app: str) -> Mapping[str, str]:
-        known = self.keeper.state.apps.get(app)
+        known = self.run.state.apps.get(app)
         return known.certificates if known else {}
 
     def _record_status(self, app: str, host: str, status: str) -> None:
@@ -204,7 +202,7 @@ class CertificateStep(Struct):
             known = state.apps.get(app) or AppState(name=app, owner="")
             return state.with_app(replace(known, certificates=change(known.certificates)))
 
-        self.keeper.record(changed)
+        self.run.keeper.record(changed)
 
 
 def plan_certificates(api: FlyApi, app: App, known: AppState | None, *, exists: bool) -> list[PlannedCertificate]:

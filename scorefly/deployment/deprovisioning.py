@@ -14,18 +14,19 @@ from scorefly.deployment.networks import environment_network
 from scorefly.deployment.ownership import not_ours
 from scorefly.deployment.shared_servers import drop_database
 from scorefly.desired.load import provisioners_of
+from scorefly.desired.managed_data import managed_data
 from scorefly.desired.order import waves
-from scorefly.desired.provision import provisioning_context
+from scorefly.desired.provisioning_context import provisioning_context
 from scorefly.desired.shared_servers import URI
 from scorefly.fly.api import FlyApi
 from scorefly.problems import ExternalError, InputError, Problem, ScoreflyError, nearest, option_place, raise_errors
-from scorefly.report.progress import Progress
 from scorefly.report.report import Finding
-from scorefly.resources import tigris
+from scorefly.resources import tigris, upstash
 from scorefly.resources.files import LoadedProvisioners
 from scorefly.resources.managed_postgres import URI as MANAGED_URI
 from scorefly.resources.managed_postgres import ManagedPostgres
 from scorefly.resources.provisioner import Provisioned, Provisioner, Request, Spec, WorkloadView
+from scorefly.run import Run
 from scorefly.state.document import EnvironmentState, ResourceState, kept_values
 from scorefly.state.keeper import Keeper
 from scorefly.values import merge_patch
@@ -70,17 +71,15 @@ def in_reverse(resources: Mapping[str, ResourceState]) -> list[ResourceState]:
     return [resources[uid] for wave in reversed(ordered) for uid in wave]
 
 
-def deprovision(
-    settings: Settings, uids: Collection[str], keeper: Keeper, progress: Progress, *, forget: bool = False
-) -> tuple[str, ...]:
+def deprovision(run: Run, uids: Collection[str], *, forget: bool = False) -> tuple[str, ...]:
     """Takes these resources away with their apps, each before those it needs, and returns the uids in that order.
 
     With `forget` provisioners are not called and apps are left alone: state loses what it knows. Raises InputError,
     before anything is done, where another resource needs one of these or a provisioner is not there.
     """
-    state = keeper.state
+    state = run.state
     chosen = {uid: resource_in(state, uid) for uid in uids}
-    makers = _Makers(settings)
+    makers = _Makers(run.settings)
     if not forget:
         raise_errors(makers.all.problems)
     raise_errors(
@@ -94,39 +93,39 @@ def deprovision(
             makers.of(resource)
     for resource in in_reverse(chosen):
         if forget:
-            keeper.record(lambda state, uid=resource.uid: state.without_resource(uid))  # type: ignore[misc]
+            run.keeper.record(lambda state, uid=resource.uid: state.without_resource(uid))  # type: ignore[misc]
         else:
-            _destroy_apps(settings, keeper, progress, apps_to_destroy(keeper.state, resource))
-            if resource.provisioner in (URI, MANAGED_URI, tigris.URI):
-                with connect(settings, keeper) as connection:
-                    _drop_database(settings, keeper, progress, resource, connection.api)
-                    _take_away(settings, keeper, progress, resource, makers, connection.api)
+            _destroy_apps(run, apps_to_destroy(run.state, resource))
+            if resource.provisioner in (URI, MANAGED_URI, tigris.URI, upstash.URI):
+                with connect(run.settings, run.keeper) as connection:
+                    _drop_database(run, resource, connection.api)
+                    _take_away(run, resource, makers, connection.api)
             else:
-                _take_away(settings, keeper, progress, resource, makers)
+                _take_away(run, resource, makers)
     return tuple(resource.uid for resource in in_reverse(chosen))
 
 
-def deprovision_each(
-    settings: Settings, keeper: Keeper, progress: Progress, uids: Iterable[str], api: FlyApi
-) -> tuple[Finding, ...]:
+def deprovision_each(run: Run, uids: Iterable[str], api: FlyApi) -> tuple[Finding, ...]:
     """Takes the resources of these uids out of the world and out of the state; their apps are left to the caller.
 
     One that fails stays, and so does what it needs. Provisioner files are read when the first resource needs one.
     """
     needed_by_kept: set[str] = set()
     findings = []
-    makers = _Makers(settings)
-    for resource in in_reverse({uid: keeper.state.resources[uid] for uid in uids}):
-        finding = Finding("resource", resource.uid, "removed", resource.provisioner)
+    makers = _Makers(run.settings)
+    for resource in in_reverse({uid: run.state.resources[uid] for uid in uids}):
+        data = managed_data(run.state, resource)
+        why = f"{resource.provisioner}, with {data} and its data" if data else resource.provisioner
+        finding = Finding("resource", resource.uid, "removed", why)
         try:
             if resource.uid in needed_by_kept:
                 raise ExternalError(Problem(f"{resource.uid} stays, for a resource that needs it could not be removed"))
-            if not settings.dry_run:
-                _drop_database(settings, keeper, progress, resource, api)
-                _take_away(settings, keeper, progress, resource, makers, api)
+            if not run.settings.dry_run:
+                _drop_database(run, resource, api)
+                _take_away(run, resource, makers, api)
         except ScoreflyError as error:
             for problem in error.problems:
-                progress.problem(problem)
+                run.progress.problem(problem)
             needed_by_kept |= {resource.uid, *resource.needs}
             finding = replace(finding, outcome="failed", why=error.problems[0].message)
         findings.append(finding)
@@ -154,6 +153,8 @@ class _Makers(Struct):
             return ManagedPostgres(Spec(MANAGED_URI, resource.type, option_place("uid")))
         if resource.provisioner == tigris.URI:
             return tigris.TigrisBucket(Spec(tigris.URI, resource.type, option_place("uid")))
+        if resource.provisioner == upstash.URI:
+            return upstash.UpstashRedis(Spec(upstash.URI, resource.type, option_place("uid")))
         raise_errors(self.all.problems)
         found = self.all.of_uri(resource.provisioner, resource.type, resource.class_, resource.id)
         if found is None:
@@ -164,45 +165,41 @@ class _Makers(Struct):
 
 
 def _take_away(
-    settings: Settings,
-    keeper: Keeper,
-    progress: Progress,
+    run: Run,
     resource: ResourceState,
     makers: _Makers,
     api: FlyApi | None = None,
 ) -> None:
     """Saves as soon as the resource is gone: a run that ends early goes on where it was."""
-    progress.step(f"{resource.uid}: deprovisioning")
+    run.progress.step(f"{resource.uid}: deprovisioning")
     if maker := makers.of(resource):
-        run_context = provisioning_context(settings, {}, progress, calls="provision", api=api)
-        for problem in maker.deprovision(_request(resource, keeper), run_context):
-            progress.problem(problem)
-    keeper.record(lambda state: state.without_resource(resource.uid))
+        run_context = provisioning_context(run.settings, {}, run.progress, calls="provision", api=api)
+        for problem in maker.deprovision(_request(resource, run.keeper), run_context):
+            run.progress.problem(problem)
+    run.keeper.record(lambda state: state.without_resource(resource.uid))
 
 
-def _drop_database(
-    settings: Settings, keeper: Keeper, progress: Progress, resource: ResourceState, api: FlyApi
-) -> None:
+def _drop_database(run: Run, resource: ResourceState, api: FlyApi) -> None:
     """Drop the database of a resource that is on a server which all previews share."""
     if resource.provisioner != URI:
         return
-    state = keeper.state
+    state = run.state
     last = [each.uid for each in state.resources.values() if each.provisioner == URI] == [resource.uid]
-    drop_database(settings, progress, api, resource, environment_network(settings, state), last=last)
+    drop_database(run.settings, run.progress, api, resource, environment_network(run.settings, state), last=last)
 
 
-def _destroy_apps(settings: Settings, keeper: Keeper, progress: Progress, names: Collection[str]) -> None:
+def _destroy_apps(run: Run, names: Collection[str]) -> None:
     if not names:
         return
-    with connect(settings, keeper) as connection:
-        live = list_machines(settings, connection.api, names)
+    with connect(run.settings, run.keeper) as connection:
+        live = list_machines(run.settings, connection.api, names)
         for name in names:
-            if problem := not_ours(settings, connection.api, name, live.get(name, ()), keeper.state):
-                progress.problem(replace(problem, severity="warning"))
+            if problem := not_ours(run.settings, connection.api, name, live.get(name, ()), run.state):
+                run.progress.problem(replace(problem, severity="warning"))
             else:
-                progress.step(f"{name}: destroying")
+                run.progress.step(f"{name}: destroying")
                 connection.api.delete_app(name)
-            keeper.record(lambda state, name=name: state.without_app(name))  # type: ignore[misc]
+            run.keeper.record(lambda state, name=name: state.without_app(name))  # type: ignore[misc]
 
 
 def _request(resource: ResourceState, keeper: Keeper) -> Request:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scorefly.deployment.machine_counts import app_machines
-from scorefly.fly.api import MachineView
+from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import App
 from scorefly.fly.machine_config import STANDBY_VARIABLE
 from scorefly.problems import Problem

@@ -21,12 +21,16 @@ from scorefly.deployment.secrets import plan_secrets, remove_secrets
 from scorefly.deployment.state_guard import refuse_unknown_apps
 from scorefly.desired.apps import app_report, compute_desired_apps
 from scorefly.desired.load import Loaded, load
+from scorefly.desired.managed_data import managed_data
 from scorefly.desired.orphans import Orphans, find_orphans
-from scorefly.fly.api import AddressView, FlyApi, MachineView, VolumeView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.addresses import AddressView
+from scorefly.fly.api.machines import MachineView
+from scorefly.fly.api.volumes import VolumeView
 from scorefly.fly.app import App
 from scorefly.problems import Problem, ScoreflyError
-from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Finding, Report
+from scorefly.run import Run
 from scorefly.state.document import EnvironmentState
 from scorefly.state.keeper import Keeper
 from scorefly.state.snapshot import unpack
@@ -34,50 +38,48 @@ from scorefly.state.snapshot import unpack
 LOOKS = 8  # apps looked at at a time
 
 
-def cleanup(settings: Settings, keeper: Keeper, progress: Progress, *, fails_on_foreign_apps: bool = False) -> Report:
+def cleanup(run: Run, *, fails_on_foreign_apps: bool = False) -> Report:
     """Remove what `cleanup` names. Volumes are removed, with their data, only when `volumes` is among it."""
-    loaded = load(settings)
-    with connect(settings, keeper) as connection:
+    loaded = load(run.settings)
+    with connect(run.settings, run.keeper) as connection:
         api = connection.api
-        live = list_machines(settings, api, app_names(settings, loaded, keeper.state))
-        refuse_unknown_apps(settings, loaded, keeper.state, live)
+        live = list_machines(run.settings, api, app_names(run.settings, loaded, run.state))
+        refuse_unknown_apps(run.settings, loaded, run.state, live)
         # Only names matter here: nothing is provisioned, and no secret has to be given.
-        wanted = compute_desired_apps(settings, loaded, Keeper(None, keeper.state), progress, trial=True)
-        tidying = EnvironmentCleanup(settings, keeper, progress, api, live, {app.name: app for app in wanted.apps})
+        wanted = compute_desired_apps(replace(run, keeper=Keeper(None, run.state)), loaded, trial=True)
+        tidying = EnvironmentCleanup(run, api, live, {app.name: app for app in wanted.apps})
         ours, foreign = tidying.apps_by_owner(fails_on_foreign_apps=fails_on_foreign_apps)
         findings: list[Finding] = []
         apps: tuple[AppReport, ...] = ()
-        if "secrets" in settings.cleanup:
+        if "secrets" in run.settings.cleanup:
             findings += tidying.each(ours, tidying.secrets)
-        if "resources" in settings.cleanup:
+        if "resources" in run.settings.cleanup:
             findings += tidying.each(ours, tidying.addresses)
-        volumes = volumes_by_app(api, settings) if {"resources", "volumes"} & set(settings.cleanup) else {}
-        if "resources" in settings.cleanup:
+        volumes = volumes_by_app(api, run.settings) if {"resources", "volumes"} & set(run.settings.cleanup) else {}
+        if "resources" in run.settings.cleanup:
             orphaned, apps = tidying.orphans(loaded, volumes)
             findings += orphaned
         if volumes:
             findings += tidying.each(ours, lambda app: tidying.volumes(app, volumes.get(app.name, ())))
     removed = {app.name: tuple(each.name for each in findings if _is_removed_secret(each, app)) for app in ours}
     kept = tuple(
-        replace(app_report(settings, app), status="unchanged", secrets_removed=removed[app.name]) for app in ours
+        replace(app_report(run.settings, app), status="unchanged", secrets_removed=removed[app.name]) for app in ours
     )
     return Report(
-        command=settings.command,
-        environment=settings.environment,
+        command=run.settings.command,
+        environment=run.settings.environment,
         apps=(*kept, *foreign, *apps),
         problems=wanted.problems,
         findings=tuple(findings),
-        rehearsed=settings.rehearse,
-        dry_run=settings.dry_run,
+        rehearsed=run.settings.rehearse,
+        dry_run=run.settings.dry_run,
     )
 
 
 class EnvironmentCleanup(Struct, frozen=True):
     """One cleanup of an environment. `live` are the organization's Machines by app, `wanted` the apps to be kept."""
 
-    settings: Settings
-    keeper: Keeper
-    progress: Progress
+    run: Run
     api: FlyApi
     live: Mapping[str, Sequence[MachineView]]
     wanted: Mapping[str, App]
@@ -89,15 +91,15 @@ class EnvironmentCleanup(Struct, frozen=True):
             machines = self.live.get(app.name, ())
             if not machines and self.api.app(app.name) is None:
                 return None
-            return not_ours(self.settings, self.api, app.name, machines, self.keeper.state) or app
+            return not_ours(self.run.settings, self.api, app.name, machines, self.run.state) or app
 
         with ThreadPoolExecutor(LOOKS, thread_name_prefix="cleanup") as pool:
             inspected = list(zip(self.wanted.values(), pool.map(inspect, self.wanted.values()), strict=True))
         foreign = [(app, problem) for app, problem in inspected if isinstance(problem, Problem)]
         for _, problem in foreign:
-            self.progress.problem(problem if fails_on_foreign_apps else replace(problem, severity="warning"))
+            self.run.progress.problem(problem if fails_on_foreign_apps else replace(problem, severity="warning"))
         reports = [
-            replace(app_report(self.settings, app), status="failed", problem=problem, url="")
+            replace(app_report(self.run.settings, app), status="failed", problem=problem, url="")
             for app, problem in foreign
         ]
         ours = [app for _, app in inspected if isinstance(app, App)]
@@ -110,10 +112,10 @@ class EnvironmentCleanup(Struct, frozen=True):
 
     def secrets(self, app: App) -> list[Finding]:
         """Every secret of an app: wanted, managed (set by scorefly once), or unknown."""
-        known = self.keeper.state.apps.get(app.name)
+        known = self.run.state.apps.get(app.name)
         managed = known.secrets if known else {}
         live = {secret.name: secret.digest for secret in self.api.secrets(app.name)}
-        unused, keep = self.settings.unused_secrets, self.settings.keep_secrets
+        unused, keep = self.run.settings.unused_secrets, self.run.settings.keep_secrets
         to_remove = plan_secrets(dict.fromkeys(app.secrets, ""), managed, live, unused=unused, keep=keep).to_remove
         findings = []
         for name in sorted(live):
@@ -124,12 +126,12 @@ class EnvironmentCleanup(Struct, frozen=True):
         return self._attempt(findings, lambda: self._remove_secrets(app, to_remove))
 
     def _remove_secrets(self, app: App, names: Sequence[str]) -> None:
-        remove_secrets(self.api, self.keeper, app.name, names)
-        self.progress.step(f"{app.name}: {len(names)} unused")
+        remove_secrets(self.api, self.run.keeper, app.name, names)
+        self.run.progress.step(f"{app.name}: {len(names)} unused")
 
     def addresses(self, app: App) -> list[Finding]:
         """Addresses of an app that is no longer public, once it was deployed so. Only those scorefly gave it go."""
-        known = self.keeper.state.apps.get(app.name)
+        known = self.run.state.apps.get(app.name)
         record = unpack(known.record) if known else None
         if known is None or record is None or record.facts.get("ports") or app.addresses:
             return []
@@ -149,7 +151,7 @@ class EnvironmentCleanup(Struct, frozen=True):
             kept = tuple(each for each in known.addresses if each not in (address.ip, address.kind))
             return state.with_app(replace(known, addresses=kept))
 
-        self.keeper.record(without)
+        self.run.keeper.record(without)
 
     def volumes(self, app: App, volumes: Sequence[VolumeView]) -> list[Finding]:
         """Volumes without a Machine, but for those that the app's next Machines need."""
@@ -163,7 +165,7 @@ class EnvironmentCleanup(Struct, frozen=True):
                 spare[volume.name] -= 1
                 continue
             size = f"no Machine has it ({volume.name}, {volume.size_gb} GB)"
-            if "volumes" in self.settings.cleanup:
+            if "volumes" in self.run.settings.cleanup:
                 finding = Finding("volume", volume.id, "removed", size, app.name)
                 findings += self._attempt([finding], partial(self.api.delete_volume, app.name, volume.id))
             else:
@@ -175,18 +177,22 @@ class EnvironmentCleanup(Struct, frozen=True):
         self, loaded: Loaded, volumes: Mapping[str, Sequence[VolumeView]]
     ) -> tuple[list[Finding], tuple[AppReport, ...]]:
         """Resources and apps that no Score file asks for any longer. What holds data stays, and what belongs to it."""
-        return self.remove_orphans(find_orphans(self.settings, loaded, self.wanted.keys(), self.keeper.state), volumes)
+        return self.remove_orphans(find_orphans(self.run.settings, loaded, self.wanted.keys(), self.run.state), volumes)
 
     def remove_orphans(
         self, found: Orphans, volumes: Mapping[str, Sequence[VolumeView]]
     ) -> tuple[list[Finding], tuple[AppReport, ...]]:
         """Remove resources and apps. What holds data stays, and what belongs to it."""
         holding = (
-            set() if "volumes" in self.settings.cleanup else {app.name for app in found.apps if volumes.get(app.name)}
+            set()
+            if "volumes" in self.run.settings.cleanup
+            else {app.name for app in found.apps if volumes.get(app.name)}
         )
         kept_workloads = {app.workload for app in found.apps if app.name in holding and app.workload}
         kept: set[str] = set()
         for resource in found.resources:
+            if "volumes" not in self.run.settings.cleanup and managed_data(self.run.state, resource):
+                kept.add(resource.uid)
             if holding.intersection(resource.apps) or kept_workloads.intersection(resource.workloads):
                 kept.add(resource.uid)
         kept |= {need for resource in found.resources if resource.uid in kept for need in resource.needs}
@@ -195,28 +201,26 @@ class EnvironmentCleanup(Struct, frozen=True):
         findings = [Finding("resource", each.uid, "kept", why) for each in found.resources if each.uid in kept]
         findings += [Finding("app", app.name, "kept", why) for app in found.apps if app.name in holding]
         findings += deprovision_each(
-            self.settings,
-            self.keeper,
-            self.progress,
+            self.run,
             [each.uid for each in found.resources if each.uid not in kept],
             self.api,
         )
         failed = {each.name for each in findings if each.outcome == "failed"}
-        destruction = AppDestroyer(self.settings, self.keeper, self.progress, self.api, self.live)
+        destruction = AppDestroyer(self.run, self.api, self.live)
         apps = destruction.destroy(app for app in found.apps if app.name not in holding and app.owner not in failed)
-        if not self.settings.dry_run:
-            self.keeper.record(lambda state: _forgetting(state, found.workloads))
+        if not self.run.settings.dry_run:
+            self.run.keeper.record(lambda state: _forgetting(state, found.workloads))
         return findings, apps
 
     def _attempt(self, findings: list[Finding], remove: Callable[[], object]) -> list[Finding]:
         """The findings, once what they say is done; what fails does not keep the rest from being tidied up."""
-        if self.settings.dry_run:
+        if self.run.settings.dry_run:
             return findings
         try:
             remove()
         except ScoreflyError as error:
             for problem in error.problems:
-                self.progress.problem(problem)
+                self.run.progress.problem(problem)
             return [replace(each, outcome="failed") if each.outcome == "removed" else each for each in findings]
         return findings
 

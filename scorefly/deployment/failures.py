@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from scorefly.deployment.machine_counts import app_machines
-from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.machines import MachineView
 from scorefly.problems import ExternalError, shortened
 from scorefly.report.failure import FailureDetails
 

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import SharedFly
 from scorefly.desired.load import Loaded
-from scorefly.fly.api import FlyApi, ForbiddenError, MachineView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.errors import ForbiddenError
+from scorefly.fly.api.machines import MachineView
 from scorefly.state.document import EnvironmentState
 
 LOOKS = 8  # apps asked at a time

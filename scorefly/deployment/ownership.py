@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from scorefly.config.settings import Settings
-from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.machines import MachineView
 from scorefly.problems import Problem
 from scorefly.state.document import AppState, EnvironmentState
 

@@ -6,52 +6,49 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from scorefly.config.settings import Settings
 from scorefly.deployment.connection import SharedFly, connect
 from scorefly.deployment.environment_cleanup import EnvironmentCleanup, volumes_by_app
 from scorefly.deployment.live import list_machines
 from scorefly.desired.load import Loaded, load
 from scorefly.desired.orphans import Orphans
 from scorefly.problems import Problem
-from scorefly.report.progress import Progress
 from scorefly.report.report import Report
 from scorefly.resources.graph import ResourceGraph
-from scorefly.state.keeper import Keeper
+from scorefly.run import Run
 
 
-def prune(
-    settings: Settings, keeper: Keeper, progress: Progress, shared: SharedFly, elsewhere: Collection[str]
-) -> Report:
+def prune(run: Run, shared: SharedFly, elsewhere: Collection[str]) -> Report:
     """Destroy the apps of workloads that the tree does not declare any longer, with the resources only they used.
 
     To be called after a deploy, under the lock. At most `prune-limit` percent of the apps are destroyed, none that has
     a volume, and none of `elsewhere`, the apps of other units.
     """
+    settings = run.settings
     loaded = load(settings) if settings.score_files else Loaded((), ResourceGraph(), {}, ())
-    orphans = _orphans_of_removed_workloads(settings, loaded, keeper, elsewhere)
-    report = Report(settings.command, settings.environment, rehearsed=settings.rehearse, dry_run=settings.dry_run)
+    orphans = _orphans_of_removed_workloads(run, loaded, elsewhere)
+    report = Report(
+        run.settings.command, run.settings.environment, rehearsed=run.settings.rehearse, dry_run=run.settings.dry_run
+    )
     if not orphans.apps and not orphans.resources:
         return report
-    total = len(keeper.state.apps)
-    limit = max(1, total * settings.prune_limit // 100)
+    total = len(run.state.apps)
+    limit = max(1, total * run.settings.prune_limit // 100)
     if len(orphans.apps) > limit:
         names = ", ".join(app.name for app in orphans.apps[:5])
-        message = f"{settings.environment}: nothing is pruned, because {len(orphans.apps)} of {total} apps would be"
+        message = f"{run.settings.environment}: nothing is pruned, because {len(orphans.apps)} of {total} apps would be"
         hint = f"check that {names} should go, and set prune-limit: 100 for one run"
         problem = Problem(f"{message} destroyed, and prune-limit allows {limit}", hint)
-        progress.problem(problem)
+        run.progress.problem(problem)
         return replace(report, problems=(problem,))
-    with connect(settings, keeper, shared) as connection:
-        live = list_machines(settings, connection.api, keeper.state.apps, shared)
-        cleanup = EnvironmentCleanup(settings, keeper, progress, connection.api, live, {})
-        findings, apps = cleanup.remove_orphans(orphans, volumes_by_app(connection.api, settings))
+    with connect(run.settings, run.keeper, shared) as connection:
+        live = list_machines(run.settings, connection.api, run.state.apps, shared)
+        cleanup = EnvironmentCleanup(run, connection.api, live, {})
+        findings, apps = cleanup.remove_orphans(orphans, volumes_by_app(connection.api, run.settings))
     return replace(report, apps=apps, findings=tuple(findings))
 
 
-def _orphans_of_removed_workloads(
-    settings: Settings, loaded: Loaded, keeper: Keeper, elsewhere: Collection[str]
-) -> Orphans:
-    state, declared = keeper.state, settings.declared or frozenset()
+def _orphans_of_removed_workloads(run: Run, loaded: Loaded, elsewhere: Collection[str]) -> Orphans:
+    state, declared = run.state, run.settings.declared or frozenset()
     gone = {name for name in state.workloads if name not in declared}
     resources = tuple(
         each

@@ -11,7 +11,8 @@ from scorefly.config.settings import Settings
 from scorefly.deployment.inspection import AppInspection
 from scorefly.deployment.machine_counts import app_machines, compare_regions, count_by_group, mounted_names
 from scorefly.deployment.volumes import refuse_last_copies, volumes_to_remove
-from scorefly.fly.api import FlyApi, VolumeView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.volumes import VolumeView
 from scorefly.fly.app import ANY_REGION, App, VolumeClaim
 from scorefly.fly.machine_config import guest, size_text
 from scorefly.fly.process_groups import DEFAULT_GROUP

@@ -7,8 +7,7 @@ and the address by which each preview's network reaches it.
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,10 @@ from scorefly.config.settings import Settings
 from scorefly.convert.resource_app import convert_resource_app
 from scorefly.deployment.app_deployment import AppDeployment
 from scorefly.deployment.connection import Connection
-from scorefly.deployment.image_builds import ImageBuilds
+from scorefly.deployment.fly_run import FlyRun, connected
 from scorefly.deployment.machine_counts import app_machines
+from scorefly.deployment.ownership import not_ours
+from scorefly.desired.apps import app_report
 from scorefly.desired.artefacts import write_artefact
 from scorefly.desired.shared_servers import ENVIRONMENT, URI, base_suffix
 from scorefly.fly.api import FlyApi
@@ -29,11 +30,13 @@ from scorefly.fly.app import App
 from scorefly.fly.exec import exec_in_machine
 from scorefly.problems import ExternalError, InputError, Place, external_error, input_error, option_place
 from scorefly.report.progress import Progress
+from scorefly.report.report import AppReport
 from scorefly.resources.files import built_in_provisioners
 from scorefly.resources.template import TemplateProvisioner
+from scorefly.run import Run, open_run
 from scorefly.state.document import EnvironmentState, ResourceState
 from scorefly.state.keeper import Keeper
-from scorefly.state.session import open_state
+from scorefly.state.session import open_state, read_state
 from scorefly.values import Tree, reveal_text, to_text
 
 VERSION = "17.11"
@@ -41,6 +44,7 @@ SIZE_GB = 10
 PORT = 5432
 ATTEMPTS = 5  # of a command in a server that has just started
 _SERVER = "template://scorefly/postgres-instance"
+_VERSION = "postgres_version"  # in the shared state
 _ADDRESSES = "addresses"  # in the shared state: by network, the server's address there
 _WORD = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _CREATION = """\
@@ -74,28 +78,22 @@ def _database(resource: ResourceState) -> Database:
     return Database(*parts)
 
 
-def ensure_databases(
-    settings: Settings,
-    progress: Progress,
-    connection: Connection,
-    databases: Sequence[Database],
-    network: str,
-    stop: threading.Event,
-) -> None:
+def ensure_databases(run: FlyRun, databases: Sequence[Database]) -> None:
     """Deploy the server where it is missing or outdated, let the network reach it, and create what is missing on it.
 
     Everything is safe to repeat: a run that was interrupted is simply started again. Raises ExternalError.
     """
-    own = _settings(settings)
-    _check_state(settings)
+    own = _settings(run.settings)
+    _check_state(run.settings)
     for name in sorted({each.server for each in databases}):
-        with open_state(own, progress) as keeper:
-            _deploy(own, keeper, progress, connection, name, stop)
-            _let_in(connection.api, own, keeper, name, network)
+        with open_run(own, run.progress) as opened:
+            server_run = replace(connected(opened, run.connection), stop=run.stop)
+            _deploy(server_run, name)
+            _let_in(server_run, name, run.network)
             for database in databases:
                 if database.server == name:
-                    progress.step(f"{name}: database {database.name}")
-                    _run_sql(connection.api, name, creation_sql(database), [database.password])
+                    run.progress.step(f"{name}: database {database.name}")
+                    _run_sql(run.api, name, creation_sql(database), [database.password])
 
 
 def drop_database(
@@ -154,36 +152,63 @@ def _settings(settings: Settings) -> Settings:
     return replace(settings, environment=ENVIRONMENT, app_suffix=base_suffix(settings), force=False, ha=False)
 
 
-def _deploy(
-    settings: Settings, keeper: Keeper, progress: Progress, connection: Connection, name: str, stop: threading.Event
-) -> None:
-    version = str(keeper.state.shared.get("postgres_version") or VERSION)
-    keeper.change(lambda state: replace(state, shared={**state.shared, "postgres_version": version}))
-    app = server_app(name, settings.region, version)
-    machines = connection.api.find_machines(name) or ()
-    keeper.save()
-    write_artefact(settings, app)
-    job = AppDeployment(settings, keeper, progress, connection, app, machines, stop, ImageBuilds(settings))
-    if job.prepare() is None:
+def server_of(resource: ResourceState) -> str:
+    """Return the app of the server that a resource's database is on."""
+    return _database(resource).server
+
+
+def previews_version(settings: Settings) -> str:
+    """Return the version of the server that all previews share."""
+    return str(read_state(_settings(settings)).shared.get(_VERSION) or VERSION)
+
+
+def upgrade_server(run: Run, connection: Connection, name: str, version: str, prepare: Callable[[], None]) -> AppReport:
+    """Move the server to another version, once `prepare` has saved its data. Raises ExternalError."""
+    own = _settings(run.settings)
+    _check_state(run.settings)
+    with open_run(own, run.progress) as server_run:
+        machines = connection.api.find_machines(name) or ()
+        if problem := not_ours(own, connection.api, name, machines, server_run.state):
+            raise InputError(problem)
+        app = server_app(name, own.region, version)
+        if own.dry_run:
+            return replace(app_report(own, app), status="deployed")
+        prepare()
+        server_run.keeper.change(lambda state: replace(state, shared={**state.shared, _VERSION: version}))
+        server_run.keeper.save()
+        return _deploy(connected(server_run, connection), name)
+
+
+def _deploy(run: FlyRun, name: str) -> AppReport:
+    version = str(run.state.shared.get(_VERSION) or VERSION)
+    run.keeper.change(lambda state: replace(state, shared={**state.shared, _VERSION: version}))
+    app = server_app(name, run.settings.region, version)
+    machines = run.api.find_machines(name) or ()
+    run.keeper.save()
+    write_artefact(run.settings, app)
+    job = AppDeployment(run, app, machines)
+    report = job.prepare()
+    if report is None:
         job.replace_machines()
-        job.record_result()
-    keeper.save()
+        report = job.record_result()
+    run.keeper.save()
+    return report
 
 
-def _let_in(api: FlyApi, settings: Settings, keeper: Keeper, name: str, network: str) -> None:
+def _let_in(run: FlyRun, name: str, network: str) -> None:
     """Give the server an address in a network. One whose allocation was not answered is found again."""
-    known = _addresses(keeper.state, name)
+    known = _addresses(run.state, name)
     if not network or known.get(network):
         return
-    present = [each.ip for each in api.addresses(name) if each.kind == "private_v6"]
+    present = [each.ip for each in run.api.addresses(name) if each.kind == "private_v6"]
     if network in known:
-        unknown = [ip for ip in present if ip not in (*known.values(), *keeper.state.apps[name].addresses)]
+        unknown = [ip for ip in present if ip not in (*known.values(), *run.state.apps[name].addresses)]
         if unknown:
-            _record(keeper, name, {**known, network: unknown[0]})
+            _record(run.keeper, name, {**known, network: unknown[0]})
             return
-    _record(keeper, name, {**known, network: ""})
-    ip = api.allocate_address(name, "private_v6", settings.org, network)
-    _record(keeper, name, {**known, network: ip})
+    _record(run.keeper, name, {**known, network: ""})
+    ip = run.api.allocate_address(name, "private_v6", run.settings.org, network)
+    _record(run.keeper, name, {**known, network: ip})
 
 
 def _addresses(state: EnvironmentState, name: str) -> dict[str, str]:

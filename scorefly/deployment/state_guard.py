@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from scorefly.config.settings import Settings
 from scorefly.deployment.ownership import STATE_KEY, bears_our_mark, marked_owners, state_mark
 from scorefly.desired.load import Loaded
-from scorefly.fly.api import MachineView
+from scorefly.fly.api.machines import MachineView
 from scorefly.problems import InputError, Problem
 from scorefly.state.document import EnvironmentState
 from scorefly.state.session import on_git, state_place

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import open_api
-from scorefly.fly.api import CurrentToken, FlyApi
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.current_token import CurrentToken
 from scorefly.fly.tokens import TokenDetails, read_token
 from scorefly.problems import ExternalError, Problem, external_error, option_place
 

@@ -15,7 +15,7 @@ from scorefly.confined import is_glob, match_files, read_file
 from scorefly.deployment.digest import METADATA_KEY, machines_digest
 from scorefly.deployment.machine_counts import app_machines, listed_as_complete
 from scorefly.deployment.ownership import OWNER_KEY, owner_mark
-from scorefly.fly.api import MachineView
+from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import App
 from scorefly.problems import Place, ScoreflyError
 from scorefly.state.document import AppState, EnvironmentState, fingerprint

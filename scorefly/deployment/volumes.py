@@ -8,7 +8,9 @@ from typing import Any
 from scorefly.deployment.inspection import VolumeChanges, volume_changes
 from scorefly.deployment.machine_counts import Census, app_machines, group_of, is_standby
 from scorefly.desired.data_risks import PREFIX
-from scorefly.fly.api import FlyApi, MachineView, VolumeView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.machines import MachineView
+from scorefly.fly.api.volumes import VolumeView
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.fly.machine_config import guest
 from scorefly.problems import Problem, external_error

@@ -20,15 +20,29 @@ from scorefly.desired.artefacts import (
 )
 from scorefly.desired.builds import settle_build
 from scorefly.desired.counts import with_counts
-from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
+from scorefly.desired.data_risks import (
+    changed_resources,
+    changed_workload_volumes,
+    data_in,
+    lowered_volumes,
+    replaced_resources,
+)
 from scorefly.desired.dependencies import in_order
 from scorefly.desired.fly_problems import fly_problems
+from scorefly.desired.former_servers import with_former_servers
 from scorefly.desired.hosts import assign_hosts
 from scorefly.desired.load import Loaded
-from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
+from scorefly.desired.orphans import (
+    find_orphans,
+    is_owner_gone,
+    orphan_problems,
+    orphaned_app_problems,
+    orphaned_resources,
+)
 from scorefly.desired.overlaid import read_overlaid
 from scorefly.desired.promotion import with_promoted_images
-from scorefly.desired.provision import Resolution, provision
+from scorefly.desired.provision import provision
+from scorefly.desired.resolution import Resolution
 from scorefly.desired.shared_servers import with_shared_servers
 from scorefly.desired.stated import with_stated
 from scorefly.desired.workload_inputs import WorkloadInputs, workload_inputs
@@ -38,9 +52,9 @@ from scorefly.fly.machine_config import size_text
 from scorefly.problems import InputError, Problem, raise_errors
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, ResourceReport
+from scorefly.run import Run
 from scorefly.score.placeholders import bounded_texts
 from scorefly.score.workload import Workload
-from scorefly.state.keeper import Keeper
 from scorefly.state.names import app_names
 from scorefly.values import texts_to_hide
 
@@ -55,10 +69,8 @@ class DesiredApps(Struct, frozen=True):
 
 @bounded_texts()
 def compute_desired_apps(
-    settings: Settings,
+    run: Run,
     loaded: Loaded,
-    keeper: Keeper,
-    progress: Progress,
     *,
     trial: bool = False,
     warnings: Sequence[Problem] = (),
@@ -68,37 +80,39 @@ def compute_desired_apps(
 
     With an `api`, managed databases that are missing are made.
     """
-    progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
-    before = keeper.state
-    loaded = with_shared_servers(settings, loaded, before)
+    run.progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
+    before = run.state
+    loaded = with_former_servers(with_shared_servers(run.settings, loaded, before), before)
     if not trial:
-        settings = with_promoted_images(settings, loaded.workloads)
-    replaced = replaced_resources(settings, loaded, before)
-    resolution = provision(settings, loaded, keeper, progress, trial=trial, problems=replaced, api=api)
+        run = replace(run, settings=with_promoted_images(run.settings, loaded.workloads))
+    replaced = replaced_resources(run.settings, loaded, before)
+    resolution = provision(run, loaded, trial=trial, problems=replaced, api=api)
     problems = [*warnings, *loaded.problems, *resolution.problems]
-    apps = _resource_apps(settings, loaded, resolution, problems)
-    overlays = _overlays(settings, problems)
+    apps = _resource_apps(run.settings, loaded, resolution, problems)
+    overlays = _overlays(run.settings, problems)
     for workload in loaded.workloads:
-        own = (*overlays, *_overlays_of(settings, workload, problems))
-        inputs = workload_inputs(settings, workload, loaded, resolution, own, problems, trial=trial)
-        if inputs and (app := _workload_app(settings, inputs, problems)):
+        own = (*overlays, *_overlays_of(run.settings, workload, problems))
+        inputs = workload_inputs(run.settings, workload, loaded, resolution, own, problems, trial=trial)
+        if inputs and (app := _workload_app(run.settings, inputs, problems)):
             apps.append(app)
-    apps = assign_hosts(settings, loaded, resolution, before, apps, problems)
+    apps = assign_hosts(run.settings, loaded, resolution, before, apps, problems)
     problems += _name_clashes(apps, loaded)
-    orphaned = {resource.uid for resource in orphaned_resources(settings, loaded, before)}
+    orphaned = {resource.uid for resource in orphaned_resources(run.settings, loaded, before)}
     problems += app_name_conflicts(apps, loaded, resolution, before, orphaned)
-    problems += changed_resources(settings, loaded, before, keeper.state, resolution.apps, apps)
-    problems += changed_workload_volumes(settings, loaded, before, apps)
-    apps, lowered = lowered_volumes(settings, before, apps)
+    problems += changed_resources(run.settings, loaded, before, run.state, resolution.apps, apps)
+    problems += changed_workload_volumes(run.settings, loaded, before, apps)
+    apps, lowered = lowered_volumes(run.settings, before, apps)
     problems += lowered
-    problems += orphan_problems(orphaned_resources(settings, loaded, keeper.state))
+    orphans = find_orphans(run.settings, loaded, {app.name for app in apps}, run.state)
+    problems += orphan_problems(orphans.resources, run.state)
+    problems += orphaned_app_problems(run.settings, orphans, data_in)
     problems = list(dict.fromkeys(problems))
-    progress.publish(_public(loaded, resolution, apps))
+    run.progress.publish(_public(loaded, resolution, apps))
     for app in apps:
-        progress.hide(texts_to_hide(dict(app.secrets)))
+        run.progress.hide(texts_to_hide(dict(app.secrets)))
     raise_errors(problems)
     for problem in problems:
-        progress.problem(problem)
+        run.progress.problem(problem)
     return DesiredApps(tuple(in_order(apps)), _resource_reports(loaded, resolution), tuple(problems))
 
 
@@ -117,15 +131,17 @@ def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iter
 
 
 def save_and_write_artefacts(
-    settings: Settings, loaded: Loaded, wanted: DesiredApps, keeper: Keeper, progress: Progress
+    run: Run,
+    loaded: Loaded,
+    wanted: DesiredApps,
 ) -> None:
     """Save the state, then write the artefacts and remove those of apps that are gone. A dry run does neither."""
-    if settings.dry_run:
+    if run.settings.dry_run:
         return
-    keeper.save()
-    write_artefacts(settings, wanted, progress)
+    run.keeper.save()
+    write_artefacts(run.settings, wanted, run.progress)
     names = {app.name for app in wanted.apps}
-    remove_stale_artefacts(settings, names, lambda owner: is_owner_gone(settings, loaded, keeper.state, owner))
+    remove_stale_artefacts(run.settings, names, lambda owner: is_owner_gone(run.settings, loaded, run.state, owner))
 
 
 def write_artefacts(settings: Settings, wanted: DesiredApps, progress: Progress) -> None:

@@ -14,14 +14,14 @@ from scorefly.confined import exists, is_glob
 from scorefly.desired.builds import build_problems
 from scorefly.desired.likely_mistakes import class_problems, placeholder_problems, unknown_type, unread_files
 from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
-from scorefly.resources import tigris
+from scorefly.resources import managed_postgres, tigris, upstash
 from scorefly.resources.files import LoadedProvisioners, is_remote, load_provisioners
 from scorefly.resources.graph import ResourceGraph, ResourceNode, build_graph
-from scorefly.resources.managed_postgres import made_by_scorefly
 from scorefly.resources.provisioner import Provisioner
 from scorefly.score.find import find_score_files
 from scorefly.score.load import load_workloads
 from scorefly.score.workload import Workload
+from scorefly.values import Plain
 
 if TYPE_CHECKING:
     from scorefly.desired.git_files import GitFiles
@@ -50,7 +50,7 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
         if provisioner is None:
             problems.append(unknown_type(node, specs))
         else:
-            chosen[node.uid] = tigris.made_by_scorefly(made_by_scorefly(provisioner, node.params), node.params)
+            chosen[node.uid] = _made_by_scorefly(provisioner, node.params)
             problems += _param_problems(node, provisioner)
             problems += class_problems(node, provisioner, specs)
     for workload in workloads:
@@ -60,6 +60,13 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
     if not settings.score_files:
         problems += unread_files(settings, [workload.name for workload in workloads])
     return Loaded(tuple(sorted(workloads, key=lambda each: each.name)), graph, chosen, tuple(problems))
+
+
+def _made_by_scorefly(provisioner: Provisioner, params: Mapping[str, Plain]) -> Provisioner:
+    """Return what makes a managed resource where its params accept that, else the provisioner itself."""
+    for accepted in (managed_postgres.made_by_scorefly, tigris.made_by_scorefly, upstash.made_by_scorefly):
+        provisioner = accepted(provisioner, params)
+    return provisioner
 
 
 def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvisioners:

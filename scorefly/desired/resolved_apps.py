@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from scorefly.config.settings import Settings
 from scorefly.desired.apps import DesiredApps, compute_desired_apps
 from scorefly.desired.build_context import with_built_files
 from scorefly.desired.load import Loaded
@@ -15,23 +14,18 @@ from scorefly.desired.regions import check_regions
 from scorefly.fly.api import FlyApi
 from scorefly.fly.registry import Registries
 from scorefly.problems import Problem
-from scorefly.report.progress import Progress
-from scorefly.state.keeper import Keeper
+from scorefly.run import Run
 
 
 def compute_resolved_apps(
-    settings: Settings,
+    run: Run,
     loaded: Loaded,
-    keeper: Keeper,
-    progress: Progress,
     api: FlyApi,
     registries: Registries,
     warnings: Sequence[Problem],
 ) -> tuple[DesiredApps, list[Problem]]:
     """Compute what `deploy` makes and `plan` shows, with notices of tags that were not resolved. Raises InputError."""
-    desired = compute_desired_apps(
-        settings, loaded, keeper, progress, trial=settings.untrusted, warnings=warnings, api=api
-    )
-    check_regions(settings, loaded, desired.apps, api)
-    desired, unresolved = resolve_tags(settings, loaded, desired, registries)
-    return replace(desired, apps=with_built_files(settings, desired.apps)), unresolved
+    desired = compute_desired_apps(run, loaded, trial=run.settings.untrusted, warnings=warnings, api=api)
+    check_regions(run.settings, loaded, desired.apps, api)
+    desired, unresolved = resolve_tags(run.settings, loaded, desired, registries)
+    return replace(desired, apps=with_built_files(run.settings, desired.apps)), unresolved

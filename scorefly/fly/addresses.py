@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scorefly.fly.api import AddressView
+    from scorefly.fly.api.addresses import AddressView
 
 KINDS = ("v4", "shared_v4", "v6", "private_v6")
 PUBLIC = ("v4", "shared_v4", "v6")

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from scorefly.fly.api import FlyApi, RefusedError
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.errors import RefusedError
 from scorefly.http import MAX_PAGES, MalformedAnswerError, mapping, objects, text
 
 ACTIVE = "active"

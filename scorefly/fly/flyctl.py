@@ -7,6 +7,7 @@ in one folder lose each other's secrets version; some of its telemetry sends the
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -15,16 +16,18 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from msgspec import Struct, field
 
-from scorefly import interruption
+from scorefly import interruption, safe_files
 from scorefly.child_output import Buffer, Lines
 from scorefly.fly.app import App, Build
+from scorefly.fly.config import dump
 from scorefly.fly.deploy_flags import build_flags
 from scorefly.fly.flyctl_failures import Failure, explain, interrupted, just_pushed
-from scorefly.fly.registry import Registries, fly_registry, pushed_digest
+from scorefly.fly.registry import Registries, pushed_digest
+from scorefly.fly.registry_credentials import fly_registry
 from scorefly.fly.strategy import effective_strategy
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.process import run
@@ -62,6 +65,10 @@ def build_arguments(
     command = ["deploy", "--config", fly_toml, "--app", app.name, "--yes", "--build-only", "--push", "--remote-only"]
     if not build.stated:
         command += ["--dockerfile", str(folder / build.dockerfile_in_context), *_build_args(options.build_args)]
+    elif build.container and not build.builder:
+        dockerfile = os.path.normpath(folder / build.dockerfile_in_context)
+        command += ["--dockerfile", dockerfile, *_build_args(dict(build.args))]
+        command += ["--build-target", build.target] if build.target else []
     flags = build_flags((*options.extra, *app.deploy_args))
     if not any(each.partition("=")[0] == "--image-label" for each in flags):
         command += ["--image-label", label]
@@ -212,7 +219,7 @@ class FlyctlDeployer:
             pushed.extend(_BUILT.findall(line))
             on_line(line)
 
-        toml = str(artefact / "fly.toml")
+        toml = self._build_toml(app, app.image) if app.image.container else str(artefact / "fly.toml")
         self._run(build_arguments(app, app.image, toml, folder, label, self._options), app, folder, hear, stop)
         image = pushed[-1] if pushed else f"{fly_registry(self._environ)}/{app.name}:{label}"
         return pushed_digest(self._registries, image, on_line, stop, self._delays)
@@ -226,6 +233,16 @@ class FlyctlDeployer:
             self._run(arguments, app, folder, on_line, stop)
         finally:
             shutil.rmtree(self._home(app), ignore_errors=True)
+
+    def _build_toml(self, app: App, build: Build) -> str:
+        """Write a fly.toml for the build of a further container: the app's own says how another image is built."""
+        config: dict[str, Any] = {"app": app.name}
+        if build.builder:
+            table = {"builder": build.builder, "buildpacks": list(build.buildpacks), "args": dict(build.args)}
+            config["build"] = {key: each for key, each in table.items() if each}
+        name = f"{app.name}.{build.container}.toml"
+        safe_files.write(Path(self._homes.name), Path(name), dump(config, "Made by scorefly for one build.").encode())
+        return str(Path(self._homes.name, name))
 
     def _home(self, app: App) -> Path:
         return Path(self._homes.name) / app.name

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from scorefly.fly.api import FlyApi, MachineView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.machines import MachineView
 from scorefly.problems import ExternalError, external_error
 
 POLL = 0.2  # seconds

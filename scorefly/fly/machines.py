@@ -16,7 +16,9 @@ from typing import Any
 from msgspec import Struct
 
 from scorefly.confined import exists, read_file
-from scorefly.fly.api import FlyApi, MachineView, VolumeView
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.machines import MachineView
+from scorefly.fly.api.volumes import VolumeView
 from scorefly.fly.app import App, Build
 from scorefly.fly.health import POLL, logs_hint, wait_until_healthy
 from scorefly.fly.machine_config import MAX_FILE_BYTES, machine_config, release_config, standby_config

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scorefly.fly.api import MachineView, VolumeView
+from scorefly.fly.api.machines import MachineView
+from scorefly.fly.api.volumes import VolumeView
 from scorefly.fly.machine_config import tables
 from scorefly.fly.process_groups import DEFAULT_GROUP
 from scorefly.problems import external_error

@@ -16,7 +16,7 @@ from scorefly.deployment.connection import Connection, connect
 from scorefly.deployment.destruction import destroy_environment
 from scorefly.deployment.live import list_machines
 from scorefly.deployment.ownership import marked_environments
-from scorefly.fly.api import MachineView
+from scorefly.fly.api.machines import MachineView
 from scorefly.github import deployments
 from scorefly.github.api import GitHubApi
 from scorefly.github.comment import keep_comment
@@ -25,7 +25,8 @@ from scorefly.previews.github_connection import connect_github
 from scorefly.problems import ExternalError, Problem, ScoreflyError
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Finding, Report
-from scorefly.state.session import open_state, stored_environments
+from scorefly.run import open_run
+from scorefly.state.session import stored_environments
 
 PREFIX = "pr-"
 # GitHub takes 80 new things a minute, and a workflow's token 1000 requests an hour: the next run does the rest.
@@ -110,10 +111,10 @@ def _destroy(
     """
     own = replace(settings, environment=stale.environment)
     try:
-        with open_state(own, progress) as keeper:
+        with open_run(own, progress) as run:
             if not stale.idle and (pull := github.pull(_number(stale.environment))) and pull.open:
                 return None
-            return destroy_environment(live, own, keeper, progress, connection)
+            return destroy_environment(run, live, connection)
     except ScoreflyError as error:
         for problem in error.problems:
             progress.problem(problem)

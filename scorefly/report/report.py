@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from scorefly.fly.api import MachineView
+from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import Port
 from scorefly.fly.machine_config import guest_text
 from scorefly.problems import Problem

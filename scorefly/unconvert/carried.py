@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from scorefly.convert.overlay import Overlay, lay_over
-from scorefly.convert.service import Route
+from scorefly.convert.routes import Route
 from scorefly.convert.target import Target
 from scorefly.convert.workload import convert
 from scorefly.fly.app import App
@@ -23,7 +23,7 @@ from scorefly.score.schema import check as check_score
 from scorefly.unconvert.build import build_of, without_build
 from scorefly.unconvert.container import container, resources
 from scorefly.unconvert.fragment import fragment_between
-from scorefly.unconvert.reading import Dropped
+from scorefly.unconvert.known_keys import Dropped
 from scorefly.unconvert.service import carry_services
 from scorefly.unconvert.simple import simple_annotations
 from scorefly.values import Tree

@@ -163,7 +163,7 @@ def test_without_a_token_nothing_but_a_message_happens(workspace: Workspace) -> 
     workspace.workload("web")
     result = workspace.run("deploy")
     assert result.code == 2
-    assert "--fly-api-token:1:1: there is no Fly API token" in result.err
+    assert "--fly-api-token: there is no Fly API token" in result.err
 
 
 def test_a_rehearsal_is_never_taken_for_the_real_environment(workspace: Workspace) -> None:

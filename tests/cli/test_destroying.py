@@ -68,7 +68,7 @@ def test_where_nobody_can_be_asked_yes_is_needed(shop: Workspace) -> None:
     result = shop.run("destroy", "--rehearse")
     assert (result.code, result.problems) == (
         2,
-        ["--yes:1:1: Destroy environment local with all its data? (add --yes: there is no terminal to ask on)"],
+        ["--yes: Destroy environment local with all its data? (add --yes: there is no terminal to ask on)"],
     )
     assert shop.tree() == before
 

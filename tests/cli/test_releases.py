@@ -156,7 +156,7 @@ def test_an_unknown_commit_is_refused_before_anything_changes(
     before = repository.tree()
     result = repository.run("rollback", "--rehearse", f"--to={target}")
     assert result.code == 2
-    assert f"--to:1:1: no release of commit {target!r} is kept" in result.err
+    assert f"--to: no release of commit {target!r} is kept" in result.err
     assert repository.tree() == before
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from scorefly.deployment.drift import drift, facts_of
-from scorefly.fly.api import MachineView
+from scorefly.fly.api.machines import MachineView
 from scorefly.state.snapshot import Record, pack, unpack
 
 words = st.text(max_size=6)

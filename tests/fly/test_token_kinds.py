@@ -17,7 +17,8 @@ from flyctl_programs import environment
 from rehearsing import Client
 from scorefly.config.settings import Settings
 from scorefly.deployment.token_check import TokenCheck, token_problems
-from scorefly.fly.api import CurrentToken, FlyApi
+from scorefly.fly.api import FlyApi
+from scorefly.fly.api.current_token import CurrentToken
 from scorefly.fly.msgpack import MalformedError, decode
 from scorefly.fly.tokens import TokenDetails, read_token
 from scorefly.problems import ExternalError
@@ -149,7 +150,7 @@ def test_plan_warns_of_a_token_for_another_organization(workspace: Workspace, tm
     with Rehearsal(None) as fly:
         given_variables = {**environment(tmp_path, fly), "FLY_API_TOKEN": "org_acme", "FLY_ORG": "other"}
         result = workspace.run("plan", "--region", "ams", **given_variables)
-        assert "--fly-api-token:1:1: the Fly API token is for organization acme, not for other (set org" in result.err
+        assert "--fly-api-token: the Fly API token is for organization acme, not for other (set org" in result.err
         assert result.code == 1
         result = workspace.run("plan", "--region", "ams", **{**given_variables, "FLY_ORG": "acme"})
     assert (result.code, "Fly API token" in result.err) == (0, False), result.err

@@ -118,7 +118,7 @@ def test_an_app_that_is_not_installed_and_a_wrong_key_are_said(github: GitHub, k
 
 def test_half_an_app_is_refused(workspace: Workspace) -> None:
     result = workspace.run("listen", "--project", "https://github.com/a/b", SCOREFLY_GITHUB_APP_ID="1")
-    assert (result.code, "SCOREFLY_GITHUB_APP_KEY:1:1: a GitHub App needs its id and its key" in result.err) == (
+    assert (result.code, "SCOREFLY_GITHUB_APP_KEY: a GitHub App needs its id and its key" in result.err) == (
         2,
         True,
     )

@@ -17,18 +17,18 @@ SECRET = "SCOREFLY_WEBHOOK_SECRET_GITHUB"
 @pytest.mark.parametrize(
     ("options", "variables", "problem"),
     [
-        ([], {SECRET: ""}, f"{SECRET}:1:1: the sender github has no secret (set {SECRET}, or unset it)"),
-        ([], {SECRET: "  "}, f"{SECRET}:1:1: the sender github has no secret (set {SECRET}, or unset it)"),
+        ([], {SECRET: ""}, f"{SECRET}: the sender github has no secret (set {SECRET}, or unset it)"),
+        ([], {SECRET: "  "}, f"{SECRET}: the sender github has no secret (set {SECRET}, or unset it)"),
         ([], {"SCOREFLY_WEBHOOK_SECRET_GITHUBB": "0123456789abcdef"}, "unknown sender 'githubb'"),
         ([], {"SCOREFLY_WEBHOOK_SECRET_GENERIC": "whsec_!"}, "a secret is not base64 after whsec_"),
         ([], {"SCOREFLY_READ_TOKEN": "0123456789abcdef", "SCOREFLY_ACT_TOKEN": "0123456789abcdef"},
          "the token to act equals the token to read"),
-        (["--poll", "0s"], {}, "--poll:1:1: invalid time '0s'"),
-        (["--poll", "soon"], {}, "--poll:1:1: invalid time 'soon'"),
-        (["--parallel", "0"], {}, "--parallel:1:1: invalid number '0'"),
-        (["--port", "x"], {}, "--port:1:1: invalid number 'x'"),
-        (["--port", "65536"], {}, "--port:1:1: invalid number '65536'"),
-        (["--project", "ext::sh -c id"], {}, "--project:1:1: this is not the address of a git repository"),
+        (["--poll", "0s"], {}, "--poll: invalid time '0s'"),
+        (["--poll", "soon"], {}, "--poll: invalid time 'soon'"),
+        (["--parallel", "0"], {}, "--parallel: invalid number '0'"),
+        (["--port", "x"], {}, "--port: invalid number 'x'"),
+        (["--port", "65536"], {}, "--port: invalid number '65536'"),
+        (["--project", "ext::sh -c id"], {}, "--project: this is not the address of a git repository"),
         (["--project", "--upload-pack=id"], {}, "--project"),
         (["--project", "http://git.example.com/a"], {}, "would be read in clear text"),
         (["--project", "https://user:canary-pass@github.com/a/b"], {}, "cannot hold a user or a password"),
@@ -36,7 +36,7 @@ SECRET = "SCOREFLY_WEBHOOK_SECRET_GITHUB"
         (["--project", f"{PROJECT}#-x"], {}, "'-x' is not the name of a ref"),
         (["--notify", "http://example.com/x"], {}, "the webhook to notify is not an https:// URL"),
         (["--notify", "https://example.com/x"], {}, "the webhook to notify has no secret"),
-        (["--data", "/proc/none"], {}, "--data:1:1: cannot write to /proc/none"),
+        (["--data", "/proc/none"], {}, "--data: cannot write to /proc/none"),
     ],
 )  # fmt: skip
 def test_wrong_settings_end_with_2(
@@ -62,7 +62,7 @@ def test_a_port_that_is_in_use_is_refused(workspace: Workspace, tmp_path: Path) 
         options = ["--project", PROJECT, "--data", str(tmp_path / "data"), "--host", "127.0.0.1", "--port", port]
         result = workspace.run("listen", *options)
     assert result.code == 2
-    assert f"--port:1:1: cannot listen on port {port}: Address already in use" in result.err
+    assert f"--port: cannot listen on port {port}: Address already in use" in result.err
 
 
 def test_a_damaged_ledger_is_named(workspace: Workspace, tmp_path: Path) -> None:

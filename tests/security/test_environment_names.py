@@ -22,7 +22,7 @@ def test_name_without_an_entry_is_refused_where_others_have_one(team: Workspace,
     before = team.tree()
     result = team.run(command, "--environment", "stagin")
     assert result.code == 2
-    assert "--environment:1:1: the project file has no entry for environment 'stagin'" in result.err
+    assert "--environment: the project file has no entry for environment 'stagin'" in result.err
     assert "did you mean 'staging'?; if stagin is meant, add `stagin: {}` below environments" in result.err
     assert team.tree() == before
 
@@ -44,7 +44,7 @@ def test_entry_without_options_is_enough(team: Workspace, entry: str) -> None:
 def test_default_without_an_entry_gets_a_notice(team: Workspace, options: str) -> None:
     result = team.run(*options.split())
     assert result.code == 0
-    assert "notice: --environment:1:1: the project file has no entry for environment 'local'" in result.err
+    assert "notice: --environment: the project file has no entry for environment 'local'" in result.err
 
 
 def test_misspelt_entry_is_noticed_where_production_is_the_default(team: Workspace) -> None:
@@ -57,7 +57,7 @@ def test_misspelt_entry_is_noticed_where_production_is_the_default(team: Workspa
 def test_rehearsals_and_previews_need_no_entry(team: Workspace) -> None:
     rehearsed = team.run("deploy", "--rehearse", "--environment", "qa")
     assert rehearsed.code == 0
-    assert "notice: --environment:1:1: the project file has no entry for environment 'qa'" in rehearsed.err
+    assert "notice: --environment: the project file has no entry for environment 'qa'" in rehearsed.err
     assert "no entry" not in team.run("generate", "--environment", "pr-7").err
 
 
@@ -89,7 +89,7 @@ def test_validate_reports_environments_with_the_same_app_names(
 def test_nearly_the_name_of_another_environment_is_a_warning(workspace: Workspace) -> None:
     workspace.workload("web")
     assert workspace.run("generate", "--environment", "production").code == 0
-    warning = "warning: --environment:1:1: environment 'prodution' has no state yet, and 'production' has one"
+    warning = "warning: --environment: environment 'prodution' has no state yet, and 'production' has one"
     for words in (warning, ""):
         result = workspace.run("generate", "--environment", "prodution")
         assert result.code == 0
@@ -128,3 +128,15 @@ def test_destroying_an_unknown_environment_fails_with_the_known_names(workspace:
 def test_destroying_a_preview_twice_succeeds(workspace: Workspace) -> None:
     for _ in range(2):
         assert workspace.run("destroy", "--rehearse", "--environment", "pr-7", "--yes").code == 0
+
+
+@pytest.mark.parametrize("name", ["local", "production", "qa"])
+def test_destroying_a_known_environment_again_succeeds_with_a_warning(workspace: Workspace, name: str) -> None:
+    workspace.workload("web")
+    workspace.write("scorefly.yaml", "environments: {local: {}, production: {}, qa: {app-prefix: qa-}}\n")
+    named = ("--rehearse", "--environment", name)
+    assert workspace.run("deploy", *named).code == 0
+    assert workspace.run("destroy", *named, "--yes").code == 0
+    again = workspace.run("destroy", *named, "--yes")
+    assert again.code == 0
+    assert f"warning: --environment: environment '{name}' has no state and no apps: nothing is destroyed" in again.err

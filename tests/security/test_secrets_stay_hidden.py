@@ -133,9 +133,9 @@ def test_name_in_build_secrets_is_not_quoted(workspace: Workspace) -> None:
 
 
 def test_bare_macaroon_of_flyv1_token_is_sent_as_flyv1() -> None:
-    from scorefly.fly.api import _session
+    from scorefly.fly.api.client import open_session
 
-    with _session("FlyV1 fm9_other", 1) as session:
+    with open_session("FlyV1 fm9_other", 1) as session:
         assert session.headers["Authorization"] == "FlyV1 fm9_other"
 
 

@@ -79,6 +79,7 @@ ALLOWED = {
     "commands/install.py": {"TemporaryDirectory": "a home of flyctl in a temporary folder"},
     "commands/schema.py": {"read_text": "a file of the package"},
     "cli/export_secrets.py": {"resolve": "the working folder itself"},
+    "standard_streams.py": dict.fromkeys(("open", "dup2", "O_WRONLY"), "the null device, and open streams"),
     "action.py": {"resolve": "the workspace itself"},
     "listen/git_repositories.py": {"rmtree": "git's own folder of a checkout that a killed git left locked"},
     "listen/orphans.py": {"read_text": "the system's record of a process"},
