@@ -96,6 +96,7 @@ class HttpServer:
     token: str = "ghs_canarytoken1234"
     readonly: bool = False
     moved_to: str = ""
+    renamed: dict[str, str] = field(default_factory=dict)  # paths of repositories, from and to
     url: str = ""
     faults: list[tuple[str, int]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -124,6 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault:
             serving.faults.remove(fault)
             self._send(fault[1], [], b"a fault")
+        elif old := next((old for old in serving.renamed if self.path.startswith(old)), ""):
+            self._send(301, [("Location", f"{serving.url}{self.path.replace(old, serving.renamed[old])}")], b"")
         elif serving.moved_to:
             self._send(301, [("Location", serving.moved_to + self.path)], b"")
         elif self._password() != serving.token:

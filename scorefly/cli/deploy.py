@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from scorefly.cli.arguments import Command, options
+from scorefly.cli.json_run import progress_option, run_as_json
 from scorefly.cli.session import Session, run_command
 
 
@@ -35,14 +36,25 @@ def generate(session: Session, /, **values: Any) -> None:
 
 @click.command(cls=Command)
 @options("plan")
+@click.option(
+    "--subtree",
+    "subtrees",
+    multiple=True,
+    metavar="NAME",
+    help="Plan only this project, environment, unit or folder of a tree.",
+)
+@progress_option
 @click.pass_obj
-def plan(session: Session, /, **values: Any) -> None:
+def plan(session: Session, /, progress: str, **values: Any) -> None:
     """Show what deploy would change, and write plan.json. Changes nothing.
 
     \b
-    Example:
+    Examples:
       scorefly plan --environment production --app-prefix acme-
+      scorefly plan --environment production --subtree shop
     """
+    if progress == "json":
+        run_as_json("plan", values, session)
     run_command("plan", values, session)
 
 

@@ -122,14 +122,14 @@ def _upgrade_server_of_previews(run: Run, found: Upgrade) -> Report:
     with connect(run.settings, run.keeper) as connection:
         connection.deployer.check()
 
-        def save_data() -> None:
+        def prepare() -> None:
             _take_snapshots(run.settings, connection.api, name, run.progress)
 
-        outcome = upgrade_server(run, connection, name, found.after, save_data)
+        report = upgrade_server(run, connection, name, found.after, prepare)
     return Report(
         command=run.settings.command,
         environment=run.settings.environment,
-        apps=(outcome,),
+        apps=(report,),
         rehearsed=run.settings.rehearse,
         dry_run=run.settings.dry_run,
     )

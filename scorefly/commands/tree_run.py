@@ -16,6 +16,7 @@ from scorefly.config.settings import Settings
 from scorefly.config.workload_configs import WorkloadConfigs
 from scorefly.deployment.connection import SharedFly
 from scorefly.problems import ExternalError, InputError, Problem, ScoreflyError, input_error
+from scorefly.project.own_app import suspend_listener
 from scorefly.project.tree import Tree
 from scorefly.project.units import Unit, checkout_of, read_units, select
 from scorefly.report.progress import Progress
@@ -226,15 +227,17 @@ def tree_run(settings: Settings, progress: Progress) -> Iterator[TreeRun]:
         problems = list(tree.problems)
         names = [settings.environment] if settings.environment_given else tree.environments()
         units = read_units(settings, tree, names or [settings.environment], problems)
+        refused: list[Problem] = []
+        units = suspend_listener(units, settings.environ, refused)
         errors = [problem for problem in dict.fromkeys(problems) if problem.severity == "error"]
         if errors:
             raise InputError(*errors)
         progress.hide({unit.settings.fly_api_token for unit in units} - {""})
         selected = select(units, settings.subtrees)
-        for problem in tree.unreadable:
+        for problem in (*tree.unreadable, *refused):
             progress.problem(problem)
         with SharedFly(settings) as shared:
-            run = TreeRun(settings, progress, store, tree, selected, list(dict.fromkeys(problems)), shared)
+            run = TreeRun(settings, progress, store, tree, selected, list(dict.fromkeys([*problems, *refused])), shared)
             run.all_units = units
             yield run
 

@@ -65,7 +65,7 @@ class AppDeployment(Struct):
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
     _image: str = ""  # what was deployed
-    _others: dict[str, str] = field(default_factory=dict)  # images of further containers, as they were deployed
+    _others: dict[str, str] = field(default_factory=dict)  # images of further containers as they were deployed
     _output: deque[str] | None = None  # the last lines of the deploy, once it has begun
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
@@ -114,7 +114,7 @@ class AppDeployment(Struct):
             self._remove_secrets()
             allocated: tuple[str, ...] = ()
             if not self.run.settings.dry_run:
-                self._others = self._images.kept_others()
+                self._others = self._images.keep_others()
                 mark_machines(self.run, self.app, self._before.machines)
                 if self.run.settings.config(self.app.workload).addresses is not None:
                     allocated = ensure_addresses(self.run, self.app, exists=True)
@@ -128,7 +128,7 @@ class AppDeployment(Struct):
         if self.run.settings.dry_run:
             return self._report(self._done)
         if not self._before.exists:
-            self.run.progress.step(f"{self.app.name}: creating")
+            self.run.progress.app(self.app.name, "creating")
             create_app(self.run, self.app)
             self._ensure_prerequisites()
         return None
@@ -147,19 +147,20 @@ class AppDeployment(Struct):
     def replace_machines(self) -> None:
         """Replace the Machines, once everything that the app needs is there."""
         if self._before.repair_only:
-            self._others = self._images.kept_others()
+            self._others = self._images.keep_others()
             scales = self._before.census.resizes
-            self.run.progress.step(f"{self.app.name}: {'changing the number of Machines' if scales else 'repairing'}")
+            self.run.progress.app(self.app.name, "changing the number of Machines" if scales else "repairing")
             return
         if self._before.exists:
             record = unpack(app_state(self.run, self.app).record)
             changed = changed_files(record.built, self._before.all_built) if record else ""
-            self.run.progress.step(f"{self.app.name}: updating{f', because {changed} changed' if changed else ''}")
+            self.run.progress.app(self.app.name, f"updating{f', because {changed} changed' if changed else ''}")
             self._ensure_prerequisites()
         artefact = self.run.settings.workspace / artefact_folder(self.run.settings, self.app.name)
         folder = working_folder(self.run.settings, self.app)
         with self.run.connection.slots:
-            self._image, self._others = self._images.image(), self._images.others()
+            self._image = self._images.main(artefact, folder)
+            self._others = self._images.others(artefact)
             machines = self._before.machines
             forget_digest(self.run, self.app, machines)
             remove_outdated_machines(self.run, self.app, machines, self._volumes)
@@ -173,17 +174,13 @@ class AppDeployment(Struct):
     def _output_of(self, step: str) -> Iterator[Callable[[str], None]]:
         """Show another program's output, line by line, and remember its last lines."""
         last = self._output = deque(maxlen=MAX_LINES)
-        with self.run.progress.output(f"{step} of {self.app.name}") as write:
+        with self.run.progress.output(f"{step} of {self.app.name}", self.app.name) as write:
 
             def output(line: str) -> None:
                 last.append(line)
                 write(line)
 
             yield output
-
-    @property
-    def _images(self) -> AppImages:
-        return AppImages(self.run, self.app, self._before, self._output_of)
 
     def record_result(self) -> AppReport:
         """Record what runs now, and remove secrets that nothing uses any longer.
@@ -213,6 +210,10 @@ class AppDeployment(Struct):
         return self._report(self._done, machines)
 
     @property
+    def _images(self) -> AppImages:
+        return AppImages(self.run, self.app, self._before, self._output_of)
+
+    @property
     def _done(self) -> Status:
         return "deployed" if self._before.exists else "created"
 
@@ -225,8 +226,7 @@ class AppDeployment(Struct):
 
     def _release_state(self, machines: Sequence[MachineView]) -> dict[str, Any]:
         before = self._before
-        files, others = before.all_built, self._others
-        return release_state(self.run, self.app, before.digest, files, machines, self.target, others)
+        return release_state(self.run, self.app, before.digest, before.all_built, machines, self._others, self.target)
 
     def _packed_record(self, machines: Sequence[MachineView], unused_volumes: tuple[str, ...] = ()) -> str:
         return packed_record(
@@ -236,7 +236,7 @@ class AppDeployment(Struct):
             count=self._warn_of_shortage(machines),
             files=self._before.all_built,
             image=self._image,
-            others=self._others,
+            images=self._others,
             target=self.target,
             unused_volumes=unused_volumes,
         )

@@ -21,8 +21,9 @@ from scorefly.deployment.secrets import plan_secrets, remove_secrets
 from scorefly.deployment.state_guard import refuse_unknown_apps
 from scorefly.desired.apps import app_report, compute_desired_apps
 from scorefly.desired.load import Loaded, load
-from scorefly.desired.managed_data import managed_data
+from scorefly.desired.managed_data import MANAGED
 from scorefly.desired.orphans import Orphans, find_orphans
+from scorefly.desired.shared_servers import URI as PREVIEWS_URI
 from scorefly.fly.api import FlyApi
 from scorefly.fly.api.addresses import AddressView
 from scorefly.fly.api.machines import MachineView
@@ -182,18 +183,19 @@ class EnvironmentCleanup(Struct, frozen=True):
     def remove_orphans(
         self, found: Orphans, volumes: Mapping[str, Sequence[VolumeView]]
     ) -> tuple[list[Finding], tuple[AppReport, ...]]:
-        """Remove resources and apps. What holds data stays, and what belongs to it."""
-        holding = (
-            set()
-            if "volumes" in self.run.settings.cleanup
-            else {app.name for app in found.apps if volumes.get(app.name)}
-        )
+        """Remove resources and apps. What holds data stays, and what belongs to it.
+
+        That is what has a volume, also that of a server which others use, and what Fly or Tigris keeps for it.
+        """
+        with_data = set() if "volumes" in self.run.settings.cleanup else {name for name in volumes if volumes[name]}
+        holding = {app.name for app in found.apps if app.name in with_data}
         kept_workloads = {app.workload for app in found.apps if app.name in holding and app.workload}
         kept: set[str] = set()
         for resource in found.resources:
-            if "volumes" not in self.run.settings.cleanup and managed_data(self.run.state, resource):
-                kept.add(resource.uid)
-            if holding.intersection(resource.apps) or kept_workloads.intersection(resource.workloads):
+            if resource.provisioner == PREVIEWS_URI:  # a preview's data is not kept
+                continue
+            managed = resource.provisioner in MANAGED and "volumes" not in self.run.settings.cleanup
+            if managed or with_data.intersection(resource.apps) or kept_workloads.intersection(resource.workloads):
                 kept.add(resource.uid)
         kept |= {need for resource in found.resources if resource.uid in kept for need in resource.needs}
         holding |= {app.name for app in found.apps if app.owner in kept}

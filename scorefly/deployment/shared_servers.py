@@ -162,23 +162,21 @@ def previews_version(settings: Settings) -> str:
     return str(read_state(_settings(settings)).shared.get(_VERSION) or VERSION)
 
 
-def upgrade_server(
-    run: Run, connection: Connection, name: str, version: str, save_data: Callable[[], None]
-) -> AppReport:
-    """Move the server to another version, once its data is saved. Raises ExternalError."""
+def upgrade_server(run: Run, connection: Connection, name: str, version: str, prepare: Callable[[], None]) -> AppReport:
+    """Move the server to another version, once `prepare` has saved its data. Raises ExternalError."""
     own = _settings(run.settings)
     _check_state(run.settings)
-    with open_run(own, run.progress) as opened:
-        server_run = connected(opened, connection)
-        machines = server_run.api.find_machines(name) or ()
-        if problem := not_ours(own, server_run.api, name, machines, server_run.state):
+    with open_run(own, run.progress) as server_run:
+        machines = connection.api.find_machines(name) or ()
+        if problem := not_ours(own, connection.api, name, machines, server_run.state):
             raise InputError(problem)
+        app = server_app(name, own.region, version)
         if own.dry_run:
-            return replace(app_report(own, server_app(name, own.region, version)), status="deployed")
-        save_data()
-        opened.keeper.change(lambda state: replace(state, shared={**state.shared, _VERSION: version}))
-        opened.keeper.save()
-        return _deploy(server_run, name)
+            return replace(app_report(own, app), status="deployed")
+        prepare()
+        server_run.keeper.change(lambda state: replace(state, shared={**state.shared, _VERSION: version}))
+        server_run.keeper.save()
+        return _deploy(connected(server_run, connection), name)
 
 
 def _deploy(run: FlyRun, name: str) -> AppReport:

@@ -20,17 +20,12 @@ from scorefly.desired.artefacts import (
 )
 from scorefly.desired.builds import settle_build
 from scorefly.desired.counts import with_counts
-from scorefly.desired.data_risks import (
-    changed_resources,
-    changed_workload_volumes,
-    data_in,
-    lowered_volumes,
-    replaced_resources,
-)
+from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.desired.dependencies import in_order
 from scorefly.desired.fly_problems import fly_problems
 from scorefly.desired.former_servers import with_former_servers
 from scorefly.desired.hosts import assign_hosts
+from scorefly.desired.last_deploy import data_in
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import (
     find_orphans,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from scorefly.desired.data_risks import last_deploy
+from scorefly.desired.last_deploy import last_deploy
 from scorefly.problems import Problem
 from scorefly.resources.engines import ENGINES, Engine
 from scorefly.state.document import NOT_KEPT, EnvironmentState, ResourceState

@@ -23,7 +23,8 @@ from scorefly.confidential import Confidential
 from scorefly.confined import exists, read_file
 from scorefly.fly.app import App, Build
 from scorefly.fly.flyctl_failures import interrupted
-from scorefly.fly.registry import Registries, fly_registry, pushed_digest, registry_password
+from scorefly.fly.registry import Registries, pushed_digest
+from scorefly.fly.registry_credentials import fly_registry, registry_password
 from scorefly.problems import InputError, Place, external_error, input_error, option_place
 from scorefly.process import run
 

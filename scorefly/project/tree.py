@@ -12,7 +12,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from scorefly.config.project_file import ENVIRONMENTS, ProjectFile, read_project_file
-from scorefly.config.tree_file import Include, parse_includes, parse_project
+from scorefly.config.tree_file import Include, parse_includes
+from scorefly.config.tree_keys import parse_project
 from scorefly.confined import CHECKOUTS, exists, root_of
 from scorefly.problems import InputError, Place, Problem
 from scorefly.sources.repository import Pin, Source

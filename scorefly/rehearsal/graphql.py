@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scorefly.rehearsal import addons, fates, rules
+from scorefly.rehearsal import addons, fates, rules, tokens
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 Variables = Mapping[str, Any]
 
@@ -232,6 +233,7 @@ _RESOLVERS: tuple[tuple[re.Pattern[str], Callable[[World, Variables], Json]], ..
         (r"addOnPlans\s*\(", addons.plans),
         (r"createAddOn", addons.create),
         (r"deleteAddOn", addons.delete),
+        (r"createLimitedAccessToken", tokens.create),
         (r"\baddOn\s*\(", addons.get),
         (r"allocateIpAddress", _allocate),
         (r"releaseIpAddress", _release_address),

@@ -9,7 +9,8 @@ from typing import Any
 from scorefly.rehearsal import config_rules, leases, life, placements, rules
 from scorefly.rehearsal.clock import now
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 _INTERNAL = ("lease", "been", "log")
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from scorefly.rehearsal import rules
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 
 def simulate(world: World, body: Mapping[str, Any]) -> Json:

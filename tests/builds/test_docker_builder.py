@@ -110,10 +110,10 @@ def test_build_secret_of_a_file_is_named_and_never_shown(
 @pytest.mark.parametrize(
     ("files", "secrets", "message"),
     [
-        ("A=missing", "", "--build-secret-files:1:1: missing cannot be read: No such file or directory"),
-        ("A=docker", "", "--build-secret-files:1:1: docker is not a regular file"),
-        ("A=score", "A=b", "--build-secret-files:1:1: A is in build-secrets too (remove one of them)"),
-        ("A", "", "--build-secret-files:1:1: build-secret-files line 1 has no `=`"),
+        ("A=missing", "", "--build-secret-files: missing cannot be read: No such file or directory"),
+        ("A=docker", "", "--build-secret-files: docker is not a regular file"),
+        ("A=score", "A=b", "--build-secret-files: A is in build-secrets too (remove one of them)"),
+        ("A", "", "--build-secret-files: build-secret-files line 1 has no `=`"),
     ],
 )
 @pytest.mark.parametrize("command", ["validate", "plan"])
@@ -129,7 +129,7 @@ def test_unreadable_secret_file_is_refused(
 def test_secret_files_without_docker_are_refused_with_the_way_out(workspace: Workspace, given: dict[str, str]) -> None:
     workspace.write("score", "x")
     result = workspace.run("deploy", "--builder", "depot", "--build-secret-files", "A=score", **given)
-    assert (result.code, "--build-secret-files:1:1: flyctl takes build secrets on" in result.err) == (2, True)
+    assert (result.code, "--build-secret-files: flyctl takes build secrets on" in result.err) == (2, True)
 
 
 def test_docker_gets_only_what_it_needs(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from rehearsing import Client
 from scorefly.rehearsal.server import Rehearsal
-from scorefly.rehearsal.world import WorldUnreadable
+from scorefly.rehearsal.world_file import WorldUnreadable
 from workspaces import DATA
 
 

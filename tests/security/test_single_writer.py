@@ -66,6 +66,7 @@ ALLOWED = {
         "open": "a lock on a folder of the cache",
         "exists": "whether the cache has a repository",
     },
+    "state/own_process.py": dict.fromkeys(("read_text", "readlink"), "the system's record of a process"),
     "sources/lfs.py": dict.fromkeys(
         ("walk", "is_symlink", "stat", "exists"), "pointers in a checkout, without following links, and its cache"
     ),
@@ -78,6 +79,7 @@ ALLOWED = {
     "commands/install.py": {"TemporaryDirectory": "a home of flyctl in a temporary folder"},
     "commands/schema.py": {"read_text": "a file of the package"},
     "cli/export_secrets.py": {"resolve": "the working folder itself"},
+    "standard_streams.py": dict.fromkeys(("open", "dup2", "O_WRONLY"), "the null device, and open streams"),
     "action.py": {"resolve": "the workspace itself"},
     "listen/git_repositories.py": {"rmtree": "git's own folder of a checkout that a killed git left locked"},
     "listen/orphans.py": {"read_text": "the system's record of a process"},
