@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from listen_load import Load, children, pss
-from listeners import Environments, Listener, listening, push_payload, signed, standin_tree
+from listeners import STANDIN, Environments, Listener, listening, push_payload, signed, standin_tree
 
 COMMAND = (sys.executable, "-m", "scorefly", "listen")
 SCORE = """\
@@ -40,7 +40,7 @@ def wait_until_ok(listener: Listener) -> None:
 
 def bench_load(root: Path, deliveries: int, kills: int, seconds: float) -> None:
     """Deliveries of all senders, a fifth of them bad, while the listener and its runs are killed."""
-    load = Load(root, deliveries, kills, seconds)
+    load = Load(root, deliveries, kills, seconds, argv=STANDIN)
     load.run()
     times = sorted(load.times)
     line(f"{deliveries} deliveries in {load.took:.0f} s: accepted", str(len(load.accepted)))
@@ -73,7 +73,7 @@ def bench_page(root: Path) -> None:
     """The page of 200 apps."""
     apps = {f"unit{unit}": {"apps": [f"app-{unit}-{app}" for app in range(20)]} for unit in range(10)}
     environments = Environments.create(root / "git", standin_tree(*apps, runs=apps))
-    with listening(environments.url, root / "data", "--parallel=2") as listener:
+    with listening(environments.url, root / "data", "--parallel=2", argv=STANDIN) as listener:
         listener.wait(lambda: sum(len(unit["apps"]) for unit in listener.units().values()) == 200)
         listener.wait(lambda: all(unit["state"] == "ok" for unit in listener.units().values()))
         times = []
@@ -112,7 +112,7 @@ def main() -> None:
         root = Path(folder)
         environments = Environments.create(root / "git", standin_tree("staging"))
         began = time.monotonic()
-        with listening(environments.url, root / "data") as listener:
+        with listening(environments.url, root / "data", argv=STANDIN) as listener:
             listener.wait(lambda: listener.get("/readyz").status == 200)
             line("start to ready", f"{time.monotonic() - began:.1f} s", "3 s")
             wait_until_ok(listener)

@@ -15,7 +15,7 @@ from scorefly.problems import InputError, Place, input_error, shortened
 MAX_BYTES = 1 << 20
 MAX_ENTRIES = 200_000  # names that one pattern is compared with
 CHECKOUTS = PurePosixPath(".scorefly/sources")  # below it ENVIRONMENT/WORKLOAD/ has the files of a source
-_KERNEL = ("/proc", "/sys")
+_KERNEL = (("proc",), ("sys",))  # folders of the root
 
 
 class Total:
@@ -50,9 +50,9 @@ def read_file(root: Path, path: str | PurePath, place: Place, *, limit: int = MA
 
 def open_file(root: Path, path: str | PurePath, place: Place) -> BufferedReader:
     """Open a regular file below `root` for reading. Raises InputError at `place`."""
-    resolved = resolve(root, path, place)
+    base, resolved = _resolve(root, path, place)
     try:
-        descriptor = _open_without_links(root.resolve(), resolved)
+        descriptor = _open_without_links(base, resolved)
     except OSError as error:
         raise _unreadable(path, error, place) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -66,6 +66,11 @@ def resolve(root: Path, path: str | PurePath, place: Place) -> Path:
 
     The file does not have to exist.
     """
+    return _resolve(root, path, place)[1]
+
+
+def _resolve(root: Path, path: str | PurePath, place: Place) -> tuple[Path, Path]:
+    """Return the root and the path, both with links followed."""
     try:
         os.fspath(path).encode()
         base = root.resolve()
@@ -75,14 +80,14 @@ def resolve(root: Path, path: str | PurePath, place: Place) -> Path:
     except (OSError, RuntimeError, ValueError) as error:
         # Python 3.11 raises RuntimeError for a loop of links, and any version ValueError for a NUL byte.
         raise _unreadable(path, error, place) from error
-    if not resolved.is_relative_to(base) or any(resolved.is_relative_to(folder) for folder in _KERNEL):
+    if not resolved.is_relative_to(base) or resolved.parts[1:2] in _KERNEL:
         hint = "copy the file into the workspace; links may only lead to files inside it"
         raise input_error(f"{shown(path)} is outside the workspace", hint, place)
     asked = () if PurePath(path).is_absolute() else PurePath(path).parts
-    names = (*asked, *resolved.relative_to(base).parts)
+    names = (*asked, *resolved.parts[len(base.parts) :])
     if any(name.lower() == ".git" for name in names):
         raise input_error(f"{shown(path)} is in a .git folder", "copy the file to a folder outside .git", place)
-    return resolved
+    return base, resolved
 
 
 def is_inside(root: Path, path: str | PurePath) -> bool:
@@ -107,9 +112,10 @@ def root_of(workspace: Path, path: str | PurePath) -> Path:
     A path elsewhere, which only a user of the command line names, is bounded by its own folder.
     """
     absolute = Path(os.path.normpath(workspace / path))
-    if not absolute.is_relative_to(workspace):
+    above = len(workspace.parts)
+    if absolute.parts[:above] != workspace.parts:
         return absolute
-    parts = absolute.relative_to(workspace).parts
+    parts = absolute.parts[above:]
     return workspace.joinpath(*parts[:4]) if parts[:2] == CHECKOUTS.parts and len(parts) >= 4 else workspace
 
 
@@ -243,7 +249,7 @@ class _Matching:
 
 def _open_without_links(base: Path, path: Path) -> int:
     """Open a path whose links are resolved: a component that became a link since then is not followed."""
-    *folders, name = path.relative_to(base).parts or (".",)
+    *folders, name = path.parts[len(base.parts) :] or (".",)
     folder = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for each in folders:

@@ -14,7 +14,7 @@ Severity = Literal["error", "warning", "notice"]
 
 
 class Place(Struct, frozen=True, order=True):
-    """A place: a file (relative to the workspace) or an option, line and column from 1."""
+    """A place: a file (relative to the workspace) with line and column from 1, or an option, which has neither."""
 
     file: str
     line: int = 1

@@ -18,6 +18,7 @@ from scorefly.problems import InputError, input_error
 WORKING_FOLDER = ".scorefly"
 _IGNORE = Path(WORKING_FOLDER, ".gitignore")
 _IGNORED = b"/.gitignore\n/out/\n/state/\n/rehearsal/\n"
+_TEMPORARY = re.compile("[0-9a-f]{16}")  # the end of a temporary file's name
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -176,11 +177,10 @@ def _parent(
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for depth, name in enumerate(path.parts[:-1], start=1):
-            here = Path(*path.parts[:depth])
             is_new = make and _make_folder(folder, name, 0o700 if private else 0o777)
             if is_new and made is not None:
-                made.append(here)
-            inner = _open_folder(folder, name, root / here)
+                made.append(Path(*path.parts[:depth]))
+            inner = _open_folder(folder, name, root, *path.parts[:depth])
             if is_new:
                 _give_to_owner(inner, folder)
             os.close(folder)
@@ -219,14 +219,15 @@ def _give_to_owner(new: int, folder: int) -> None:
             os.fchown(new, owner.st_uid, owner.st_gid)
 
 
-def _open_folder(folder: int, name: str, shown: Path) -> int:
+def _open_folder(folder: int, name: str, *shown: Path | str) -> int:
+    """Open a folder in another one; messages show it as the path that `shown` is joined to."""
     try:
         return os.open(name, _FOLDER, dir_fd=folder)
     except FileNotFoundError:
         raise
     except OSError:
         if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            raise _link(shown) from None
+            raise _link(Path(*shown)) from None
         raise
 
 
@@ -280,9 +281,9 @@ def _replace(folder: int, name: str, content: bytes, mode: int) -> None:
 
 def _remove_leftovers(folder: int, name: str) -> None:
     """Remove temporary files of processes that were killed while they wrote this file."""
-    pattern = re.compile(rf"\.{re.escape(name[:200])}\.[0-9a-f]{{16}}")
+    prefix = f".{name[:200]}."
     for entry in os.listdir(folder):
-        if not pattern.fullmatch(entry):
+        if not entry.startswith(prefix) or not _TEMPORARY.fullmatch(entry.removeprefix(prefix)):
             continue
         with suppress(OSError):
             descriptor = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)

@@ -7,10 +7,17 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import fork_server
 from workspaces import Workspace
 
 settings.register_profile("scorefly", max_examples=80, deadline=None, derandomize=True)
 settings.load_profile("scorefly")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start one fork server for all workers; without workers the first run starts it."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        fork_server.socket_path()
 
 
 @pytest.fixture

@@ -23,7 +23,9 @@ from scorefly.fly.app import App, VolumeClaim
 from scorefly.fly.machines import MachinesDeployer
 from scorefly.problems import ScoreflyError
 
-TOKEN = os.environ.get("FLY_API_TOKEN", "")
+
+def api_token() -> str:
+    return os.environ.get("FLY_API_TOKEN", "")
 
 
 def main() -> int:
@@ -72,7 +74,7 @@ def main() -> int:
 
 def sync_secrets(arguments: argparse.Namespace) -> int:
     """A write that changes nothing tells the version."""
-    with FlyApi(TOKEN, base_url=os.environ["FLY_FLAPS_BASE_URL"]) as api:
+    with FlyApi(api_token(), base_url=os.environ["FLY_FLAPS_BASE_URL"]) as api:
         api.update_secrets(arguments.app, {f"BogusDummySecret_{secrets.token_hex(8)}": None})
     return 0
 
@@ -80,7 +82,7 @@ def sync_secrets(arguments: argparse.Namespace) -> int:
 def release(arguments: argparse.Namespace) -> int:
     """Resolves the image, begins a release, replaces the Machines one after the other, ends the release."""
     toml = tomllib.loads(Path(arguments.config).read_text(encoding="utf-8"))
-    with FlyApi(TOKEN, base_url=os.environ["FLY_FLAPS_BASE_URL"]) as api:
+    with FlyApi(api_token(), base_url=os.environ["FLY_FLAPS_BASE_URL"]) as api:
         view = api.app(arguments.app)
         if view is None:
             print(f"Error: the app name {arguments.app} could not be found", file=sys.stderr)
@@ -148,7 +150,7 @@ def build(arguments: argparse.Namespace, toml: dict[str, Any]) -> int:
         "user": os.environ.get("DOCKER_HUB_USERNAME", ""),
     }
     host = os.environ["FLY_REGISTRY_HOST"]
-    push(host, arguments.app, label, manifest, TOKEN)
+    push(host, arguments.app, label, manifest, api_token())
     print(f"image: {host}/{arguments.app}:{label}\nimage size: 1 MB")
     return 0
 
@@ -187,7 +189,7 @@ def request(method: str, path: str, body: Any = None, *, base: str = "FLY_UIEX_B
         method,
         os.environ[base] + path,
         json=body,
-        headers={"Authorization": f"Bearer {TOKEN}"},
+        headers={"Authorization": f"Bearer {api_token()}"},
         timeout=60,
     )
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import fork_server
+from flyctl_programs import stand_in
 from scorefly.rehearsal.server import Rehearsal
-from workspaces import REPOSITORY, Workspace
+from workspaces import Workspace
 
 Call = tuple[str, str]
 
@@ -36,7 +36,7 @@ class Deadly(list[Call]):
 def environment(folder: Path, fly: Rehearsal) -> dict[str, str]:
     folder.mkdir()
     flyctl = folder / "flyctl"
-    flyctl.write_text(f'#!/bin/sh\nexec {sys.executable} {REPOSITORY / "tests/flyctl_standin.py"} "$@"\n')
+    flyctl.write_text(f'#!/bin/sh\nexec {stand_in()} "$@"\n')
     flyctl.chmod(0o755)
     bases = dict.fromkeys(("FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL"), fly.url)
     return {**bases, "PATH": f"{folder}:{os.environ['PATH']}", "FLY_API_TOKEN": "fo1_dummy"}
@@ -44,10 +44,11 @@ def environment(folder: Path, fly: Rehearsal) -> dict[str, str]:
 
 def killed(workspace: Workspace, fly: Rehearsal, given: dict[str, str], command: str, deadly: Deadly) -> None:
     """Runs a command that does not live to see its end."""
-    arguments = [sys.executable, "-m", "scorefly", *command.split()]
+
+    def begin(process: int) -> None:
+        deadly.process = process
+
     fly.requests = deadly
-    with subprocess.Popen(arguments, cwd=workspace.path, env=given, stderr=subprocess.DEVNULL) as process:
-        deadly.process = process.pid
-        process.wait(timeout=60)
-    assert process.returncode == -signal.SIGKILL, list(deadly)
+    ended = fork_server.run("cli", command.split(), cwd=workspace.path, environment=given, on_start=begin, timeout=60)
+    assert ended.code == -signal.SIGKILL, list(deadly)
     fly.requests = []

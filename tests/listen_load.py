@@ -33,6 +33,7 @@ class Load:
     kills: int
     seconds: float
     units: tuple[str, ...] = ("staging", "production", "qa")
+    argv: tuple[str, ...] = ()
     accepted: list[str] = field(default_factory=list)
     forged_accepted: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
@@ -88,7 +89,7 @@ class Load:
 
     def _listening(self) -> AbstractContextManager[Listener]:
         options = (f"--port={self._port}", "--read-timeout=2s", "--poll=5s")
-        return listening(self.environments.url, self.root / "data", *options)
+        return listening(self.environments.url, self.root / "data", *options, argv=self.argv)
 
     @property
     def deploys(self) -> Counter[str]:

@@ -20,9 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import fork_server
 from git_servers import git
+from workspaces import REPOSITORY
 
-STANDIN = Path(__file__).with_name("listen_standin.py")
+STANDIN = (sys.executable, str(Path(__file__).with_name("listen_standin.py")), "listen")
 READ, ACT = "read-token-for-tests", "act-token-for-tests-too"
 SECRETS = {
     "github": "github-secret-0123456789",
@@ -91,7 +93,7 @@ def standin_tree(*environments: str, **more: Any) -> dict[str, str]:
 class Listener:
     """A running listener."""
 
-    process: subprocess.Popen[str]
+    process: fork_server.Process | subprocess.Popen[bytes]
     data: Path
     lines: list[str] = field(default_factory=list)
     port: int = 0
@@ -154,7 +156,7 @@ class Listener:
 def listening(
     project: str, data: Path, *options: str, argv: tuple[str, ...] = (), **variables: str
 ) -> Iterator[Listener]:
-    """Start a listener whose program is the stand-in, unless `argv` is given, and wait until it listens."""
+    """Start a listener, and wait until it listens: the stand-in, forked, unless `argv` is given."""
     kept = ("PATH", "HOME", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COVERAGE_RUN")
     environment = {
         **{name: os.environ[name] for name in kept if name in os.environ},
@@ -164,22 +166,17 @@ def listening(
         **{f"SCOREFLY_WEBHOOK_SECRET_{name.upper()}": secret for name, secret in SECRETS.items()},
         **variables,
     }
-    command = argv or (sys.executable, str(STANDIN), "listen")
-    process = subprocess.Popen(
-        [*command, f"--project={project}", f"--data={data}", "--port=0", "--host=127.0.0.1", *options],
-        env={name: value for name, value in environment.items() if value != "-"},
-        cwd=Path(__file__).parents[1],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    environment = {name: value for name, value in environment.items() if value != "-"}
+    words = [f"--project={project}", f"--data={data}", "--port=0", "--host=127.0.0.1", *options]
+    reader, writer = os.pipe()
+    process = _start([*argv, *words], environment, writer) if argv else _fork(["listen", *words], environment, writer)
+    os.close(writer)
+    errors = os.fdopen(reader, encoding="utf-8")
     listener = Listener(process, data)
     ready = threading.Event()
 
     def read() -> None:
-        assert process.stderr is not None
-        for line in process.stderr:
+        for line in errors:
             listener.lines.append(line.rstrip("\n"))
             if match := re.search(r"listening on http://.*:(\d+)$", line):
                 listener.port = int(match[1])
@@ -196,8 +193,31 @@ def listening(
             process.kill()
             process.wait(PATIENCE)
         thread.join(5)
-        assert process.stderr is not None
-        process.stderr.close()
+        errors.close()
+
+
+def _start(arguments: list[str], environment: Mapping[str, str], errors: int) -> subprocess.Popen[bytes]:
+    """Start a program whose standard error is an open file."""
+    return subprocess.Popen(
+        arguments,
+        env=environment,
+        cwd=REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+    )
+
+
+def _fork(
+    arguments: list[str], environment: Mapping[str, str], errors: int
+) -> fork_server.Process | subprocess.Popen[bytes]:
+    """Start the stand-in by the fork server, unless each process is traced."""
+    if fork_server.traced(environment):
+        return _start([*STANDIN[:-1], *arguments], environment, errors)
+    with Path(os.devnull).open("w") as nothing:
+        return fork_server.start(
+            "listener", arguments, cwd=REPOSITORY, environment=environment, out=nothing.fileno(), err=errors
+        )
 
 
 def hex_signature(secret: str, body: bytes) -> str:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 
 from msgspec import Struct
 
 from scorefly import interruption
-from scorefly.commands.deploy import Deployment, save_the_rest
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
 from scorefly.deployment.connection import connect
 from scorefly.deployment.deprovisioning import apps_of, resource_in
-from scorefly.deployment.image_builds import ImageBuilds
+from scorefly.deployment.fly_run import connected
 from scorefly.deployment.live import list_machines
 from scorefly.deployment.networks import environment_network
 from scorefly.deployment.ownership import not_ours
+from scorefly.deployment.scheduler import DeploymentScheduler, save_the_rest
 from scorefly.desired.apps import compute_desired_apps
 from scorefly.desired.artefacts import shown_folder, write_artefact
 from scorefly.desired.load import load
-from scorefly.desired.server_versions import server_version, with_version
+from scorefly.desired.server_versions import deployed_version, server_version, with_version
 from scorefly.fly.api import FlyApi
 from scorefly.problems import InputError, external_error, input_error, option_place
 from scorefly.report.progress import Progress
@@ -63,8 +62,10 @@ def find_upgrade(state: EnvironmentState, uid: str) -> Upgrade | None:
         raise input_error(message, DUMP, place)
     if not apps:
         raise input_error(f"{uid} was not deployed yet", "deploy it: it starts with the newest release", place)
-    newer = engine.newer(version)
-    return Upgrade(uid, engine.name, version, newer, apps) if newer else None
+    # State has the new version before it is deployed: an upgrade that failed or was interrupted goes on.
+    deployed = deployed_version(state, resource) or version
+    newer = engine.newer(version) or (version if deployed != version else "")
+    return Upgrade(uid, engine.name, deployed, newer, apps) if newer else None
 
 
 def upgrade(run: Run, found: Upgrade) -> Report:
@@ -90,21 +91,9 @@ def upgrade(run: Run, found: Upgrade) -> Report:
                 _take_snapshots(run.settings, connection.api, app.name, run.progress)
                 write_artefact(run.settings, app)
             run.keeper.save()
-        stop, builds = threading.Event(), ImageBuilds(run.settings)
-        network = environment_network(run.settings, run.state)
-        jobs = {
-            app.name: AppDeployment(
-                run,
-                connection,
-                app,
-                tuple(live.get(app.name, ())),
-                stop,
-                builds,
-                network=network,
-            )
-            for app in apps
-        }
-        outcomes = Deployment(run.settings, run.progress, stop, jobs).run()
+        fly_run = connected(run, connection, network=environment_network(run.settings, run.state))
+        jobs = {app.name: AppDeployment(fly_run, app, tuple(live.get(app.name, ()))) for app in apps}
+        outcomes = DeploymentScheduler(fly_run, jobs).deploy()
     save_the_rest(run.keeper, outcomes)
     return Report(
         command=run.settings.command,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 
-from scorefly.commands.deploy import Deployment, save_the_rest
 from scorefly.commands.status import select_apps
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
 from scorefly.deployment.connection import connect
-from scorefly.deployment.image_builds import ImageBuilds
+from scorefly.deployment.fly_run import connected
 from scorefly.deployment.live import list_machines
 from scorefly.deployment.newest_commit import CommitOrder
 from scorefly.deployment.releases import RollbackTarget, app_of_release, rollback_to
+from scorefly.deployment.scheduler import DeploymentScheduler, save_the_rest
 from scorefly.desired.artefacts import shown_folder, write_artefact
 from scorefly.fly.api import FlyApi
 from scorefly.problems import InputError, Problem, input_error, nearest, option_place
@@ -46,13 +45,11 @@ def rollback(run: Run) -> Report:
             if not run.settings.dry_run:
                 write_artefact(run.settings, app)
         connection.deployer.check()
-        stop = threading.Event()
-        builds = ImageBuilds(run.settings)
-        jobs = {}
-        for name, app in wanted.items():
-            machines = tuple(live.get(name, ()))
-            jobs[name] = AppDeployment(run, connection, app, machines, stop, builds, order, targets[name])
-        outcomes = Deployment(run.settings, run.progress, stop, jobs).run()
+        fly_run = connected(run, connection, order)
+        jobs = {
+            name: AppDeployment(fly_run, app, tuple(live.get(name, ())), targets[name]) for name, app in wanted.items()
+        }
+        outcomes = DeploymentScheduler(fly_run, jobs).deploy()
     save_the_rest(run.keeper, outcomes)
     stayed = [_unchanged(run.settings, app) for app in apps if app.name not in targets]
     return Report(

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from scorefly.config.settings import Settings
 from scorefly.problems import input_error
 from scorefly.report.progress import Progress
-from scorefly.state.document import VERSION, AppState, EnvironmentState, ResourceState
+from scorefly.state.document import AppState, EnvironmentState, ResourceState
+from scorefly.state.document_json import VERSION
 from scorefly.state.session import open_store, repository_of, take_lock
 from scorefly.state.store import StateStore
 from scorefly.values import Tree, redact

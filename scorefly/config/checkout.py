@@ -39,7 +39,8 @@ def source_folder(settings: Settings, files: Iterable[Path]) -> Path:
     """
     if exists(settings.workspace, ".git"):
         return settings.workspace
-    folders = {folder for file in files for folder in [_nearest_checkout(settings.workspace, file)] if folder}
+    parents = {file.parent for file in files}
+    folders = {folder for parent in parents for folder in [_nearest_checkout(settings.workspace, parent)] if folder}
     return folders.pop() if len(folders) == 1 else settings.workspace
 
 
@@ -62,6 +63,8 @@ def checkout(settings: Settings) -> Git:
     return Git(settings.workspace, settings.environ)
 
 
-def _nearest_checkout(workspace: Path, file: Path) -> Path | None:
-    path = Path(os.path.normpath(workspace / file))
-    return next((each for each in path.parents if each.is_relative_to(workspace) and exists(each, ".git")), None)
+def _nearest_checkout(workspace: Path, folder: Path) -> Path | None:
+    path = Path(os.path.normpath(workspace / folder))
+    return next(
+        (each for each in (path, *path.parents) if each.is_relative_to(workspace) and exists(each, ".git")), None
+    )

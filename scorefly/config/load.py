@@ -104,6 +104,7 @@ def _settings(
     values["given"] = given
     values["trigger"] = read_trigger(environ)
     values["environment_given"] = sources.environment_given
+    values["environment_declared"] = sources.file.has_environment(sources.environment)
     values["org_given"] = sources.is_given("org", sources.environment)
     values["notices"] = tuple(each for each in found if each.severity != "error")
     return Settings(command=command, workspace=workspace, in_action=in_action, environ=environ, **values)

@@ -115,8 +115,8 @@ def _json(option: Option, value: Plain, place: Place) -> dict[str, str]:
             # Only our own words are shown: the text may be a secret from the first character on.
             value = json.loads(value)
         except json.JSONDecodeError as error:
-            at = Place(place.file, error.lineno, error.colno, place.is_option)
-            raise _wrong(option, f"is no JSON: {error.msg}", hint, at) from None
+            at = f"line {error.lineno}, column {error.colno}"
+            raise _wrong(option, f"is not JSON: {error.msg} at {at}", hint, place) from None
         except RecursionError:
             raise _wrong(option, "is nested too deeply", hint, place) from None
     if value is None:

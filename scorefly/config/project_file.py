@@ -106,7 +106,8 @@ def read_project_file(
             problems.append(Problem(f"there is no project file {name!r}", "check the path", option_place("config")))
         return ProjectFile()
     try:
-        document = parse(read_file(*scope_of(workspace, name, outside=outside), Place(shown(name))), name)
+        content = read_file(*scope_of(workspace, name, outside=outside), Place(shown(name)))
+        document = parse(content, name, may_be_empty=True)
     except InputError as error:
         problems.extend(error.problems)
         return ProjectFile()

@@ -15,6 +15,7 @@ from scorefly.github.context import Trigger
 from scorefly.problems import InputError, Place, Problem
 
 PROVISIONERS = (".scorefly/*.provisioners.yaml",)
+DEFAULT_ENVIRONMENTS = ("local", "production")  # of the CLI and of the Action
 
 
 class Images(Struct, frozen=True):
@@ -45,7 +46,8 @@ class Settings(Confidential, frozen=True):
     secrets, calls nothing outside, and keeps what it writes in that folder, which is removed at its end.
     `previews` is what `cleanup` takes for any preview: where these run may be said apart. `inputs_only` is what
     `preview` uses when the checkout is untrusted: the same settings without the project file. `unreadable` says what
-    is wrong with that file, where it may not count. `environment_given` tells a name that was given from a default.
+    is wrong with that file, where it may not count. `environment_given` tells a name that was given from a default,
+    and `environment_declared` one that has an entry in that file.
     `notices` are to be shown before the run.
 
     A run of one unit of a tree has the unit's name as `environment`, and as `stage` the environment as scorefly.yaml
@@ -61,6 +63,7 @@ class Settings(Confidential, frozen=True):
     score_files: tuple[str, ...] = ()
     environment: str = "local"
     environment_given: bool = False
+    environment_declared: bool = False
     stage: str = ""
     project: str = ""
     folder: str = "."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scorefly.convert.annotations import Annotations
+from scorefly.convert.read_annotations import Annotations
 from scorefly.score.workload import ServicePort
 
 HTTP_PORTS = (80, 443)

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from scorefly.confined import exists, read_file
-from scorefly.convert.service import addresses_of, url_of
+from scorefly.convert.reach import addresses_of, url_of
 from scorefly.fly.app import App, volume_claims
 from scorefly.problems import InputError, Place, Problem
 from scorefly.score.document import parse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scorefly.convert.annotations import annotation_of
+from scorefly.convert.read_annotations import annotation_of
 from scorefly.fly.app import App
 from scorefly.fly.check.finding import DOCUMENT, Finding, Path
 from scorefly.problems import Place

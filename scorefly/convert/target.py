@@ -8,8 +8,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from scorefly.convert.annotations import Annotations
 from scorefly.convert.build_spec import BuildSpec
+from scorefly.convert.read_annotations import Annotations
 from scorefly.problems import Place, Problem
 from scorefly.score.placeholders import Lookup, UnknownReference, substitute
 from scorefly.score.workload import Container, Workload

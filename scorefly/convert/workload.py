@@ -8,7 +8,6 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from scorefly.convert.annotations import apply, read_annotations
 from scorefly.convert.command import check_words, convert_command
 from scorefly.convert.compute import convert_compute
 from scorefly.convert.containers import (
@@ -21,7 +20,9 @@ from scorefly.convert.containers import (
 from scorefly.convert.files import convert_files, local_path
 from scorefly.convert.image import convert_image
 from scorefly.convert.probes import add_probes, container_checks, http_probe
-from scorefly.convert.service import Route, convert_service
+from scorefly.convert.read_annotations import apply, read_annotations
+from scorefly.convert.routes import Route
+from scorefly.convert.service import convert_service
 from scorefly.convert.target import Conversion, Target
 from scorefly.convert.unused_annotations import warn_of_unused_annotations
 from scorefly.convert.variables import convert_variables

@@ -15,7 +15,7 @@ from scorefly.deployment.ownership import not_ours
 from scorefly.deployment.shared_servers import drop_database
 from scorefly.desired.load import provisioners_of
 from scorefly.desired.order import waves
-from scorefly.desired.provision import provisioning_context
+from scorefly.desired.provisioning_context import provisioning_context
 from scorefly.desired.shared_servers import URI
 from scorefly.fly.api import FlyApi
 from scorefly.problems import ExternalError, InputError, Problem, ScoreflyError, nearest, option_place, raise_errors

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from msgspec import Struct
 from msgspec.structs import replace
 
-from scorefly.config.settings import is_preview
+from scorefly.config.settings import DEFAULT_ENVIRONMENTS, is_preview
 from scorefly.deployment.connection import Connection
 from scorefly.deployment.deprovisioning import deprovision_each
 from scorefly.deployment.ownership import bears_our_mark, marked_environments, not_ours
@@ -57,7 +57,8 @@ def destroy_environment(
 def _refuse_nothing(run: Run, live: Mapping[str, Sequence[MachineView]]) -> None:
     """Raise InputError where the environment that was named has neither state nor apps: it may be misspelt.
 
-    A preview may be destroyed twice, by two events, and so may the default environment.
+    A preview may be destroyed twice, by two events. So may an environment whose name is not misspelt: the default one
+    of the CLI or the Action, and one with an entry in scorefly.yaml. There is a warning for those, if they were named.
     """
     state = run.state
     if not run.settings.environment_given or is_preview(run.settings.environment):
@@ -65,13 +66,15 @@ def _refuse_nothing(run: Run, live: Mapping[str, Sequence[MachineView]]) -> None
     if state.apps or state.resources or state.workloads or state.shared:
         return
     marked = marked_environments(run.settings, (machine for machines in live.values() for machine in machines))
-    if run.settings.environment not in marked:
-        names = sorted({*known_environments(run.settings), *marked})
-        raise input_error(
-            f"environment {run.settings.environment!r} has no state and no apps",
-            nearest(run.settings.environment, names),
-            option_place("environment"),
-        )
+    if run.settings.environment in marked:
+        return
+    message = f"environment {run.settings.environment!r} has no state and no apps"
+    if run.settings.environment_declared or run.settings.environment in DEFAULT_ENVIRONMENTS:
+        hint = "if it still has apps, set state to where its state is kept"
+        run.progress.problem(Problem(f"{message}: nothing is destroyed", hint, option_place("environment"), "warning"))
+        return
+    names = sorted({*known_environments(run.settings), *marked})
+    raise input_error(message, nearest(run.settings.environment, names), option_place("environment"))
 
 
 def _unknown(run: Run, live: Mapping[str, Sequence[MachineView]]) -> tuple[str, ...]:

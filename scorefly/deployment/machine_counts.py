@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from scorefly.deployment.digest import METADATA_KEY
 from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import ANY_REGION, App
 from scorefly.fly.process_groups import DEFAULT_GROUP, group_names, parts_of
@@ -17,6 +18,7 @@ _PLATFORM_GROUPS = "fly_app_"  # release commands, consoles and test Machines, w
 _DOWN = ("created", "stopped", "suspended", "failed")
 _LEAVING = ("destroying", "destroyed")
 _LIFE_EVENTS = ("exit", "start", "launch", "restart")
+_RELEASE_ID, _RELEASE_VERSION = "fly_release_id", "fly_release_version"
 
 
 class GroupSize(Struct, frozen=True):
@@ -111,6 +113,8 @@ def listed_as_complete(app: App, ha: bool | None, machines: Sequence[MachineView
         running = [each for each in present if each.state not in _DOWN]
         if group in app.counts and _difference(app.counts[group], present) != ({}, {}):
             return False
+        if group not in app.counts and len(present) > size.total and len(set(map(_release, present))) > 1:
+            return False
         if len(present) < size.total or (_must_run(app, group) and len(running) < len(present) - size.standbys):
             return False
     return True
@@ -146,13 +150,14 @@ def take_census(
             ]
             continue
         standbys = len(present) - len(mains)
+        doubled = superseded(mains)
         if before is not None:
             over = len(mains) - max(size.machines, before.get(group, 0))
         else:
-            settled = sum(map(is_settled, mains))
+            settled = sum(each not in doubled and is_settled(each) for each in mains)
             over = len(mains) - max(size.machines, settled) if settled else 0
         # sorted is stable: what was made last, as far as ids tell, goes first among equals.
-        by_worth = sorted(mains, key=lambda each: (is_settled(each), each.state not in _DOWN))
+        by_worth = sorted(mains, key=lambda each: (each not in doubled, is_settled(each), each.state not in _DOWN))
         left = by_worth[: max(0, over)]
         surplus += left
         kept = [each for each in mains if each not in left]
@@ -200,6 +205,24 @@ def _resize(
     for region, count in less.items():
         remove += [each for each in mains if region in (ANY_REGION, each.region)][:count]
     return [Placement(group, region) for region, count in more.items() for _ in range(count)], remove
+
+
+def superseded(machines: Sequence[MachineView]) -> tuple[MachineView, ...]:
+    """Return the Machines that another run made while the deploy of the others was under way, and finished, too.
+
+    A deploy updates every Machine, and Machines made by hand are copies, so all have the release of the last one. A
+    deploy that failed half-way leaves Machines without a digest: those stay, and so do Machines with volumes.
+    """
+    if not machines or any(METADATA_KEY not in each.metadata or each.config.get("mounts") for each in machines):
+        return ()
+    last = max(machines, key=lambda each: (_release(each)[0], each.created))
+    return tuple(each for each in machines if _release(each) != _release(last))
+
+
+def _release(machine: MachineView) -> tuple[int, str]:
+    """Return the version and id of flyctl's release of a Machine."""
+    version = machine.metadata.get(_RELEASE_VERSION, "")
+    return int(version) if version.isdecimal() else 0, machine.metadata.get(_RELEASE_ID, "")
 
 
 def lone_standbys(machines: Sequence[MachineView]) -> tuple[MachineView, ...]:

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 from msgspec import Struct
 
+from scorefly.deployment.fly_run import FlyRun
 from scorefly.deployment.machine_counts import is_standby
-from scorefly.fly.api import FlyApi
+from scorefly.deployment.volumes import misplaced_machines
 from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import App
-from scorefly.fly.health import wait_until_healthy
 from scorefly.fly.machine_config import standby_config
-from scorefly.report.progress import Progress
+
+
+def move_to_region(run: FlyRun, app: App, machines: tuple[MachineView, ...]) -> tuple[MachineView, ...]:
+    """Move the Machines of an app that has another region now; return its Machines. Raises ExternalError."""
+    misplaced = misplaced_machines(app, machines)
+    if not misplaced:
+        return machines
+    regions = ", ".join(sorted({machine.region for machine in misplaced}))
+    run.progress.app(app.name, f"moving from {regions} to {app.region}")
+    MachineMove(run, app).move(misplaced)
+    return run.api.machines(app.name)
 
 
 class MachineMove(Struct, frozen=True):
-    """Moves Machines without a volume: each is created in the new region first, then the old ones are destroyed.
+    """Moves Machines without a volume: each is created in the new region first, then the old ones are destroyed."""
 
-    `timeout` is how long one may take to become healthy, in seconds.
-    """
-
-    api: FlyApi
-    progress: Progress
+    run: FlyRun
     app: App
-    timeout: float
-    stop: threading.Event
 
     def move(self, machines: Sequence[MachineView]) -> None:
-        """Move Machines; standbys follow the Machines that they stand by for. Raises OutsideError."""
+        """Move Machines; standbys follow the Machines that they stand by for. Raises ExternalError."""
         app = self.app
         moved: dict[str, str] = {}
-        with self.progress.output(f"move of {app.name}", app.name) as output:
+        with self.run.progress.output(f"move of {app.name}", app.name) as output:
             for machine in sorted(machines, key=is_standby):
                 config = dict(machine.config)
                 if is_standby(machine):
                     config = standby_config(config, [moved.get(each, each) for each in config["standbys"]])
-                new = self.api.create_machine(app.name, config, app.region, launch=not is_standby(machine))
+                new = self.run.api.create_machine(app.name, config, app.region, launch=not is_standby(machine))
                 if not is_standby(machine):
-                    wait_until_healthy(self.api, new, self.timeout, on_line=output, stop=self.stop)
+                    self.run.wait_until_healthy(new, output)
                 moved[machine.id] = new.id
         for machine in machines:
-            self.api.delete_machine(app.name, machine.id)
+            self.run.api.delete_machine(app.name, machine.id)

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from scorefly.deployment.digest import METADATA_KEY
+from scorefly.deployment.fly_run import FlyRun
 from scorefly.deployment.machine_counts import Census, group_of, is_standby
-from scorefly.fly.api import FlyApi
 from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import App
-from scorefly.fly.health import wait_until_healthy
 from scorefly.fly.machine_config import standby_config
 from scorefly.problems import external_error
-from scorefly.report.progress import Progress
 
 
 class MachineRepair(Struct, frozen=True):
-    """The Machines of one app after a deploy. `timeout` is how long one may take to become healthy, in seconds."""
+    """Makes the Machines of one app complete after a deploy."""
 
-    api: FlyApi
-    progress: Progress
+    run: FlyRun
     app: App
-    timeout: float
-    stop: threading.Event
 
     def repair(self, census: Census, machines: Sequence[MachineView]) -> bool:
-        """Remove what is too much, start what is stopped, make what is missing. Raises OutsideError.
+        """Remove what is too much, start what is stopped, make what is missing. Raises ExternalError.
 
         Returns whether that changed anything. Stated numbers of Machines are left to `MachineScaling`.
         """
         for machine in census.surplus:
-            self.progress.app(self.app.name, f"removing Machine {machine.id}, left over from another run")
-            self.api.delete_machine(self.app.name, machine.id)
+            self.run.progress.app(self.app.name, f"removing Machine {machine.id}, left over from another run")
+            self.run.api.delete_machine(self.app.name, machine.id)
         removed, stopped = {each.id for each in census.surplus}, {each.id for each in census.stopped}
         removed |= {each.id for each in census.remove}
         kept = [each for each in machines if each.id not in removed]
@@ -45,26 +39,26 @@ class MachineRepair(Struct, frozen=True):
             self._restore(self._model(kept, group))
         for group in census.missing_standbys:
             model = self._model(kept, group)
-            self.progress.app(self.app.name, f"creating a standby for Machine {model.id}")
+            self.run.progress.app(self.app.name, f"creating a standby for Machine {model.id}")
             config = standby_config(_plain(model.config), [model.id])
-            self.api.create_machine(self.app.name, config, model.region, launch=False)
+            self.run.api.create_machine(self.app.name, config, model.region, launch=False)
         return bool(crashed or census.surplus or census.stopped or census.missing or census.missing_standbys)
 
     def _start(self, machines: Sequence[MachineView]) -> None:
         for machine in machines:
             why = "had crashed" if machine.crashed else f"was {machine.state}"
-            self.progress.app(self.app.name, f"starting Machine {machine.id}, which {why}")
-            self.api.start_machine(self.app.name, machine.id)
+            self.run.progress.app(self.app.name, f"starting Machine {machine.id}, which {why}")
+            self.run.api.start_machine(self.app.name, machine.id)
         for machine in machines:
             self._wait(machine)
 
     def _restore(self, model: MachineView) -> None:
-        self.progress.app(self.app.name, f"creating a Machine like {model.id}, because one is missing")
-        self._wait(self.api.create_machine(self.app.name, _plain(model.config), model.region))
+        self.run.progress.app(self.app.name, f"creating a Machine like {model.id}, because one is missing")
+        self._wait(self.run.api.create_machine(self.app.name, _plain(model.config), model.region))
 
     def _wait(self, machine: MachineView) -> None:
-        with self.progress.output(f"Machine {machine.id} of {self.app.name}", self.app.name) as output:
-            wait_until_healthy(self.api, machine, self.timeout, on_line=output, stop=self.stop)
+        with self.run.progress.output(f"Machine {machine.id} of {self.app.name}", self.app.name) as output:
+            self.run.wait_until_healthy(machine, output)
 
     def _model(self, machines: Sequence[MachineView], group: str) -> MachineView:
         for machine in machines:

@@ -7,7 +7,6 @@ and the address by which each preview's network reaches it.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,7 @@ from scorefly import interruption, safe_files
 from scorefly.config.settings import Settings
 from scorefly.convert.resource_app import convert_resource_app
 from scorefly.deployment.app_deployment import AppDeployment
-from scorefly.deployment.connection import Connection
-from scorefly.deployment.image_builds import ImageBuilds
+from scorefly.deployment.fly_run import FlyRun, connected
 from scorefly.deployment.machine_counts import app_machines
 from scorefly.desired.artefacts import write_artefact
 from scorefly.desired.shared_servers import ENVIRONMENT, URI, base_suffix
@@ -31,7 +29,7 @@ from scorefly.problems import ExternalError, InputError, Place, external_error, 
 from scorefly.report.progress import Progress
 from scorefly.resources.files import built_in_provisioners
 from scorefly.resources.template import TemplateProvisioner
-from scorefly.run import Run, open_run
+from scorefly.run import open_run
 from scorefly.state.document import EnvironmentState, ResourceState
 from scorefly.state.keeper import Keeper
 from scorefly.state.session import open_state
@@ -75,28 +73,22 @@ def _database(resource: ResourceState) -> Database:
     return Database(*parts)
 
 
-def ensure_databases(
-    settings: Settings,
-    progress: Progress,
-    connection: Connection,
-    databases: Sequence[Database],
-    network: str,
-    stop: threading.Event,
-) -> None:
+def ensure_databases(run: FlyRun, databases: Sequence[Database]) -> None:
     """Deploy the server where it is missing or outdated, let the network reach it, and create what is missing on it.
 
     Everything is safe to repeat: a run that was interrupted is simply started again. Raises ExternalError.
     """
-    own = _settings(settings)
-    _check_state(settings)
+    own = _settings(run.settings)
+    _check_state(run.settings)
     for name in sorted({each.server for each in databases}):
-        with open_run(own, progress) as run:
-            _deploy(run, connection, name, stop)
-            _let_in(connection.api, run, name, network)
+        with open_run(own, run.progress) as opened:
+            server_run = replace(connected(opened, run.connection), stop=run.stop)
+            _deploy(server_run, name)
+            _let_in(server_run, name, run.network)
             for database in databases:
                 if database.server == name:
-                    progress.step(f"{name}: database {database.name}")
-                    _run_sql(connection.api, name, creation_sql(database), [database.password])
+                    run.progress.step(f"{name}: database {database.name}")
+                    _run_sql(run.api, name, creation_sql(database), [database.password])
 
 
 def drop_database(
@@ -155,33 +147,33 @@ def _settings(settings: Settings) -> Settings:
     return replace(settings, environment=ENVIRONMENT, app_suffix=base_suffix(settings), force=False, ha=False)
 
 
-def _deploy(run: Run, connection: Connection, name: str, stop: threading.Event) -> None:
+def _deploy(run: FlyRun, name: str) -> None:
     version = str(run.state.shared.get("postgres_version") or VERSION)
     run.keeper.change(lambda state: replace(state, shared={**state.shared, "postgres_version": version}))
     app = server_app(name, run.settings.region, version)
-    machines = connection.api.find_machines(name) or ()
+    machines = run.api.find_machines(name) or ()
     run.keeper.save()
     write_artefact(run.settings, app)
-    job = AppDeployment(run, connection, app, machines, stop, ImageBuilds(run.settings))
+    job = AppDeployment(run, app, machines)
     if job.prepare() is None:
         job.replace_machines()
         job.record_result()
     run.keeper.save()
 
 
-def _let_in(api: FlyApi, run: Run, name: str, network: str) -> None:
+def _let_in(run: FlyRun, name: str, network: str) -> None:
     """Give the server an address in a network. One whose allocation was not answered is found again."""
     known = _addresses(run.state, name)
     if not network or known.get(network):
         return
-    present = [each.ip for each in api.addresses(name) if each.kind == "private_v6"]
+    present = [each.ip for each in run.api.addresses(name) if each.kind == "private_v6"]
     if network in known:
         unknown = [ip for ip in present if ip not in (*known.values(), *run.state.apps[name].addresses)]
         if unknown:
             _record(run.keeper, name, {**known, network: unknown[0]})
             return
     _record(run.keeper, name, {**known, network: ""})
-    ip = api.allocate_address(name, "private_v6", run.settings.org, network)
+    ip = run.api.allocate_address(name, "private_v6", run.settings.org, network)
     _record(run.keeper, name, {**known, network: ip})
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from scorefly.desired.data_risks import takes_the_place_of
 from scorefly.desired.load import Loaded
-from scorefly.desired.provision import Resolution
+from scorefly.desired.resolution import Resolution
 from scorefly.fly.app import App
 from scorefly.problems import Problem
 from scorefly.state.document import EnvironmentState

@@ -20,15 +20,28 @@ from scorefly.desired.artefacts import (
 )
 from scorefly.desired.builds import settle_build
 from scorefly.desired.counts import with_counts
-from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
+from scorefly.desired.data_risks import (
+    changed_resources,
+    changed_workload_volumes,
+    data_in,
+    lowered_volumes,
+    replaced_resources,
+)
 from scorefly.desired.dependencies import in_order
 from scorefly.desired.fly_problems import fly_problems
 from scorefly.desired.hosts import assign_hosts
 from scorefly.desired.load import Loaded
-from scorefly.desired.orphans import is_owner_gone, orphan_problems, orphaned_resources
+from scorefly.desired.orphans import (
+    find_orphans,
+    is_owner_gone,
+    orphan_problems,
+    orphaned_app_problems,
+    orphaned_resources,
+)
 from scorefly.desired.overlaid import read_overlaid
 from scorefly.desired.promotion import with_promoted_images
-from scorefly.desired.provision import Resolution, provision
+from scorefly.desired.provision import provision
+from scorefly.desired.resolution import Resolution
 from scorefly.desired.shared_servers import with_shared_servers
 from scorefly.desired.workload_inputs import WorkloadInputs, workload_inputs
 from scorefly.fly.api import FlyApi
@@ -88,7 +101,9 @@ def compute_desired_apps(
     problems += changed_workload_volumes(run.settings, loaded, before, apps)
     apps, lowered = lowered_volumes(run.settings, before, apps)
     problems += lowered
-    problems += orphan_problems(orphaned_resources(run.settings, loaded, run.state))
+    orphans = find_orphans(run.settings, loaded, {app.name for app in apps}, run.state)
+    problems += orphan_problems(orphans.resources)
+    problems += orphaned_app_problems(run.settings, orphans, data_in)
     problems = list(dict.fromkeys(problems))
     run.progress.publish(_public(loaded, resolution, apps))
     for app in apps:

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.config.workloads import ALL_GROUPS, WorkloadConfig
-from scorefly.convert.annotations import PREFIX, read_annotations
+from scorefly.convert.annotations import PREFIX
+from scorefly.convert.read_annotations import read_annotations
 from scorefly.desired.autoscaler import Autoscaler, read_autoscaler
 from scorefly.desired.load import Loaded
 from scorefly.fly.app import ANY_REGION, App

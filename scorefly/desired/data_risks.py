@@ -10,8 +10,9 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
@@ -32,10 +33,11 @@ PREFIX = "data risk: "
 
 
 class LastDeploy(Struct, frozen=True):
-    """The image and volumes of an app, as they were deployed last."""
+    """The image and volumes of an app, as they were deployed last, and the path of each volume."""
 
     image: str = ""
     volumes: tuple[VolumeClaim, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache
@@ -45,10 +47,19 @@ def _last_deploy(packed: str) -> LastDeploy:
         config = tomllib.loads(record.texts.get("fly.toml", "")) if record else {}
     except tomllib.TOMLDecodeError:
         return LastDeploy()
-    mounts = config.get("mounts") or []
-    mounts = mounts if isinstance(mounts, list) else [mounts]
+    mounts = _mounts(config)
     claims = tuple(VolumeClaim(str(each.get("source", "")), _size(each.get("initial_size"))) for each in mounts)
-    return LastDeploy(str((config.get("build") or {}).get("image", "")), claims)
+    return LastDeploy(str((config.get("build") or {}).get("image", "")), claims, _paths(config))
+
+
+def _mounts(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    mounts = config.get("mounts") or []
+    return mounts if isinstance(mounts, list) else [mounts]
+
+
+def _paths(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the path of each volume, as far as a fly.toml says it."""
+    return {str(each.get("source", "")): str(each.get("destination", "")) for each in _mounts(config)}
 
 
 def last_deploy(app: AppState | None) -> LastDeploy:
@@ -152,9 +163,11 @@ def _moved_apps(
     for name in old.apps:
         data = data_in(state.apps.get(name))
         if data and name not in names:
-            new = ", ".join(sorted(names)) or "nothing"
-            message = f"the data of {node.uid} stays in {data}, and the resource uses {new} from now on, which is empty"
-            hint = "undo the change of the app-prefix, the app-suffix or the template to keep it, or copy the data over"
+            new = f"{', '.join(sorted(names))} from now on, which is empty" if names else "no app from now on"
+            message = f"the data of {node.uid} stays in {data}, and the resource uses {new}"
+            hint = (
+                "undo the change of the app-prefix, the app-suffix or the provisioner to keep it, or copy the data over"
+            )
             yield _risk(settings, message, hint, node.place, node.uid)
 
 
@@ -217,6 +230,12 @@ def changed_workload_volumes(
             message = f"{app.name} uses volume {app.volumes[0].name} from now on, which is empty"
             hint = f"its data stays in volume {', '.join(sorted(lost))}: set the name back to keep it"
             problems.append(_risk(settings, message, hint, place, app.workload))
+        for name, path in _paths(app.config).items():
+            before = known.paths.get(name, path)
+            if path.rstrip("/") != before.rstrip("/"):
+                message = f"volume {name} of {app.name} is mounted at {path} from now on, and was at {before}"
+                hint = f"a program that reads {before} finds nothing there: set the path back, or change the program"
+                problems.append(_risk(settings, message, hint, place, app.workload))
         if app.name in state.apps:
             continue
         for old in state.apps.values():
@@ -236,7 +255,8 @@ def lowered_volumes(
     """Leave volumes at the size they have: Fly's do not shrink, so nothing is to be deployed for a smaller one."""
     kept, problems = [], []
     for app in apps:
-        sizes = {each.name: each.size_gb for each in last_deploy(state.apps.get(app.name)).volumes}
+        last = last_deploy(state.apps.get(app.name)) if app.volumes else LastDeploy()
+        sizes = {each.name: each.size_gb for each in last.volumes}
         lowered = [claim for claim in app.volumes if claim.size_gb < sizes.get(claim.name, 0)]
         kept.append(_with_sizes(app, {claim.name: sizes[claim.name] for claim in lowered}) if lowered else app)
         problems += [

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
 from scorefly.desired.load import Loaded
-from scorefly.desired.provision import Resolution
+from scorefly.desired.resolution import Resolution
 from scorefly.fly.app import App
 from scorefly.problems import Problem, nearest
 from scorefly.score.workload import Workload

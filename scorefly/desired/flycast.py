@@ -7,8 +7,8 @@ publishes, so an app with public ports cannot have it: its private ports would b
 
 from __future__ import annotations
 
-from scorefly.convert.annotations import Annotations, read_annotations
 from scorefly.convert.exposure import made_public_by
+from scorefly.convert.read_annotations import Annotations, read_annotations
 from scorefly.desired.load import Loaded
 from scorefly.score.workload import Workload
 from scorefly.state.document import EnvironmentState

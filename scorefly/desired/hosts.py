@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from scorefly.config.settings import Settings
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone
-from scorefly.desired.provision import Resolution
+from scorefly.desired.resolution import Resolution
 from scorefly.fly.app import App
 from scorefly.fly.hostnames import InvalidHostError, is_custom, is_private, normalise_host
 from scorefly.problems import Place, Problem

@@ -6,7 +6,7 @@ workload's file and it says otherwise, or when that file is gone; never because 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec import Struct
 
@@ -95,6 +95,34 @@ def orphan_problems(found: Sequence[ResourceState]) -> list[Problem]:
         )
         for each in found
     ]
+
+
+def orphaned_app_problems(settings: Settings, found: Orphans, data: Callable[[AppState], str]) -> list[Problem]:
+    """Warn of each app that a deploy leaves as it is, because no Score file asks for it; `data` describes its volumes.
+
+    Those of orphaned resources are named with their resource, and a plan lists all of them.
+    """
+    if settings.command not in ("generate", "deploy", "preview", "sync"):
+        return []
+    with_resource = {name for resource in found.resources for name in resource.apps}
+    return [
+        Problem(
+            f"the app {app.name} is no longer used by any Score file, and is left as it is"
+            + (f" with its data {data(app).removeprefix(f'app {app.name} ')}" if data(app) else ""),
+            _way_to_remove(settings, app, data(app)),
+            severity="warning",
+        )
+        for app in found.apps
+        if app.id and app.name not in with_resource
+    ]
+
+
+def _way_to_remove(settings: Settings, app: AppState, data: str) -> str:
+    if settings.declared is None:
+        return f"`scorefly cleanup{' --cleanup resources,volumes' if data else ''}` destroys it"
+    if app.workload and app.workload not in settings.declared and not data:
+        return "`scorefly sync --prune` destroys it"
+    return f"`fly apps destroy {app.name}` destroys it"
 
 
 def _gone(settings: Settings, loaded: Loaded, state: EnvironmentState) -> frozenset[str]:

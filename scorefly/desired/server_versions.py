@@ -43,6 +43,12 @@ def server_version(state: EnvironmentState, resource: ResourceState) -> str:
     return "" if version == NOT_KEPT else str(version)
 
 
+def deployed_version(state: EnvironmentState, resource: ResourceState) -> str:
+    """Return the version of a resource's server in its last good deploy; empty where that is not known."""
+    engine = ENGINES.get(resource.provisioner)
+    return _deployed(state, resource, engine) if engine else ""
+
+
 def with_version(state: EnvironmentState, resource: ResourceState, version: str) -> EnvironmentState:
     """Return the state in which a resource's server has another version."""
     engine = ENGINES[resource.provisioner]

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from scorefly.config.settings import Settings
 from scorefly.convert.overlay import Overlay, published_ports
-from scorefly.convert.service import Route
+from scorefly.convert.routes import Route
 from scorefly.convert.target import Target
 from scorefly.desired.artefacts import artefact_folder
 from scorefly.desired.builds import repository_root, stated_builds
@@ -17,7 +17,7 @@ from scorefly.desired.counts import Scale, read_scale
 from scorefly.desired.dependencies import REFERRING_TYPES, needed_apps
 from scorefly.desired.load import Loaded
 from scorefly.desired.overlaid import has_builtin
-from scorefly.desired.provision import Resolution
+from scorefly.desired.resolution import Resolution
 from scorefly.problems import Problem
 from scorefly.score.placeholders import Lookup
 from scorefly.score.workload import Workload

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,6 +27,8 @@ _ORDER = (
     "checks",
     "vm",
 )
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def dump(config: Mapping[str, Any], header: str = "") -> str:
@@ -60,10 +63,12 @@ def _blocks(table: Mapping[str, Any], path: str) -> Iterator[str]:
         # A script is read line by line; but in that form TOML has no carriage returns of its own.
         yield tomli_w.dumps(values, multiline_strings="\\r" not in repr(values))
     for key, value in table.items():
-        name = path + tomli_w.dumps({key: 0}).removesuffix(" = 0\n")
-        if _is_table(value):
+        if not (is_table := _is_table(value)) and not _is_list_of_tables(value):
+            continue
+        name = path + (key if _BARE_KEY.fullmatch(key) else tomli_w.dumps({key: 0}).removesuffix(" = 0\n"))
+        if is_table:
             yield from _headed(f"[{name}]\n", value, name)
-        elif _is_list_of_tables(value):
+        else:
             for each in value:
                 yield from _headed(f"[[{name}]]\n", each, name)
 

@@ -14,7 +14,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from scorefly.github import deployments
-from scorefly.github.api import ForbiddenError, GitHubApi
+from scorefly.github.api import GitHubApi
+from scorefly.github.client import ForbiddenError
 from scorefly.github.comment import keep_comment
 from scorefly.previews.comment import MARKER, AppRow, Outcome, PreviewPage, render
 from scorefly.problems import ExternalError, Problem, ScoreflyError

@@ -16,7 +16,7 @@ def comment_plan(settings: Settings, report: Report, progress: Progress) -> None
     wanted = settings.comment and settings.github_token and (report.plan or report.plan_path)
     if not wanted or settings.environ.get("GITHUB_EVENT_NAME") not in _EVENTS:
         return
-    from scorefly.github.api import ForbiddenError
+    from scorefly.github.client import ForbiddenError
     from scorefly.github.comment import keep_comment
     from scorefly.github.event import read_event
     from scorefly.previews.github_connection import connect_github

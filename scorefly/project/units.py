@@ -146,7 +146,7 @@ def _name_in(settings: Settings, file: str, problems: list[Problem]) -> str:
     """Return the name of the workload in a Score file; empty where it cannot be read, which loading it reports."""
     try:
         root, path = scope_of(settings.workspace, file, outside=False)
-        document = parse(read_file(root, path, Place(file)), file)
+        document = parse(read_file(root, path, Place(file)), file, may_be_empty=True)
     except InputError as error:
         problems += [each for each in error.problems if each not in problems]
         return ""

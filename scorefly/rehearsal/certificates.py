@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scorefly.rehearsal import rules
+from scorefly.rehearsal.clock import now
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World, now
+from scorefly.rehearsal.world import Json, World
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)+(?!\d+$){_LABEL}", re.ASCII)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from scorefly.rehearsal import fates
-from scorefly.rehearsal.world import Json, milliseconds, now
+from scorefly.rehearsal.clock import milliseconds, now
+from scorefly.rehearsal.world import Json
 
 # Clients watch a young Machine for ten seconds; one that started earlier spares rehearsals the wait.
 _STARTED_AGO = 11.0

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from scorefly.rehearsal import config_rules, leases, life, placements, rules
+from scorefly.rehearsal.clock import now
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World, now
+from scorefly.rehearsal.world import Json, World
 
 _INTERNAL = ("lease", "been", "log")
 
@@ -36,6 +37,7 @@ def create(world: World, app_name: str, body: Mapping[str, Any]) -> Json:
     }
     _attach(app, machine, config)
     app["machines"][machine["id"]] = machine
+    world.count_machine(app, machine, 1)
     app["status"] = "deployed"
     life.renew(machine, config, launch=not body.get("skip_launch"))
     nonce = {"nonce": leases.take(machine, "", ttl)["nonce"]} if ttl else {}
@@ -149,6 +151,7 @@ def _settle(world: World, app_name: str, machine: Json) -> None:
     if machine["state"] == "destroyed":
         world.detaching |= _detach(world.app(app_name), machine["id"])
         world.gone(app_name)[machine["id"]] = world.app(app_name)["machines"].pop(machine["id"])
+        world.count_machine(world.app(app_name), machine, -1)
     world.changed()
 
 

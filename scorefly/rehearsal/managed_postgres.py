@@ -7,8 +7,9 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from scorefly.rehearsal.clock import now
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World, now
+from scorefly.rehearsal.world import Json, World
 
 PLANS = ("basic", "starter", "launch", "scale", "Performance")
 REGIONS = ("ams", "fra", "gru", "iad", "lax", "lhr", "nrt", "ord", "sin", "sjc", "syd", "yyz")

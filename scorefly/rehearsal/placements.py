@@ -20,7 +20,7 @@ def simulate(world: World, body: Mapping[str, Any]) -> Json:
     codes = list(rules.REGIONS) if "any" in wanted else [rules.region(code) for code in wanted]
     rows = []
     for code in codes:
-        room = max(0, world.room - _present(world, organization, code))
+        room = max(0, world.room - world.machine_counts[organization, code])
         if room:
             rows.append({"region": code, "count": min(room, count) if count else room, "concurrency": 1})
     return {"regions": rows}
@@ -29,11 +29,6 @@ def simulate(world: World, body: Mapping[str, Any]) -> Json:
 def require_room(world: World, app_name: str, region: str) -> None:
     """Refuse a Machine where its organization has as many in the region as it may."""
     organization = world.app(app_name)["organization"]["slug"]
-    if _present(world, organization, region) >= world.room:
+    if world.machine_counts[organization, region] >= world.room:
         message = f"insufficient resources to create new machine in {region}: the limit is {world.room}"
         raise Refused(412, message, "insufficient_capacity")
-
-
-def _present(world: World, organization: str, region: str) -> int:
-    apps = [app for app in world.data["apps"].values() if app["organization"]["slug"] == organization]
-    return sum(machine["region"] == region for app in apps for machine in app["machines"].values())

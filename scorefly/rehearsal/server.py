@@ -15,9 +15,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from scorefly.rehearsal import machines, tokens
 from scorefly.rehearsal.faults import KINDS, LOST, Fault, SpoiltAnswer
+from scorefly.rehearsal.handlers import Call
 from scorefly.rehearsal.listing import OrganizationListing
 from scorefly.rehearsal.registry import ImageRegistry
-from scorefly.rehearsal.routes import Call, handler_of
+from scorefly.rehearsal.routes import handler_of
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import World
 

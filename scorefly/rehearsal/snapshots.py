@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 
-from scorefly.rehearsal.world import Json, World, now
+from scorefly.rehearsal.clock import now
+from scorefly.rehearsal.world import Json, World
 
 
 def create(world: World, app: str, volume: str) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from scorefly.rehearsal import life, rules
+from scorefly.rehearsal.clock import now
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World, now
+from scorefly.rehearsal.world import Json, World
 
 
 def organization(slug: str) -> Json:

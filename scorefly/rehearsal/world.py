@@ -10,8 +10,8 @@ import hashlib
 import json
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from itertools import count
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 
 from scorefly import safe_files
 from scorefly.rehearsal import rules
+from scorefly.rehearsal.clock import now
 from scorefly.rehearsal.registry import ImageRegistry
 from scorefly.rehearsal.rules import Refused
 
@@ -56,7 +57,7 @@ class World:
         self.registry_host = ""  # where `images` answers
         self.has_builder = False
         self.new_app_answers: tuple[int, ...] = ()
-        self.room = 1000  # Machines that an organization may have in one region
+        self.room = 10_000  # Machines that an organization may have in one region
         self.detaching: set[str] = set()  # volumes whose Machine was destroyed just now
         self._hesitating: dict[str, list[int]] = {}
         self._gone: dict[str, dict[str, Json]] = {}
@@ -64,6 +65,9 @@ class World:
         self._changed = False
         self._free: dict[str, Iterator[str]] = {}  # by kind, the addresses that no app has
         self.data: Json = self._read()
+        self.machine_counts: Counter[tuple[str, str]] = Counter()  # by organization and region
+        for app in self.data["apps"].values():
+            self._count_machines(app, 1)
 
     def app(self, name: str) -> Json:
         """An app of ours."""
@@ -113,12 +117,20 @@ class World:
 
     def delete_app(self, name: str) -> None:
         """Takes the app away with everything in it."""
-        self.app(name)
+        self._count_machines(self.app(name), -1)
         del self.data["apps"][name]
         self._free.clear()
         self._gone.pop(name, None)
         self.received.pop(name, None)
         self.changed()
+
+    def count_machine(self, app: Json, machine: Json, change: int) -> None:
+        """Note that an app has a Machine more, or one less."""
+        self.machine_counts[app["organization"]["slug"], machine["region"]] += change
+
+    def _count_machines(self, app: Json, change: int) -> None:
+        for machine in app["machines"].values():
+            self.count_machine(app, machine, change)
 
     def update_secrets(self, name: str, body: Mapping[str, Any]) -> Json:
         """Sets and removes secrets; one version for all."""
@@ -294,15 +306,3 @@ def _is_world(data: Json) -> bool:
         and all(isinstance(each, dict) for app in apps.values() for part in _TABLES for each in app[part].values())
         and all(isinstance(app.get("certificates", {}), dict) for app in apps.values())
     )
-
-
-def now(seconds_ago: float = 0) -> str:
-    """A time as Fly writes it."""
-    return (
-        (datetime.now(UTC) - timedelta(seconds=seconds_ago)).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    )
-
-
-def milliseconds(seconds_ago: float = 0) -> int:
-    """A time as Machine events have it."""
-    return int((datetime.now(UTC) - timedelta(seconds=seconds_ago)).timestamp() * 1000)

@@ -17,7 +17,8 @@ from typing import Any, cast
 from jinja2 import StrictUndefined, TemplateError, UndefinedError, nodes
 from msgspec import Struct
 
-from scorefly.resources.bounded_jinja import MAX_ITEMS, MAX_SOURCE, BoundedEnvironment, weigh
+from scorefly.resources.bounded_jinja import MAX_SOURCE, BoundedEnvironment
+from scorefly.resources.bounds import MAX_ITEMS, weigh
 from scorefly.resources.budget import TooLargeError, bounded, spend
 from scorefly.values import Plain, Secret, Tree, holds_given, holds_secret, reveal
 

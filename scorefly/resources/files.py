@@ -207,6 +207,8 @@ class _Reader(Struct):
 
     def read(self) -> list[Provisioner]:
         data = self.document.data
+        if data is None:  # nothing but comments
+            return []
         if not isinstance(data, list):
             self._problem("a provisioner file is a list of entries", "begin each with `- uri: …`", ())
             return []

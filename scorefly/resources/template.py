@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct, field
 
@@ -19,8 +18,8 @@ from scorefly.resources.provisioner import (
     Request,
     ResourceApp,
     Spec,
-    WorkloadView,
 )
+from scorefly.resources.template_functions import TemplateFunctions, workload_facts
 from scorefly.score.document import Places
 from scorefly.values import Plain, Secret, Tree, conceal, merge_patch
 
@@ -163,7 +162,7 @@ class _Evaluation(Struct):
             type=request.type,
             id=request.id,
             name=request.name,
-            workload=_view(request.owner),
+            workload=workload_facts(request.owner),
             environment=around.environment,
             state=dict(request.state),
             shared=dict(request.shared),
@@ -175,13 +174,7 @@ class _Evaluation(Struct):
         self.functions.update(
             random_password=randoms.password,
             random_name=randoms.name,
-            find_workload=self._find_workload,
-            find_port=self._find_port,
-            find_secret=self._find_secret,
-            find_secrets=self._find_secrets,
-            url_parts=self._url_parts,
-            public_host=self._public_host,
-            previews_app=lambda kind: self.run_context.previews_app(str(kind)),
+            **TemplateFunctions(self.request, self.run_context).by_name(),
         )
 
     def _text(self, part: str, randoms: Randoms) -> str:
@@ -237,103 +230,6 @@ class _Evaluation(Struct):
     def _place(self, *path: str | int) -> Any:
         return self.template.places.at(*self.template.path, *path)
 
-    def _find_workload(self, name: object) -> Tree:
-        return _view(self._workload(name))
-
-    def _public_host(self, host: object) -> Tree:
-        """The canonical form of a host name that the environment uses, or nothing where it uses Fly's own names.
-
-        A text that is not a host name is left as it is: it is reported where it is converted.
-        """
-        from scorefly.fly.hostnames import InvalidHostError, is_custom, normalise_host
-
-        try:
-            name = normalise_host(str(host or ""))
-        except InvalidHostError:
-            return str(host or "")
-        return name if self.run_context.custom_domains or not is_custom(name) else ""
-
-    def _workload(self, name: object) -> WorkloadView:
-        from scorefly.resources.expressions import ExpressionError
-
-        found = self.run_context.workloads.get(str(name))
-        if found is None:
-            known = ", ".join(sorted(self.run_context.workloads)) or "none"
-            raise ExpressionError(f"no workload is called {name!r}; there are: {known}", "unknown workload")
-        return found
-
-    def _find_port(self, workload: object, port: object) -> Tree:
-        """The port of that name or number."""
-        from scorefly.resources.expressions import ExpressionError
-
-        view = self._workload(workload)
-        for name, (number, _) in view.ports.items():
-            if port in (name, number, str(number)):
-                return _port(view, name)
-        known = ", ".join(view.ports) or "none"
-        message = f"workload {view.name!r} has no service port {port!r}; it has: {known}"
-        raise ExpressionError(message, "unknown service port")
-
-    def _find_secret(self, name: object) -> Tree:
-        from scorefly.resources.expressions import ExpressionError
-
-        if str(name) in self.run_context.own_secrets or is_own_name(str(name)):
-            raise ExpressionError(refusal(str(name)), "secret of scorefly's own")
-        granted = self.run_context.granted_secrets
-        if granted is not None and str(name) not in granted:
-            message = f"secret {name} is not granted to {self.request.owner.name}"
-            hint = f"add it to workloads.{self.request.owner.name}.secrets in scorefly.yaml"
-            raise ExpressionError(message, "secret that is not granted", hint)
-        value = self.run_context.secrets.get(str(name)) or (STAND_IN if self.run_context.trial else "")
-        if not value:
-            message, hint = _no_secret(str(name), self.run_context.secrets)
-            raise ExpressionError(message, "unknown secret", hint)
-        return Secret(value, given=True)
-
-    def _url_parts(self, url: object) -> Tree:
-        """Split a connection URL, percent signs decoded: host, port, username, password, name (the path)."""
-        from scorefly.resources.expressions import ExpressionError
-
-        if self.run_context.trial and url == STAND_IN:
-            return dict.fromkeys(("scheme", "host", "port", "username", "password", "name"), STAND_IN)
-        try:
-            parts = urlsplit(str(url))
-            port = parts.port
-        except ValueError:
-            parts, port = urlsplit(""), None
-        if not parts.scheme or not parts.hostname:
-            # Its text may be a secret, so it is not shown.
-            message = "a URL is wanted, for example postgres://user:password@host:5432/name"
-            raise ExpressionError(message, message)
-        return {
-            "scheme": parts.scheme,
-            "host": parts.hostname,
-            "port": port,
-            "username": unquote(parts.username or ""),
-            "password": unquote(parts.password or ""),
-            "name": unquote(parts.path.removeprefix("/")),
-        }
-
-    def _find_secrets(self, names: object) -> Tree:
-        from scorefly.resources.expressions import ExpressionError
-
-        if not isinstance(names, list):
-            raise ExpressionError(f"a list of names is wanted, not {names!r}", "a list of names is wanted")
-        return {str(name): self._find_secret(name) for name in names}
-
-
-def _no_secret(name: str, secrets: Mapping[str, str]) -> tuple[str, str]:
-    """Return why there is no value of a GitHub secret, and what to do: it is empty, called otherwise, or not given."""
-    if name in secrets:
-        return f"secret {name} is empty", "is it set in this repository or environment?"
-    close = [other for other in secrets if other.upper() == name.upper()]
-    if close:
-        return f"secret {name} is not set", f"did you mean {close[0]!r}?"
-    listed = f'"{name}": ${{{{ toJSON(secrets.{name}) }}}}'
-    local = f'SCOREFLY_SECRETS=\'{{"{name}": "…"}}\''
-    hint = f"in GitHub: gh secret set {name}, and list it in the step's `secrets` input as {listed}; locally: {local}"
-    return f"secret {name} is not set", hint
-
 
 def refuse_own_secrets(text: str, run_context: ProvisioningContext) -> None:
     """Raise ExpressionError when a template names one of scorefly's own tokens."""
@@ -356,20 +252,3 @@ def _texts(tree: object, path: Path) -> Iterator[tuple[Path, str]]:
     elif isinstance(tree, list):
         for index, value in enumerate(tree):
             yield from _texts(value, (*path, index))
-
-
-def _view(workload: WorkloadView) -> dict[str, Tree]:
-    first = next(iter(workload.ports), None)
-    return {
-        "name": workload.name,
-        "app": workload.app,
-        "hostname": workload.hostname,
-        "url": f"https://{workload.app}.fly.dev",
-        "port": workload.reached_at(first) if first else None,
-        "ports": {name: _port(workload, name) for name in workload.ports},
-    }
-
-
-def _port(workload: WorkloadView, name: str) -> dict[str, Tree]:
-    number, target = workload.ports[name]
-    return {"port": number, "target": target, "reached_at": workload.reached_at(name)}

@@ -91,9 +91,14 @@ class AnyDocument(Struct, frozen=True):
     places: Places
 
 
-def parse(text: str | bytes, file: str) -> Document:
-    """The one mapping in a YAML text. Raises InputError with the place of the first thing wrong."""
+def parse(text: str | bytes, file: str, *, may_be_empty: bool = False) -> Document:
+    """The one mapping in a YAML text. Raises InputError with the place of the first thing wrong.
+
+    A text of nothing but comments is an empty mapping where it `may_be_empty`.
+    """
     document = parse_any(text, file)
+    if document.data is None and may_be_empty:
+        return Document(file, {}, document.places)
     if not isinstance(document.data, dict):
         kind = "empty" if document.data is None else f"a {_kind(document.data)}"
         raise InputError(Problem(f"the document is {kind}, and has to be a mapping", "", Place(file)))

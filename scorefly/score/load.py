@@ -80,7 +80,7 @@ def _read(
     at = place or Place(shown(name))
     try:
         content = read_file(*scope_of(workspace, file, outside=outside), at)
-        return parse(total.add(content, at) if total else content, name)
+        return parse(total.add(content, at) if total else content, name, may_be_empty=place is not None)
     except InputError as error:
         problems.extend(error.problems)
     return None

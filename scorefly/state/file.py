@@ -17,7 +17,8 @@ from msgspec.structs import replace
 
 from scorefly import safe_files
 from scorefly.problems import ExternalError, InputError, Place, Problem, input_error
-from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, bound, dump, dump_changes, load
+from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, bound
+from scorefly.state.document_json import dump, dump_changes, load
 from scorefly.state.encryption import Keys, new_key, parse_keys
 from scorefly.state.journal import Journal
 from scorefly.state.store import HeldError

@@ -8,7 +8,8 @@ from urllib.parse import quote, unquote
 
 from scorefly.git.remote import GitRemote
 from scorefly.problems import ExternalError, InputError, Place, Problem, external_error
-from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, bound, dump, load
+from scorefly.state.document import UNKNOWN, EnvironmentState, Repository, bound
+from scorefly.state.document_json import dump, load
 from scorefly.state.encryption import Keys
 from scorefly.state.git_lock import GitLock, Holder
 from scorefly.state.merge import merge

@@ -30,6 +30,7 @@ class Redactor:
         self._texts: set[str] = set()
         # By their first characters: a run may have thousands of secrets, and no line may have to try them all.
         self._forms: dict[str, set[str]] = {}
+        self._published: dict[str, None] = {}  # public names that no secret was compared with yet
         self._public: set[str] = set()
         self._all_public = ""
         self._shelters: dict[str, list[tuple[str, int]]] = {}
@@ -48,11 +49,7 @@ class Redactor:
     def publish(self, names: Iterable[str]) -> None:
         """Leave these names as they are from now on, whatever secret equals them or a part of them."""
         with self._lock:
-            for name in names:
-                forms = (name, *(write(name) for write in self._writers)) if name else ()
-                self._public.update(_collapse(form)[0] for form in forms)
-            self._all_public = "\0".join(self._public)  # one search tells that a text is in none of thousands
-            self._shelters.clear()
+            self._published.update(dict.fromkeys(names))
 
     def is_public(self, text: str) -> bool:
         """Return whether a text is a public name, or a part of one."""
@@ -103,6 +100,7 @@ class Redactor:
 
     def _sheltering(self, form: str) -> list[tuple[str, int]]:
         """Return the public names that hold a text, with where in them it is."""
+        self._write_published()
         if form not in self._all_public:
             return []
         if form not in self._shelters:
@@ -114,6 +112,17 @@ class Redactor:
                 if name.startswith(form, offset)
             ]
         return self._shelters[form]
+
+    def _write_published(self) -> None:
+        """Write names that were published since the last time in all forms: most runs show no secret and need none."""
+        if not self._published:
+            return
+        for name in filter(None, self._published):
+            forms = (name, *(write(name) for write in self._writers))
+            self._public.update(_collapse(form)[0] for form in forms)
+        self._published.clear()
+        self._all_public = "\0".join(self._public)  # one search tells that a text is in none of thousands
+        self._shelters.clear()
 
     def _written(self, text: str) -> Iterator[str]:
         if len(text) < MIN_SECRET_LENGTH:

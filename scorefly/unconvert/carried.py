@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from scorefly.convert.overlay import Overlay, lay_over
-from scorefly.convert.service import Route
+from scorefly.convert.routes import Route
 from scorefly.convert.target import Target
 from scorefly.convert.workload import convert
 from scorefly.fly.app import App

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from flyctl_programs import stand_in
 from git_servers import Bare, HttpServer, bare_repository, git, http_server
 from scorefly.rehearsal.server import Rehearsal
 from scorefly.state.encryption import new_key
@@ -87,8 +88,7 @@ class GitHub:
 
     def with_machines(self) -> GitHub:
         """From here on a deploy makes Machines, and takes its time."""
-        stand_in = REPOSITORY / "tests/flyctl_standin.py"
-        (self.root / "bin" / "flyctl").write_text(f'#!/bin/sh\nexec {sys.executable} {stand_in} "$@"\n')
+        (self.root / "bin" / "flyctl").write_text(f'#!/bin/sh\nexec {stand_in()} "$@"\n')
         return self
 
     def runs(self, app: str) -> list[str]:

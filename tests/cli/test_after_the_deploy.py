@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from flyctl_programs import environment
+from scorefly.rehearsal.clock import now
 from scorefly.rehearsal.server import Rehearsal
-from scorefly.rehearsal.world import now
 from workspaces import HEARING, Workspace
 
 CANARY = "canary-5d1e8a0f"

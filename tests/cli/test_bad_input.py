@@ -345,7 +345,7 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
         {"score.yaml": HEAD},
         ("--secrets", '{"A":\n tr0ub4dor'),
         "--secrets",
-        "is no JSON",
+        "is not JSON: Expecting value at line 2, column 2",
     ),
     ("a bad choice", {"score.yaml": HEAD}, ("--unsupported", "wran"), "--unsupported", "did you mean 'warn'?"),
     (

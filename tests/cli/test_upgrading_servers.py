@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from killing import Deadly, environment, killed
-from scorefly.rehearsal.server import Rehearsal
+from scorefly.rehearsal.server import Fault, Rehearsal
 from scorefly.resources.engines import ENGINES
 from workspaces import REPOSITORY, Workspace
 
@@ -139,12 +139,30 @@ def test_a_killed_upgrade_goes_on_and_has_its_snapshot(workspace: Workspace, tmp
         killed(workspace, fly, given, f"resources upgrade {UID} --yes", Deadly(method, path, times=deadly.times))
         again = workspace.run("resources", "upgrade", UID, "--yes", **given)
         assert again.code == 0, again.err
-        deployed = workspace.run("deploy", **given)
-        assert deployed.code == 0, deployed.err
         app = fly.world.data["apps"]["web-db"]
         assert len(app["snapshots"][volume]) >= 1
         assert [each["config"]["image"] for each in app["machines"].values()] == ["postgres:17.11-bookworm"]
         assert list(app["volumes"]) == [volume]
+        deployed = workspace.run("deploy", **given)
+        assert (deployed.code, deployed.out.endswith(": 2 unchanged\n")) == (0, True), deployed.err
+
+
+def test_a_failed_upgrade_goes_on_when_it_is_run_again(workspace: Workspace, tmp_path: Path) -> None:
+    with Rehearsal(None) as fly:
+        given = environment(tmp_path / "bin", fly)
+        deploy_older(workspace, **given)
+        app = fly.world.data["apps"]["web-db"]
+        (machine,) = app["machines"]
+        fly.faults.append(Fault("POST", f"/v1/apps/web-db/machines/{machine}", 500, times=9))
+        failed = workspace.run("resources", "upgrade", UID, "--yes", **given)
+        assert failed.code == 1, failed.out
+        assert [each["config"]["image"] for each in app["machines"].values()] == ["postgres:17.6-bookworm"]
+        fly.faults.clear()
+        again = workspace.run("resources", "upgrade", UID, "--yes", **given)
+        assert (again.code, "1 deployed" in again.out) == (0, True), again.out + again.err
+        assert [each["config"]["image"] for each in app["machines"].values()] == ["postgres:17.11-bookworm"]
+        newest = workspace.run("resources", "upgrade", UID, "--yes", **given)
+        assert newest.out == f"{UID} runs the newest release of its line\n"
 
 
 def test_newest_releases_are_those_that_new_servers_get() -> None:

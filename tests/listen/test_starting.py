@@ -17,8 +17,8 @@ SECRET = "SCOREFLY_WEBHOOK_SECRET_GITHUB"
 @pytest.mark.parametrize(
     ("options", "variables", "problem"),
     [
-        ([], {SECRET: ""}, f"{SECRET}:1:1: the sender github has no secret (set {SECRET}, or unset it)"),
-        ([], {SECRET: "  "}, f"{SECRET}:1:1: the sender github has no secret (set {SECRET}, or unset it)"),
+        ([], {SECRET: ""}, f"{SECRET}: the sender github has no secret (set {SECRET}, or unset it)"),
+        ([], {SECRET: "  "}, f"{SECRET}: the sender github has no secret (set {SECRET}, or unset it)"),
         ([], {"SCOREFLY_WEBHOOK_SECRET_GITHUBB": "0123456789abcdef"}, "unknown sender 'githubb'"),
         ([], {"SCOREFLY_WEBHOOK_SECRET_GENERIC": "whsec_!"}, "a secret is not base64 after whsec_"),
         ([], {"SCOREFLY_READ_TOKEN": "0123456789abcdef", "SCOREFLY_ACT_TOKEN": "0123456789abcdef"},

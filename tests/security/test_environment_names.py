@@ -128,3 +128,15 @@ def test_destroying_an_unknown_environment_fails_with_the_known_names(workspace:
 def test_destroying_a_preview_twice_succeeds(workspace: Workspace) -> None:
     for _ in range(2):
         assert workspace.run("destroy", "--rehearse", "--environment", "pr-7", "--yes").code == 0
+
+
+@pytest.mark.parametrize("name", ["local", "production", "qa"])
+def test_destroying_a_known_environment_again_succeeds_with_a_warning(workspace: Workspace, name: str) -> None:
+    workspace.workload("web")
+    workspace.write("scorefly.yaml", "environments: {local: {}, production: {}, qa: {app-prefix: qa-}}\n")
+    named = ("--rehearse", "--environment", name)
+    assert workspace.run("deploy", *named).code == 0
+    assert workspace.run("destroy", *named, "--yes").code == 0
+    again = workspace.run("destroy", *named, "--yes")
+    assert again.code == 0
+    assert f"warning: --environment: environment '{name}' has no state and no apps: nothing is destroyed" in again.err

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from scorefly.state.document import EnvironmentState, ResourceState, dump, load
+from scorefly.state.document import EnvironmentState, ResourceState
+from scorefly.state.document_json import dump, load
 from scorefly.state.encryption import parse_keys
 from scorefly.state.file import FileStore
 from scorefly.values import Secret

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from flyctl_programs import stand_in
 from scorefly.rehearsal.server import Rehearsal
-from workspaces import REPOSITORY, Workspace
+from workspaces import Workspace
 
 BODY = "resources: {cache: {type: redis}}\n"
 PRODUCTION = ("--environment", "production")
@@ -27,7 +27,7 @@ def shop(workspace: Workspace, tmp_path: Path, fly: Rehearsal) -> Workspace:
     """A workload with a Redis, deployed to production by somebody with another state."""
     program = tmp_path / "bin" / "flyctl"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} {REPOSITORY / "tests/flyctl_standin.py"} "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {stand_in()} "$@"\n')
     program.chmod(0o755)
     bases = dict.fromkeys(("FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL"), fly.url)
     path = f"{program.parent}:{os.environ['PATH']}"

@@ -18,12 +18,11 @@ from scorefly.state.document import (
     EnvironmentState,
     ResourceState,
     SecretState,
-    dump,
     fingerprint,
     guid,
-    load,
     new_environment,
 )
+from scorefly.state.document_json import dump, load
 from scorefly.state.encryption import Keys, new_key, parse_keys
 from scorefly.state.file import FileStore
 from scorefly.values import Secret

@@ -8,16 +8,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from scorefly.state.document import (
-    VERSION,
-    AppState,
-    EnvironmentState,
-    Repository,
-    ResourceState,
-    SecretState,
-    dump,
-    load,
-)
+from scorefly.state.document import AppState, EnvironmentState, Repository, ResourceState, SecretState
+from scorefly.state.document_json import VERSION, dump, load
 from scorefly.state.releases import Release, Rollback
 from scorefly.values import Secret
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from flyctl_programs import stand_in
 from git_servers import HttpServer, git, http_server
 from scorefly.rehearsal.server import Rehearsal
 from scorefly.state.encryption import new_key
 from tree_repositories import SCORE, Repositories
-from workspaces import REPOSITORY, ActionResult, Workspace
+from workspaces import ActionResult, Workspace
 
 TREE = """\
 app-prefix: acme-
@@ -69,7 +69,7 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
     root = tmp_path / "server"
     flyctl = tmp_path / "bin" / "flyctl"
     flyctl.parent.mkdir()
-    flyctl.write_text(f'#!/bin/sh\nexec {sys.executable} {REPOSITORY / "tests/flyctl_standin.py"} "$@"\n')
+    flyctl.write_text(f'#!/bin/sh\nexec {stand_in()} "$@"\n')
     flyctl.chmod(0o755)
     root.mkdir()
     with http_server(root) as server, Rehearsal(None) as fly:
