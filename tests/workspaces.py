@@ -36,7 +36,7 @@ class Result:
     @property
     def problems(self) -> list[str]:
         """The lines of standard error that are errors: those with a place, or of an option; and others without a label."""
-        pattern = r"(\S+:\d+:\d+|--[a-z-]+|\$?[A-Z_]+|error): "
+        pattern = r"(\S+:\d+:\d+|--?[a-z-]+|\$?[A-Z_]+|error): "
         return [line.removeprefix("error: ") for line in self.err.splitlines() if re.match(pattern, line)]
 
 
