@@ -35,10 +35,9 @@ class Result:
 
     @property
     def problems(self) -> list[str]:
-        """The lines of standard error that are errors: those with a place in a file, and others without their label."""
-        return [
-            line.removeprefix("error: ") for line in self.err.splitlines() if re.match(r"\S+:\d+:\d+: |error: ", line)
-        ]
+        """The lines of standard error that are errors: those with a place, or of an option; and others without a label."""
+        pattern = r"(\S+:\d+:\d+|--?[a-z-]+|\$?[A-Z_]+|error): "
+        return [line.removeprefix("error: ") for line in self.err.splitlines() if re.match(pattern, line)]
 
 
 @dataclass(frozen=True)

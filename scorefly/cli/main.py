@@ -119,7 +119,8 @@ def _run(session: Session) -> int:
         click.echo(error.format_message())
         return 2
     except click.ClickException as error:
-        session.fail(usage_problem(error))
+        session.progress.clear()
+        session.progress.problem(usage_problem(error))
         return 2
     except click.Abort:
         session.fail(Problem("interrupted", again, severity="warning"))

@@ -89,9 +89,8 @@ class TerminalProgress:
         if self.quiet and problem.severity == "notice":
             return
         text = one_line(self._redactor.redact(str(problem)))
-        # Without a terminal, an error in a file begins with its place, which editors and other programs look for.
-        place = problem.place
-        bare = problem.severity == "error" and place is not None and not place.is_option and not self.live
+        # Without a terminal, an error begins with its place, which editors and other programs look for.
+        bare = problem.severity == "error" and problem.place is not None and not self.live
         text = text if bare else f"{problem.severity}: {text}"
         for line in wrapped(text, self._width() if self.live else None):
             self._line(paint(line, problem.severity, self.coloured))
