@@ -24,9 +24,9 @@ from scorefly.ui.early_secrets import early_secrets, options_in
 COMMANDS: Mapping[str, str] = {
     "init": "scorefly.cli.init:init",
     "convert": "scorefly.cli.convert:convert",
-    "validate": "scorefly.cli.deploy:validate",
-    "generate": "scorefly.cli.deploy:generate",
-    "plan": "scorefly.cli.deploy:plan",
+    "validate": "scorefly.cli.validate:validate",
+    "generate": "scorefly.cli.generate:generate",
+    "plan": "scorefly.cli.plan:plan",
     "deploy": "scorefly.cli.deploy:deploy",
     "sync": "scorefly.cli.tree:sync",
     "repos": "scorefly.cli.tree:repos",
@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "adopt": "scorefly.cli.adopt:adopt",
     "cleanup": "scorefly.cli.removal:cleanup",
     "destroy": "scorefly.cli.removal:destroy",
-    "preview": "scorefly.cli.deploy:preview",
+    "preview": "scorefly.cli.preview:preview",
     "remove-unused-secrets": "scorefly.cli.removal:remove_unused_secrets",
     "export-secrets": "scorefly.cli.export_secrets:export_secrets",
     "provisioners": "scorefly.cli.provisioners:provisioners",
@@ -93,7 +93,7 @@ def main() -> NoReturn:
     """Runs the command line and ends the process with its exit status."""
     interruption.install()
     session = Session(take_environment())
-    # Errors of options may name what stands beside them, and that may be a secret.
+    # Errors of options may name what is beside them, and that may be a secret.
     session.progress.hide(early_secrets(options_in(sys.argv[1:]), session.environ))
     try:
         code = _run(session)

@@ -42,15 +42,15 @@ def rollback(run: Run) -> Report:
     with connect(run.settings, run.keeper) as connection:
         live = list_machines(run.settings, connection.api, sorted(targets))
         _check_secrets(run.settings, connection.api, known, targets)
-        wanted = {name: app_of_release(known[name], target.artefact) for name, target in targets.items()}
-        for name, app in wanted.items():
+        desired = {name: app_of_release(known[name], target.artefact) for name, target in targets.items()}
+        for name, app in desired.items():
             run.progress.step(f"{name}: rolling back to {_words(targets[name])}")
             if not run.settings.dry_run:
                 write_artefact(run.settings, app)
         connection.deployer.check()
         fly_run = connected(run, connection, order)
         jobs = {
-            name: AppDeployment(fly_run, app, tuple(live.get(name, ())), targets[name]) for name, app in wanted.items()
+            name: AppDeployment(fly_run, app, tuple(live.get(name, ())), targets[name]) for name, app in desired.items()
         }
         outcomes = [
             replace(each, url=each.url and active_url(connection.api, known[each.app]))

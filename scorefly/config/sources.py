@@ -48,6 +48,7 @@ class OptionSources:
         if file is None and project_file:
             file = read_project_file(workspace, name, named=bool(named), outside=outside, problems=self.problems)
         self.file = file or ProjectFile()
+        self.file_problems = list(self.problems)
         self.folders = {each.places.file: each.folder for each in chain(self.file) if each.folder != "."}
         self.environment = ""
         found = self._find(BY_NAME["environment"])

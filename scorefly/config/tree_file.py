@@ -51,9 +51,9 @@ def parse_includes(value: Value) -> tuple[Include, ...]:
         raise input_error("include: expected a list", "write `- path: FOLDER` lines", value.place)
     problems: list[Problem] = []
     found = []
-    for index, each in enumerate(value.data):
+    for index in range(len(value.data)):
         try:
-            found.append(_include(Value(each, value.places, (*value.path, index))))  # type: ignore[arg-type]
+            found.append(parse_include(value, index))
         except InputError as error:
             problems += error.problems
     if problems:
@@ -61,7 +61,10 @@ def parse_includes(value: Value) -> tuple[Include, ...]:
     return tuple(found)
 
 
-def _include(value: Value) -> Include:
+def parse_include(includes: Value, index: int) -> Include:
+    """Parse one entry of `include`."""
+    data = includes.data[index] if isinstance(includes.data, list) else None
+    value = Value(data, includes.places, (*includes.path, index))  # type: ignore[arg-type]
     children = value.children()
     for key, child in children.items():
         if key not in _INCLUDE:

@@ -47,8 +47,8 @@ def cleanup(run: Run, *, fails_on_foreign_apps: bool = False) -> Report:
         live = list_machines(run.settings, api, app_names(run.settings, loaded, run.state))
         refuse_unknown_apps(run.settings, loaded, run.state, live)
         # Only names matter here: nothing is provisioned, and no secret has to be given.
-        wanted = compute_desired_apps(replace(run, keeper=Keeper(None, run.state)), loaded, trial=True)
-        tidying = EnvironmentCleanup(run, api, live, {app.name: app for app in wanted.apps})
+        desired = compute_desired_apps(replace(run, keeper=Keeper(None, run.state)), loaded, trial=True)
+        tidying = EnvironmentCleanup(run, api, live, {app.name: app for app in desired.apps})
         ours, foreign = tidying.apps_by_owner(fails_on_foreign_apps=fails_on_foreign_apps)
         findings: list[Finding] = []
         apps: tuple[AppReport, ...] = ()
@@ -70,7 +70,7 @@ def cleanup(run: Run, *, fails_on_foreign_apps: bool = False) -> Report:
         command=run.settings.command,
         environment=run.settings.environment,
         apps=(*kept, *foreign, *apps),
-        problems=wanted.problems,
+        problems=desired.problems,
         findings=tuple(findings),
         rehearsed=run.settings.rehearse,
         dry_run=run.settings.dry_run,
@@ -78,12 +78,12 @@ def cleanup(run: Run, *, fails_on_foreign_apps: bool = False) -> Report:
 
 
 class EnvironmentCleanup(Struct, frozen=True):
-    """One cleanup of an environment. `live` are the organization's Machines by app, `wanted` the apps to be kept."""
+    """One cleanup of an environment. `live` are the organization's Machines by app, `desired` the apps to be kept."""
 
     run: Run
     api: FlyApi
     live: Mapping[str, Sequence[MachineView]]
-    wanted: Mapping[str, App]
+    desired: Mapping[str, App]
 
     def apps_by_owner(self, *, fails_on_foreign_apps: bool) -> tuple[list[App], list[AppReport]]:
         """Return our desired apps that are there, and reports of those that are not ours, where these are failures."""
@@ -95,7 +95,7 @@ class EnvironmentCleanup(Struct, frozen=True):
             return not_ours(self.run.settings, self.api, app.name, machines, self.run.state) or app
 
         with ThreadPoolExecutor(LOOKS, thread_name_prefix="cleanup") as pool:
-            inspected = list(zip(self.wanted.values(), pool.map(inspect, self.wanted.values()), strict=True))
+            inspected = list(zip(self.desired.values(), pool.map(inspect, self.desired.values()), strict=True))
         foreign = [(app, problem) for app, problem in inspected if isinstance(problem, Problem)]
         for _, problem in foreign:
             self.run.progress.problem(problem if fails_on_foreign_apps else replace(problem, severity="warning"))
@@ -178,7 +178,9 @@ class EnvironmentCleanup(Struct, frozen=True):
         self, loaded: Loaded, volumes: Mapping[str, Sequence[VolumeView]]
     ) -> tuple[list[Finding], tuple[AppReport, ...]]:
         """Resources and apps that no Score file asks for any longer. What holds data stays, and what belongs to it."""
-        return self.remove_orphans(find_orphans(self.run.settings, loaded, self.wanted.keys(), self.run.state), volumes)
+        return self.remove_orphans(
+            find_orphans(self.run.settings, loaded, self.desired.keys(), self.run.state), volumes
+        )
 
     def remove_orphans(
         self, found: Orphans, volumes: Mapping[str, Sequence[VolumeView]]

@@ -82,7 +82,7 @@ def changed_resources(
     loaded: Loaded,
     before: EnvironmentState,
     after: EnvironmentState,
-    brought: Mapping[str, Sequence[ResourceApp]],
+    resource_apps: Mapping[str, Sequence[ResourceApp]],
     apps: Sequence[App],
 ) -> list[Problem]:
     """Report resources that were there before and would keep their data elsewhere, or run it with another engine."""
@@ -92,15 +92,15 @@ def changed_resources(
     problems: list[Problem] = []
     for uid, node in loaded.graph.nodes.items():
         old, new = before.resources.get(uid), after.resources.get(uid)
-        if old is None or new is None or uid not in brought or not data_of(before, old):
+        if old is None or new is None or uid not in resource_apps or not data_of(before, old):
             continue
         if old.provisioner != new.provisioner:
             message = f"{uid} was made by {old.provisioner} and is made by {new.provisioner} from now on"
             hint = "check that it runs the same engine on the same data"
             problems.append(_risk(settings, message, hint, node.place, uid))
-        problems += _moved_apps(settings, node, old, {each.name for each in brought[uid]}, before)
+        problems += _moved_apps(settings, node, old, {each.name for each in resource_apps[uid]}, before)
         problems += _changed_outputs(settings, node, old, new)
-        for each in brought[uid]:
+        for each in resource_apps[uid]:
             problems += _changed_engine(settings, node, before.apps.get(each.name), by_name.get(each.name))
     return problems
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -25,6 +24,8 @@ class LastDeploy(Struct, frozen=True):
 
 @cache
 def _last_deploy(packed: str) -> LastDeploy:
+    import tomllib
+
     record = unpack(packed)
     try:
         config = tomllib.loads(record.texts.get("fly.toml", "")) if record else {}

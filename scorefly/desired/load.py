@@ -45,16 +45,14 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
     graph = build_graph(workloads)
     problems += [*available.problems, *graph.problems]
     chosen: dict[str, Provisioner] = {}
-    # Files without a resource need none of the built-in provisioners, and reading these takes time.
-    specs = [each.spec for each in available.provisioners] if graph.nodes else []
     for node in graph.nodes.values():
         provisioner = available.for_resource(node.type, node.class_, node.id)
         if provisioner is None:
-            problems.append(unknown_type(node, specs))
+            problems.append(unknown_type(node, [each.spec for each in available.provisioners]))
         else:
             chosen[node.uid] = _made_by_scorefly(provisioner, node.params)
             problems += _param_problems(node, provisioner)
-            problems += class_problems(node, provisioner, specs)
+            problems += class_problems(node, provisioner, [each.spec for each in available.of_type(node.type)])
     for workload in workloads:
         problems += placeholder_problems(workload)
     problems += build_problems(settings, workloads)

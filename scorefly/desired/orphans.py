@@ -55,13 +55,13 @@ class Orphans(Struct, frozen=True):
     workloads: frozenset[str]
 
 
-def find_orphans(settings: Settings, loaded: Loaded, wanted: Collection[str], state: EnvironmentState) -> Orphans:
-    """The orphans of an environment; `wanted` are the names of the apps that Score files ask for."""
+def find_orphans(settings: Settings, loaded: Loaded, desired: Collection[str], state: EnvironmentState) -> Orphans:
+    """The orphans of an environment; `desired` are the names of the apps that Score files ask for."""
     here = {workload.name for workload in loaded.workloads}
     gone = _gone(settings, loaded, state)
     resources = _of_nobody(loaded, state, here | gone)
     owners = here | gone | {each.uid for each in resources} | loaded.graph.nodes.keys()
-    apps = [app for app in state.apps.values() if app.name not in wanted and app.owner in owners]
+    apps = [app for app in state.apps.values() if app.name not in desired and app.owner in owners]
     return Orphans(resources, tuple(apps), gone)
 
 

@@ -102,9 +102,9 @@ class FlyctlDeployer:
 
     def version(self) -> str:
         """Return flyctl's version, empty for a build that has none. Raises InputError: missing, or too old."""
-        wanted = ".".join(map(str, LEAST_VERSION))
+        desired = ".".join(map(str, LEAST_VERSION))
         if self._flyctl is None:
-            hint = f"install flyctl {wanted} or newer (https://fly.io/docs/flyctl/install/), or use `rehearse`"
+            hint = f"install flyctl {desired} or newer (https://fly.io/docs/flyctl/install/), or use `rehearse`"
             raise InputError(Problem("there is no flyctl on PATH", hint))
         output = Buffer(MAX_VERSION, strict=False)
         try:
@@ -117,17 +117,17 @@ class FlyctlDeployer:
             )
         except OSError as error:
             reason = f"{self._flyctl} cannot be started: {error.strerror}"
-            raise InputError(Problem(reason, f"install flyctl {wanted} or newer")) from error
+            raise InputError(Problem(reason, f"install flyctl {desired} or newer")) from error
         interruption.check()
         if ended.reason:
-            hint = f"run `{self._flyctl} version` to see why, or install flyctl {wanted} or newer"
+            hint = f"run `{self._flyctl} version` to see why, or install flyctl {desired} or newer"
             raise ExternalError(Problem(f"flyctl did not tell its version within {VERSION_TIMEOUT:.0f} s", hint))
         version = _version(bytes(output.content))
         if version and version < LEAST_VERSION:
             found = ".".join(map(str, version))
             raise InputError(
                 Problem(
-                    f"flyctl is {found}, and scorefly needs {wanted}",
+                    f"flyctl is {found}, and scorefly needs {desired}",
                     "upgrade flyctl",
                 )
             )

@@ -59,7 +59,7 @@ def deploy_arguments(app: App, fly_toml: str, options: DeployOptions) -> tuple[s
     if strategy := effective_strategy(options.strategy, has_volumes=bool(app.volumes)):
         command += ["--strategy", strategy]
     command += ["--wait-timeout", f"{options.wait_timeout:.0f}s"]
-    # Addresses are allocated before; retries of flyctl's own would be another code path, checked by nobody.
+    # Addresses are allocated before; retries of flyctl's own would be another code path, which no one checks.
     command += ["--no-public-ips", "--deploy-retries", "0", "--dns-checks=false"]
     return (*command, *options.extra, *app.deploy_args)
 

@@ -18,6 +18,7 @@ from scorefly.project.tree import Project, Tree
 from scorefly.project.unit_secrets import access_secrets, fly_token_of, granted_secrets, secrets_of
 from scorefly.score.document import parse
 from scorefly.score.find import find_score_files
+from scorefly.sources.access import Entry
 from scorefly.sources.repository import Source
 
 
@@ -51,21 +52,39 @@ def unit_name(project: str, environment: str) -> str:
 def read_units(root: Settings, tree: Tree, environments: Sequence[str], problems: list[Problem]) -> list[Unit]:
     """Return every unit of the tree in some environments. All that is invalid is added to `problems`."""
     units = []
+    try:
+        access = tuple(access_entries(root, tree.projects[0].file))
+    except InputError as error:
+        access = ()
+        problems += [each for each in error.problems if each not in problems]
     for environment in environments:
         for project in tree.projects:
             if environment not in project.environments(environments):
                 continue
             try:
-                units += _by_organization(root, _unit(root, tree, project, environment, problems))
+                units += _by_organization(root, _unit(root, tree, project, environment, access, problems))
             except InputError as error:
-                problems += [each for each in error.problems if each not in problems]
+                place = project.file.places.at(ENVIRONMENTS, environment)
+                found = [
+                    replace(each, place=place) if each.place == option_place("environment") else each
+                    for each in error.problems
+                ]
+                problems += [each for each in found if each not in problems]
     _check_unit_names(units, problems)
     _check_app_names(units, problems)
     return [replace(unit, after=_after(unit, units, {*environments, *tree.environments()}, problems)) for unit in units]
 
 
-def _unit(root: Settings, tree: Tree, project: Project, environment: str, problems: list[Problem]) -> Unit:
+def _unit(
+    root: Settings,
+    tree: Tree,
+    project: Project,
+    environment: str,
+    access: tuple[Entry, ...],
+    problems: list[Problem],
+) -> Unit:
     settings = load_unit_settings(root, project.file, environment)
+    problems += [each for each in settings.invalid if each not in problems]
     is_root = project is tree.projects[0]
     name = unit_name("" if is_root else project.name, environment)
     sources: dict[str, Source] = {}
@@ -87,7 +106,8 @@ def _unit(root: Settings, tree: Tree, project: Project, environment: str, proble
     declared = frozenset({*sources, *local.values(), *suspended})
     for workload, config in settings.workloads.items():
         for other in config.after:
-            if other not in declared:
+            # A workload whose source is invalid is not known to be one.
+            if other not in declared and not (settings.invalid and other in settings.workloads):
                 hint = nearest(other, sorted(declared - {workload}))
                 problems.append(Problem(f"after: unknown workload {other!r}", hint, config.place("after")))
     checkouts = {f"{checkout_of(name, each)}/{_score_file(settings, each)}": each for each in sources}
@@ -106,7 +126,7 @@ def _unit(root: Settings, tree: Tree, project: Project, environment: str, proble
             secrets=secrets_of(settings, environment, access_secrets(tree)),
             fly_api_token=fly_token_of(settings),
             granted=granted_secrets(settings, project, sources, local.values()),
-            access=tuple(access_entries(root, tree.projects[0].file)),
+            access=access,
         ),
         sources,
         local,
@@ -201,7 +221,8 @@ def _parents_only(settings: Settings, project: Project) -> tuple[str, ...]:
 def _check_unit_names(units: Sequence[Unit], problems: list[Problem]) -> None:
     first: dict[str, Unit] = {}
     for unit in units:
-        if first.setdefault(unit.name, unit) is not unit:
+        other = first.setdefault(unit.name, unit)
+        if other is not unit and other.project.name != unit.project.name:
             message = (
                 f"project {unit.project.name!r} in {unit.environment!r} has the state of environment {unit.name!r}"
             )

@@ -27,8 +27,8 @@ _DEFAULT_PAGE, _MAX_PAGE = 25, 500
 
 def listed(world: World, app: str, query: Mapping[str, str]) -> Json:
     """A page of an app's certificates, by host."""
-    wanted = query.get("filter", "")
-    found = [each for host, each in sorted(_all(world, app).items()) if wanted in host]
+    desired = query.get("filter", "")
+    found = [each for host, each in sorted(_all(world, app).items()) if desired in host]
     start = rules.whole_number(query.get("cursor") or 0, "cursor")
     size = min(rules.whole_number(query.get("limit") or _DEFAULT_PAGE, "limit"), _MAX_PAGE)
     after = start + size

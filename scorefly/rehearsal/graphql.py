@@ -204,11 +204,11 @@ def _platform(_world: World, _variables: Variables) -> Json:
 
 
 def _apps(world: World, variables: Variables) -> Json:
-    wanted = variables.get("org")
+    desired = variables.get("org")
     nodes = [
         _app(world, {"name": name})
         for name, app in sorted(world.data["apps"].items())
-        if wanted in (None, f"org-{app['organization']['slug']}") and variables.get("role") in (None, app["app_role"])
+        if desired in (None, f"org-{app['organization']['slug']}") and variables.get("role") in (None, app["app_role"])
     ]
     return {"apps": {"pageInfo": {"hasNextPage": False, "endCursor": ""}, "nodes": nodes}}
 

@@ -139,11 +139,11 @@ def processes(machine: Mapping[str, Any]) -> list[Json]:
 def matches(machine: Mapping[str, Any], query: Mapping[str, str]) -> bool:
     """Report whether a query's filters let a Machine through."""
     metadata = machine["config"].get("metadata") or {}
-    wanted = {key.removeprefix("metadata."): value for key, value in query.items() if key.startswith("metadata.")}
+    desired = {key.removeprefix("metadata."): value for key, value in query.items() if key.startswith("metadata.")}
     return (
         query.get("region") in (None, "", machine["region"])
         and (not query.get("state") or machine["state"] in query["state"].split(","))
-        and all(metadata.get(key) == value for key, value in wanted.items())
+        and all(metadata.get(key) == value for key, value in desired.items())
     )
 
 

@@ -17,8 +17,8 @@ def simulate(world: World, body: Mapping[str, Any]) -> Json:
     if not organization:
         raise Refused(400, "org_slug is required")
     count = rules.whole_number(body.get("count") or 0, "count")
-    wanted = [code.strip() for code in (rules.a_text(body, "region") or "any").split(",")]
-    codes = list(rules.REGIONS) if "any" in wanted else [rules.region(code) for code in wanted]
+    desired = [code.strip() for code in (rules.a_text(body, "region") or "any").split(",")]
+    codes = list(rules.REGIONS) if "any" in desired else [rules.region(code) for code in desired]
     rows = []
     for code in codes:
         room = max(0, world.room - world.machine_counts[organization, code])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,13 +36,17 @@ class LoadedProvisioners(Struct, frozen=True):
         """All of them, in the order in which they are asked."""
         return (*self.own, *built_in_provisioners())
 
+    def of_type(self, type_: str) -> list[Provisioner]:
+        """Those for a type of resource, in the order in which they are asked."""
+        return [each for each in (*self.own, *_built_in_of(type_)) if each.spec.type == type_]
+
     def for_resource(self, type_: str, class_: str, id_: str) -> Provisioner | None:
         """The first that matches."""
-        return next((each for each in self.provisioners if each.spec.matches(type_, class_, id_)), None)
+        return next((each for each in self.of_type(type_) if each.spec.matches(type_, class_, id_)), None)
 
     def of_uri(self, uri: str, type_: str, class_: str, id_: str) -> Provisioner | None:
         """The first of that uri that matches, else the first of that uri and type."""
-        same = [each for each in self.provisioners if (each.spec.uri, each.spec.type) == (uri, type_)]
+        same = [each for each in self.of_type(type_) if each.spec.uri == uri]
         return next((each for each in same if each.spec.matches(type_, class_, id_)), same[0] if same else None)
 
 
@@ -86,15 +90,28 @@ def parse_provisioners(content: bytes, name: str) -> tuple[Provisioner, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=1)
 def built_in_provisioners() -> tuple[Provisioner, ...]:
     """Those in the package's `builtin/` folder, by file name."""
+    return tuple(each for name in _built_in_files() for each in _built_in(name))
+
+
+@cache
+def _built_in_of(type_: str) -> tuple[Provisioner, ...]:
+    """Those of the files that have a type: a run needs few of them, and parsing all takes as long as the rest of it."""
+    entry = f"\n  type: {type_}\n"
+    return tuple(each for name, text in _built_in_files().items() if entry in text for each in _built_in(name))
+
+
+@cache
+def _built_in_files() -> Mapping[str, str]:
     folder = Path(__file__).parent / "builtin"
-    found: list[Provisioner] = []
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.provisioners.yaml"))}
+
+
+@cache
+def _built_in(name: str) -> tuple[Provisioner, ...]:
     problems: list[Problem] = []
-    for path in sorted(folder.glob("*.provisioners.yaml")):
-        document = parse_any(path.read_bytes(), f"scorefly/{path.name}")
-        found.extend(EntryReader(document, problems, built_in=True).read())
+    found = EntryReader(parse_any(_built_in_files()[name], f"scorefly/{name}"), problems, built_in=True).read()
     if problems:
         raise InputError(*problems)
     return tuple(found)

@@ -149,11 +149,11 @@ class Store:
     def _get(self, git: Git, repository: Repository, commits: Sequence[str]) -> Done:
         """Get commits without their history; from a server that gives no single commits, all of it."""
         flags = ("--quiet", "--no-tags", "--no-write-fetch-head", "--force")
-        wanted = [f"+{commit}:{_PINS}/{commit}" for commit in dict.fromkeys(commits)]
-        done = self._ask(git, "fetch", "--depth=1", *flags, repository.url, *wanted)
+        desired = [f"+{commit}:{_PINS}/{commit}" for commit in dict.fromkeys(commits)]
+        done = self._ask(git, "fetch", "--depth=1", *flags, repository.url, *desired)
         if done.code and is_reachable(done):
             # One that is gone makes git get none of them.
-            for each in wanted if len(wanted) > 1 else ():
+            for each in desired if len(desired) > 1 else ():
                 done = git.run("fetch", "--depth=1", *flags, repository.url, each)
             if any(not _has(git, commit) for commit in commits):
                 everything = ("+refs/heads/*:refs/all/heads/*", "+refs/tags/*:refs/all/tags/*")
@@ -218,8 +218,8 @@ def _pin(source: Source, refs: Mapping[str, str]) -> Pin | Problem:
     commit = refs.get(f"{ref}^{{}}") or refs.get(ref, "")
     if commit and name is not None:
         return Pin(source, commit, name or "HEAD")
-    key, wanted = source.repository.key, source.ref.name
-    message = f"{key} has no commits" if kind == "head" else f"{key} has no {kind} {wanted!r}"
+    key, desired = source.repository.key, source.ref.name
+    message = f"{key} has no commits" if kind == "head" else f"{key} has no {kind} {desired!r}"
     return Problem(message, "check its name, or push it", source.place)
 
 

@@ -83,18 +83,18 @@ class GitStore:
         """Encrypts and replaces what `load` gave. Raises ExternalError, whatever happens with both runs' work kept."""
         # As it comes back from the document, so that it compares with what others wrote.
         state = load(dump(state))
-        wanted, conflicts = merge(self._ours, state, self._there)
+        desired, conflicts = merge(self._ours, state, self._there)
         for _ in range(_ATTEMPTS):
-            if wanted == self._there and not self._outdated_key:
+            if desired == self._there and not self._outdated_key:
                 break
-            commit = self._write(wanted, self._parent)
+            commit = self._write(desired, self._parent)
             if self._remote.swap(self.ref, self._tip, commit):
-                self._tip, self._there, self._outdated_key = commit, wanted, False
+                self._tip, self._there, self._outdated_key = commit, desired, False
                 break
             self._raced = "another run changed the state meanwhile: what both did is kept"
             self._look_at_theirs(state)
             self._parent = self._tip
-            wanted, conflicts = merge(self._ours, state, self._there)
+            desired, conflicts = merge(self._ours, state, self._there)
         else:
             self._keep_aside(state, "the state changes faster than it can be saved")
         self._ours = state
