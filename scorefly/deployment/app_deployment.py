@@ -65,7 +65,7 @@ class AppDeployment(Struct):
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
     _image: str = ""  # what was deployed
-    _others: dict[str, str] = field(default_factory=dict)  # images of further containers as they were deployed
+    _others: dict[str, str] = field(default_factory=dict)  # images of further containers, as they were deployed
     _output: deque[str] | None = None  # the last lines of the deploy, once it has begun
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:

@@ -196,3 +196,18 @@ def test_every_option_is_used_by_a_command_and_shown_in_its_help(workspace: Work
         command: workspace.run(*command.split(), "--help").out for command in {each.commands[0] for each in SHOWN}
     }
     assert [each.name for each in SHOWN if f"--{each.name}" not in help_of[each.commands[0]]] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("schema", "error: missing argument: one of project, provisioners, plan (run `scorefly schema --help`)"),
+        ("completion csh", "error: invalid value 'csh' (did you mean 'zsh'?; run `scorefly completion --help`)"),
+        ("logs", "error: missing argument: WORKLOAD (run `scorefly logs --help`)"),
+        ("status --format xml", "--format: invalid value 'xml' (there are: table, json; run `scorefly status --help`)"),
+        ("deploy --region", "--region: needs a value (run `scorefly --help`)"),
+    ],
+)
+def test_missing_and_wrong_arguments_are_named(workspace: Workspace, words: str, problem: str) -> None:
+    result = workspace.run(*words.split())
+    assert (result.code, result.err.splitlines()) == (2, [problem])
