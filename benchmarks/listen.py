@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
 import signal
 import statistics
 import sys
@@ -16,9 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from listen_day import Day
 from listen_load import Load, children, pss
 from listeners import STANDIN, Environments, Listener, listening, push_payload, signed, standin_tree
 
+CLIENTS = 4
 COMMAND = (sys.executable, "-m", "scorefly", "listen")
 SCORE = """\
 apiVersion: score.dev/v1b1
@@ -52,17 +56,35 @@ def bench_load(root: Path, deliveries: int, kills: int, seconds: float) -> None:
     line("  peak without children", f"{load.peak / 1024:.0f} MiB", "64 MiB")
 
 
+def send_events(port: int, numbers: range) -> None:
+    """Deliver pushes to as many repositories over one connection, with as little work as possible here."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    for number in numbers:
+        body, headers = signed("github", push_payload("github", f"https://github.com/acme/other-{number}.git"))
+        connection.request("POST", "/hooks/github", body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 202
+    connection.close()
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time that a process used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def bench_growth(listener: Listener, events: int) -> None:
     """Memory and disk after many events."""
 
-    def send(number: int) -> None:
-        body, headers = signed("github", push_payload("github", f"https://github.com/acme/other-{number}.git"))
-        assert listener.post("github", body, headers).status == 202
-
-    with ThreadPoolExecutor(8) as clients:
-        list(clients.map(send, range(200)))  # what every listener has soon: threads, caches
-        before = pss(listener.process.pid)
-        list(clients.map(send, range(events)))
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        list(clients.map(send_events, [listener.port] * CLIENTS, [range(50)] * CLIENTS))  # threads, caches
+        before, cpu, began = pss(listener.process.pid), cpu_seconds(listener.process.pid), time.monotonic()
+        shares = [range(client, events, CLIENTS) for client in range(CLIENTS)]
+        list(clients.map(send_events, [listener.port] * CLIENTS, shares))
+    used, took = cpu_seconds(listener.process.pid) - cpu, time.monotonic() - began
+    line("one delivery", f"{used / events * 1000:.2f} ms of CPU")
+    line("  with a commit to disk each", f"{events / took:.0f} per second")
     grown = (pss(listener.process.pid) - before) / 1024
     line(f"memory after {events} events", f"{grown:+.1f} MiB", "+5 MiB")
     size = sum(path.stat().st_size for path in listener.data.glob("ledger.*"))
@@ -76,12 +98,26 @@ def bench_page(root: Path) -> None:
     with listening(environments.url, root / "data", "--parallel=2", argv=STANDIN) as listener:
         listener.wait(lambda: sum(len(unit["apps"]) for unit in listener.units().values()) == 200)
         listener.wait(lambda: all(unit["state"] == "ok" for unit in listener.units().values()))
-        times = []
+        times, cpu = [], cpu_seconds(listener.process.pid)
         for _ in range(20):
             began = time.monotonic()
             listener.get("/")
             times.append(time.monotonic() - began)
         line("page of 200 apps", f"{statistics.median(times) * 1000:.0f} ms", "100 ms")
+        line("  processor time", f"{(cpu_seconds(listener.process.pid) - cpu) / 20 * 1000:.0f} ms")
+
+
+def bench_day(root: Path, *, is_short: bool) -> None:
+    """A day of 40 repositories in virtual time: hosts that are down or slow, lost webhooks, a rename, restarts."""
+    root.mkdir()
+    day = Day(root, 1) if is_short else Day(root, 1, per_host=8, pushes=600, poll=180.0)
+    day.run()
+    what = f"a day of {len(day.repositories)} repositories, {day.pushes} pushes: looks"
+    line(what, str(sum(day.looks.values())))
+    line("  runs", str(sum(day.runs.values())))
+    line("  units without their newest commit at its end", str(len(day.behind)), "0")
+    line("  longest wait from a push, or its host's return", f"{max(day.waits.values()):.0f} s",
+         f"{day.longest_wait():.0f} s")  # fmt: skip
 
 
 def bench_deploy(root: Path) -> None:
@@ -120,6 +156,7 @@ def main() -> None:
             bench_growth(listener, 2_000 if is_short else 100_000)
             listener.end(signal.SIGTERM)
         bench_page(root / "page")
+        bench_day(root / "day", is_short=is_short)
         bench_deploy(root / "deploy")
         bench_load(root / "load", *((1_000, 2, 5.0) if is_short else (10_000, 20, 30.0)))
 

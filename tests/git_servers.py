@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import threading
@@ -17,6 +18,12 @@ ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "HOME": "/nonexistent",
     "GIT_CONFIG_NOSYSTEM": "1",
+    # What a test makes need not outlive a crash of the machine, nor be packed.
+    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_KEY_0": "core.fsync",
+    "GIT_CONFIG_VALUE_0": "none",
+    "GIT_CONFIG_KEY_1": "gc.auto",
+    "GIT_CONFIG_VALUE_1": "0",
     "GIT_AUTHOR_NAME": "a",
     "GIT_AUTHOR_EMAIL": "a@example.com",
     "GIT_COMMITTER_NAME": "a",
@@ -95,9 +102,11 @@ class HttpServer:
     token: str = "ghs_canarytoken1234"
     readonly: bool = False
     moved_to: str = ""
+    renamed: dict[str, str] = field(default_factory=dict)  # paths of repositories, from and to
     url: str = ""
     faults: list[tuple[str, int]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    lfs: dict[str, bytes] = field(default_factory=dict)  # files in Git LFS by their SHA-256
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -122,10 +131,14 @@ class _Handler(BaseHTTPRequestHandler):
         if fault:
             serving.faults.remove(fault)
             self._send(fault[1], [], b"a fault")
+        elif old := next((old for old in serving.renamed if self.path.startswith(old)), ""):
+            self._send(301, [("Location", f"{serving.url}{self.path.replace(old, serving.renamed[old])}")], b"")
         elif serving.moved_to:
             self._send(301, [("Location", serving.moved_to + self.path)], b"")
         elif self._password() != serving.token:
             self._send(401, [("WWW-Authenticate", 'Basic realm="git"')], b"")
+        elif "/info/lfs/objects/" in self.path:
+            self._lfs(body)
         elif serving.readonly and "receive-pack" in self.path:
             self._send(403, [], b"Permission to acme/shop.git denied to somebody.")
         else:
@@ -144,6 +157,28 @@ class _Handler(BaseHTTPRequestHandler):
     def _password(self) -> str:
         kind, _, encoded = self.headers.get("Authorization", "").partition(" ")
         return b64decode(encoded).decode().partition(":")[2] if kind == "Basic" else ""
+
+    def _lfs(self, body: bytes) -> None:
+        """The batch API of Git LFS, and the files that it refers to."""
+        repository, _, rest = self.path.partition("/info/lfs/objects/")
+        if rest in self.serving.lfs:
+            self._send(200, [], self.serving.lfs[rest])
+            return
+        kind = "application/vnd.git-lfs+json"
+        if rest != "batch" or self.headers.get("Accept") != kind:
+            self._send(404, [], b"")
+            return
+        asked = json.loads(body)
+        assert asked["operation"] == "download"
+        objects = []
+        for each in asked["objects"]:
+            known = each["oid"] in self.serving.lfs
+            url = f"{self.serving.url}{repository}/info/lfs/objects/{each['oid']}"
+            header = {"Authorization": self.headers["Authorization"]}
+            found = {"actions": {"download": {"href": url, "header": header}}}
+            missing = {"error": {"code": 404, "message": "Object does not exist"}}
+            objects.append({**each, **(found if known else missing)})
+        self._send(200, [("Content-Type", kind)], json.dumps({"transfer": "basic", "objects": objects}).encode())
 
     def _backend(self, body: bytes) -> None:
         path, _, query = self.path.partition("?")

@@ -22,6 +22,7 @@ from listeners import SECRETS, Environments, Listener, listening, push_payload, 
 
 BAD = ("forged", "oversized", "truncated", "slow", "deep", "unsigned")
 CLIENTS = 16
+PACE = 0.95  # of the time: the last answers come after the last deliveries
 
 
 @dataclass
@@ -137,7 +138,7 @@ class Load:
                 delivery = next(self._numbers, None)
             if delivery is None:
                 return
-            pause = self.seconds * (delivery + 1) / self.deliveries - (time.monotonic() - self._began)
+            pause = PACE * self.seconds * (delivery + 1) / self.deliveries - (time.monotonic() - self._began)
             self._ended.wait(max(pause, 0))
             kind = chance.choice(BAD) if delivery % 5 == 0 else "good"
             self._deliver(delivery, kind, chance.choice(list(SECRETS)), good if kind == "good" else next(bad))

@@ -60,6 +60,15 @@ def sync(arguments: list[str], tree: dict[str, Any]) -> int:
     return 0
 
 
+def plan(arguments: list[str], tree: dict[str, Any]) -> int:
+    environment = arguments[arguments.index("--environment") + 1]
+    for event in tree.get("plans", {}).get(environment, ()):
+        emit(**{"unit": environment, **event})
+    emit(event="plan", unit=environment)
+    emit(event="end", complete=True)
+    return 0
+
+
 def main() -> int:
     command, *arguments = sys.argv[1:]
     if command == "listen":
@@ -73,7 +82,10 @@ def main() -> int:
     with Path(os.environ["SCOREFLY_STANDIN_LOG"]).with_suffix(".calls").open("a") as log:
         log.write(json.dumps([command, *arguments]) + "\n")
     tree = json.loads(Path("standin.json").read_text())
+    if command == "plan":
+        return plan(arguments, tree)
     if command == "repos":
+        time.sleep(tree.get("seconds", 0))
         if "problem" in tree:
             sys.stderr.write(tree["problem"] + "\n")
             return 2

@@ -34,7 +34,7 @@ SECRETS = {
     "bitbucket": "bitbucket-secret-0123456789",
     "generic": "whsec_" + base64.b64encode(b"generic-secret-0123456789").decode(),
 }
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 @dataclass(frozen=True)

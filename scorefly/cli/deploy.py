@@ -1,4 +1,4 @@
-"""Commands from Score files to running apps: validate, generate, plan, deploy, preview."""
+"""`deploy`: deploys what changed."""
 
 from __future__ import annotations
 
@@ -8,42 +8,6 @@ import click
 
 from scorefly.cli.arguments import Command, options
 from scorefly.cli.session import Session, run_command
-
-
-@click.command(cls=Command)
-@options("validate")
-@click.pass_obj
-def validate(session: Session, /, **values: Any) -> None:
-    """Check Score, project and provisioner files, and report every problem."""
-    run_command("validate", values, session)
-
-
-@click.command(cls=Command)
-@options("generate")
-@click.pass_obj
-def generate(session: Session, /, **values: Any) -> None:
-    """Validate, provision resources, and write a fly.toml for each app.
-
-    \b
-    Examples:
-      scorefly generate
-      scorefly generate web/score.yaml --images ghcr.io/acme/web:1.4
-      scorefly generate --environment staging --override-property metadata.name=web-two
-    """
-    run_command("generate", values, session)
-
-
-@click.command(cls=Command)
-@options("plan")
-@click.pass_obj
-def plan(session: Session, /, **values: Any) -> None:
-    """Show what deploy would change, and write plan.json. Changes nothing.
-
-    \b
-    Example:
-      scorefly plan --environment production --app-prefix acme-
-    """
-    run_command("plan", values, session)
 
 
 @click.command(cls=Command)
@@ -58,11 +22,3 @@ def deploy(session: Session, /, **values: Any) -> None:
       FLY_API_TOKEN=… scorefly deploy --org acme --region ams --app-prefix acme-
     """
     run_command("deploy", values, session)
-
-
-@click.command(cls=Command)
-@options("preview")
-@click.pass_obj
-def preview(session: Session, /, **values: Any) -> None:
-    """In a workflow: deploy a pull request as environment pr-<number>, and destroy it when it is closed."""
-    run_command("preview", values, session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ _FAKE_TOKEN = "FlyV1 fm2_simulated-token-of-the-listener"  # noqa: S105 - of a r
     metavar="NAME",
     help="Git host that sends webhooks: github, gitlab, gitea, forgejo, bitbucket or generic.  [default: github]",
 )
-@click.option("--expiry", default="8760h", show_default=True, metavar="TIME", help="Life of the listener's Fly token.")
+@click.option(
+    "--expiry", default="8760h", show_default=True, metavar="TIME", help="Life of the listener's Fly token, e.g. 90d."
+)
 @click.option("--memory", default="512mb", show_default=True, metavar="SIZE", help="Memory of the Machine.")
 @click.option(
     "--listen-arg", "arguments", multiple=True, metavar="ARGUMENT", help="Further argument of scorefly listen."
@@ -60,6 +63,7 @@ def install(session: Session, /, folder: str, **values: Any) -> None:
     senders = tuple(dict.fromkeys(values["senders"])) or ("github",)
     if unknown := [name for name in senders if name not in steps.SENDERS]:
         raise input_error(f"unknown sender {unknown[0]!r}", f"use {', '.join(steps.SENDERS)}", option_place("sender"))
+    seconds = steps.expiry_seconds(values["expiry"])
     place = Path.cwd().resolve() / folder
     if values["dispatch"]:
         values["arguments"] = (*values["arguments"], "--dispatch", values["dispatch"])
@@ -70,7 +74,8 @@ def install(session: Session, /, folder: str, **values: Any) -> None:
         values["name"], values["project"], values["image"], senders, tuple(values["arguments"]), values["memory"]
     )
     has_token = not values["dispatch"]
-    steps.write_files(place, installation, passed, has_token=has_token)
+    expires = f"{datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%d}" if has_token else ""
+    steps.write_files(place, installation, passed, expires)
     # What is handed on is not what this run itself uses.
     environ = {name: value for name, value in session.environ.items() if name not in steps.PASSED_ON}
     settings = load_settings(
@@ -79,7 +84,7 @@ def install(session: Session, /, folder: str, **values: Any) -> None:
     secrets = {f"LISTENER_{name}": session.environ[name] for name in passed}
     is_real = not (settings.rehearse or settings.dry_run)
     if has_token:
-        token = steps.create_token(settings, values["name"], values["expiry"]) if is_real else _FAKE_TOKEN
+        token = steps.create_token(settings, values["name"], seconds) if is_real else _FAKE_TOKEN
         secrets["LISTENER_FLY_API_TOKEN"] = token
     settings = replace(settings, secrets=secrets)
     hide_given(settings, session.progress)
@@ -88,6 +93,8 @@ def install(session: Session, /, folder: str, **values: Any) -> None:
     session.show(report)
     if not settings.dry_run:
         # Also after a deploy that failed: they are in the state now, and the next run makes no others.
+        if expires and is_real:
+            click.echo(f"\nThe listener's Fly token is valid until {expires}. Run this command again before.")
         _show_secrets(steps.new_secrets(read_state(settings), before), f"https://{values['name']}.fly.dev")
     if report.exit_code:
         raise SystemExit(report.exit_code)

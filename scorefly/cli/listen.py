@@ -33,7 +33,13 @@ from scorefly.problems import input_error
     metavar="OWNER/REPO/WORKFLOW",
     help="Start this workflow on GitHub for every change; deploy nothing here.",
 )
-@click.option("--read-timeout", default="10s", show_default=True, metavar="TIME", help="Time to receive a delivery.")
+@click.option(
+    "--read-timeout",
+    default="10s",
+    show_default=True,
+    metavar="TIME",
+    help="Time for a request's head, and its body.",
+)
 @click.option(
     "--kill-timeout", default="290s", show_default=True, metavar="TIME", help="Time that runs get to end after SIGTERM."
 )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from scorefly import __version__, interruption
+from scorefly import __version__, interruption, standard_streams
 from scorefly.cli.group import Group
 from scorefly.cli.session import Session
 from scorefly.cli.usage import usage_problem
@@ -21,9 +24,9 @@ from scorefly.ui.early_secrets import early_secrets, options_in
 COMMANDS: Mapping[str, str] = {
     "init": "scorefly.cli.init:init",
     "convert": "scorefly.cli.convert:convert",
-    "validate": "scorefly.cli.deploy:validate",
-    "generate": "scorefly.cli.deploy:generate",
-    "plan": "scorefly.cli.deploy:plan",
+    "validate": "scorefly.cli.validate:validate",
+    "generate": "scorefly.cli.generate:generate",
+    "plan": "scorefly.cli.plan:plan",
     "deploy": "scorefly.cli.deploy:deploy",
     "sync": "scorefly.cli.tree:sync",
     "repos": "scorefly.cli.tree:repos",
@@ -37,7 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "adopt": "scorefly.cli.adopt:adopt",
     "cleanup": "scorefly.cli.removal:cleanup",
     "destroy": "scorefly.cli.removal:destroy",
-    "preview": "scorefly.cli.deploy:preview",
+    "preview": "scorefly.cli.preview:preview",
     "remove-unused-secrets": "scorefly.cli.removal:remove_unused_secrets",
     "export-secrets": "scorefly.cli.export_secrets:export_secrets",
     "provisioners": "scorefly.cli.provisioners:provisioners",
@@ -52,6 +55,9 @@ COMMANDS: Mapping[str, str] = {
     "listen": "scorefly.cli.listen:listen",
     "install": "scorefly.cli.install:install",
 }
+
+
+_LOST_OUTPUT = (errno.ENOSPC, errno.EPIPE, errno.EIO)
 
 
 class Commands(Group):
@@ -87,12 +93,18 @@ def main() -> NoReturn:
     """Runs the command line and ends the process with its exit status."""
     interruption.install()
     session = Session(take_environment())
-    # Errors of options may name what stands beside them, and that may be a secret.
+    # Errors of options may name what is beside them, and that may be a secret.
     session.progress.hide(early_secrets(options_in(sys.argv[1:]), session.environ))
     try:
-        sys.exit(_run(session))
+        code = _run(session)
     finally:
         session.progress.close()
+    if error := standard_streams.flush(sys.stdout):
+        session.fail(_unwritable(error))
+        code = code or 1
+    standard_streams.flush(sys.stderr)
+    gc.freeze()  # the end of the process frees all of it, cycles too
+    sys.exit(code)
 
 
 def _run(session: Session) -> int:
@@ -118,10 +130,32 @@ def _run(session: Session) -> int:
         message = "interrupted" if interrupted.exit_code == 130 else "terminated"
         session.fail(Problem(message, again, severity="warning"))
         return interrupted.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    except OSError as error:
+        session.fail(_surroundings_problem(error) or _fault(error))
+        return 1
     except Exception as error:  # noqa: BLE001 - a fault ends in words, not in a traceback
-        session.fail(Problem(f"scorefly has a fault: {type(error).__name__}: {error}", "--debug shows where"))
+        session.fail(_fault(error))
         return 1
     return 0
+
+
+def _fault(error: Exception) -> Problem:
+    return Problem(f"scorefly has a fault: {type(error).__name__}: {error}", "--debug shows where")
+
+
+def _surroundings_problem(error: OSError) -> Problem | None:
+    """Return what is wrong with standard output or the working folder, if that is why a command failed.
+
+    What is longer than the buffer fails at once, and leaves nothing to flush.
+    """
+    if standard_streams.flush(sys.stdout) or (error.errno in _LOST_OUTPUT and error.filename is None):
+        return _unwritable(error)
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return Problem("the working folder does not exist any longer", "change to a folder that exists")
+    return None
+
+
+def _unwritable(error: OSError) -> Problem:
+    return Problem(f"the outcome cannot be written to standard output: {error.strerror}")

@@ -8,21 +8,15 @@ from typing import Any
 import click
 
 from scorefly.cli.arguments import Command, format_option, options
+from scorefly.cli.json_run import progress_option, run_as_json
 from scorefly.cli.session import Session
-from scorefly.problems import ScoreflyError
 from scorefly.ui.terminal import table
 
 
 @click.command(cls=Command)
 @options("sync", score_files=False)
 @click.argument("names", nargs=-1, metavar="[SUBTREE]...")
-@click.option(
-    "--progress",
-    type=click.Choice(["plain", "json"]),
-    default="plain",
-    show_default=True,
-    help="Output: text for people, or one JSON object per line for programs.",
-)
+@progress_option
 @click.pass_obj
 def sync(session: Session, /, names: tuple[str, ...], progress: str, **values: Any) -> None:
     """Deploy what differs from git: every project and environment of the tree, or those named.
@@ -40,18 +34,7 @@ def sync(session: Session, /, names: tuple[str, ...], progress: str, **values: A
     if progress == "plain":
         session.report(execute(session.settings("sync", values), session.progress))
         return
-    from scorefly.ui.json_lines import JsonProgress
-
-    lines = JsonProgress(sys.stdout, session.progress)
-    try:
-        report = execute(session.settings("sync", values, lines), lines)
-    except ScoreflyError as error:
-        for problem in error.problems:
-            lines.problem(problem)
-        lines.end(None, error.exit_code)
-        sys.exit(error.exit_code)
-    lines.end(report, report.exit_code)
-    sys.exit(report.exit_code)
+    run_as_json("sync", values, session)
 
 
 @click.command(cls=Command)

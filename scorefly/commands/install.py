@@ -14,6 +14,7 @@ from msgspec import Struct
 from scorefly import process, safe_files
 from scorefly.child_output import Buffer
 from scorefly.config.settings import Settings
+from scorefly.durations import parse_duration
 from scorefly.fly.flyctl import child_environment
 from scorefly.problems import external_error, input_error, option_place
 from scorefly.state.document import EnvironmentState
@@ -22,6 +23,7 @@ from scorefly.values import reveal_text, to_text
 ENVIRONMENT = "listener"
 SENDERS = ("github", "gitlab", "gitea", "forgejo", "bitbucket", "generic")
 TOKEN_SECONDS = 60.0
+MIN_EXPIRY, MAX_EXPIRY = 3600.0, 7300 * 86400.0
 _SECRET_TYPE = "listener-secret"  # noqa: S105 - the type of a resource
 
 # Secrets that are handed on to the listener when they are in the environment of `install`.
@@ -56,15 +58,24 @@ class Installation(Struct, frozen=True):
     volume_gb: int = 1
 
 
-def workload(installation: Installation, passed: Sequence[str], *, has_token: bool) -> str:
-    """Return the Score file of the listener."""
+def expiry_seconds(text: str) -> float:
+    """Return the life of a token in seconds. Raises InputError."""
+    seconds = parse_duration(text)
+    if seconds is None or not MIN_EXPIRY <= seconds <= MAX_EXPIRY:
+        hint = "give a time from 1h to 7300d, e.g. 90d"
+        raise input_error(f"invalid time {text!r}", hint, option_place("expiry"))
+    return seconds
+
+
+def workload(installation: Installation, passed: Sequence[str], expires: str) -> str:
+    """Return the Score file of the listener. Without a Fly token `expires` is empty."""
     secrets = {f"SCOREFLY_WEBHOOK_SECRET_{sender.upper()}": f"webhook-{sender}" for sender in installation.senders}
     secrets |= {"SCOREFLY_READ_TOKEN": "read-token", "SCOREFLY_ACT_TOKEN": "act-token"}
     resources: dict[str, object] = {
         name: {"type": _SECRET_TYPE, **({"params": {"prefix": "whsec_"}} if name == "webhook-generic" else {})}
         for name in secrets.values()
     }
-    given = {"SCOREFLY_FLY_API_TOKEN": "LISTENER_FLY_API_TOKEN"} if has_token else {}
+    given = {"SCOREFLY_FLY_API_TOKEN": "LISTENER_FLY_API_TOKEN"} if expires else {}
     given |= {name: f"LISTENER_{name}" for name in passed}
     for variable, secret in given.items():
         resources[variable.lower().replace("_", "-")] = {"type": "secret", "params": {"name": secret}}
@@ -90,7 +101,10 @@ def workload(installation: Installation, passed: Sequence[str], *, has_token: bo
                 "command": ["/opt/scorefly/bin/scorefly"],
                 "args": ["listen", "--project", _escaped(installation.project), "--data", "/data",
                          *map(_escaped, installation.arguments)],
-                "variables": {name: f"${{resources.{resource}.value}}" for name, resource in secrets.items()},
+                "variables": {
+                    **{name: f"${{resources.{resource}.value}}" for name, resource in secrets.items()},
+                    **({"SCOREFLY_FLY_ACCESS_UNTIL": expires} if expires else {}),
+                },
                 "volumes": {"/data": {"source": "${resources.data}"}},
                 "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}},
             }
@@ -106,10 +120,10 @@ def _escaped(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def write_files(folder: Path, installation: Installation, passed: Sequence[str], *, has_token: bool) -> None:
+def write_files(folder: Path, installation: Installation, passed: Sequence[str], expires: str) -> None:
     """Write the Score file and its provisioners into a folder of their own. Raises InputError."""
     files = {
-        "score.yaml": workload(installation, passed, has_token=has_token),
+        "score.yaml": workload(installation, passed, expires),
         ".scorefly/listener.provisioners.yaml": PROVISIONERS,
     }
     try:
@@ -119,7 +133,7 @@ def write_files(folder: Path, installation: Installation, passed: Sequence[str],
         raise input_error(f"cannot write to {folder}: {error.strerror}", "", option_place("folder")) from error
 
 
-def create_token(settings: Settings, name: str, expiry: str) -> str:
+def create_token(settings: Settings, name: str, seconds: float) -> str:
     """Return a new organization token for the listener: an app's deploy token cannot create apps.
 
     Raises InputError without flyctl, and ExternalError.
@@ -129,6 +143,7 @@ def create_token(settings: Settings, name: str, expiry: str) -> str:
     )
     if program is None:
         raise input_error("there is no flyctl on PATH", "install flyctl: https://fly.io/docs/flyctl/install/")
+    expiry = f"{seconds:.0f}s"
     output, errors = Buffer(1 << 16), Buffer(1 << 16, strict=False)
     with tempfile.TemporaryDirectory(prefix="scorefly-flyctl-") as home:
         environ = child_environment(settings.environ, settings.fly_api_token, Path(home), building=False)

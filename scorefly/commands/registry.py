@@ -28,7 +28,7 @@ def _validate(settings: Settings, progress: Progress) -> Report:
 
 
 def _plan(settings: Settings, progress: Progress) -> Report:
-    if has_tree(settings):
+    if has_tree(settings) or settings.subtrees:
         from scorefly.commands.tree_plan import plan_tree
 
         return plan_tree(settings, progress)

@@ -93,4 +93,5 @@ def _unit(unit: Unit) -> dict[str, Any]:
         "environment": unit.environment,
         "project": unit.project.name,
         "after": list(unit.after),
+        "suspended": dict(unit.suspended),
     }

@@ -7,7 +7,6 @@ Tables are merged key by key, everything else is replaced, and null, which only 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,6 +86,8 @@ def _read(workspace: Path, name: str) -> Overlay:
         content = read_file(workspace, name, Place(name))
         if not name.endswith(".toml"):
             return _checked(Overlay(name, parse(content, name).data))
+        import tomllib
+
         return _checked(Overlay(name, tomllib.loads(content.decode())))
     except ValueError as error:  # also bytes that are not UTF-8, and integers of thousands of digits
         where = re.search(r"line (\d+), column (\d+)", str(error))

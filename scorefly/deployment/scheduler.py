@@ -46,8 +46,7 @@ class DeploymentScheduler:
         pool = ThreadPoolExecutor(self.run.settings.max_parallel + AHEAD, thread_name_prefix="deploy")
         try:
             for name in self.waiting:
-                job = self.jobs[name]
-                needs = self._needs(name)
+                job, needs = self.jobs[name], self._needs(name)
                 self.run.progress.app(name, f"waiting for {', '.join(needs)}" if needs else "waiting", "waiting")
                 self._start(pool, name, "prepare", job.prepare)
             while self.running:

@@ -20,16 +20,12 @@ from scorefly.desired.artefacts import (
 )
 from scorefly.desired.builds import settle_build
 from scorefly.desired.counts import with_counts
-from scorefly.desired.data_risks import (
-    changed_resources,
-    changed_workload_volumes,
-    data_in,
-    lowered_volumes,
-    replaced_resources,
-)
+from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.desired.dependencies import in_order
 from scorefly.desired.fly_problems import fly_problems
+from scorefly.desired.former_servers import with_former_servers
 from scorefly.desired.hosts import assign_hosts
+from scorefly.desired.last_deploy import data_in
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import (
     find_orphans,
@@ -43,6 +39,7 @@ from scorefly.desired.promotion import with_promoted_images
 from scorefly.desired.provision import provision
 from scorefly.desired.resolution import Resolution
 from scorefly.desired.shared_servers import with_shared_servers
+from scorefly.desired.stated import with_stated
 from scorefly.desired.workload_inputs import WorkloadInputs, workload_inputs
 from scorefly.fly.api import FlyApi
 from scorefly.fly.app import App
@@ -80,7 +77,7 @@ def compute_desired_apps(
     """
     run.progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = run.state
-    loaded = with_shared_servers(run.settings, loaded, before)
+    loaded = with_former_servers(with_shared_servers(run.settings, loaded, before), before)
     if not trial:
         run = replace(run, settings=with_promoted_images(run.settings, loaded.workloads))
     replaced = replaced_resources(run.settings, loaded, before)
@@ -102,7 +99,7 @@ def compute_desired_apps(
     apps, lowered = lowered_volumes(run.settings, before, apps)
     problems += lowered
     orphans = find_orphans(run.settings, loaded, {app.name for app in apps}, run.state)
-    problems += orphan_problems(orphans.resources)
+    problems += orphan_problems(orphans.resources, run.state)
     problems += orphaned_app_problems(run.settings, orphans, data_in)
     problems = list(dict.fromkeys(problems))
     run.progress.publish(_public(loaded, resolution, apps))
@@ -131,23 +128,23 @@ def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iter
 def save_and_write_artefacts(
     run: Run,
     loaded: Loaded,
-    wanted: DesiredApps,
+    desired: DesiredApps,
 ) -> None:
     """Save the state, then write the artefacts and remove those of apps that are gone. A dry run does neither."""
     if run.settings.dry_run:
         return
     run.keeper.save()
-    write_artefacts(run.settings, wanted, run.progress)
-    names = {app.name for app in wanted.apps}
+    write_artefacts(run.settings, desired, run.progress)
+    names = {app.name for app in desired.apps}
     remove_stale_artefacts(run.settings, names, lambda owner: is_owner_gone(run.settings, loaded, run.state, owner))
 
 
-def write_artefacts(settings: Settings, wanted: DesiredApps, progress: Progress) -> None:
+def write_artefacts(settings: Settings, desired: DesiredApps, progress: Progress) -> None:
     """Write the artefacts of all apps."""
-    for app in wanted.apps:
+    for app in desired.apps:
         write_artefact(settings, app)
     kept = "a temporary folder" if settings.scratch else Path(settings.artefacts, settings.environment)
-    progress.step(f"{_count(len(wanted.apps), 'app')} in {kept}")
+    progress.step(f"{_count(len(desired.apps), 'app')} in {kept}")
 
 
 def app_report(settings: Settings, app: App) -> AppReport:
@@ -169,9 +166,9 @@ def app_report(settings: Settings, app: App) -> AppReport:
 def _resource_apps(settings: Settings, loaded: Loaded, resolution: Resolution, problems: list[Problem]) -> list[App]:
     """The apps of resources. One that resources share is the last one's: it was made knowing the others."""
     apps: dict[tuple[str, str], App] = {}
-    for uid, brought in resolution.apps.items():
+    for uid, resource_apps in resolution.apps.items():
         place, spec = loaded.graph.nodes[uid].place, loaded.provisioners[uid].spec
-        for each in brought:
+        for each in resource_apps:
             at = place if spec.built_in else each.place
             app, found = convert_resource_app(each.name, each.owner, each.config, settings.region, at)
             problems += found
@@ -188,6 +185,7 @@ def _workload_app(settings: Settings, inputs: WorkloadInputs, problems: list[Pro
     if converted.app is None:
         return None
     app = read_overlaid(lay_over(converted.app, inputs.overlays), inputs.overlays, problems)
+    app = with_stated(app, settings.config(inputs.workload.name), problems)
     app = with_counts(settle_build(settings, app), inputs.scale, problems)
     problems += fly_problems(settings, app, inputs.workload, inputs.overlays)
     deploy_args = settings.config(inputs.workload.name).deploy_args

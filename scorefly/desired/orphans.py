@@ -13,6 +13,7 @@ from msgspec import Struct
 from scorefly.config.settings import Settings
 from scorefly.confined import is_file, scope_of
 from scorefly.desired.load import Loaded
+from scorefly.desired.managed_data import managed_data
 from scorefly.problems import Problem
 from scorefly.resources.graph import ResourceNode
 from scorefly.state.document import AppState, EnvironmentState, ResourceState
@@ -54,13 +55,13 @@ class Orphans(Struct, frozen=True):
     workloads: frozenset[str]
 
 
-def find_orphans(settings: Settings, loaded: Loaded, wanted: Collection[str], state: EnvironmentState) -> Orphans:
-    """The orphans of an environment; `wanted` are the names of the apps that Score files ask for."""
+def find_orphans(settings: Settings, loaded: Loaded, desired: Collection[str], state: EnvironmentState) -> Orphans:
+    """The orphans of an environment; `desired` are the names of the apps that Score files ask for."""
     here = {workload.name for workload in loaded.workloads}
     gone = _gone(settings, loaded, state)
     resources = _of_nobody(loaded, state, here | gone)
     owners = here | gone | {each.uid for each in resources} | loaded.graph.nodes.keys()
-    apps = [app for app in state.apps.values() if app.name not in wanted and app.owner in owners]
+    apps = [app for app in state.apps.values() if app.name not in desired and app.owner in owners]
     return Orphans(resources, tuple(apps), gone)
 
 
@@ -84,17 +85,26 @@ def gone_workloads(settings: Settings, loaded: Loaded, state: EnvironmentState) 
     return _gone(settings, loaded, state)
 
 
-def orphan_problems(found: Sequence[ResourceState]) -> list[Problem]:
+def orphan_problems(found: Sequence[ResourceState], state: EnvironmentState) -> list[Problem]:
     """A warning for each: it may cost money, and nothing takes it away unasked."""
     return [
         Problem(
             f"{each.uid}, provisioned by {each.provisioner}, is no longer used by any Score file",
-            f"`scorefly resources deprovision '{each.uid}'` takes it away"
-            + (f" with {', '.join(each.apps)}" if each.apps else ""),
+            _way_to_deprovision(each, state),
             severity="warning",
         )
         for each in found
     ]
+
+
+def _way_to_deprovision(resource: ResourceState, state: EnvironmentState) -> str:
+    others = {name for each in state.resources.values() if each.uid != resource.uid for name in each.apps}
+    own = [name for name in resource.apps if name not in others]
+    shared = [name for name in resource.apps if name in others]
+    way = f"`scorefly resources deprovision '{resource.uid}'` takes it away"
+    way += f" with {', '.join(own)}" if own else ""
+    way += f" with {data} and all its data" if (data := managed_data(state, resource)) else ""
+    return f"{way}; {', '.join(shared)} stays with the data, because others use it" if shared else way
 
 
 def orphaned_app_problems(settings: Settings, found: Orphans, data: Callable[[AppState], str]) -> list[Problem]:

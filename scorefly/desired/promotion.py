@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -50,13 +49,15 @@ def with_promoted_images(settings: Settings, workloads: Sequence[Workload]) -> S
 
 def _images(app: AppState | None) -> dict[str, str]:
     """Return the images of the last good deploy by container; an app without containers has one, under no name."""
+    import tomllib
+
     record = unpack(app.record) if app else None
     if record is None:
         return {}
     front = str(tomllib.loads(record.texts.get("fly.toml", "")).get("container", ""))
     containers = json.loads(record.texts.get("machine.json", "{}")).get("containers") or ()
     others = {each["name"]: each["image"] for each in containers if each.get("image", ".") != "."}
-    return {**others, front: _front_image(record)}
+    return {**others, **record.images, front: _front_image(record)}
 
 
 def _front_image(record: Record) -> str:

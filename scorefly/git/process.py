@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -59,7 +59,7 @@ class Done(Struct, frozen=True):
 class Git(Confidential, frozen=True):
     """git in one folder. `environ` is this process's; `variables` and `config` are added to the few that pass.
 
-    A process that takes longer than `seconds` is ended.
+    A process that takes longer than `seconds` is ended, and one that runs while `stop` says so.
 
     Configuration travels in the environment, which only the same user can read, and never on a command line.
     """
@@ -69,6 +69,7 @@ class Git(Confidential, frozen=True):
     config: tuple[tuple[str, str], ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     seconds: float = TIMEOUT
+    stop: Callable[[], bool] = lambda: interruption.overdue(interruption.IN_FLIGHT)
 
     def run(self, *arguments: str, content: bytes = b"") -> Done:
         """Runs it to its end, which is a failure after `seconds`. Raises InputError when there is no git."""
@@ -77,7 +78,7 @@ class Git(Confidential, frozen=True):
             raise input_error("there is no git on PATH", "install git, or say state: file", option_place("state"))
         interruption.check()
         output, error = Buffer(MAX_OUTPUT), Buffer(MAX_ERROR, strict=False)
-        # In a session of its own it can ask nobody, and an interrupt does not end it in the middle of a push.
+        # In a session of its own it can ask no one, and an interrupt does not end it in the middle of a push.
         ended = process.run(
             [program, *arguments],
             folder=self.folder,
@@ -86,7 +87,7 @@ class Git(Confidential, frozen=True):
             output=output,
             errors=error,
             question=content,
-            stop=lambda: interruption.overdue(interruption.IN_FLIGHT),
+            stop=self.stop,
             ask=signal.SIGKILL,
         )
         if ended.reason == "stopped":
@@ -97,7 +98,7 @@ class Git(Confidential, frozen=True):
         return Done(ended.code, bytes(output.content), error.content.decode("utf-8", "replace"))
 
     def must(self, *arguments: str, content: bytes = b"") -> str:
-        """The output of what can only fail for want of disk or memory. Raises OutsideError."""
+        """The output of what can only fail for want of disk or memory. Raises ExternalError."""
         done = self.run(*arguments, content=content)
         if done.code:
             raise local_failure(arguments[0], done)

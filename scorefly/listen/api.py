@@ -147,6 +147,6 @@ async def _names(request: Request) -> list[str] | None:
     names = data.get("units") if isinstance(data, dict) else None
     if names is None and isinstance(data, dict):
         return None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.isprintable() for name in names):
         raise ValueError("units is not a list of strings")
     return names

@@ -26,6 +26,7 @@ _HEADERS = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+MAX_HEADERS = 200
 _NOT_STORED = (b"cache-control", b"no-store")
 
 
@@ -51,7 +52,10 @@ def application(service: Service) -> ASGIApp:
         Route("/readyz", api.ready),
         Route("/metrics", api.metrics),
     ]
-    return Outermost(Starlette(routes=routes), service)
+    app = Starlette(routes=routes)
+    # A redirect to the path without its last slash would name the host that the client made up.
+    app.router.redirect_slashes = False
+    return Outermost(app, service)
 
 
 class Outermost:
@@ -74,6 +78,9 @@ class Outermost:
                 message = {**message, "headers": [*message["headers"], *added]}
             await send(message)
 
+        if len(scope["headers"]) > MAX_HEADERS:  # their bytes are bounded by the parser
+            await JSONResponse({"error": "too many headers"}, 431)(scope, receive, send_with_headers)
+            return
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001 - a fault ends one answer, in words

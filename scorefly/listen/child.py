@@ -19,6 +19,7 @@ from msgspec import Struct, field
 from scorefly import process
 from scorefly.child_output import Buffer, Lines
 from scorefly.confidential import Confidential
+from scorefly.listen.pending import Changes, PlannedUnit
 from scorefly.listen.units import MAX_LOG, Outcome
 from scorefly.problems import external_error
 
@@ -26,6 +27,7 @@ from scorefly.problems import external_error
 PROGRAM = (sys.executable, "-I", "-m", "scorefly")
 SECONDS = 3600.0  # for one run
 TREE_SECONDS = 300.0
+PLAN_SECONDS = 120.0
 GRACE = 12.0  # seconds: a run saves its state within nine
 _MAX_TREE = 16 << 20  # bytes
 _MAX_APPS = 10_000
@@ -159,6 +161,38 @@ def read_repositories(
         lines = redact(errors.content.decode("utf-8", "replace")).strip().splitlines()
         raise external_error("; ".join(lines[:5])[:1000] or f"scorefly repos ended with exit status {ended.code}")
     return data
+
+
+def read_plan(
+    program: Program, arguments: Sequence[str], folder: Path, *, redact: Callable[[str], str], stop: Callable[[], bool]
+) -> PlannedUnit | None:
+    """Return what `scorefly plan --progress json` says would change; None when it was stopped."""
+    changes, problems = Changes(redact), list[str]()
+
+    def add(line: str) -> None:
+        event = _event(line) or {"event": ""}
+        if event["event"] == "problem" and event.get("severity", "error") == "error":
+            problems.append(redact(problem_text(event)))
+        changes.add(event)
+
+    try:
+        ended = process.run(
+            [*program.argv, "plan", *arguments, "--progress", "json"],
+            folder=folder,
+            environ=program.environ,
+            seconds=PLAN_SECONDS,
+            output=Lines(add),
+            errors=Buffer(1 << 16, strict=False),
+            stop=stop,
+            grace=GRACE,
+        )
+    except (OSError, ValueError) as error:
+        return PlannedUnit(error=f"cannot start scorefly: {error}")
+    if ended.reason == "stopped":
+        return None
+    if ended.code not in (0, 1) or (ended.code and not changes.apps):
+        return PlannedUnit(error=next(iter(problems), f"scorefly plan ended with exit status {ended.code}"))
+    return PlannedUnit(changes.data(), next(iter(problems), ""))
 
 
 def _event(line: str) -> dict[str, Any] | None:

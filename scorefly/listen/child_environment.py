@@ -12,7 +12,7 @@ _KEPT = re.compile(
 )
 # Of the listener alone. FLY_APP_NAME and the like describe its own Machine.
 _OWN = re.compile(
-    r"SCOREFLY_(?:WEBHOOK_SECRET_\w+|READ_TOKEN|ACT_TOKEN|NOTIFY\w*|GITHUB_APP_\w+)"
+    r"SCOREFLY_(?:WEBHOOK_SECRET_\w+|READ_TOKEN|ACT_TOKEN|NOTIFY\w*|GITHUB_APP_\w+|FLY_ACCESS_UNTIL)"
     r"|FLY_(?:APP_NAME|MACHINE_\w+|ALLOC_ID|IMAGE_REF|PUBLIC_IP|PRIVATE_IP|PROCESS_GROUP|VM_\w+|SSH|REGION)"
 )
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|KEY|PASSWORD")

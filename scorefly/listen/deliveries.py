@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from scorefly.listen.hosts.event import Event
 from scorefly.listen.ledger import Ledger
-from scorefly.listen.repository_keys import matching_key
+from scorefly.listen.repository_keys import matching_key, repository_key
 
 MAX_AGE = 7 * 86400.0  # seconds that a delivery is kept
 MAX_ROWS = 50_000
@@ -43,7 +43,10 @@ def _hinted(ledger: Ledger, event: Event) -> set[str]:
     refs: dict[str, list[str]] = {}
     for row in ledger.rows("SELECT key, ref FROM refs"):
         refs.setdefault(row["key"], []).append(row["ref"])
-    keys = ((matching_key(hint.addresses, refs), hint.ref) for hint in event.hints)
+    rows = ledger.rows("SELECT key, moved_to FROM repositories WHERE moved_to != ''")
+    moved = {repository_key(row["moved_to"]): row["key"] for row in rows}
+    names = ((matching_key(hint.addresses, {*refs, *moved}), hint.ref) for hint in event.hints)
+    keys = [(key if key in refs else moved.get(key, ""), ref) for key, ref in names]
     return {key for key, ref in keys if key and any(concerns(ref, followed) for followed in refs[key])}
 
 

@@ -10,22 +10,31 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from scorefly import safe_files
+from scorefly.confidential import Confidential
 from scorefly.git.process import Done, Git, told
 from scorefly.git.remote import Credentials
 from scorefly.listen.github_tokens import GitHubTokens
 from scorefly.listen.settings import Project
+from scorefly.listen.sources import Seen
 from scorefly.problems import ExternalError, external_error
 
 _REF = "refs/scorefly/project"
+_REDIRECT = re.compile(r"^warning: redirecting to (https?://[^\s@]{1,500})$", re.MULTILINE)
 
 
 # Returns the user name and password for an https URL, or None.
 Logins = Callable[[str], tuple[str, str] | None]
 
 
-def read_refs(
-    url: str, refs: Sequence[str], environ: Mapping[str, str], folder: Path, logins: Logins
-) -> dict[str, str]:
+class Reading(Confidential, frozen=True):
+    """The way to read repositories of servers: with which environment and logins, and when to give up at once."""
+
+    environ: Mapping[str, str]
+    logins: Logins
+    stop: Callable[[], bool]
+
+
+def read_refs(url: str, refs: Sequence[str], folder: Path, reading: Reading) -> Seen:
     """Ask a repository once for the values of refs: a commit, or a digest of all that a pattern matches.
 
     A ref that does not exist has the value "". Raises ExternalError.
@@ -33,13 +42,14 @@ def read_refs(
     patterns = [
         pattern for ref in refs for pattern in ((ref, f"{ref}^{{}}") if ref.startswith("refs/tags/") else (ref,))
     ]
-    git, address = _server_git(url, environ, folder, logins)
-    done = git.run("ls-remote", "--quiet", "--", address, *patterns)
+    git, address = _server_git(url, folder, reading)
+    done = git.run("ls-remote", "--", address, *patterns)
     if done.code:
         raise _failure("read", done)
     pairs = [line.partition("\t") for line in done.text.splitlines()]
     commits = {name: commit for commit, _, name in pairs}
-    return {ref: _value(ref, commits) for ref in refs}
+    redirect = _REDIRECT.search(done.error)
+    return Seen({ref: _value(ref, commits) for ref in refs}, redirect[1].removesuffix("/") if redirect else "")
 
 
 def _value(ref: str, commits: Mapping[str, str]) -> str:
@@ -61,11 +71,11 @@ class ProjectRepository:
         self._environ = environ
         self._copy = data / "project.git"
 
-    def fetch(self, logins: Logins) -> str:
+    def fetch(self, reading: Reading) -> str:
         """Fetch the followed ref. Returns its commit. Raises ExternalError."""
         safe_files.make_folders(self._data, Path("units"))
         self._git(self._data).must("init", "--bare", "--quiet", str(self._copy))
-        git, address = _server_git(self._project.url, self._environ, self._copy, logins)
+        git, address = _server_git(self._project.url, self._copy, reading)
         done = git.run(
             *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--force"),
             *("--", address, f"+{self._project.ref}:{_REF}"),
@@ -133,15 +143,15 @@ def logins_of(environ: Mapping[str, str], tokens: GitHubTokens) -> Logins:
     return login
 
 
-def _server_git(url: str, environ: Mapping[str, str], folder: Path, logins: Logins) -> tuple[Git, str]:
+def _server_git(url: str, folder: Path, reading: Reading) -> tuple[Git, str]:
     from scorefly.git.remote import credential_config
 
-    login = logins(url) if url.startswith("https://") else None
+    login = reading.logins(url) if url.startswith("https://") else None
     server = "/".join(url.split("/")[:3])
     credentials = Credentials(server, *login) if login else None
     config, variables = credential_config(credentials)
     allowed = {"GIT_ALLOW_PROTOCOL": "https:ssh:http:file", **variables}
-    return Git(folder, environ, config, allowed), url
+    return Git(folder, reading.environ, config, allowed, stop=reading.stop), url
 
 
 def _failure(what: str, done: Done) -> ExternalError:

@@ -17,7 +17,7 @@ from scorefly import safe_files
 from scorefly.problems import Place, external_error, input_error
 
 NAME = "ledger.sqlite3"
-VERSION = 1
+VERSION = 2
 _WAL_BYTES = 4 << 20
 
 _SCHEMA = """
@@ -60,6 +60,16 @@ CREATE TABLE notices(
     attempts INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0
 ) STRICT;
 """
+# What each version adds to the one before.
+_ADDED = (
+    _SCHEMA,
+    """
+ALTER TABLE repositories ADD COLUMN moved_to TEXT NOT NULL DEFAULT '';
+CREATE TABLE plans(
+    unit TEXT PRIMARY KEY, generation INTEGER NOT NULL, at REAL NOT NULL, changes TEXT NOT NULL, error TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
+)
 
 
 class Ledger:
@@ -69,7 +79,7 @@ class Ledger:
         """Open or create the ledger in a folder. Raises InputError and ExternalError."""
         self.path = folder / NAME
         try:
-            # Made here, so that nobody else may read it: SQLite's other files get the mode of this one.
+            # Made here, so that no other user may read it: SQLite's other files get the mode of this one.
             os.close(safe_files.open_private(folder, Path(NAME), os.O_RDWR | os.O_CREAT))
             # Statements outside `transaction` commit by themselves.
             self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10.0)
@@ -93,7 +103,8 @@ class Ledger:
             hint = "run the newer scorefly, or delete the file: it is rebuilt from git"
             raise input_error("the ledger was written by a newer version of scorefly", hint, Place(str(self.path)))
         if version < VERSION:
-            self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+            added = " ".join(_ADDED[version:])
+            self._database.executescript(f"BEGIN IMMEDIATE; {added} PRAGMA user_version={VERSION}; COMMIT;")
 
     def close(self) -> None:
         """Close the file. The write-ahead log is moved into it."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
 
 from scorefly.listen.ledger import Ledger
+
+PROBE_SECONDS = 1.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,6 +24,7 @@ class LedgerThread:
         self._ledger = ledger
         self._executor = ThreadPoolExecutor(1, "ledger")
         self.error = ""
+        self._good_until = 0.0
 
     async def call(self, function: Callable[Concatenate[Ledger, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function with the ledger. Raises sqlite3.Error, e.g. for a full disk."""
@@ -33,7 +37,12 @@ class LedgerThread:
         return result
 
     async def check(self) -> None:
-        """Write to the ledger, to learn whether it can be written. Raises sqlite3.Error."""
+        """Write to the ledger, to learn whether it can be written. Raises sqlite3.Error.
+
+        A good answer holds for a second: whoever may ask is not able to keep the disk busy.
+        """
+        if not self.error and time.monotonic() < self._good_until:
+            return
 
         def probe(ledger: Ledger) -> None:
             with ledger.transaction():
@@ -41,6 +50,7 @@ class LedgerThread:
 
         await self.call(probe)
         self.error = ""
+        self._good_until = time.monotonic() + PROBE_SECONDS
 
     def close(self) -> None:
         """Close the ledger after what is under way."""

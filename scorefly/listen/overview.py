@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from scorefly.listen.ledger import Ledger
+from scorefly.listen.pending import plans
 from scorefly.listen.units import FAILING
 
 HISTORY = 50  # runs, and deliveries
+TOKEN_WARNING = 30 * 86400.0  # seconds before the end
+MAX_ID = 2**63 - 1  # of a row in SQLite
 
 
 def units(ledger: Ledger) -> list[dict[str, Any]]:
@@ -34,10 +39,19 @@ def units(ledger: Ledger) -> list[dict[str, Any]]:
         )
     }
     tree = {ledger.get("root_key"): ledger.get("tree")}
+    planned = plans(ledger)
+    rows = ledger.rows("SELECT * FROM units ORDER BY name")
+    due = {row["name"] for row in rows if row["wanted"] > row["done"]}
+    blocking = due | {row["name"] for row in rows if row["running"] or row["status"] in FAILING}
     return [
-        _unit(row, apps.get(row["name"], []), follows.get(row["name"], []), runs.get(row["name"]),
-              deployed.get(row["name"], {}), tree)
-        for row in ledger.rows("SELECT * FROM units ORDER BY name")
+        {
+            **_unit(row, apps.get(row["name"], []), follows.get(row["name"], []), runs.get(row["name"]),
+                    deployed.get(row["name"], {}), tree),
+            "plan": planned.get(row["name"]),
+            "waits_for": [name for name in json.loads(row["after"]) if name in blocking and not row["running"]]
+            if row["name"] in due else [],
+        }
+        for row in rows
     ]  # fmt: skip
 
 
@@ -45,11 +59,12 @@ def _unit(
     row: Any, apps: list[dict[str, Any]], sources: list[dict[str, Any]], run: Any, deployed: Any, tree: dict[str, str]
 ) -> dict[str, Any]:
     details = json.loads(row["details"])
-    wanted = tree | {_source_name(each): each["commit"] for each in sources}
+    desired = tree | {_source_name(each): each["commit"] for each in sources}
+    apps = with_suspended(apps, details.get("suspended") or {})
     is_due = row["wanted"] > row["done"]
     pending = [
         {"repository": name, "from": deployed.get(name, ""), "to": commit}
-        for name, commit in wanted.items()
+        for name, commit in desired.items()
         if name and commit and commit != deployed.get(name)
     ]
     return {
@@ -67,6 +82,17 @@ def _unit(
         "drift": any(each.get("drift") for each in apps),
         "last_run": run_summary(run) if run else None,
     }
+
+
+def with_suspended(apps: list[dict[str, Any]], suspended: dict[str, str]) -> list[dict[str, Any]]:
+    """Return apps with the reasons of those that the tree suspends; one that was never deployed is a row of its own."""
+    marked = [{**app, "suspended": suspended.get(app.get("workload", ""), app.get("suspended"))} for app in apps]
+    known = {app.get("workload") for app in apps}
+    return marked + [
+        {"app": "", "workload": name, "status": "suspended", "suspended": reason, "since": 0}
+        for name, reason in suspended.items()
+        if name not in known
+    ]
 
 
 def _source_name(source: dict[str, Any]) -> str:
@@ -100,6 +126,8 @@ def unit_runs(ledger: Ledger, name: str) -> list[dict[str, Any]]:
 
 def run_log(ledger: Ledger, identity: int) -> dict[str, Any] | None:
     """Return a run with its redacted log, or None."""
+    if identity > MAX_ID:
+        return None
     row = ledger.row("SELECT * FROM runs WHERE id = ?", identity)
     return {**run_summary(row), "log": row["log"]} if row else None
 
@@ -123,8 +151,20 @@ def history(ledger: Ledger) -> list[dict[str, Any]]:
 
 def repositories(ledger: Ledger) -> list[dict[str, Any]]:
     """Return the followed repositories with when they were looked at, and the error if they cannot be read."""
-    rows = ledger.rows("SELECT key, looked_at, next_look, attempts, error FROM repositories ORDER BY key")
+    rows = ledger.rows("SELECT key, looked_at, next_look, attempts, error, moved_to FROM repositories ORDER BY key")
     return [dict(row) for row in rows]
+
+
+def token_notice(environ: Mapping[str, str], now: float) -> str:
+    """Return what to do about a Fly token that expires within a month, or ""."""
+    text = environ.get("SCOREFLY_FLY_ACCESS_UNTIL", "")
+    try:
+        end = datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return ""
+    if now < end - TOKEN_WARNING:
+        return ""
+    return f"The Fly token {'expired' if now > end else 'expires'} on {text}: run scorefly install again."
 
 
 def tree(ledger: Ledger) -> dict[str, Any]:

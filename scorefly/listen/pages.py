@@ -40,6 +40,7 @@ class Pages:
                 "units": units,
                 "summary": list(Counter(unit["state"] for unit in units).items()),
                 "tree": overview.tree(ledger),
+                "token_notice": overview.token_notice(self._service.settings.environ, time.time()),
                 "repositories": overview.repositories(ledger),
                 "history": overview.history(ledger),
             }

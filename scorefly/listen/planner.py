@@ -15,7 +15,7 @@ RESYNC = 3600.0  # seconds after which a unit is compared with Fly although git 
 class RepositoryRow(Struct, frozen=True):
     """A followed repository: generations of hints and looks, and when it was and may be looked at.
 
-    `next_hint` is when a hint may cause a look, `next_look` when anything may.
+    `next_hint` is when a hint may cause a look. `next_look` is 0, or the end of the back-off after a failure.
     """
 
     key: str
@@ -37,6 +37,8 @@ class UnitRow(Struct, frozen=True):
     ended: float
     is_failing: bool = False
     after: tuple[str, ...] = ()
+    planned: int = 0  # the generation of its plan
+    planned_at: float = 0.0
 
     @property
     def is_due(self) -> bool:
@@ -63,9 +65,10 @@ def looks_to_start(rows: Iterable[RepositoryRow], busy: Collection[str], slots: 
 
 
 def look_time(row: RepositoryRow, poll: float) -> float:
-    """Return when a repository is to be looked at next."""
-    due = min(row.next_hint, row.looked_at + poll) if row.hinted > row.looked else row.looked_at + poll
-    return max(due, row.next_look)
+    """Return when a repository is to be looked at next: after a failure when its back-off ends."""
+    if row.next_look:
+        return row.next_look
+    return min(row.next_hint, row.looked_at + poll) if row.hinted > row.looked else row.looked_at + poll
 
 
 def runs_to_start(rows: Iterable[UnitRow], slots: int, now: float) -> Start:
@@ -79,6 +82,19 @@ def runs_to_start(rows: Iterable[UnitRow], slots: int, now: float) -> Start:
     if not any(row.running or row.is_failing for row in units.values()) and not any(row.is_due for row in free):
         free = idle  # those that are due come after each other
     return _first([(run_time(row), row.name) for row in free], slots, now)
+
+
+def plans_to_start(rows: Iterable[UnitRow], starting: Collection[str], slots: int) -> tuple[str, ...]:
+    """Choose the units to plan: those that are due, do not start now, and changed or ran since their last plan."""
+    names = [
+        row.name
+        for row in rows
+        if row.is_due
+        and not row.running
+        and row.name not in starting
+        and (row.planned < row.wanted or row.planned_at < row.ended)
+    ]
+    return tuple(names[: max(slots, 0)])
 
 
 def _blocks(row: UnitRow) -> bool:

@@ -7,24 +7,24 @@ import asyncio
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-HEAD_SECONDS = 10.0  # from the first byte of a request, or from the connection, to the end of its head
 DRAIN_SECONDS = 10.0  # for the rest of a body whose request was refused
 
 
 class BoundedProtocol(H11Protocol):
     """Close connections that send a head or an unwanted body too slowly."""
 
+    head_seconds = 10.0  # from the first byte of a request, or from the connection, to the end of its head
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for a request."""
         super().connection_made(transport)
-        self._close_after(HEAD_SECONDS)
+        self._close_after(self.head_seconds)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of a head or body."""
         if self._deadline is None and self._awaits_head():
-            self._close_after(HEAD_SECONDS)
+            self._close_after(self.head_seconds)
         super().data_received(data)
         if not self._awaits_head() and self.conn.our_state is not h11.DONE:
             self._keep_open()

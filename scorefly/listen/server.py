@@ -22,6 +22,7 @@ from scorefly.listen.child import PROGRAM
 from scorefly.listen.child_environment import secret_texts
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.ledger_thread import LedgerThread
+from scorefly.listen.notifier import send_notices
 from scorefly.listen.protocol import BoundedProtocol
 from scorefly.listen.service import Service
 from scorefly.listen.settings import Settings
@@ -80,7 +81,7 @@ async def _serve(
     server = _Server(
         uvicorn.Config(
             application(service),
-            http=BoundedProtocol,
+            http=type("Protocol", (BoundedProtocol,), {"head_seconds": settings.read_timeout}),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -96,7 +97,7 @@ async def _serve(
         loop.add_signal_handler(number, _stop, service, log)
     await service.prepare()
     serving = asyncio.create_task(server.serve(sockets=[listening]))
-    notifying = asyncio.create_task(service.send_notices()) if settings.notify else None
+    notifying = asyncio.create_task(send_notices(service)) if settings.notify else None
     host, port = listening.getsockname()[:2]
     log(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
     try:

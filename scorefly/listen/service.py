@@ -9,33 +9,23 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from msgspec import Struct
-
-from scorefly.listen import notices, sources, units
+from scorefly.listen import sources, units
+from scorefly.listen.decision import PARALLEL_LOOKS, Due, Work, decide
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.ledger_thread import LedgerThread
 from scorefly.listen.metrics import Metrics
 from scorefly.listen.orphans import end_processes, process_started
-from scorefly.listen.planner import backoff, looks_to_start, runs_to_start
+from scorefly.listen.pending import record_plan
+from scorefly.listen.planner import backoff
 from scorefly.listen.repository_keys import repository_key
 from scorefly.listen.runner import Runner
 from scorefly.listen.settings import Settings
 from scorefly.problems import ScoreflyError
 
-PARALLEL_LOOKS = 4
 RETRY_LEDGER = 2.0  # seconds
-NOTICE_PAUSE = 1.0  # seconds between two looks at the notices
+BURST_SECONDS = 0.02
 
 T = TypeVar("T")
-
-
-class Due(Struct, frozen=True):
-    """The work that may start now: keys of repositories, names of units, the tree; and when to decide again."""
-
-    looks: tuple[str, ...]
-    runs: tuple[str, ...]
-    reads_tree: bool
-    wake_at: float
 
 
 class Service:
@@ -57,15 +47,9 @@ class Service:
         self.stopping = False
         self.last_poll = 0.0  # when the project's repository could be read the last time
         self._interrupting = False
-        self._runner = Runner(settings, argv, redact, lambda: self._interrupting)
+        self._runner = Runner(settings, argv, redact, lambda: self._interrupting, lambda: self.stopping)
         self._root = repository_key(settings.project.url)
-        self._looking: set[str] = set()
-        self._running: set[str] = set()
-        self._reads_tree = False
-        # No run begins before the project was looked at: it would deploy a commit that is not the newest.
-        self._awaits_look = True
-        self._tree_attempts = 0
-        self._tree_not_before = 0.0
+        self._work = Work()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(settings.parallel + PARALLEL_LOOKS + 2, "work")
@@ -75,14 +59,14 @@ class Service:
         lost = await self.ledger.call(units.recover, time.time())
         if lost:
             await self._in_thread(end_processes, lost)
-        await self.ledger.call(_follow_root, self.settings)
+        await self.ledger.call(sources.follow_root, self.settings.project.url, self.settings.project.ref)
 
     async def run(self) -> None:
         """Start what is due until the service stops; then wait for what is under way."""
         while not self.stopping:
             delay = 1.0
             try:
-                due = await self.ledger.call(self._decide, time.time())
+                due = await self.ledger.call(decide, self.settings, self._work, time.time())
                 self._start(due)
                 delay = due.wake_at - time.time()
             except sqlite3.Error as error:
@@ -112,89 +96,79 @@ class Service:
 
     async def request_units(self, names: list[str] | None) -> tuple[str, ...]:
         """Make units due at the newest commits, all of them when none is named. Returns those that exist."""
-        self._awaits_look = True
-        known = await self.ledger.call(_request_units, names)
+        self._work.awaits_look = True
+        known = await self.ledger.call(units.request, names)
         self.wake()
         return known
 
     @property
     def is_busy(self) -> bool:
         """Decide whether a unit runs."""
-        return bool(self._running)
-
-    def _decide(self, ledger: Ledger, now: float) -> Due:
-        """Read from the ledger what is due. Called on the ledger's thread."""
-        poll = self.settings.poll
-        looks = looks_to_start(
-            sources.repositories(ledger), self._looking, PARALLEL_LOOKS - len(self._looking), poll, now
-        )
-        runs = runs_to_start(units.unit_rows(ledger), self.settings.parallel - len(self._running), now)
-        row = ledger.row("SELECT value FROM refs WHERE key = ? AND ref = ?", self._root, self.settings.project.ref)
-        is_old = bool(row and row["value"] and row["value"] != ledger.get("tree"))
-        is_stale = is_old or bool(ledger.get("tree_is_stale"))
-        reads_tree = is_stale and not self._reads_tree and now >= self._tree_not_before
-        # A new tree decides which units there are: none starts while it is read for the first time after a change.
-        names = () if self._awaits_look or (is_stale and not self._tree_attempts) else runs.names
-        wake_at = min(looks.wake_at, runs.wake_at, self._tree_not_before if is_stale else runs.wake_at)
-        return Due(looks.names, names, reads_tree, max(wake_at, now + 0.05) if not reads_tree else now + 1)
+        return bool(self._work.running)
 
     def _start(self, due: Due) -> None:
         for key in due.looks:
-            self._looking.add(key)
+            self._work.looking.add(key)
             self._spawn(self._look(key))
         if due.reads_tree:
-            self._reads_tree = True
+            self._work.reads_tree = True
             self._spawn(self._read_tree())
         for name in due.runs:
-            self._running.add(name)
+            self._work.running.add(name)
             self._spawn(self._run(name))
+        for name in due.plans:
+            self._work.planning.add(name)
+            self._spawn(self._plan(name))
 
     async def _look(self, key: str) -> None:
         try:
             look = await self.ledger.call(sources.begin_look, key)
             try:
-                values = await self._in_thread(self._runner.look, look)
+                seen = await self._in_thread(self._runner.look, look)
             except ScoreflyError as error:
+                if self.stopping:
+                    return
                 message = self.redact(str(error))
                 self.log(f"look at {key}: {message}")
                 self.metrics.looks.labels("failed").inc()
                 await self.ledger.call(sources.record_failed_look, look, message, time.time())
                 return
-            changed = await self.ledger.call(sources.record_look, look, values, time.time())
+            changed = await self.ledger.call(sources.record_look, look, seen, time.time())
             self.metrics.looks.labels("changed" if changed else "unchanged").inc()
             if key == self._root:
                 self.last_poll = time.time()
-                self._tree_not_before = 0.0 if changed else self._tree_not_before
-                self._tree_attempts = 0 if changed else self._tree_attempts
+                self._work.tree_not_before = 0.0 if changed else self._work.tree_not_before
+                self._work.tree_attempts = 0 if changed else self._work.tree_attempts
             for ref in changed:
-                self.log(f"look at {key}: {ref} is at {values[ref][:12] or 'nothing: it is gone'}")
+                self.log(f"look at {key}: {ref} is at {seen.values[ref][:12] or 'nothing: it is gone'}")
         finally:
-            self._looking.discard(key)
-            self._awaits_look = self._awaits_look and key != self._root
+            self._work.looking.discard(key)
+            self._work.awaits_look = self._work.awaits_look and key != self._root
 
     async def _read_tree(self) -> None:
         try:
             commit, tree = await self._in_thread(self._runner.read_tree)
             project = (self.settings.project.url, self.settings.project.ref)
             await self.ledger.call(units.replace_tree, project, commit, tree)
-            await self.ledger.call(_note_root, self.settings, commit)
-            self._tree_attempts, self._tree_not_before = 0, 0.0
+            self._work.tree_attempts, self._work.tree_not_before = 0, 0.0
             self.log(f"tree: {len(tree.units)} units at {commit[:12]}")
         except ScoreflyError as error:
+            if self.stopping:
+                return
             message = self.redact(str(error))
-            self._tree_attempts += 1
-            self._tree_not_before = time.time() + backoff(self._tree_attempts)
+            self._work.tree_attempts += 1
+            self._work.tree_not_before = time.time() + backoff(self._work.tree_attempts)
             self.log(f"tree: {message}")
             await self.ledger.call(Ledger.put, "tree_error", message[:2000])
         finally:
-            self._reads_tree = False
+            self._work.reads_tree = False
 
     async def _run(self, name: str) -> None:
         try:
             run = await self.ledger.call(units.begin_run, name, time.time())
             if run is None:
                 return
-            names = await self.ledger.call(_environments)
+            names = await self.ledger.call(units.environments)
             commit = await self.ledger.call(Ledger.get, "tree")
             began = time.monotonic()
             loop = asyncio.get_running_loop()
@@ -215,7 +189,22 @@ class Service:
             self.metrics.run_seconds.observe(seconds)
             self.log(f"run {run.id} of {name}: {outcome.status} after {seconds:.1f} s {outcome.reason}".rstrip())
         finally:
-            self._running.discard(name)
+            self._work.running.discard(name)
+
+    async def _plan(self, name: str) -> None:
+        """Find out what would change in a unit that cannot run yet."""
+        try:
+            due = await self.ledger.call(units.due_unit, name)
+            if due is None:
+                return
+            names = await self.ledger.call(units.environments)
+            commit = await self.ledger.call(Ledger.get, "tree")
+            environment, others = names.get(name, ""), set(names.values())
+            planned = await self._in_thread(self._runner.plan, due, commit, environment, others)
+            if planned:
+                await self.ledger.call(record_plan, name, due.generation, planned, time.time())
+        finally:
+            self._work.planning.discard(name)
 
     async def _end(self, run: units.Run, outcome: units.Outcome) -> None:
         """Record an outcome, however long the disk is full."""
@@ -230,25 +219,6 @@ class Service:
                 await asyncio.sleep(RETRY_LEDGER)
             else:
                 return
-
-    async def send_notices(self) -> None:
-        """Send notices until the service stops. To be run beside `run`."""
-        while not self.stopping:
-            delay = NOTICE_PAUSE
-            try:
-                notice = await self.ledger.call(notices.due_notice, time.time())
-                if notice:
-                    secret = self.settings.environ["SCOREFLY_NOTIFY_SECRET"]
-                    failure = await self._in_thread(
-                        notices.send, self.settings.notify, secret, notice.body, time.time()
-                    )
-                    if failure:
-                        self.log(f"notify: {failure}")
-                    await self.ledger.call(notices.record_attempt, notice, time.time(), delivered=not failure)
-                    delay = 0.0
-            except sqlite3.Error as error:
-                self.log(f"ledger: {error}")
-            await asyncio.sleep(delay)
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*arguments))
@@ -275,32 +245,8 @@ class Service:
         try:
             async with asyncio.timeout(min(max(seconds, 0.0), 60.0)):
                 await self._wake.wait()
+                # A burst of events is one decision.
+                await asyncio.sleep(BURST_SECONDS)
         except TimeoutError:
             pass
         self._wake.clear()
-
-
-def _follow_root(ledger: Ledger, settings: Settings) -> None:
-    sources.follow_root(ledger, settings.project.url, settings.project.ref)
-    sources.poll_all(ledger)
-
-
-def _note_root(ledger: Ledger, settings: Settings, commit: str) -> None:
-    """The tree was read at this commit, which may be newer than the look that asked for it."""
-    key = repository_key(settings.project.url)
-    ledger.put("root_key", key)
-    ledger.execute("UPDATE refs SET value = ? WHERE key = ? AND ref = ?", commit, key, settings.project.ref)
-
-
-def _environments(ledger: Ledger) -> dict[str, str]:
-    import json
-
-    rows = ledger.rows("SELECT name, details FROM units")
-    return {row["name"]: str(json.loads(row["details"]).get("environment", "")) for row in rows}
-
-
-def _request_units(ledger: Ledger, names: list[str] | None) -> tuple[str, ...]:
-    sources.poll_all(ledger)
-    if names is None:
-        names = [row["name"] for row in ledger.rows("SELECT name FROM units ORDER BY name")]
-    return units.request(ledger, names)

@@ -23,6 +23,13 @@ class Look(Struct, frozen=True):
     generation: int
 
 
+class Seen(Struct, frozen=True):
+    """The result of a look: the values of refs, and the address that the repository moved to, if it did."""
+
+    values: Mapping[str, str]
+    moved_to: str = ""
+
+
 def repositories(ledger: Ledger) -> list[RepositoryRow]:
     """Return what decides about the next look at each repository."""
     rows = ledger.rows("SELECT key, hinted, looked, next_hint, looked_at, next_look FROM repositories")
@@ -30,10 +37,11 @@ def repositories(ledger: Ledger) -> list[RepositoryRow]:
 
 
 def follow_root(ledger: Ledger, url: str, ref: str) -> str:
-    """Follow the project's own repository, before its tree was read. Returns its key."""
+    """Follow the project's own repository, before its tree was read, and make all due. Returns its key."""
     key = repository_key(url)
     with ledger.transaction():
         _add(ledger, key, url, ref)
+        poll_all(ledger)
     return key
 
 
@@ -49,8 +57,9 @@ def begin_look(ledger: Ledger, key: str) -> Look:
     return Look(key, row["url"] if row else "", tuple(each["ref"] for each in refs), row["hinted"] if row else 0)
 
 
-def record_look(ledger: Ledger, look: Look, values: Mapping[str, str], now: float) -> tuple[str, ...]:
+def record_look(ledger: Ledger, look: Look, seen: Seen, now: float) -> tuple[str, ...]:
     """Record the values of refs, and make the units due that follow one that changed. Returns the changed refs."""
+    values = seen.values
     with ledger.transaction():
         changed = []
         for row in ledger.rows("SELECT ref, value FROM refs WHERE key = ?", look.key):
@@ -69,8 +78,9 @@ def record_look(ledger: Ledger, look: Look, values: Mapping[str, str], now: floa
             )
         ledger.execute(
             "UPDATE repositories SET next_hint = iif(looked < ?, ?, next_hint), looked = ?, looked_at = ?, "
-            "next_look = 0, attempts = 0, error = ? WHERE key = ?",
-            *(look.generation, now + MIN_INTERVAL, look.generation, now, _missing(look, values), look.key),
+            "next_look = 0, attempts = 0, error = ?, moved_to = ? WHERE key = ?",
+            *(look.generation, now + MIN_INTERVAL, look.generation, now, _missing(look, values), seen.moved_to),
+            look.key,
         )
     return tuple(changed)
 

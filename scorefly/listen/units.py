@@ -12,7 +12,8 @@ from msgspec import Struct, field
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.notices import add_notice
 from scorefly.listen.planner import UnitRow, backoff
-from scorefly.listen.sources import TREE, replace_follows
+from scorefly.listen.repository_keys import repository_key
+from scorefly.listen.sources import TREE, poll_all, replace_follows
 
 KEPT_RUNS = 50  # per unit
 KEPT_LOGS = 3  # per unit
@@ -50,6 +51,13 @@ class Run(Struct, frozen=True):
     instance: str = ""
 
 
+class DueUnit(Struct, frozen=True):
+    """A unit to plan, and the generation that a run would bring it to."""
+
+    name: str
+    generation: int
+
+
 class Outcome(Struct, frozen=True):
     """The outcome of a run: `ok`, `failed`, `invalid` (the input is wrong) or `interrupted`, and the apps it named."""
 
@@ -62,7 +70,10 @@ class Outcome(Struct, frozen=True):
 
 def unit_rows(ledger: Ledger) -> list[UnitRow]:
     """Return what decides about the next runs."""
-    rows = ledger.rows("SELECT name, wanted, done, running, not_before, ended, status, after FROM units")
+    rows = ledger.rows(
+        "SELECT name, wanted, done, running, not_before, ended, status, after, ifnull(generation, 0) AS planned, "
+        "ifnull(at, 0) AS planned_at FROM units LEFT JOIN plans ON unit = name"
+    )
     return [
         UnitRow(
             name=row["name"],
@@ -73,6 +84,8 @@ def unit_rows(ledger: Ledger) -> list[UnitRow]:
             ended=row["ended"],
             is_failing=row["status"] in FAILING,
             after=tuple(json.loads(row["after"])),
+            planned=row["planned"],
+            planned_at=row["planned_at"],
         )
         for row in rows
     ]
@@ -95,22 +108,41 @@ def replace_tree(ledger: Ledger, root: tuple[str, str], commit: str, tree: Tree)
         names = {unit.name for unit in units}
         for row in ledger.rows("SELECT name FROM units"):
             if row["name"] not in names:
-                for table, column in (("units", "name"), ("apps", "unit"), ("runs", "unit")):
+                for table, column in (("units", "name"), ("apps", "unit"), ("runs", "unit"), ("plans", "unit")):
                     ledger.execute(f"DELETE FROM {table} WHERE {column} = ?", row["name"])  # noqa: S608 - constants
         follows = [(unit.name, url, ref) for unit in units for url, ref in unit.follows]
         replace_follows(ledger, root, [*follows, *((TREE, url, ref) for url, ref in tree.includes)])
+        # The tree may be newer than the look that asked for it.
+        key = repository_key(root[0])
+        ledger.put("root_key", key)
+        ledger.execute("UPDATE refs SET value = ? WHERE key = ? AND ref = ?", commit, key, root[1])
         ledger.put("tree", commit)
         ledger.put("tree_is_stale", "")
         ledger.put("tree_error", "")
 
 
-def request(ledger: Ledger, names: Iterable[str]) -> tuple[str, ...]:
-    """Make units due, whether or not git changed. Returns those that exist."""
+def request(ledger: Ledger, names: Iterable[str] | None) -> tuple[str, ...]:
+    """Make units due, whether or not git changed; all of them without names. Returns those that exist."""
     with ledger.transaction():
+        poll_all(ledger)
+        if names is None:
+            names = [row["name"] for row in ledger.rows("SELECT name FROM units ORDER BY name")]
         known = [name for name in names if ledger.row("SELECT 1 FROM units WHERE name = ?", name)]
         for name in known:
             ledger.execute("UPDATE units SET wanted = wanted + 1, not_before = 0 WHERE name = ?", name)
     return tuple(known)
+
+
+def due_unit(ledger: Ledger, name: str) -> DueUnit | None:
+    """Return a unit to plan, unless it is gone or done."""
+    row = ledger.row("SELECT wanted FROM units WHERE name = ? AND wanted > done AND NOT running", name)
+    return DueUnit(name, row["wanted"]) if row else None
+
+
+def environments(ledger: Ledger) -> dict[str, str]:
+    """Return the environment of every unit."""
+    rows = ledger.rows("SELECT name, details FROM units")
+    return {row["name"]: str(json.loads(row["details"]).get("environment", "")) for row in rows}
 
 
 def begin_run(ledger: Ledger, name: str, now: float) -> Run | None:
@@ -156,6 +188,8 @@ def end_run(ledger: Ledger, run: Run, outcome: Outcome, now: float, *, notify: b
             "UPDATE units SET running = 0, ended = ?, attempts = ?, not_before = ?, done = max(done, ?) WHERE name = ?",
             *(now, attempts, now + backoff(attempts), run.generation if is_done else 0, run.unit),
         )
+        if outcome.status == "ok":
+            ledger.execute("DELETE FROM plans WHERE unit = ?", run.unit)
         _record_apps(ledger, run, outcome, now)
         _trim(ledger, run.unit)
         if outcome.status == "interrupted":
@@ -198,8 +232,10 @@ def _record_apps(ledger: Ledger, run: Run, outcome: Outcome, now: float) -> None
             *(run.unit, app, json.dumps(details)),
         )
     if outcome.complete:
-        for row in ledger.rows("SELECT app FROM apps WHERE unit = ?", run.unit):
-            if row["app"] not in outcome.apps:
+        unit = ledger.row("SELECT details FROM units WHERE name = ?", run.unit)
+        suspended = json.loads(unit["details"]).get("suspended") or {} if unit else {}
+        for row in ledger.rows("SELECT app, details FROM apps WHERE unit = ?", run.unit):
+            if row["app"] not in outcome.apps and json.loads(row["details"]).get("workload") not in suspended:
                 ledger.execute("DELETE FROM apps WHERE unit = ? AND app = ?", run.unit, row["app"])
 
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from scorefly.config.access import access_entries
 from scorefly.config.load import load_unit_settings
 from scorefly.config.project_file import ENVIRONMENTS
 from scorefly.config.settings import Settings
-from scorefly.config.tree_file import parse_access
 from scorefly.config.tree_keys import parse_after
 from scorefly.confined import CHECKOUTS, read_file, scope_of
 from scorefly.problems import InputError, Place, Problem, nearest, option_place
 from scorefly.project.tree import Project, Tree
+from scorefly.project.unit_secrets import access_secrets, fly_token_of, granted_secrets, secrets_of
 from scorefly.score.document import parse
 from scorefly.score.find import find_score_files
+from scorefly.sources.access import Entry
 from scorefly.sources.repository import Source
-
-ORG_TOKEN = "FLY_API_TOKEN_"  # noqa: S105 - the beginning of a variable's name
 
 
 class Unit(Struct, frozen=True):
@@ -52,21 +52,39 @@ def unit_name(project: str, environment: str) -> str:
 def read_units(root: Settings, tree: Tree, environments: Sequence[str], problems: list[Problem]) -> list[Unit]:
     """Return every unit of the tree in some environments. All that is invalid is added to `problems`."""
     units = []
+    try:
+        access = tuple(access_entries(root, tree.projects[0].file))
+    except InputError as error:
+        access = ()
+        problems += [each for each in error.problems if each not in problems]
     for environment in environments:
         for project in tree.projects:
             if environment not in project.environments(environments):
                 continue
             try:
-                units.append(_unit(root, tree, project, environment, problems))
+                units += _by_organization(root, _unit(root, tree, project, environment, access, problems))
             except InputError as error:
-                problems += [each for each in error.problems if each not in problems]
+                place = project.file.places.at(ENVIRONMENTS, environment)
+                found = [
+                    replace(each, place=place) if each.place == option_place("environment") else each
+                    for each in error.problems
+                ]
+                problems += [each for each in found if each not in problems]
     _check_unit_names(units, problems)
     _check_app_names(units, problems)
     return [replace(unit, after=_after(unit, units, {*environments, *tree.environments()}, problems)) for unit in units]
 
 
-def _unit(root: Settings, tree: Tree, project: Project, environment: str, problems: list[Problem]) -> Unit:
+def _unit(
+    root: Settings,
+    tree: Tree,
+    project: Project,
+    environment: str,
+    access: tuple[Entry, ...],
+    problems: list[Problem],
+) -> Unit:
     settings = load_unit_settings(root, project.file, environment)
+    problems += [each for each in settings.invalid if each not in problems]
     is_root = project is tree.projects[0]
     name = unit_name("" if is_root else project.name, environment)
     sources: dict[str, Source] = {}
@@ -88,7 +106,8 @@ def _unit(root: Settings, tree: Tree, project: Project, environment: str, proble
     declared = frozenset({*sources, *local.values(), *suspended})
     for workload, config in settings.workloads.items():
         for other in config.after:
-            if other not in declared:
+            # A workload whose source is invalid is not known to be one.
+            if other not in declared and not (settings.invalid and other in settings.workloads):
                 hint = nearest(other, sorted(declared - {workload}))
                 problems.append(Problem(f"after: unknown workload {other!r}", hint, config.place("after")))
     checkouts = {f"{checkout_of(name, each)}/{_score_file(settings, each)}": each for each in sources}
@@ -104,13 +123,53 @@ def _unit(root: Settings, tree: Tree, project: Project, environment: str, proble
             checkouts=checkouts,
             declared=declared,
             provisioners=settings.provisioners if project.provisioners else _parents_only(settings, project),
-            secrets=_secrets(settings, environment, _access_secrets(tree)),
-            fly_api_token=_fly_token(settings),
-            granted=_granted(settings, project, sources, local.values()),
+            secrets=secrets_of(settings, environment, access_secrets(tree)),
+            fly_api_token=fly_token_of(settings),
+            granted=granted_secrets(settings, project, sources, local.values()),
+            access=access,
         ),
         sources,
         local,
         suspended,
+    )
+
+
+def _by_organization(root: Settings, unit: Unit) -> list[Unit]:
+    """Split a unit where workloads have organizations of their own: each is a deploy with a token and a state.
+
+    The unit of another organization has the name UNIT.ORGANIZATION.
+    """
+    settings = unit.settings
+    by_org: dict[str, set[str]] = {settings.org: set()}
+    for name in unit.workloads:
+        by_org.setdefault(settings.config(name).org or settings.org, set()).add(name)
+    if len(by_org) == 1:
+        return [unit]
+    return [_part(root, unit, org, names) for org, names in by_org.items() if names or org == settings.org]
+
+
+def _part(root: Settings, unit: Unit, org: str, names: Collection[str]) -> Unit:
+    settings = unit.settings
+    name = unit.name if org == settings.org else f"{unit.name}.{org}"
+    sources = {each: source for each, source in unit.sources.items() if each in names}
+    local = {path: each for path, each in unit.local.items() if each in names}
+    checkouts = {f"{checkout_of(name, each)}/{_score_file(settings, each)}": each for each in sources}
+    settings = replace(
+        settings,
+        environment=name,
+        org=org,
+        score_files=(*local, *checkouts),
+        checkouts=checkouts,
+        declared=frozenset(names),
+    )
+    suspended = {each: why for each, why in unit.suspended.items() if each in names}
+    return replace(
+        unit,
+        name=name,
+        settings=replace(settings, fly_api_token=fly_token_of(replace(settings, fly_api_token=root.fly_api_token))),
+        sources=sources,
+        local=local,
+        suspended=suspended,
     )
 
 
@@ -159,47 +218,11 @@ def _parents_only(settings: Settings, project: Project) -> tuple[str, ...]:
     return tuple(each for each in settings.provisioners if not each.startswith(own))
 
 
-def _granted(
-    settings: Settings, project: Project, sources: Collection[str], local: Iterable[str]
-) -> dict[str, frozenset[str]]:
-    """Return the names of secrets by workload, for those that do not get all of them."""
-    limit = project.granted
-    granted = {}
-    for name in (*sources, *local):
-        named = settings.config(name).secrets
-        names = limit if named is None else frozenset(named) if limit is None else limit & frozenset(named)
-        if names is None and name in sources:
-            names = frozenset()
-        if names is not None:
-            granted[name] = names
-    return granted
-
-
-def _access_secrets(tree: Tree) -> frozenset[str]:
-    """Return the names of the secrets with credentials for repositories, which no Score file gets."""
-    value = tree.projects[0].file.value("access")
-    keys = parse_access(value) if value else ()
-    return frozenset(name for each in keys for name in (each.token, each.ssh_key, each.known_hosts) if name)
-
-
-def _fly_token(settings: Settings) -> str:
-    """Return the Fly token for the unit's organization: `FLY_API_TOKEN_ORG` where it is set, else the run's."""
-    name = f"{ORG_TOKEN}{settings.org.upper().replace('-', '_')}"
-    return settings.environ.get(name) or settings.fly_api_token
-
-
-def _secrets(settings: Settings, environment: str, without: Collection[str]) -> dict[str, str]:
-    """Return the secrets of an environment: `PRODUCTION__NAME` takes the place of `NAME` in production."""
-    prefix = f"{environment.upper().replace('-', '_').replace('.', '_')}__"
-    own = {name.removeprefix(prefix): each for name, each in settings.secrets.items() if name.startswith(prefix)}
-    secrets = {**settings.secrets, **{name: value for name, value in own.items() if name}}
-    return {name: value for name, value in secrets.items() if name not in without}
-
-
 def _check_unit_names(units: Sequence[Unit], problems: list[Problem]) -> None:
     first: dict[str, Unit] = {}
     for unit in units:
-        if first.setdefault(unit.name, unit) is not unit:
+        other = first.setdefault(unit.name, unit)
+        if other is not unit and other.project.name != unit.project.name:
             message = (
                 f"project {unit.project.name!r} in {unit.environment!r} has the state of environment {unit.name!r}"
             )
@@ -223,7 +246,7 @@ def _check_app_names(units: Sequence[Unit], problems: list[Problem]) -> None:
 def _after(
     unit: Unit, units: Sequence[Unit], all_environments: Collection[str], problems: list[Problem]
 ) -> tuple[str, ...]:
-    """Return the units that a unit's project, or its environment, names in `after`."""
+    """Return the units that a unit's project, its environment, or its workloads name in `after`."""
     found: set[str] = set()
     own = unit.project.file.value("after")
     projects = {each.project.name for each in units}
@@ -233,6 +256,10 @@ def _after(
                 Problem(f"after: unknown project {name!r}", nearest(name, projects), own.place if own else None)
             )
         found |= {each.name for each in units if each.project.name == name and each.environment == unit.environment}
+    for each in units:
+        if each.project is unit.project and each.environment == unit.environment:
+            needed = {other for name in unit.workloads for other in unit.settings.config(name).after}
+            found |= {each.name} if needed & {*each.workloads} else set()
     root = units[0].project.file
     for file in {id(each): each for each in (root, unit.project.file)}.values():
         value = file.value(ENVIRONMENTS, unit.environment, "after")

@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
+# A duration as Go writes it.
+_DURATION = re.compile(r"(\d+(\.\d+)?(h|m|s))+", re.ASCII)
 _APP_PATHS = ("/v1/apps", "/v1/orgs", "/api/v1/apps")
 
 
@@ -47,6 +50,19 @@ def current(world: World, token: str) -> Json:
         return {"tokens": [_info(slug) for slug in sorted(world.organizations)]}
     slugs = {"personal", *(app["organization"]["slug"] for app in world.data["apps"].values()), *world.organizations}
     return {"tokens": [_info(slug, user="somebody") for slug in sorted(slugs)]}
+
+
+def create(_world: World, variables: Mapping[str, Any]) -> Json:
+    """Make a token of an organization."""
+    organization, expiry = str(variables.get("organizationId") or ""), variables.get("expiry")
+    if variables.get("profile") != "deploy_organization":
+        raise Refused(422, "the rehearsal makes tokens of organizations only")
+    if not variables.get("name") or not organization.startswith("org-"):
+        raise Refused(422, "name and organizationId are required")
+    if not isinstance(expiry, str) or (expiry and not _DURATION.fullmatch(expiry)):
+        raise Refused(422, "expiry is not a duration")
+    header = f"FlyV1 org_{organization.removeprefix('org-')}"
+    return {"createLimitedAccessToken": {"limitedAccessToken": {"tokenHeader": header}}}
 
 
 def _info(organization: str, **more: Any) -> Json:

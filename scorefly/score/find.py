@@ -59,7 +59,7 @@ def _matches(workspace: Path, pattern: str, *, outside: bool) -> tuple[set[PureP
         if outside and is_file(Path(path.anchor), path):
             return {PurePosixPath(path.as_posix())}, None
         if outside:
-            return set(), Problem(f"there is no Score file {pattern!r}", "check the path", place)
+            return set(), Problem(f"there is no Score file {pattern!r}", _hint(pattern), place)
         return set(), Problem(f"{pattern!r} is outside the workspace", "give a path inside it", place)
     if is_folder(workspace, relative):
         found = set(_below(workspace, workspace / relative))
@@ -68,7 +68,7 @@ def _matches(workspace: Path, pattern: str, *, outside: bool) -> tuple[set[PureP
     if exists(workspace, relative):
         return {PurePosixPath(Path(relative).as_posix())}, None
     if not is_glob(pattern):
-        return set(), Problem(f"there is no Score file {pattern!r}", "check the path", place)
+        return set(), Problem(f"there is no Score file {pattern!r}", _hint(pattern), place)
     try:
         matches = [PurePosixPath(each) for each in match_files(workspace, relative, place)]
     except InputError as error:
@@ -83,3 +83,11 @@ def _below(workspace: Path, folder: Path) -> Iterator[PurePosixPath]:
         for name in names:
             if any(fnmatchcase(name, pattern) for pattern in NAMES):
                 yield PurePosixPath((parent / name).relative_to(workspace).as_posix())
+
+
+def _hint(pattern: str) -> str:
+    if any(sign in pattern for sign in ", ;"):
+        return "check the path; several paths are given one per line, or as arguments"
+    if pattern.lower() in ("true", "false", "yes", "no", "on", "off", "1", "0"):
+        return f"check the path; an option gets its value as --option={pattern}, and is true or false"
+    return "check the path"

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from scorefly import standard_streams
 from scorefly.problems import Problem
 from scorefly.report.progress import Phase
 from scorefly.report.report import AppReport, Report
+from scorefly.ui.plan_event import change_events, plan_event
 from scorefly.ui.terminal_progress import TerminalProgress
 
 VERSION = 1
@@ -30,8 +32,11 @@ class JsonProgress:
         shown = {name: value for name, value in values.items() if value not in ("", None)}
         line = json.dumps(self._redacted({"event": kind, **shown}), ensure_ascii=True, separators=(",", ":"))
         with self._lock:
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
+            try:
+                self._stream.write(f"{line}\n")
+                self._stream.flush()
+            except OSError:  # no one reads any longer, and the run goes on
+                standard_streams.discard(self._stream)
 
     def step(self, message: str) -> None:
         """Write what happens now."""
@@ -62,7 +67,15 @@ class JsonProgress:
         """Write every app of a unit, and then its outcome."""
         for app in report.apps:
             self.event("app", unit=unit, **_app(app, report))
+        self.plan(unit, report)
         self.event("unit-end", **_outcome(report))
+
+    def plan(self, unit: str, report: Report) -> None:
+        """Write what is to be changed in a unit, where the report has a plan."""
+        if report.plan:
+            for members in change_events(report.plan):
+                self.event("change", unit=unit, **members)
+            self.event("plan", unit=unit, **plan_event(report.plan))
 
     def end(self, report: Report | None, exit_code: int) -> None:
         """Write the outcome of the run. Without a report nothing was changed, or it ended early."""
@@ -85,12 +98,12 @@ class JsonProgress:
         """Write another program's output where it explains a failure."""
         del app  # it is in the title
         lines: list[str] = []
-        wanted = True
+        desired = True
         try:
             yield lines.append
-            wanted = self._terminal.verbose
+            desired = self._terminal.verbose
         finally:
-            if lines and wanted:
+            if lines and desired:
                 self.event("output", title=title, lines=lines)
 
     def redact(self, text: str) -> str:
@@ -129,6 +142,7 @@ def _app(app: AppReport, unit: Report) -> dict[str, object]:
         "commit": unit.commits.get(app.workload, ""),
         "seconds": app.seconds,
         "problem": app.problem.message if app.problem else "",
+        "drift": list(app.drift) or "",
     }
 
 

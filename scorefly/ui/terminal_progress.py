@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from scorefly import interruption
+from scorefly import interruption, standard_streams
 from scorefly.github import markdown
 from scorefly.problems import Problem
 from scorefly.report.progress import Phase
@@ -110,7 +110,7 @@ class TerminalProgress:
         At a terminal its last line is below the app in the live list, while it runs.
         """
         lines: list[str] = []
-        wanted = True
+        desired = True
 
         def write(line: str) -> None:
             lines.append(line)
@@ -118,9 +118,9 @@ class TerminalProgress:
 
         try:
             yield write
-            wanted = self.verbose
+            desired = self.verbose
         finally:
-            if lines and wanted:
+            if lines and desired:
                 heading, *shown = [one_line(self._redactor.redact(line)) for line in (title, *lines)]
                 self._line("\n".join([f"{heading}:", *(f"  {line}" for line in shown)]))
 
@@ -185,18 +185,23 @@ class TerminalProgress:
 
     def _print(self, text: str) -> None:
         self._last_line, self._beats = self._clock(), 0
-        self._stream.write(f"{text}\n")
-        self._stream.flush()
+        self._write(f"{text}\n")
 
     def _draw(self, text: str) -> None:
         """Draw the moving line. One that wrapped could not be taken back."""
-        self._stream.write(f"\r\033[K{fitting(text, self._width())}")
-        self._stream.flush()
+        self._write(f"\r\033[K{fitting(text, self._width())}")
 
     def _erase(self) -> None:
         if self.live:
-            self._stream.write("\r\033[K")
+            self._write("\r\033[K")
+
+    def _write(self, text: str) -> None:
+        """Write at once. A run goes on where the stream can no longer be written to."""
+        try:
+            self._stream.write(text)
             self._stream.flush()
+        except OSError:
+            standard_streams.discard(self._stream)
 
     def _lines(self) -> list[tuple[str, str]]:
         """Return the live list as it is now."""

@@ -10,6 +10,7 @@ from functools import partial
 
 from msgspec import Struct, field
 
+from scorefly import standard_streams
 from scorefly.github import commands, markdown
 from scorefly.problems import Problem
 from scorefly.report.progress import Phase
@@ -60,16 +61,16 @@ class ActionProgress:
         problem = problem.of_input()
         place = problem.place
         where: dict[str, str | int] = {}
-        told = problem
+        annotation = problem
         if place is not None and not place.is_option:
             where = {"file": self._line(place.file), "line": place.line, "col": place.column}
-            told = Problem(problem.message, problem.hint)
+            annotation = Problem(problem.message, problem.hint)
         whole, title = self._line(str(problem)), f"scorefly: {problem.severity}"
 
         def annotate() -> None:
             if where and not problem.of_file:
                 commands.plain(whole)
-            commands.annotate(problem.severity, self._line(str(told)), {**where, "title": title})
+            commands.annotate(problem.severity, self._line(str(annotation)), {**where, "title": title})
 
         self._say(annotate)
 
@@ -90,7 +91,7 @@ class ActionProgress:
                 commands.mask(text)
             if fenced:
                 fenced.fence = commands.stop_commands()
-            sys.stdout.flush()
+            standard_streams.flush(sys.stdout)
 
     def hide_from_here(self, texts: Iterable[str]) -> None:
         """Takes these out of what scorefly prints, without a mask."""
@@ -141,6 +142,14 @@ class ActionProgress:
             self._flow()
 
     def _flow(self) -> None:
+        """Write at once what may be written. A runner that is gone stops no run half-way."""
+        try:
+            self._advance()
+        except OSError:
+            standard_streams.discard(sys.stdout)
+        standard_streams.flush(sys.stdout)
+
+    def _advance(self) -> None:
         """Writes what may be written: the first output's lines, and once it has ended the rest."""
         while self._outputs:
             first = self._outputs[0]
@@ -157,7 +166,6 @@ class ActionProgress:
             del self._outputs[0]
         else:
             self._tell()
-        sys.stdout.flush()
 
     def _tell(self) -> None:
         for message in self._messages:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scorefly.config.kinds import parse
 from scorefly.config.load import load_settings
 from scorefly.config.options import BY_NAME, OPTIONS
-from scorefly.config.parse import parse
 from scorefly.config.settings import Images
 from scorefly.problems import InputError, option_place
 
@@ -25,7 +25,9 @@ def value(name: str, given_value: Any) -> Any:
     [
         ("region", " ams ", "ams"),
         ("force", "TRUE", True),
+        ("force", " true\n", True),
         ("force", False, False),
+        ("max-parallel", " 8\n", 8),
         ("max-parallel", "8", 8),
         ("max-parallel", 8, 8),
         ("wait-timeout", "90", 90.0),
@@ -115,3 +117,23 @@ def test_all_that_is_wrong_comes_at_once(tmp_path: Path) -> None:
         load_settings("deploy", {"force": "perhaps", "org": "No"}, {"FLY_REGION": "nowhere"}, tmp_path, in_action=False)
     places = {str(problem.place) for problem in caught.value.problems}
     assert places == {"scorefly.yaml:1:1", "scorefly.yaml:2:1", "--force", "--org", "$FLY_REGION"}
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["org", "secrets", "variables", "wait-timeout", "max-parallel", "strategy", "force", "ha", "state", "state-key"],
+)
+@pytest.mark.parametrize("blank", ["", " \n"], ids=["empty", "spaces"])
+def test_empty_value_of_a_variable_that_is_not_set_counts_as_not_given(tmp_path: Path, option: str, blank: str) -> None:
+    (tmp_path / "score.yaml").write_text("")
+    without = load_settings("deploy", {}, {}, tmp_path, in_action=False)
+    settings = load_settings("deploy", {option: blank}, {}, tmp_path, in_action=False)
+    field = BY_NAME[option].field
+    assert getattr(settings, field) == getattr(without, field)
+    assert settings.org_given is False
+
+
+def test_empty_suffix_takes_back_the_one_of_the_project_file(tmp_path: Path) -> None:
+    (tmp_path / "scorefly.yaml").write_text("app-suffix: -x\norg: acme\n")
+    settings = load_settings("deploy", {"app-suffix": "", "org": ""}, {}, tmp_path, in_action=False)
+    assert (settings.app_suffix, settings.org) == ("", "acme")

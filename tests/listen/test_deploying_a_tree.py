@@ -57,3 +57,46 @@ def test_a_mistake_in_the_project_is_shown_with_its_place(tmp_path: Path) -> Non
         environments.push({"scorefly.yaml": PROJECT + "colour: red\n"})
         listener.post("github", *signed("github", push_payload("github", environments.url)))
         listener.wait(lambda: "scorefly.yaml:5:1" in listener.get("/").body.decode(), "the place is on the page")
+
+
+def test_what_is_pending_is_shown_as_a_diff_while_a_unit_waits(tmp_path: Path) -> None:
+    project = PROJECT.replace("{region: ams}", "{region: ams, after: staging}")
+    project += "workloads: {worker: {suspended: until the queue is moved}}\n"
+    files = {"web/score.yaml": score("web", "1.27"), "worker/score.yaml": score("worker", "1.27")}
+    environments = Environments.create(tmp_path / "git", {"scorefly.yaml": project, **files})
+    with listening(environments.url, tmp_path / "data", "--rehearse", argv=COMMAND) as listener:
+        listener.wait(lambda: {unit["state"] for unit in listener.units().values()} == {"ok"})
+        suspended = {app["workload"]: app["suspended"] for app in listener.units()["staging"]["apps"]}
+        assert suspended == {"web": None, "worker": "until the queue is moved"}
+        broken = score("web", "1.27").replace("nginx:1.27", "rehearsal.invalid/unhealthy:2")
+        environments.push({"web/score.yaml": broken})
+        listener.post("github", *signed("github", push_payload("github", environments.url)))
+        plan = listener.wait(lambda: listener.units()["production"]["plan"], "a plan of the unit that waits")
+        assert [(app["app"], app["action"]) for app in plan["apps"]] == [("acme-web", "change")]
+        assert "+image = 'rehearsal.invalid/unhealthy:2'" in " ".join(plan["apps"][0]["diff"]).replace('"', "'")
+        text = listener.get("/units/production").body.decode()
+        assert "Waits for staging." in text
+        for words in ("<del>", "<ins>", "rehearsal.invalid/unhealthy:2"):
+            assert words in text
+        environments.push({"web/score.yaml": score("web", "1.28")})
+        listener.post("github", *signed("github", push_payload("github", environments.url)))
+        listener.wait(lambda: {unit["state"] for unit in listener.units().values()} == {"ok"})
+        assert [unit["plan"] for unit in listener.units().values()] == [None, None]
+
+
+def test_a_listener_does_not_deploy_its_own_app_and_goes_on_with_the_rest(tmp_path: Path) -> None:
+    files = {"web/score.yaml": score("web", "1.27"), "listener/score.yaml": score("listener", "1.27")}
+    environments = Environments.create(tmp_path / "git", {"scorefly.yaml": PROJECT, **files})
+    with listening(
+        environments.url, tmp_path / "data", "--rehearse", argv=COMMAND, FLY_APP_NAME="acme-listener"
+    ) as listener:
+        listener.wait(lambda: {unit["state"] for unit in listener.units().values()} == {"ok"})
+        apps = {app["workload"]: app for unit in listener.units().values() for app in unit["apps"] if app["app"]}
+        own = listener.units()["production"]["apps"][-1]
+        assert (own["app"], own["status"], own["workload"]) == ("", "suspended", "listener")
+        assert statuses(listener, "staging") == {"acme-web-st": "created", "acme-listener-st": "created"}
+        assert set(apps) == {"web", "listener"}
+        run = listener.units()["production"]["last_run"]["id"]
+        log = listener.get(f"/api/runs/{run}").json()["log"]
+        assert "the app acme-listener is not deployed: this is the listener itself" in log
+        assert "acme-web created" in log

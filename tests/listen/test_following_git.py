@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from git_servers import git, http_server
 from listeners import ACT, READ, Environments, Listener, listening, push_payload, signed, standin_tree
 from scorefly.listen.orphans import process_started
 
@@ -230,3 +231,37 @@ def test_a_second_listener_of_the_same_folder_is_refused(
             assert second.port
     with listening(environments.url, data.with_name("other")) as third:
         assert third.port
+
+
+def test_a_host_that_is_down_is_shown_with_its_next_attempt_and_a_renamed_repository_is_followed(
+    tmp_path: Path,
+) -> None:
+    with http_server(tmp_path / "served", token="") as server:
+        source = Environments.create(tmp_path / "served/acme", {"score.yaml": "x"})
+        Path(source.url).rename(tmp_path / "served/acme/shop.git")
+        git(source.clone, "remote", "set-url", "origin", str(tmp_path / "served/acme/shop.git"))
+        units = [{"name": "staging", "environment": "staging"}]
+        url = f"{server.url}/acme/old.git"
+        followed: dict[str, Any] = {"repository": url, "url": url, "ref": "main", "kind": "branch", "units": units}
+        followed |= {"readable": False, "problem": "HTTP 503"}  # as `scorefly repos` sees it
+        server.renamed = {"/acme/old.git": "/acme/shop.git"}
+        server.faults = [("/acme/", 503)]
+        tree = {"standin.json": json.dumps({"repositories": [followed]})}
+        with listening(Environments.create(tmp_path / "git", tree).url, tmp_path / "data") as listener:
+            key = f"{server.url.partition('://')[2]}/acme/old"
+
+            def repository() -> dict[str, Any]:
+                return next(each for each in listener.get("/api/repositories").json() if each["key"] == key)
+
+            listener.wait(lambda: any(each["error"] for each in listener.get("/api/repositories").json()))
+            assert repository()["next_look"] > repository()["looked_at"] + 9
+            assert "HTTP 503" in listener.get("/").body.decode()
+            assert listener.get("/readyz").status == 200
+            headers = {"Authorization": f"Bearer {ACT}"}
+            assert listener.request("POST", "/api/sync", headers=headers).status == 202
+            listener.wait(lambda: repository()["moved_to"].endswith("/acme/shop.git"))
+            assert "The repository moved to" in listener.get("/").body.decode()
+            commit = source.push()
+            pushed = {"repository": f"{server.url}/acme/shop", "ref": "refs/heads/main"}
+            assert listener.post("generic", *signed("generic", pushed)).json() == {"result": "accepted"}
+            listener.wait(lambda: listener.units()["staging"]["sources"][0]["commit"] == commit)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flyctl_programs import CALLS, FLYCTL, environment
+from flyctl_programs import CALLS, environment
 from listeners import listening
 from scorefly.rehearsal.server import Rehearsal
 from workspaces import Workspace
@@ -60,18 +60,27 @@ def test_a_dry_run_makes_nothing(workspace: Workspace) -> None:
     assert not list(workspace.path.rglob("*.state"))
 
 
-@pytest.mark.skipif(bool(FLYCTL), reason="a real flyctl asks Fly for the token")
 def test_the_fly_token_is_of_the_organization_and_ends(workspace: Workspace) -> None:
     with Rehearsal(None) as fly:
         variables = environment(workspace.path, fly)
         given = {"SCOREFLY_SECRETS": json.dumps({"DB": "canary-of-a-source"}), "SCOREFLY_GITHUB_APP_ID": "123456789"}
         result = workspace.run("install", *OPTIONS, "--org", "acme", **variables, **given)
         assert result.code == 0, result.err + result.out
+        upgrade = (*OPTIONS[:3], "ghcr.io/acme/scorefly:v2", "--region", "ams", "--org", "acme", "--expiry", "90d")
+        again = workspace.run("install", *upgrade, **variables, **given)
+        assert (again.code, "1 deployed" in again.out, shown(again.out)) == (0, True, {}), again.err + again.out
+        assert "The listener's Fly token is valid until 20" in again.out
+        (machine,) = fly.world.data["apps"]["scorefly-listener"]["machines"].values()
+        config = machine["config"]
+        assert config["image"].startswith("ghcr.io/acme/scorefly:v2")
+        assert re.fullmatch(r"20\d\d-\d\d-\d\d", config["env"]["SCOREFLY_FLY_ACCESS_UNTIL"])
+        assert "canary-of" not in json.dumps(config)
         calls = (workspace.path / CALLS).read_text()
-    assert "tokens create org --org acme --expiry 8760h --name scorefly-listener --json" in calls
+    assert "tokens create org --org acme --expiry 31536000s --name scorefly-listener --json" in calls
     for canary in ("canary-of", "fo1_dummy", *shown(result.out).values()):
         assert canary not in calls
-    assert "canary-of" not in result.out + result.err
+    assert "--expiry 7776000s" in calls
+    assert "canary-of" not in result.out + result.err + again.out + again.err
 
 
 def test_without_flyctl_nothing_is_done(workspace: Workspace) -> None:
@@ -85,6 +94,8 @@ def test_without_flyctl_nothing_is_done(workspace: Workspace) -> None:
         (("--sender", "githup"), "--sender: unknown sender 'githup'"),
         (("--project", "ext::x"), "--project: this is not the address of a git repository"),
         (("--name", "Not A Name"), "name"),
+        (("--expiry", "soon"), "--expiry"),
+        (("--expiry", "30m"), "--expiry"),
     ],
 )
 def test_wrong_options_end_with_2(options: tuple[str, ...], problem: str, workspace: Workspace) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,53 +11,7 @@ from scorefly.listen.deliveries import concerns
 from scorefly.listen.hosts import SENDERS
 from scorefly.listen.hosts.event import Event, MalformedPayloadError
 from scorefly.listen.repository_keys import matching_key, repository_key
-
-EXAMPLES = Path(__file__).parents[1] / "node/node_modules/@octokit/webhooks-examples/api.github.com/index.json"
-
-GITLAB_PUSH = {
-    "object_kind": "push", "event_name": "push", "before": "95790bf891e76fee5e1747ab589903a6a1f80f22",
-    "after": "da1560886d4f094c3e6c9ef40349f7d38b5d27d7", "ref": "refs/heads/master", "ref_protected": True,
-    "checkout_sha": "da1560886d4f094c3e6c9ef40349f7d38b5d27d7", "user_id": 4, "user_name": "John Smith",
-    "project_id": 15,
-    "project": {
-        "id": 15, "name": "Diaspora", "web_url": "http://example.com/mike/diaspora", "avatar_url": None,
-        "git_ssh_url": "git@example.com:mike/diaspora.git", "git_http_url": "http://example.com/mike/diaspora.git",
-        "namespace": "Mike", "path_with_namespace": "mike/diaspora", "default_branch": "master",
-    },
-    "commits": [], "total_commits_count": 4,
-}  # fmt: skip
-GITEA_PUSH = {
-    "ref": "refs/heads/develop", "before": "28e1879d029cb852e4844d9c718537df08844e03",
-    "after": "bffeb74224043ba2feb48d137756c8a9331c449a",
-    "compare_url": "http://localhost:3000/gitea/webhooks/compare/28e1879d029c...bffeb7422404", "commits": [],
-    "repository": {
-        "id": 140, "name": "webhooks", "full_name": "gitea/webhooks", "private": False,
-        "html_url": "http://localhost:3000/gitea/webhooks", "ssh_url": "ssh://gitea@localhost:2222/gitea/webhooks.git",
-        "clone_url": "http://localhost:3000/gitea/webhooks.git", "default_branch": "master",
-    },
-}  # fmt: skip
-BITBUCKET_PUSH = {
-    "repository": {
-        "type": "repository", "full_name": "team_name/repo_name",
-        "links": {"html": {"href": "https://bitbucket.org/team_name/repo_name"}},
-    },
-    "push": {"changes": [
-        {"new": {"type": "branch", "name": "name-of-branch", "target": {"type": "commit", "hash": "709d658dc5b6"}},
-         "old": {"type": "branch", "name": "name-of-branch", "target": {"hash": "1e65c05c1d5171631d92438a13901ca7dae"}},
-         "created": False, "forced": False, "closed": False},
-        {"new": {"type": "tag", "name": "v1.0.0", "target": {"hash": "709d658dc5b6"}}, "old": None, "created": True},
-        {"new": None, "old": {"type": "branch", "name": "gone"}, "closed": True},
-    ]},
-}  # fmt: skip
-BITBUCKET_DATA_CENTER = {
-    "eventKey": "repo:refs_changed", "date": "2017-09-19T09:58:11+1000",
-    "repository": {"slug": "repository", "links": {"clone": [
-        {"href": "https://bitbucket.example.com/scm/project_1/repository.git", "name": "http"},
-        {"href": "ssh://git@bitbucket.example.com:7999/project_1/repository.git", "name": "ssh"},
-    ]}},
-    "changes": [{"ref": {"id": "refs/heads/master", "displayId": "master", "type": "BRANCH"},
-                 "refId": "refs/heads/master", "fromHash": "ecdd", "toHash": "1783", "type": "UPDATE"}],
-}  # fmt: skip
+from webhook_payloads import BITBUCKET_DATA_CENTER, BITBUCKET_PUSH, EXAMPLES, GITEA_PUSH, GITLAB_PUSH, examples
 
 
 def read(sender: str, payload: Any, **headers: str) -> Event:
@@ -73,12 +25,6 @@ def keys(event: Event) -> set[str]:
 
 def refs(event: Event) -> list[str]:
     return [hint.ref for hint in event.hints]
-
-
-def examples() -> Iterator[tuple[str, Any]]:
-    if EXAMPLES.exists():
-        for entry in json.loads(EXAMPLES.read_text()):
-            yield from ((entry["name"], example) for example in entry["examples"])
 
 
 @pytest.mark.skipif(not EXAMPLES.exists(), reason="npm's @octokit/webhooks-examples is not installed")
@@ -117,7 +63,7 @@ def test_bitbucket_cloud() -> None:
     event = read("bitbucket", BITBUCKET_PUSH, X_Event_Key="repo:push")
     assert keys(event) == {"bitbucket.org/team_name/repo_name"}
     assert refs(event) == ["refs/heads/name-of-branch", "refs/tags/v1.0.0"]
-    gone = {**BITBUCKET_PUSH, "push": {"changes": [BITBUCKET_PUSH["push"]["changes"][2]]}}  # type: ignore[index]
+    gone = {**BITBUCKET_PUSH, "push": {"changes": [BITBUCKET_PUSH["push"]["changes"][2]]}}
     assert read("bitbucket", gone, X_Event_Key="repo:push").kind == "deleted"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
@@ -153,22 +152,12 @@ def test_the_page_refreshes_itself(listener: Listener) -> None:
     assert listener.get("/").headers["refresh"] == "3"
 
 
-CHROMIUM = shutil.which("chromium")
+def test_a_token_that_expires_within_a_month_is_on_the_page() -> None:
+    from scorefly.listen.overview import token_notice
 
-
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
-@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
-def test_the_page_fits_and_works_with_the_keyboard_in_a_browser(scheme: str, width: int, listener: Listener) -> None:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        tab.goto(f"http://127.0.0.1:{listener.port}/")
-        playwright.expect(tab.locator("#token")).to_be_focused()
-        tab.keyboard.type(ACT)
-        tab.keyboard.press("Enter")
-        tab.wait_for_selector("article")
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width
-        tab.keyboard.press("Tab")
-        assert tab.evaluate("document.activeElement.className") == "skip"
-        browser.close()
+    end = {"SCOREFLY_FLY_ACCESS_UNTIL": "2027-03-01"}
+    now = 1_803_859_200.0  # 2027-03-01
+    for environ, at in ((end, now - 31 * 86400), ({}, now), ({"SCOREFLY_FLY_ACCESS_UNTIL": "x"}, now)):
+        assert token_notice(environ, at) == ""
+    assert token_notice(end, now - 29 * 86400) == "The Fly token expires on 2027-03-01: run scorefly install again."
+    assert token_notice(end, now + 1) == "The Fly token expired on 2027-03-01: run scorefly install again."

@@ -38,6 +38,9 @@ TONES = {
     **dict.fromkeys(("failed", "invalid"), "bad"),
     **dict.fromkeys(("running", "due", "new"), "busy"),
 }
+# Changes of a plan.
+ACTION_MARKS = {"create": "+", "change": "~", "remove": "-"}
+ACTION_TONES = {"create": "good", "change": "busy", "remove": "bad"}
 LABELS = {"invalid": "invalid input", "due": "waiting"}
 UNIT_LABELS = {**LABELS, "new": "not deployed yet", "ok": "up to date"}
 
@@ -50,7 +53,17 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(ago=ago, state=state, unit_state=unit_state, commit=commit, link=link, seconds=seconds)
+    environment.filters.update(
+        ago=ago,
+        state=state,
+        unit_state=unit_state,
+        commit=commit,
+        link=link,
+        seconds=seconds,
+        diff_line=diff_line,
+        action_mark=lambda action: ACTION_MARKS.get(action, "·"),
+        action_tone=lambda action: ACTION_TONES.get(action, "calm"),
+    )
     return environment
 
 
@@ -97,6 +110,13 @@ def state(name: str, labels: Mapping[str, str] = LABELS) -> Markup:
 def commit(value: str) -> Markup:
     """Return a commit, shortened."""
     return Markup('<code title="{}">{}</code>').format(value, value[:8]) if value else Markup("<span>none</span>")
+
+
+def diff_line(line: str) -> Markup:
+    """Return a line of a diff, marked as added or removed."""
+    is_header = line.startswith(("+++", "---"))
+    tag = {"+": "ins", "-": "del"}.get(line[:1], "span") if not is_header else "span"
+    return Markup("<{0}>{1}\n</{0}>").format(tag, line)
 
 
 def link(url: str) -> Markup:
