@@ -109,7 +109,7 @@ def _facts(app: AppStatus) -> Iterator[tuple[str, str]]:
 
 
 def _records_text(certificate: CertificateStatus) -> str:
-    """Return which DNS records are still to be set: those that send traffic, or what replaces them."""
+    """Return which DNS records are still to be set: those that send traffic, or what is set in their place."""
     texts: dict[str, list[str]] = {}
     for each in certificate.records:
         texts.setdefault(each.purpose, []).append(f"{each.type} {each.name} {each.value}")

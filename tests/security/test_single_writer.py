@@ -27,7 +27,7 @@ MODULES = {"os", "os.path", "shutil", "tempfile", "glob", "io", "codecs", "filei
 HARMLESS = {
     "os": {
         "environ", "fspath", "getpid", "geteuid", "getuid", "urandom", "uname", "defpath", "devnull", "PathLike", "path",
-        "killpg", "kill", "access", "X_OK", "set_blocking", "read", "write", "cpu_count", "get_terminal_size", "sep",
+        "killpg", "kill", "access", "X_OK", "set_blocking", "read", "write", "cpu_count", "get_terminal_size", "terminal_size", "sep",
         "DirEntry", "getpgid", "close", "fstat", "ftruncate", "O_RDONLY", "O_RDWR", "O_CREAT", "fsencode", "fsdecode", "linesep",
         "waitpid", "WNOHANG", "getppid", "P_PID", "name", "pidfd_open", "_exit", "WEXITED", "WNOWAIT", "waitid", "wait", "pipe", "strerror", "memfd_create",
     },
@@ -52,7 +52,7 @@ ALLOWED = {
     ),
     "github/event.py": {"read_text": "the event's file, which GitHub names"},
     "score/schema.py": {"read_text": "a file of the package"},
-    "resources/files.py": dict.fromkeys(("glob", "read_bytes"), "files of the package"),
+    "resources/files.py": dict.fromkeys(("glob", "read_text"), "files of the package"),
     "commands/init.py": {"read_text": "a file of the package"},
     "resources/command.py": {"is_file": "a program that may be anywhere"},
     "git/history.py": {"resolve": "a remote that is a path", "exists": "whether the workspace is a checkout"},
