@@ -52,7 +52,7 @@ ALLOWED = {
     ),
     "github/event.py": {"read_text": "the event's file, which GitHub names"},
     "score/schema.py": {"read_text": "a file of the package"},
-    "resources/files.py": dict.fromkeys(("glob", "read_bytes"), "files of the package"),
+    "resources/files.py": dict.fromkeys(("glob", "read_text"), "files of the package"),
     "commands/init.py": {"read_text": "a file of the package"},
     "resources/command.py": {"is_file": "a program that may be anywhere"},
     "git/history.py": {"resolve": "a remote that is a path", "exists": "whether the workspace is a checkout"},
