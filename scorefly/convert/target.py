@@ -15,6 +15,8 @@ from scorefly.score.placeholders import Lookup, UnknownReference, substitute
 from scorefly.score.workload import Container, Workload
 from scorefly.values import Text
 
+MAX_VARIABLE = 131_071  # bytes with the name, for Linux to start a program
+
 
 class Target(Struct, frozen=True):
     """The Fly app a workload becomes.
@@ -93,7 +95,12 @@ class Conversion(Struct):
             value = self.substitute(text, place)
             if value is None:
                 continue
-            if "\0" in name or "\0" in (value if isinstance(value, str) else str(value.value)):
+            plain = value if isinstance(value, str) else str(value.value)
+            if len(f"{name}={plain}".encode(errors="replace")) > MAX_VARIABLE:
+                hint = "give it as a file of the container"
+                self.wrong(f"variable {name!r} is longer than {MAX_VARIABLE} bytes, and no program starts", hint, place)
+                continue
+            if "\0" in name or "\0" in plain:
                 self.wrong(f"variable {name!r} has a NUL character, which no environment can hold", "", place)
                 continue
             if name.startswith("FLY_"):

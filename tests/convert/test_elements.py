@@ -292,3 +292,10 @@ def test_one_number_may_be_a_tcp_and_a_udp_port(workspace: Workspace) -> None:
     ports = "service: {ports: {one: {port: 53}, two: {port: 53, protocol: UDP}}}\n"
     toml = generated(workspace, ports + "resources: {to: {type: route, params: {port: one}}}\n")
     assert toml["http_service"]["internal_port"] == 53
+
+
+@pytest.mark.parametrize(("length", "code"), [(131_069, 0), (131_070, 2)])
+def test_variable_that_no_program_can_start_with_is_refused(workspace: Workspace, length: int, code: int) -> None:
+    workspace.workload("web", f"    variables: {{A: {'x' * length}}}\n")
+    result = workspace.run("validate")
+    assert (result.code, "variable 'A' is longer than 131071 bytes" in result.err) == (code, code == 2)
