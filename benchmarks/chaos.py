@@ -35,7 +35,8 @@ BAD_WORDS = ("has a fault", "internal error", "Traceback")
 LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8,}|scorefly-.*")
 STATUSES = (0, 408, 429, 500, 502, 503, 504)
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-CODES = (0, 1, -signal.SIGKILL, 128 + signal.SIGINT, 128 + signal.SIGTERM)
+# The last two before a run has handlers of its own.
+CODES = (0, 1, -signal.SIGKILL, 128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGINT, -signal.SIGTERM)
 GITHUB_SPOILT = (b"", b"null", b"[1, {}]", b'{"message":', b"<!doctype html>")
 
 
@@ -190,6 +191,8 @@ def once(project: Project, step: Step, expected: Reference, draw: random.Random)
     disturbance.undo()
     killed = ended.code == -signal.SIGKILL
     if killed:
+        # What a killed git has sent arrives, too.
+        time.sleep(1 if project.on_git else 0)
         shutil.rmtree(project.folder / "tmp", ignore_errors=True)
         _unlock(project)
     outcome = {0: "survived", 1: "failed", -signal.SIGKILL: "killed"}.get(ended.code, "interrupted")

@@ -20,13 +20,14 @@ from tree_repositories import SCORE, Repositories, TreeWorkspace, tree_workspace
 PROJECTS = ("shop", "blog", "mail")
 REPOSITORIES = 20
 WORKLOADS = 40
+LARGE = (50, 500)  # repositories, and workloads of two environments each, for `validate`
 
 
-def project_files() -> dict[str, str]:
+def project_files(repositories: int = REPOSITORIES, workloads: int = WORKLOADS) -> dict[str, str]:
     """The project files: a root that includes the projects, and each project's workloads."""
     files = {name: [f"project: {name}", f"app-prefix: {name}-", "workloads:"] for name in PROJECTS}
-    for number in range(WORKLOADS):
-        source = f"{{repo: URL/r{number % REPOSITORIES}.git, branch: main, path: w{number}}}"
+    for number in range(workloads):
+        source = f"{{repo: URL/r{number % repositories}.git, branch: main, path: w{number}}}"
         files[PROJECTS[number % len(PROJECTS)]].append(f"  w{number}: {{source: {source}}}")
     includes = "".join(f"  - {{path: teams/{name}}}\n" for name in PROJECTS)
     root = f"vars: {{level: info}}\ninclude:\n{includes}"
@@ -35,15 +36,15 @@ def project_files() -> dict[str, str]:
     return {"scorefly.yaml": root, **{f"teams/{name}/scorefly.yaml": "\n".join(lines) for name, lines in files.items()}}
 
 
-def fill(repositories: Repositories) -> None:
+def fill(tree: Repositories, repositories: int = REPOSITORIES, workloads: int = WORKLOADS) -> None:
     """Commit the Score files of all workloads."""
-    for index in range(REPOSITORIES):
-        numbers = range(index, WORKLOADS, REPOSITORIES)
+    for index in range(repositories):
+        numbers = range(index, workloads, repositories)
         files: dict[str, str | None] = {
             f"w{number}/score.yaml": SCORE.format(name=f"w{number}", image=f"registry.example/w{number}:1")
             for number in numbers
         }
-        repositories.commit(f"r{index}", files)
+        tree.commit(f"r{index}", files)
 
 
 def measure(name: str, tree: TreeWorkspace, target: str, *arguments: str, command: str = "sync") -> None:
@@ -56,15 +57,20 @@ def measure(name: str, tree: TreeWorkspace, target: str, *arguments: str, comman
     }
     tree.repositories.take_requests()
     started = time.perf_counter()
-    process = subprocess.Popen(
-        program, cwd=tree.workspace.path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    out, err = process.communicate()
-    if process.returncode:
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(program, cwd=tree.workspace.path, env=environ, stdout=output, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)  # with the git processes that it waited for
+        output.seek(0)
+        errors.seek(0)
+        out, err = output.read(), errors.read()
+    if status:
         raise SystemExit(f"{name}: {err}")
     seconds, requests = time.perf_counter() - started, len(tree.repositories.take_requests())
+    cpu, memory = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
     result = out.strip().splitlines()[-1].rpartition("): ")[2]
-    print(f"{name:<38} {seconds:6.1f} s {requests:5} requests   {target:<16} {result}")
+    print(
+        f"{name:<45} {cpu:6.1f} s CPU {seconds:6.1f} s {memory:5.0f} MiB {requests:5} requests   {target:<14} {result}"
+    )
 
 
 def main() -> None:
@@ -85,6 +91,14 @@ def main() -> None:
         measure("sync, a changed default", tree, "")
         measure("plan, nothing changed", tree, "", command="plan")
         measure("validate", tree, "", command="validate")
+    repositories, workloads = LARGE
+    with tempfile.TemporaryDirectory() as folder, tree_workspace(Path(folder)) as tree:
+        fill(tree.repositories, repositories, workloads)
+        for name, text in project_files(repositories, workloads).items():
+            tree.project(text, name)
+        name = f"validate, {2 * workloads} of {repositories} repositories"
+        measure(f"{name}, no cache", tree, "", command="validate")
+        measure(name, tree, "4 s, 300 MiB", command="validate")
 
 
 if __name__ == "__main__":

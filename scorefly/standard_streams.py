@@ -1,4 +1,4 @@
-"""Standard streams that are closed, that are no longer read, or whose disk is full."""
+"""Standard streams that are closed, no longer read, or whose disk is full."""
 
 from __future__ import annotations
 

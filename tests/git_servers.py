@@ -85,11 +85,11 @@ def bare_repository(root: Path) -> Bare:
     """A new one, with an empty history."""
     bare = Bare(root)
     bare.path.mkdir(parents=True)
-    git(bare.path, "init", "--bare", "--quiet")
-    git(bare.path, "config", "http.receivepack", "true")
-    git(bare.path, "config", "uploadpack.allowFilter", "true")
+    git(bare.path, "init", "--bare", "--quiet", "--template=")
+    with (bare.path / "config").open("a") as config:
+        config.write("[http]\n\treceivepack = true\n[uploadpack]\n\tallowFilter = true\n")
     bare.source.mkdir()
-    git(bare.source, "init", "--quiet")
+    git(bare.source, "init", "--quiet", "--template=")
     git(bare.source, "remote", "add", "origin", bare.path.as_uri())
     return bare
 

@@ -65,7 +65,7 @@ class Environments:
     def create(cls, root: Path, files: Mapping[str, str]) -> Environments:
         environments = cls(root)
         root.mkdir(parents=True, exist_ok=True)
-        git(root, "init", "--quiet", "--bare", "environments.git")
+        git(root, "init", "--quiet", "--bare", "--template=", "environments.git")
         git(root, "clone", "--quiet", environments.url, "clone")
         git(environments.clone, "checkout", "--quiet", "-B", "main")
         environments.push(files)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flyctl_programs import write_stand_in
 from scorefly.rehearsal.server import Rehearsal
 from tree_repositories import TreeWorkspace, tree_workspace
-from workspaces import REPOSITORY, Result
-
-STAND_IN = f'exec {sys.executable} {REPOSITORY / "tests/flyctl_standin.py"} "$@"'
+from workspaces import Result
 
 
 @dataclass
@@ -29,9 +27,7 @@ class LiveTree:
     def flyctl(self, before: str = "") -> None:
         """Write the program flyctl; `before` are lines of shell that come first."""
         self.bin.mkdir(exist_ok=True)
-        program = self.bin / "flyctl"
-        program.write_text(f"#!/bin/sh\n{before}\n{STAND_IN}\n")
-        program.chmod(0o755)
+        write_stand_in(self.bin / "flyctl", before)
 
     def sync(self, *arguments: str, **variables: str) -> Result:
         """`scorefly sync` with state in a file."""

@@ -36,9 +36,9 @@ class Repositories:
         bare, clone = self.root / "acme" / f"{name}.git", self.root / "clones" / name
         if not bare.exists():
             bare.mkdir(parents=True)
-            git(bare, "init", "--bare", "--quiet")
+            git(bare, "init", "--bare", "--quiet", "--template=")
             clone.mkdir(parents=True)
-            git(clone, "init", "--quiet")
+            git(clone, "init", "--quiet", "--template=")
             git(clone, "remote", "add", "origin", bare.as_uri())
         for path, text in files.items():
             file = clone / path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from scorefly.config.options import BY_NAME
@@ -21,26 +23,27 @@ def usage_problem(error: click.ClickException) -> Problem:
         meant = _meant_option(error.option_name, error.ctx)
         message = f"no such option {error.option_name!r}{meant}"
         return Problem(message, help_hint, Place(error.option_name, is_option=True))
-    if isinstance(error, click.BadParameter) and isinstance(error.param, click.Argument):
-        return _argument_problem(error, error.param, help_hint)
     if isinstance(error, click.BadOptionUsage):
         return Problem("needs a value", help_hint, Place(error.option_name, is_option=True))
-    if isinstance(error, click.BadParameter) and error.param:
-        option = max(error.param.opts, key=len).lstrip("-")
-        return Problem(error.message.rstrip("."), help_hint, option_place(option))
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return _bad_parameter(error, error.param, help_hint)
     message = error.format_message().rstrip(".")
     return Problem(f"{message[:1].lower()}{message[1:]}", help_hint)
 
 
-def _argument_problem(error: click.BadParameter, argument: click.Argument, help_hint: str) -> Problem:
-    """Describe a missing or invalid argument, with its choices."""
-    choices = [str(each) for each in argument.type.choices] if isinstance(argument.type, click.Choice) else []
-    name = (argument.human_readable_name if not choices else argument.name or "").upper()
+def _bad_parameter(error: click.BadParameter, param: click.Parameter, help_hint: str) -> Problem:
+    """Describe an argument or a value that is missing or invalid, with the choices if there are some."""
+    choices = list(param.type.choices) if isinstance(param.type, click.Choice) else []
+    is_option = isinstance(param, click.Option)
+    place = Place(max(param.opts, key=len), is_option=True) if is_option else None
     if isinstance(error, click.MissingParameter):
-        message = f"missing argument {name}" + (f", which is one of {', '.join(choices)}" if choices else "")
-    else:
-        message = f"invalid argument {name}: {error.message.rstrip('.')}"
-    return Problem(message, help_hint)
+        what = "option" if is_option else "argument"
+        name = ", ".join(choices) if choices else param.human_readable_name
+        return Problem(f"missing {what}: {'one of ' if choices else ''}{name}", help_hint, place)
+    given = re.search(r"'(.*)' is not one of", error.message)
+    if choices and given:
+        return Problem(f"invalid value {given[1]!r}", f"{nearest(given[1], choices)}; {help_hint}", place)
+    return Problem(error.message.rstrip("."), help_hint, place)
 
 
 def _unused(name: str, path: str, help_hint: str) -> Problem | None:

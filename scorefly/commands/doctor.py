@@ -122,9 +122,11 @@ def _git(settings: Settings, _progress: Progress) -> Iterator[Check]:
         with GitRemote(address(settings), settings.environ) as remote:
             remote.tip("HEAD")
     except ScoreflyError as error:
-        # State in a file needs no remote.
+        if not on_git(settings):
+            yield Check("git", "ok", f"commit {own[:7]}; the remote cannot be read, and state in a file needs none")
+            return
         for problem in error.problems:
-            yield Check("git", "error" if on_git(settings) else "warning", problem.message, problem.hint)
+            yield Check("git", "error", problem.message, problem.hint)
         return
     yield Check("git", "ok", f"commit {own[:7]}, remote readable")
 

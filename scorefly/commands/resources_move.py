@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from scorefly.deployment.deprovisioning import resource_in
 from scorefly.problems import Problem, input_error, option_place
+from scorefly.resources.managed_postgres import with_user_renamed
 from scorefly.state.document import EnvironmentState, ResourceState
 from scorefly.state.keeper import Keeper
 
@@ -52,4 +53,5 @@ def _renamed(state: EnvironmentState, old: str, moved: ResourceState) -> Environ
         key: replace(app, owner=name(app.owner), uses=tuple(name(uid) for uid in app.uses))
         for key, app in state.apps.items()
     }
-    return replace(state, resources={**resources, moved.uid: moved}, apps=apps)
+    shared = with_user_renamed(state.shared, old, moved.uid)
+    return replace(state, resources={**resources, moved.uid: moved}, apps=apps, shared=shared)

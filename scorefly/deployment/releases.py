@@ -87,7 +87,7 @@ def release_changes(
     if not app.workload:
         return {"rollback": None}
     key, shown = artefact_key(app, built), shown_image(app, machines)
-    name = digest_of(key, shown)
+    name = digest_of(key, shown, *([sorted(others.items())] if others else []))
     before = next((each for each in known.releases if each.id == name), None)
     if before is not None and known.release == name:
         return {**unchanged_release(known, commit), "rollback": None}

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
-from scorefly.desired.last_deploy import LastDeploy, data_in, data_of, last_deploy, volume_paths
+from scorefly.desired.last_deploy import LastDeploy, data_in, data_of, last_deploy, managed_data_in, volume_paths
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import gone_workloads, orphaned_resources
 from scorefly.fly.app import App, VolumeClaim
@@ -52,6 +52,8 @@ def takes_the_place_of(loaded: Loaded, uid: str, old: ResourceState) -> bool:
 
 def _is_new(state: EnvironmentState, uid: str) -> bool:
     known = state.resources.get(uid)
+    if known and managed_data_in(known):
+        return False
     return known is None or not (known.apps and any(state.apps.get(name, _NONE).id for name in known.apps))
 
 
@@ -71,7 +73,8 @@ def _takes_the_place(node: ResourceNode, old: ResourceState, gone: Iterable[str]
 def _replacement(settings: Settings, node: ResourceNode, old: ResourceState, data: str) -> Problem:
     same_kind = (node.type, node.class_) == (old.type, old.class_) and node.id != old.id
     message = f"{node.uid} takes the place of {old.uid} and is new and empty; the data of {old.uid} stays in {data}"
-    move = f"`scorefly resources move '{old.uid}' '{node.uid}'` keeps the app, its volume and its password; "
+    kept = "the data and its password" if managed_data_in(old) else "the app, its volume and its password"
+    move = f"`scorefly resources move '{old.uid}' '{node.uid}'` keeps {kept}; "
     undo = "" if same_kind else f"undo the edit to keep it, or set replace to '{old.uid}' to go on with an empty one; "
     after = f"`scorefly resources deprovision '{old.uid}'` removes the old data when it is no longer needed"
     return _risk(settings, message, f"{move if same_kind else undo}{after}", node.place, old.uid, refuse=not same_kind)

@@ -26,6 +26,7 @@ URI = "fly://scorefly/postgres-managed"
 KEY = "managed_postgres"  # in the shared state
 SIZE_GB = 10
 _MINUTES = 15  # until a new cluster is ready
+_UNKNOWN = Secret(STAND_IN, given=True)
 
 
 class Wanted(Struct, frozen=True):
@@ -129,16 +130,36 @@ class ManagedPostgres(Struct, frozen=True):
         if not known and outside.calls == "known":
             message = f"{request.uid} is not provisioned yet, and this command makes nothing"
             raise InputError(Problem(message, "run deploy first", request.place))
-        problems: tuple[Problem, ...] = ()
-        if desired.name not in clusters_in(request.shared) and outside.calls != "never":
+        if cluster := str(request.state.get("cluster") or ""):
+            problems = _changed_params(request, desired, cluster)
+        elif desired.name not in clusters_in(request.shared) and outside.calls != "never":
             price = managed_postgres_price(desired.plan, desired.size_gb)
             message = (
                 f"{request.uid}: deploy makes the Managed Postgres cluster {desired.name} where there is none "
                 f"(plan {desired.plan}, {desired.size_gb} GB, {desired.region}), for ${price:.2f} a month"
             )
             problems = (Problem(message, place=request.place, severity="notice"),)
-        outputs: dict[str, Tree] = {**dict.fromkeys(self.spec.expected_outputs, STAND_IN), **known}
+        else:
+            problems = ()
+        outputs: dict[str, Tree] = {
+            **dict.fromkeys(self.spec.expected_outputs, STAND_IN),
+            "password": _UNKNOWN,
+            **known,
+        }
         return Provisioned(outputs, provisional=True, problems=problems)
+
+
+def _changed_params(request: Request, desired: Wanted, name: str) -> tuple[Problem, ...]:
+    """Warn of params that say something else than the cluster that is there."""
+    known = clusters_in(request.shared).get(name, {})
+    asked = {"plan": desired.plan, "region": desired.region, "size_gb": desired.size_gb, "cluster": desired.name}
+    there = {**known, "cluster": name}
+    differing = [key for key in asked if there.get(key, asked[key]) != asked[key] and key in request.params]
+    if not differing:
+        return ()
+    message = f"{request.uid}: the cluster {name} stays as it is: params.{', params.'.join(differing)} changed"
+    hint = "change it on Fly's dashboard; to move to another cluster, dump the data and restore it"
+    return (Problem(message, hint, request.place, "warning"),)
 
 
 class _Making(Struct):
@@ -158,7 +179,7 @@ class _Making(Struct):
         self.state.setdefault("name", f"{plain}_{request.guid[:8]}")
         # A resource stays on its cluster, whatever its params say later.
         cluster_name = str(self.state.setdefault("cluster", self.desired.name))
-        problems = self._changes(cluster_name)
+        problems = _changed_params(self.request, self.desired, cluster_name)
         id_ = self._cluster_id(cluster_name)
         cluster = self._ready(id_)
         name = str(self.state["name"])
@@ -178,18 +199,6 @@ class _Making(Struct):
             "password": password,
         }
         return Provisioned(outputs, self.state, self.shared, problems=problems)
-
-    def _changes(self, name: str) -> tuple[Problem, ...]:
-        """Warn of params that say something else than the cluster that is there."""
-        known, desired = clusters_in(self.request.shared).get(name, {}), self.desired
-        asked = {"plan": desired.plan, "region": desired.region, "size_gb": desired.size_gb, "cluster": desired.name}
-        there = {**known, "cluster": name}
-        differing = [key for key in asked if there.get(key, asked[key]) != asked[key] and key in self.request.params]
-        if not differing:
-            return ()
-        message = f"{self.request.uid}: the cluster {name} stays as it is: params.{', params.'.join(differing)} changed"
-        hint = "change it on Fly's dashboard; to move to another cluster, dump the data and restore it"
-        return (Problem(message, hint, self.request.place, "warning"),)
 
     def _cluster_id(self, name: str) -> str:
         """Return the id of the cluster, which is made where there is none. One whose answer was lost is found again."""
@@ -235,3 +244,13 @@ class _Making(Struct):
                 raise external_error(message, "deploy again: it goes on with that cluster")
             interruption.sleep(delay)
             delay = min(5.0, delay * 2)
+
+
+def with_user_renamed(shared: Mapping[str, Tree], old: str, new: str) -> Mapping[str, Tree]:
+    """Return the shared state in which a resource that uses a cluster has another uid."""
+    changes: dict[str, Tree] = {}
+    for name, cluster in clusters_in(shared).items():
+        users = cluster.get("users")
+        if isinstance(users, dict) and old in users:
+            changes[name] = {"users": {old: None, new: users[old]}}
+    return merge_patch(shared, {KEY: changes}) if changes else shared

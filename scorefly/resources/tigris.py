@@ -16,6 +16,7 @@ from scorefly.values import Plain, Secret, Tree
 
 TEMPLATE = "template://scorefly/s3-tigris"
 URI = "fly://scorefly/s3-tigris"
+_SECRETS = ("access_key_id", "aws_access_key_id", "secret_key", "aws_secret_key", "aws_secret_access_key")
 
 
 def made_by_scorefly(provisioner: Provisioner, params: Mapping[str, Plain]) -> Provisioner:
@@ -39,7 +40,8 @@ class TigrisBucket(Struct, frozen=True):
         """Return the bucket with its keys; it is made where state has none."""
         outside, name = run_context.outside, _name(request, run_context)
         if request.state.get("secret_key") and not (request.state.get("pending") and self.reaches_out(outside)):
-            return Provisioned(_outputs(request.state), request.state, random=request.random)
+            problems = _changed_name(request)
+            return Provisioned(_outputs(request.state), request.state, random=request.random, problems=problems)
         if outside.managed is None or outside.calls != "provision":
             return self._unknown(request, outside)
         api = AddOnsApi(outside.managed.api, outside.managed.org)
@@ -103,8 +105,23 @@ class TigrisBucket(Struct, frozen=True):
         if outside.calls == "known":
             message = f"{request.uid} is not provisioned yet, and this command makes nothing"
             raise InputError(Problem(message, "run deploy first", request.place))
-        outputs: dict[str, Tree] = {**dict.fromkeys(self.spec.expected_outputs, STAND_IN), **request.outputs}
+        unknown = dict.fromkeys(_SECRETS, Secret(STAND_IN, given=True))
+        outputs: dict[str, Tree] = {
+            **dict.fromkeys(self.spec.expected_outputs, STAND_IN),
+            **unknown,
+            **request.outputs,
+        }
         return Provisioned(outputs, provisional=True, open_outputs=True)
+
+
+def _changed_name(request: Request) -> tuple[Problem, ...]:
+    """Warn of a param that names another bucket than the one that is there."""
+    bucket, asked = str(request.state["bucket"]), str(request.params.get("bucket_name") or "")
+    if not asked or asked == bucket:
+        return ()
+    message = f"{request.uid}: the bucket stays {bucket}: params.bucket_name changed"
+    hint = f"set it back to {bucket}; for another bucket, use a new resource and copy the data over"
+    return (Problem(message, hint, request.place, "warning"),)
 
 
 def _name(request: Request, run_context: ProvisioningContext) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -72,6 +73,36 @@ def test_image_is_built_once_and_deployed_by_digest(
     assert next(iter(images["web"])).startswith(f"{fly.registry_host}/{app}@sha256:")
     assert "--build-only" not in (tmp_path / CALLS).read_text()
     assert "2 unchanged" in workspace.run("deploy", **given).out
+
+
+def test_each_container_of_a_workload_is_built_from_its_own_dockerfile(
+    workspace: Workspace, tmp_path: Path, fly: Rehearsal, given: dict[str, str]
+) -> None:
+    (workspace.path / "api.score.yaml").unlink()
+    file = workspace.path / "web.score.yaml"
+    file.write_text(file.read_text() + "  proxy: {image: .}\n")
+    workspace.write("proxy/proxy.Dockerfile", "FROM scratch AS run\n")
+    proxy = "{context: proxy, dockerfile: proxy.Dockerfile, target: run, args: {B: c}}"
+    main = "{context: ., dockerfile: docker/Dockerfile, target: prod}"
+    workspace.write(
+        "scorefly.yaml", f"workloads: {{web: {{builds: {{main: {main}, proxy: {proxy}}}}}}}\nbuilder: docker\n"
+    )
+    result = workspace.run("deploy", **given)
+    assert result.code == 0, result.err
+    _, *builds = calls(tmp_path)
+    words = [dict(itertools.pairwise(each["argv"])) for each in builds]
+    assert [
+        (each["--file"], each["--target"], build["argv"][-1]) for each, build in zip(words, builds, strict=True)
+    ] == [
+        (str(workspace.path / "docker/Dockerfile"), "prod", str(workspace.path)),
+        (str(workspace.path / "proxy/proxy.Dockerfile"), "run", str(workspace.path / "proxy")),
+    ]
+    assert words[1]["--build-arg"] == "B=c"
+    assert len({each["--tag"] for each in words}) == 2
+    machines = fly.world.data["apps"]["web"]["machines"].values()
+    images = {each["image"] for machine in machines for each in machine["config"]["containers"]}
+    assert len(images) == 2
+    assert all(each.startswith(f"{fly.registry_host}/web@sha256:") for each in images)
 
 
 def test_build_secret_is_in_its_own_channel_only(

@@ -72,6 +72,8 @@ def test_moved_tag_of_a_sidecar_is_deployed_by_its_new_digest(workspace: Workspa
     fly.images.broken = 0
     assert "1 deployed" in run(workspace, fly, "deploy").out
     assert sidecars() == {f"acme/web@{second}"}
+    assert run(workspace, fly, "rollback", "web").code == 0
+    assert sidecars() == {f"acme/web@{first}"}
 
 
 def test_private_image_of_a_sidecar_is_refused(workspace: Workspace, fly: Rehearsal) -> None:

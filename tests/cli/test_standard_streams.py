@@ -62,17 +62,27 @@ def test_full_disk_is_a_problem_of_standard_output(workspace: Workspace) -> None
     for command in ("deploy --rehearse", "schema project"):
         done = shell(workspace, f"{SCOREFLY} {command} > /dev/full")
         assert done.returncode == 1
-        message = "the outcome cannot be written to standard output: No space left on device"
+        message = "error: the outcome cannot be written to standard output: No space left on device"
         assert message in done.stderr.splitlines()
     assert list(workspace.world["apps"]) == ["web"]
     assert shell(workspace, f"{SCOREFLY} deploy --rehearse 2> /dev/full").returncode == 0
+
+
+@pytest.mark.parametrize(("before", "after"), [("default_int_handler", "SIG_DFL"), ("SIG_IGN", "SIG_IGN")])
+def test_interrupt_while_the_program_starts_leaves_no_traceback(workspace: Workspace, before: str, after: str) -> None:
+    """A shell in the background has its children ignore SIGINT, and that stays so."""
+    program = (
+        f"import signal, sys; sys.argv = ['scorefly', '--version']; signal.signal(signal.SIGINT, signal.{before}); "
+        f"from scorefly.__main__ import main; main(); sys.exit(signal.getsignal(signal.SIGINT) is not signal.{after})"
+    )
+    assert shell(workspace, f'{sys.executable} -c "{program}"').returncode == 0
 
 
 def test_working_folder_that_is_gone_is_named(workspace: Workspace) -> None:
     done = shell(workspace, f"mkdir gone && cd gone && rmdir ../gone && {SCOREFLY} plan --rehearse")
     assert (done.returncode, done.stderr) == (
         1,
-        "the working folder does not exist any longer (change to a folder that exists)\n",
+        "error: the working folder does not exist any longer (change to a folder that exists)\n",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -57,6 +58,37 @@ def test_upgrade_takes_a_snapshot_and_replaces_the_server_only(workspace: Worksp
     assert (again.code, again.out.endswith(": 2 unchanged\n")) == (0, True), again.out
     newest = workspace.run("resources", "upgrade", UID, "--yes", "--rehearse")
     assert (newest.code, newest.out) == (0, f"{UID} runs the newest release of its line\n")
+
+
+OLDER = {  # by the resource: the file of its provisioner, the newest release and an older one of its line
+    "{type: mongodb}": ("mongodb", "8.0.30", "8.0.13"),
+    "{type: redis}": ("redis", "7.4.11", "7.4.1"),
+    "{type: amqp}": ("amqp", "4.2.9", "4.2.1"),
+    "{type: amqp, class: shared}": ("amqp", "4.2.9", "4.2.1"),
+    "{type: kafka-topic}": ("kafka", "3.9.2", "3.9.1"),
+    "{type: elasticsearch}": ("elasticsearch", "8.19.20", "8.19.4"),
+    "{type: mssql}": ("mssql", "2022-CU25-ubuntu-22.04", "2022-CU18-ubuntu-22.04"),
+    "{type: s3}": ("s3", "v1.8.0", "v1.7.0"),
+}
+
+
+@pytest.mark.parametrize("resource", OLDER)
+def test_every_server_is_upgraded_within_its_line_after_a_snapshot(workspace: Workspace, resource: str) -> None:
+    name, newest, older = OLDER[resource]
+    workspace.workload("web", f"resources: {{db: {resource}}}\n")
+    file = with_older_release(workspace, name, newest, older)
+    assert workspace.run("deploy", "--rehearse").code == 0
+    file.unlink()
+    (uid,) = json.loads(workspace.run("resources", "list", "--rehearse", "--format", "json").out)
+    (app,) = workspace.world["apps"].keys() - {"web"}
+    result = workspace.run("resources", "upgrade", uid["uid"], "--yes", "--rehearse")
+    assert result.code == 0, result.err
+    machines = workspace.world["apps"][app]["machines"].values()
+    assert {each["config"]["image"].endswith((f":{newest}", f":{newest}-alpine")) for each in machines} == {True}
+    volumes = workspace.world["apps"][app]["volumes"]
+    assert {id_: len(each) for id_, each in workspace.world["apps"][app]["snapshots"].items()} == dict.fromkeys(
+        volumes, 1
+    )
 
 
 def test_dry_run_of_an_upgrade_changes_nothing(workspace: Workspace) -> None:

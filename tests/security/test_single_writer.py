@@ -27,7 +27,7 @@ MODULES = {"os", "os.path", "shutil", "tempfile", "glob", "io", "codecs", "filei
 HARMLESS = {
     "os": {
         "environ", "fspath", "getpid", "geteuid", "getuid", "urandom", "uname", "defpath", "devnull", "PathLike", "path",
-        "killpg", "kill", "access", "X_OK", "set_blocking", "read", "write", "cpu_count", "get_terminal_size", "sep",
+        "killpg", "kill", "access", "X_OK", "set_blocking", "read", "write", "cpu_count", "get_terminal_size", "terminal_size", "sep",
         "DirEntry", "getpgid", "close", "fstat", "ftruncate", "O_RDONLY", "O_RDWR", "O_CREAT", "fsencode", "fsdecode", "linesep",
         "waitpid", "WNOHANG", "getppid", "P_PID", "name", "pidfd_open", "_exit", "WEXITED", "WNOWAIT", "waitid", "wait", "pipe", "strerror", "memfd_create",
     },
