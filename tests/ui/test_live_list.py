@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -118,6 +119,14 @@ def test_plain_lines_tell_how_long_an_app_took(workspace: Workspace) -> None:
     lines = workspace.run("deploy", "--rehearse").err.splitlines()
     assert "web: creating" in lines
     assert [line for line in lines if re.fullmatch(r"web: created \(\d+\.\ds\)", line)]
+
+
+def test_rich_is_imported_only_at_a_terminal(workspace: Workspace) -> None:
+    workspace.workload("web")
+    command = [sys.executable, "-X", "importtime", "-m", "scorefly", "deploy", "--rehearse"]
+    done = subprocess.run(command, cwd=workspace.path, capture_output=True, text=True, timeout=60, check=True)
+    assert "scorefly.ui.activity" in done.stderr
+    assert not re.search(r"\brich\b", done.stderr)
 
 
 def test_plain_lines_break_a_long_silence() -> None:
