@@ -15,7 +15,7 @@ SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 WORKERS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: try test coverage container-test lint fmt bench fuzz chaos docs lock clean
+.PHONY: try test coverage container-test lint fmt bench fuzz chaos docs pictures lock clean
 
 try: $(RUN)
 	@echo '$$ cd examples/try && scorefly deploy --rehearse'
@@ -76,6 +76,10 @@ docs: $(SITE)
 	$(BIN)/python docs/make_annotations.py
 	$(BIN)/python docs/make_schemas.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Makes docs/pictures anew, with chromium and tmux.
+pictures: $(DEV) $(NODE)
+	$(BIN)/python docs/make_pictures.py
 
 lock: $(DEV)
 	$(PIP) install uv

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
-from scorefly import interruption
+from scorefly import interruption, standard_streams
 from scorefly.config.load import load_settings
 from scorefly.config.options import OPTIONS
 from scorefly.config.unused_inputs import unused_inputs
@@ -180,5 +180,6 @@ def run_post() -> NoReturn:
 def _end_with(step: Callable[[Mapping[str, str]], int]) -> NoReturn:
     from scorefly.isolation import take_environment
 
+    standard_streams.open_missing()
     interruption.install()
     sys.exit(step(take_environment()))

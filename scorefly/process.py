@@ -46,14 +46,15 @@ def run(
     ask: int = signal.SIGTERM,
     grace: float = GRACE,
     untrusted: bool = False,
+    extends: bool = False,
     on_start: Callable[[int], None] = lambda _pid: None,
 ) -> Ended:
     """Run a program to its end: its own, or ours after `seconds`, after too much output, or when `stop` says so.
 
     Ours begins with the signal `ask` to its process group, and SIGKILL follows after `grace` seconds. Without `errors`
     standard error goes to `output`. An `untrusted` program runs while no other does, or is stopped meanwhile; its
-    descendants end with it, those that left the process group too. `on_start` gets its process id. Raises OSError and
-    ValueError when the program cannot be started.
+    descendants end with it, those that left the process group too. `on_start` gets its process id. With `extends`
+    the seconds begin anew with each output. Raises OSError and ValueError when the program cannot be started.
     """
     isolation.protect()
 
@@ -71,7 +72,8 @@ def run(
     process = isolation.start_untrusted(popen, stop) if untrusted else isolation.start(popen)
     if process is None:
         return Ended(-signal.SIGTERM, "stopped")
-    child = _Child(process, question, {"output": output, "errors": errors or output}, stop, ask, grace, seconds)
+    sinks = {"output": output, "errors": errors or output}
+    child = _Child(process, question, sinks, stop, ask, grace, seconds, extends)
     try:
         on_start(process.pid)
         return child.run()
@@ -94,9 +96,11 @@ class _Child:
         ask: int,
         grace: float,
         seconds: float,
+        extends: bool,
     ) -> None:
         self._process, self._question, self._sinks = process, question, sinks
         self._stop, self._ask, self._grace = stop, ask, grace
+        self._seconds, self._extends = seconds, extends
         self._deadline = time.monotonic() + seconds
         self._kill_at = float("inf")
         self._reason: Literal["", "late", "stopped", "full"] = ""
@@ -179,6 +183,8 @@ class _Child:
             elif key.data != "end":
                 chunk = os.read(key.fd, _CHUNK)
                 read += len(chunk)
+                if chunk and self._extends:
+                    self._deadline = time.monotonic() + self._seconds
                 if not chunk:
                     self._selector.unregister(key.fileobj)
                 elif not self._sinks[key.data].feed(chunk):

@@ -36,6 +36,9 @@ def build(words: list[str], home: Path) -> int:
     dockerfile = Path(options["--file"])
     if "FAIL" in dockerfile.read_text():
         secret = next((value for name, value in os.environ.items() if name.startswith("SCOREFLY_BUILD_SECRET_")), "")
+        for line in dockerfile.read_text().splitlines():
+            if line.startswith("# PRINT "):
+                secret = Path(line.removeprefix("# PRINT ")).read_text().splitlines()[0]
         print(f"ERROR: failed to solve: process did not complete successfully: {secret}", file=sys.stderr)
         return 1
     host, _, rest = options["--tag"].partition("/")

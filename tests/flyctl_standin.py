@@ -51,6 +51,7 @@ def main() -> int:
         "deploy-retries",
         "ha",
         "dockerfile",
+        "build-target",
         "image-label",
     ):
         deploy.add_argument(f"--{name}", default="")
@@ -135,6 +136,9 @@ def build(arguments: argparse.Namespace, toml: dict[str, Any]) -> int:
     if not table.get("builder") and not path.is_file():
         print(f"Error: failed to fetch an image or build from source: dockerfile '{path}' not found", file=sys.stderr)
         return 1
+    if path.is_file() and "FAIL" in path.read_text():
+        print("Error: failed to fetch an image or build from source: error building: exit code: 1", file=sys.stderr)
+        return 1
     answer = request("POST", "/api/v1/builds/depot_builder", {"app_name": arguments.app})
     if answer.status_code != 200:
         reason = answer.json()["error"]
@@ -144,7 +148,7 @@ def build(arguments: argparse.Namespace, toml: dict[str, Any]) -> int:
     manifest = {
         "dockerfile": path.read_text() if path.is_file() else "",
         "context": os.path.relpath(Path.cwd(), os.environ.get("STAND_IN_ROOT", "/")),
-        "target": table.get("build-target", ""),
+        "target": table.get("build-target", "") or arguments.build_target,
         "args": {**table.get("args", {}), **dict(each.split("=", 1) for each in arguments.build_arg)},
         "builder": table.get("builder", ""),
         "user": os.environ.get("DOCKER_HUB_USERNAME", ""),

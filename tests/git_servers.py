@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import threading
@@ -99,6 +100,7 @@ class HttpServer:
     url: str = ""
     faults: list[tuple[str, int]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    lfs: dict[str, bytes] = field(default_factory=dict)  # files in Git LFS by their SHA-256
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -129,6 +131,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(301, [("Location", serving.moved_to + self.path)], b"")
         elif self._password() != serving.token:
             self._send(401, [("WWW-Authenticate", 'Basic realm="git"')], b"")
+        elif "/info/lfs/objects/" in self.path:
+            self._lfs(body)
         elif serving.readonly and "receive-pack" in self.path:
             self._send(403, [], b"Permission to acme/shop.git denied to somebody.")
         else:
@@ -147,6 +151,28 @@ class _Handler(BaseHTTPRequestHandler):
     def _password(self) -> str:
         kind, _, encoded = self.headers.get("Authorization", "").partition(" ")
         return b64decode(encoded).decode().partition(":")[2] if kind == "Basic" else ""
+
+    def _lfs(self, body: bytes) -> None:
+        """The batch API of Git LFS, and the files that it refers to."""
+        repository, _, rest = self.path.partition("/info/lfs/objects/")
+        if rest in self.serving.lfs:
+            self._send(200, [], self.serving.lfs[rest])
+            return
+        kind = "application/vnd.git-lfs+json"
+        if rest != "batch" or self.headers.get("Accept") != kind:
+            self._send(404, [], b"")
+            return
+        asked = json.loads(body)
+        assert asked["operation"] == "download"
+        objects = []
+        for each in asked["objects"]:
+            known = each["oid"] in self.serving.lfs
+            url = f"{self.serving.url}{repository}/info/lfs/objects/{each['oid']}"
+            header = {"Authorization": self.headers["Authorization"]}
+            found = {"actions": {"download": {"href": url, "header": header}}}
+            missing = {"error": {"code": 404, "message": "Object does not exist"}}
+            objects.append({**each, **(found if known else missing)})
+        self._send(200, [("Content-Type", kind)], json.dumps({"transfer": "basic", "objects": objects}).encode())
 
     def _backend(self, body: bytes) -> None:
         path, _, query = self.path.partition("?")

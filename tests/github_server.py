@@ -57,6 +57,17 @@ _STATUS = {
 }
 
 
+_COMMIT_STATUS = {
+    "required": ["state"],
+    "properties": {
+        "state": {"enum": ["error", "failure", "pending", "success"]},
+        "target_url": {"type": ["string", "null"]},
+        "description": {"type": ["string", "null"], "maxLength": 140},
+        "context": _STRING,
+    },
+}
+
+
 class Refused(Exception):  # noqa: N818 - an answer of the API
     def __init__(
         self, status: int, message: str, headers: dict[str, str] | None = None, errors: list[Json] | None = None
@@ -100,6 +111,8 @@ class GitHub:
     comments: dict[int, Json] = field(default_factory=dict)
     deployments: dict[int, Json] = field(default_factory=dict)
     statuses: dict[int, list[Json]] = field(default_factory=dict)
+    commits: set[str] = field(default_factory=set)  # beside the heads of pull requests
+    commit_statuses: dict[str, list[Json]] = field(default_factory=dict)
     environments: set[str] = field(default_factory=set)
     refs: set[str] = field(default_factory=set)
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -354,7 +367,7 @@ def _list_deployments(call: Call) -> tuple[int, Any]:
 
 def _create_deployment(call: Call) -> tuple[int, Any]:
     github, body = call.github, call.body
-    if body["ref"] not in {each["head"]["sha"] for each in github.pulls.values()}:
+    if body["ref"] not in {*github.commits, *(each["head"]["sha"] for each in github.pulls.values())}:
         raise Refused(422, f"No ref found for: {body['ref']}")
     if body.get("auto_merge", True):
         return 202, {"message": "Auto-merged main into topic on deployment."}
@@ -366,6 +379,15 @@ def _create_deployment(call: Call) -> tuple[int, Any]:
     made |= {name: body[name] for name in asked if name in body}
     github.deployments[number], github.statuses[number] = made, []
     github.environments.add(made["environment"])
+    return 201, made
+
+
+def _create_commit_status(call: Call) -> tuple[int, Any]:
+    commit = call.arguments[0]
+    if commit not in call.github.commits:
+        raise Refused(422, f"No commit found for SHA: {commit}")
+    made = {"id": call.github.new_id(), "context": "default", **call.body}
+    call.github.commit_statuses.setdefault(commit, []).append(made)
     return 201, made
 
 
@@ -416,6 +438,7 @@ _ROUTES: list[Route] = [
     ("GET", r"/deployments", "deployments:read", None, _list_deployments),
     ("POST", r"/deployments", "deployments:write", _DEPLOYMENT, _create_deployment),
     ("GET", r"/deployments/(\d+)/statuses", "deployments:read", None, _list_statuses),
+    ("POST", r"/statuses/([0-9a-f]{40})", "statuses:write", _COMMIT_STATUS, _create_commit_status),
     ("POST", r"/deployments/(\d+)/statuses", "deployments:write", _STATUS, _create_status),
     ("DELETE", r"/environments/([^/]+)", "administration:write", None, _delete_environment),
     ("GET", r"/git/matching-refs/(.+)", "contents:read", None, _matching_refs),

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 import github_events
+from docker_actions import run_docker_action
 from github_server import GitHub
 from workspaces import REPOSITORY, ActionResult, Workspace
 
@@ -50,7 +51,8 @@ class Job:
 class Runner:
     """Where workflows run; `rehearse` is said by a variable, for the workflows deploy in earnest.
 
-    `beyond` is what the token may beyond what the job names: that of a GitHub App, say.
+    `beyond` is what the token may beyond what the job names: that of a GitHub App, say. `registry` is the host and port
+    that stand for Fly's registry.
     """
 
     workspace: Workspace
@@ -58,6 +60,7 @@ class Runner:
     secrets: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     beyond: dict[str, str] = field(default_factory=dict)
+    registry: str = ""
 
     def run(
         self, name: str, event: str, payload: Mapping[str, Any], *, changed: Sequence[str] = (), attempt: int = 1
@@ -125,6 +128,10 @@ class Runner:
                     assert given["persist-credentials"] == "false"
                     refs.append(given.get("ref", ""))
                     failed = _refused_checkout(given, context["github"])
+                    continue
+                if step["uses"].startswith("docker/"):
+                    outputs_of_step = run_docker_action(step["uses"], given, self.workspace.path, self.registry)
+                    steps[step.get("id", "")] = {"outputs": outputs_of_step}
                     continue
                 assert step["uses"] == "scorefly/scorefly@v1", f"nobody knows {step['uses']}"
                 # Where secrets are withheld, scorefly has to know by itself that it can only simulate.
@@ -203,6 +210,7 @@ def event_context(
             "event_name": event,
             "repository": repository,
             "run_id": run,
+            "sha": "b" * 40,
             "token": "given by default",
             "workflow": workflow["name"],
         },

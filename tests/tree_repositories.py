@@ -120,10 +120,10 @@ def statuses(result: Result) -> dict[str, str]:
 
 
 @contextmanager
-def tree_workspace(path: Path) -> Iterator[TreeWorkspace]:
-    """A workspace, and a server for repositories."""
+def tree_workspace(path: Path, **options: str) -> Iterator[TreeWorkspace]:
+    """A workspace, and a server for repositories with options."""
     root, home = path / "server", path / "workspace"
     root.mkdir()
     home.mkdir()
-    with http_server(root) as server:
+    with http_server(root, **options) as server:
         yield TreeWorkspace(Workspace(home), Repositories(root, server))

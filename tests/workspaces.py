@@ -35,8 +35,10 @@ class Result:
 
     @property
     def problems(self) -> list[str]:
-        """The lines of standard error that are errors: those with a place, or of an option or variable."""
-        return [line for line in self.err.splitlines() if re.match(r"(\S+:\d+:\d+|--[a-z-]+|\$?[A-Z_]+): ", line)]
+        """The lines of standard error that are errors: those with a place in a file, and others without their label."""
+        return [
+            line.removeprefix("error: ") for line in self.err.splitlines() if re.match(r"\S+:\d+:\d+: |error: ", line)
+        ]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ def confirm(session: Session, what: str, *, sure: bool, name: str = "") -> None:
         return
     if not sys.stdin.isatty():
         raise input_error(f"{what}?", "add --yes: there is no terminal to ask on", option_place("yes"))
+    session.progress.clear()
     question = f"{what}? Type {name} to confirm: " if name else f"{what}? [y/N]: "
     if not _is_confirmed(one_line(session.progress.redact(question)), name):
         session.write("nothing was changed", err=True)

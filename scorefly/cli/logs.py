@@ -35,6 +35,7 @@ def logs(session: Session, /, name: str, follow: bool, machine: str, shape: str,
 
     settings = session.settings("logs", {**values, "workload": (name,)})
     app = selected_app(settings, session.progress)
+    session.progress.clear()
     lines = read_logs(settings, app, machine=machine, follow=follow)
     if shape == "json" and not follow:
         session.write_json([to_builtins(line) for line in lines])

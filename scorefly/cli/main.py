@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from scorefly import __version__, interruption
+from scorefly import __version__, interruption, standard_streams
 from scorefly.cli.group import Group
 from scorefly.cli.session import Session
 from scorefly.cli.usage import usage_problem
@@ -54,6 +57,9 @@ COMMANDS: Mapping[str, str] = {
 }
 
 
+_LOST_OUTPUT = (errno.ENOSPC, errno.EPIPE, errno.EIO)
+
+
 class Commands(Group):
     """A group whose commands are imported when they are needed."""
 
@@ -89,7 +95,16 @@ def main() -> NoReturn:
     session = Session(take_environment())
     # Errors of options may name what stands beside them, and that may be a secret.
     session.progress.hide(early_secrets(options_in(sys.argv[1:]), session.environ))
-    sys.exit(_run(session))
+    try:
+        code = _run(session)
+    finally:
+        session.progress.close()
+    if error := standard_streams.flush(sys.stdout):
+        session.fail(_unwritable(error))
+        code = code or 1
+    standard_streams.flush(sys.stderr)
+    gc.freeze()  # the end of the process frees all of it, cycles too
+    sys.exit(code)
 
 
 def _run(session: Session) -> int:
@@ -114,10 +129,32 @@ def _run(session: Session) -> int:
         message = "interrupted" if interrupted.exit_code == 130 else "terminated"
         session.fail(Problem(message, again, severity="warning"))
         return interrupted.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    except OSError as error:
+        session.fail(_surroundings_problem(error) or _fault(error))
+        return 1
     except Exception as error:  # noqa: BLE001 - a fault ends in words, not in a traceback
-        session.fail(Problem(f"scorefly has a fault: {type(error).__name__}: {error}", "--debug shows where"))
+        session.fail(_fault(error))
         return 1
     return 0
+
+
+def _fault(error: Exception) -> Problem:
+    return Problem(f"scorefly has a fault: {type(error).__name__}: {error}", "--debug shows where")
+
+
+def _surroundings_problem(error: OSError) -> Problem | None:
+    """Return what is wrong with standard output or the working folder, if that is why a command failed.
+
+    What is longer than the buffer fails at once, and leaves nothing to flush.
+    """
+    if standard_streams.flush(sys.stdout) or (error.errno in _LOST_OUTPUT and error.filename is None):
+        return _unwritable(error)
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return Problem("the working folder does not exist any longer", "change to a folder that exists")
+    return None
+
+
+def _unwritable(error: OSError) -> Problem:
+    return Problem(f"the outcome cannot be written to standard output: {error.strerror}")

@@ -75,18 +75,20 @@ def resources_deprovision(session: Session, /, uid: str, yes: bool, forget: bool
       scorefly resources deprovision 'redis.default#web.cache' --environment staging
     """
     from scorefly.deployment.deprovisioning import apps_to_destroy, deprovision, resource_in
+    from scorefly.desired.managed_data import managed_data
     from scorefly.run import open_run
     from scorefly.state.session import read_state
 
     settings = session.settings("resources deprovision", values)
     known = read_state(settings)
     resource = resource_in(known, uid)
-    apps = apps_to_destroy(known, resource)
+    apps, data = apps_to_destroy(known, resource), managed_data(known, resource)
     confirm(
         session,
         f"{'Forget' if forget else 'Deprovision'} {uid} of {settings.environment}, made by {resource.provisioner}"
         + (f", used by {', '.join(resource.workloads)}" if resource.workloads else "")
-        + (f", and destroy {', '.join(apps)}" if apps and not forget else ""),
+        + (f", and destroy {', '.join(apps)}" if apps and not forget else "")
+        + (f", and destroy {data} with all its data" if data and not forget else ""),
         sure=yes,
     )
     with open_run(settings, session.progress) as run:
@@ -141,7 +143,7 @@ def resources_upgrade(session: Session, /, uid: str, yes: bool, **values: Any) -
     from scorefly.state.session import read_state
 
     settings = with_organization_of_token(session.settings("resources upgrade", values))
-    found = find_upgrade(read_state(settings), uid)
+    found = find_upgrade(settings, read_state(settings), uid)
     if found is None:
         session.write(f"{uid} runs the newest release of its line")
         return

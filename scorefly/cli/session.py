@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from scorefly.config.settings import Settings
 from scorefly.problems import Problem
 from scorefly.report.progress import Progress
 from scorefly.report.report import Report, redacted_report
+from scorefly.ui.activity import duration
 from scorefly.ui.early_secrets import early_secrets, secrets_in_project_file
 from scorefly.ui.lines import one_line
-from scorefly.ui.terminal import TerminalProgress, next_command, report_text
+from scorefly.ui.terminal import next_command, report_text
+from scorefly.ui.terminal_progress import LONG, TerminalProgress
 
 
 class Session:
@@ -25,6 +28,7 @@ class Session:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.debug = False
+        self.started = time.monotonic()
         self.environ = environ
         self.progress = TerminalProgress(sys.stderr, environ)
 
@@ -50,6 +54,7 @@ class Session:
         """Writes JSON without secrets, unless they are asked for, and with what a terminal may obey escaped."""
         import json
 
+        self.progress.clear()
         text = json.dumps(data, indent=indent, ensure_ascii=False)
         text = text if reveal else self.progress.redact(text)
         shown = (each if each == "\n" or each.isprintable() else json.dumps(each)[1:-1] for each in text)
@@ -69,6 +74,8 @@ class Session:
         )
         settings = load_settings(command, given, self.environ, workspace, in_action=False)
         hide_given(settings, self.progress)
+        if progress is None:
+            self.progress.begin(f"scorefly {command}")
         for notice in settings.notices:
             (progress or self.progress).problem(notice)
         return settings
@@ -80,8 +87,13 @@ class Session:
         at_a_terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if at_a_terminal else None
         click.echo(report_text(shown, coloured=at_a_terminal and self.progress.coloured, width=width))
+        if self.progress.quiet:
+            return
+        seconds = time.monotonic() - self.started
+        if seconds >= LONG:
+            click.echo(f"Took {duration(seconds)}", err=True)
         following = next_command(report)
-        if at_a_terminal and following and not self.progress.quiet:
+        if at_a_terminal and following:
             click.echo(f"Next: {following}", err=True)
 
     def report(self, report: Report) -> None:

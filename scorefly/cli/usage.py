@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from scorefly.config.options import BY_NAME
@@ -23,10 +21,25 @@ def usage_problem(error: click.ClickException) -> Problem:
         meant = _meant_option(error.option_name, error.ctx)
         message = f"no such option {error.option_name!r}{meant}"
         return Problem(message, help_hint, option_place(error.option_name.lstrip("-")))
-    name = next((part.split("=")[0] for part in sys.argv[1:] if part.startswith("--")), "--help")
+    if isinstance(error, click.BadParameter) and isinstance(error.param, click.Argument):
+        return _argument_problem(error, error.param, help_hint)
     if isinstance(error, click.BadOptionUsage):
-        name = error.option_name
-    return Problem(error.format_message().rstrip("."), help_hint, option_place(name.lstrip("-")))
+        return Problem(error.message.rstrip("."), help_hint, option_place(error.option_name.lstrip("-")))
+    if isinstance(error, click.BadParameter) and error.param:
+        option = max(error.param.opts, key=len).lstrip("-")
+        return Problem(error.message.rstrip("."), help_hint, option_place(option))
+    return Problem(error.format_message().rstrip("."), help_hint)
+
+
+def _argument_problem(error: click.BadParameter, argument: click.Argument, help_hint: str) -> Problem:
+    """Describe a missing or invalid argument, with its choices."""
+    choices = [str(each) for each in argument.type.choices] if isinstance(argument.type, click.Choice) else []
+    name = (argument.human_readable_name if not choices else argument.name or "").upper()
+    if isinstance(error, click.MissingParameter):
+        message = f"missing argument {name}" + (f", which is one of {', '.join(choices)}" if choices else "")
+    else:
+        message = f"invalid argument {name}: {error.message.rstrip('.')}"
+    return Problem(message, help_hint)
 
 
 def _unused(name: str, path: str, help_hint: str) -> Problem | None:

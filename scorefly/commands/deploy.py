@@ -22,7 +22,6 @@ from scorefly.desired.load import load
 from scorefly.desired.mutable_tags import mutable_tag_notices
 from scorefly.desired.resolved_apps import compute_resolved_apps
 from scorefly.desired.stand_ins import with_stand_in_variables
-from scorefly.fly.app import Build
 from scorefly.problems import Problem
 from scorefly.report.report import Report
 from scorefly.run import Run
@@ -51,7 +50,7 @@ def deploy(run: Run, shared: SharedFly | None = None) -> Report:
         wanted, unresolved = compute_resolved_apps(run, loaded, connection.api, connection.registries, missing)
         save_and_write_artefacts(run, loaded, wanted)
         connection.deployer.check()
-        if any(isinstance(app.image, Build) for app in wanted.apps):
+        if any(app.builds for app in wanted.apps):
             connection.builder.check()
         network = environment_network(run.settings, run.state)
         fly_run = connected(run, connection, found, network)

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from scorefly import safe_files
 from scorefly.commands.init_sources import SampleFile, from_compose, from_dockerfile, from_fly_toml
-from scorefly.config.load import PLACEHOLDER_PREFIX
+from scorefly.config.checks import PLACEHOLDER_PREFIX
 from scorefly.confined import exists
 from scorefly.problems import external_error, input_error, option_place
 

@@ -169,6 +169,7 @@ def _notifier(settings: Settings, api: GitHubApi, pull: PullView, decision: Deci
         log_url=f"{environ.get('GITHUB_SERVER_URL') or 'https://github.com'}/{run}",
         comment=settings.comment,
         fork=pull.fork,
+        simulated=settings.rehearse or decision.deed == "rehearse",
         notes=tuple(note for note in (why, rehearsed) if note),
     )
 

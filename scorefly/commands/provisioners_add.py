@@ -11,6 +11,7 @@ from scorefly import safe_files
 from scorefly.config.project_schema import LOCATION
 from scorefly.config.settings import PROVISIONERS
 from scorefly.confined import exists, read_file, shown
+from scorefly.desired.git_files import GitFiles
 from scorefly.problems import InputError, Place, external_error, input_error
 from scorefly.resources.files import is_remote, parse_provisioners
 from scorefly.resources.remote import Remote, parse_remote, pin
@@ -44,7 +45,7 @@ def add_provisioners(uri: str, workspace: Path, config: str, environ: Mapping[st
 
 def fetch_provisioners(uri: str, environ: Mapping[str, str]) -> tuple[Remote, bytes]:
     """Return the pinned URI and the content of a provisioner file. Raises ScoreflyError if it is invalid."""
-    remote, content = pin(uri, environ)
+    remote, content = pin(uri, GitFiles(environ))
     parse_provisioners(content, remote.name)
     return remote, content
 

@@ -17,10 +17,12 @@ from scorefly.deployment.live import list_machines
 from scorefly.deployment.networks import environment_network
 from scorefly.deployment.ownership import not_ours
 from scorefly.deployment.scheduler import DeploymentScheduler, save_the_rest
+from scorefly.deployment.shared_servers import previews_version, server_of, upgrade_server
 from scorefly.desired.apps import compute_desired_apps
 from scorefly.desired.artefacts import shown_folder, write_artefact
 from scorefly.desired.load import load
 from scorefly.desired.server_versions import deployed_version, server_version, with_version
+from scorefly.desired.shared_servers import URI as PREVIEWS_URI
 from scorefly.fly.api import FlyApi
 from scorefly.problems import InputError, external_error, input_error, option_place
 from scorefly.report.progress import Progress
@@ -40,14 +42,19 @@ class Upgrade(Struct, frozen=True):
     before: str
     after: str
     apps: tuple[str, ...]
+    of_previews: bool = False
 
 
-def find_upgrade(state: EnvironmentState, uid: str) -> Upgrade | None:
+def find_upgrade(settings: Settings, state: EnvironmentState, uid: str) -> Upgrade | None:
     """Return the upgrade of a resource; None where it runs the newest release. Raises InputError where there is none.
 
     Only releases of the same line are taken: those read the data as it is.
     """
     resource, place = resource_in(state, uid), option_place("uid")
+    if resource.provisioner == PREVIEWS_URI:
+        postgres, version = ENGINES["template://scorefly/postgres"], previews_version(settings)
+        newer = postgres.newer(version)
+        return Upgrade(uid, postgres.name, version, newer, (server_of(resource),), of_previews=True) if newer else None
     engine, version = ENGINES.get(resource.provisioner), server_version(state, resource)
     apps = tuple(name for name in apps_of(state, resource) if name in state.apps)
     if engine is None or not version:
@@ -73,6 +80,8 @@ def upgrade(run: Run, found: Upgrade) -> Report:
 
     Nothing is changed without a finished snapshot. A run that is cut short after it is finished by the next deploy.
     """
+    if found.of_previews:
+        return _upgrade_server_of_previews(run, found)
     loaded = load(run.settings)
     if found.uid not in loaded.graph.nodes:
         hint = "name the Score file that asks for it"
@@ -102,6 +111,25 @@ def upgrade(run: Run, found: Upgrade) -> Report:
         resources=tuple(each for each in wanted.resources if each.uid == found.uid),
         problems=tuple(warning for job in jobs.values() for warning in job.warnings),
         artefacts=shown_folder(run.settings, ""),
+        rehearsed=run.settings.rehearse,
+        dry_run=run.settings.dry_run,
+    )
+
+
+def _upgrade_server_of_previews(run: Run, found: Upgrade) -> Report:
+    """Move the server that all previews share. Databases of other previews move with it."""
+    (name,) = found.apps
+    with connect(run.settings, run.keeper) as connection:
+        connection.deployer.check()
+
+        def prepare() -> None:
+            _take_snapshots(run.settings, connection.api, name, run.progress)
+
+        report = upgrade_server(run, connection, name, found.after, prepare)
+    return Report(
+        command=run.settings.command,
+        environment=run.settings.environment,
+        apps=(report,),
         rehearsed=run.settings.rehearse,
         dry_run=run.settings.dry_run,
     )

@@ -7,22 +7,30 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from scorefly import interruption
 from scorefly.commands.deploy import deploy
+from scorefly.commands.tree_commits import show_commits
+from scorefly.commands.tree_drift import find_unit_drift
 from scorefly.commands.tree_moves import move_workloads
 from scorefly.commands.tree_run import TreeRun, tree_run
 from scorefly.config.settings import Settings
 from scorefly.deployment.connection import connect
+from scorefly.deployment.drift import drift_problem
 from scorefly.deployment.live import list_machines
 from scorefly.deployment.prune import prune
 from scorefly.deployment.unit_digest import runs_as_deployed, unit_digest
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.project.units import Unit
+from scorefly.report.plan import Drift
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
 from scorefly.report.unit_progress import UnitProgress
 from scorefly.run import Run, open_run
 from scorefly.state.document import EnvironmentState, SourceState
 from scorefly.state.keeper import Keeper
+
+_RETRY = 5.0  # seconds before the next attempt
+_REHEARSED_RETRY = 0.1
 
 
 def sync(settings: Settings, progress: Progress) -> Report:
@@ -47,7 +55,9 @@ class Sync(Struct, frozen=True):
         run, state = self.run, self.run.states.get(unit.name)
         trees = run.trees(unit)
         if state and is_unchanged(run, unit, state, trees):
-            return unchanged_report(run, unit, state)
+            drifted = find_unit_drift(unit, state, run.shared) if unit.settings.drift else {}
+            if not (drifted and unit.settings.drift == "heal"):
+                return _with_drift(unchanged_report(run, unit, state), drifted, progress)
         if not unit.settings.score_files and not (state and state.workloads):
             return run.report(unit)
         with open_run(unit.settings, progress) as unit_run:
@@ -57,10 +67,30 @@ class Sync(Struct, frozen=True):
                 trees = self._look_again(unit)
             run.check_out(unit)
             keeper.change(lambda state: _without_rollbacks(state, trees))
-            report = deploy(unit_run, run.shared) if unit.settings.score_files else run.report(unit)
+            report = self._deploy(unit_run) if unit.settings.score_files else run.report(unit)
             report = self._prune(unit, unit_run, report)
             self._remember(unit, keeper, trees, report)
-        return report
+        return replace(report, problems=(*report.problems, *show_commits(self.run, unit, report, progress)))
+
+    def _deploy(self, unit_run: Run) -> Report:
+        """Deploy, and try again what failed for a reason outside. Apps that are deployed by then stay as they are."""
+        changed: dict[str, AppReport] = {}
+        settings, progress = unit_run.settings, unit_run.progress
+        left = settings.attempts
+        while True:
+            left -= 1
+            try:
+                report = deploy(unit_run, self.run.shared)
+            except ExternalError as error:
+                if not left or interruption.requested():
+                    raise
+                progress.problem(replace(error.problems[0], severity="warning"))
+            else:
+                changed |= {app.app: app for app in report.apps if app.status in ("created", "deployed")}
+                if not left or not report.named("failed", "skipped") or interruption.requested():
+                    return replace(report, apps=tuple(_first_change(app, changed) for app in report.apps))
+            progress.step("trying again")
+            interruption.sleep(_REHEARSED_RETRY if settings.rehearse else _RETRY)
 
     def _look_again(self, unit: Unit) -> dict[str, str]:
         self.run.find_commits([unit])
@@ -99,6 +129,22 @@ class Sync(Struct, frozen=True):
                 known[name] = SourceState(key, str(pin.source.ref), pin.commit, path, trees[name])
         digest = "" if report.exit_code else unit_digest(unit.settings, keeper.state, trees, home_tree(self.run, unit))
         keeper.record(lambda state: replace(state, sources=known, synced=digest))
+
+
+def _first_change(app: AppReport, changed: Mapping[str, AppReport]) -> AppReport:
+    """Return what the first attempt did to an app that the last one left as it was."""
+    return changed.get(app.app, app) if app.status == "unchanged" else app
+
+
+def _with_drift(report: Report, drifted: Mapping[str, tuple[Drift, ...]], progress: UnitProgress) -> Report:
+    """Return a report that names what others changed; it is shown, too."""
+    if not drifted:
+        return report
+    problems = tuple(drift_problem(name, found, heals=False) for name, found in drifted.items())
+    for problem in problems:
+        progress.problem(problem)
+    apps = tuple(replace(app, drift=tuple(map(str, drifted.get(app.app, ())))) for app in report.apps)
+    return replace(report, apps=apps, problems=(*report.problems, *problems))
 
 
 def _without_rollbacks(state: EnvironmentState, trees: Mapping[str, str]) -> EnvironmentState:

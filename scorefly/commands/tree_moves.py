@@ -62,11 +62,16 @@ def _moves(run: TreeRun) -> Iterator[Move]:
                 continue
             for origin in run.all_units:
                 known = run.states.get(origin.name)
-                if origin is target or known is None or origin.environment != target.environment:
+                if origin is target or known is None or not _may_move(origin, target):
                     continue
                 found = known.apps.get(app)
                 if found and found.workload == workload and workload not in origin.workloads:
                     yield Move(app, workload, origin, target)
+
+
+def _may_move(origin: Unit, target: Unit) -> bool:
+    """Report whether an app can move between units: Fly moves none to another organization."""
+    return origin.environment == target.environment and origin.settings.org == target.settings.org
 
 
 class _Moved(Struct, frozen=True):

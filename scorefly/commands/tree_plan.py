@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from scorefly.commands.plan import plan
 from scorefly.commands.sync import is_unchanged, unchanged_report
+from scorefly.commands.tree_drift import find_unit_drift
 from scorefly.commands.tree_run import TreeRun, tree_run
 from scorefly.commands.validate import validate
 from scorefly.config.settings import Settings
@@ -39,7 +40,9 @@ def plan_tree(settings: Settings, progress: Progress) -> Report:
 
 def _plan(run: TreeRun, unit: Unit, progress: UnitProgress) -> Report:
     state = run.states.get(unit.name)
-    if state and is_unchanged(run, unit, state, run.trees(unit)):
+    unchanged = state and is_unchanged(run, unit, state, run.trees(unit))
+    drifts = unchanged and state and unit.settings.drift and find_unit_drift(unit, state, run.shared)
+    if unchanged and state and not drifts:
         kept = tuple(PlannedApp(app.name, app.owner, "keep", app.workload, url=app.url) for app in state.apps.values())
         planned = Plan(unit.name, unit.settings.org, kept, (), (), ())
         return replace(unchanged_report(run, unit, state), plan=planned)

@@ -232,6 +232,7 @@ def tree_run(settings: Settings, progress: Progress) -> Iterator[TreeRun]:
         errors = [problem for problem in dict.fromkeys(problems) if problem.severity == "error"]
         if errors:
             raise InputError(*errors)
+        progress.hide({unit.settings.fly_api_token for unit in units} - {""})
         selected = select(units, settings.subtrees)
         for problem in (*tree.unreadable, *refused):
             progress.problem(problem)

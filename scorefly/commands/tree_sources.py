@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scorefly import safe_files
+from scorefly.config.access import access_entries
 from scorefly.config.checkout import checkout
 from scorefly.config.project_file import ProjectFile
 from scorefly.config.settings import Settings
-from scorefly.config.tree_file import parse_access
 from scorefly.confined import CHECKOUTS, read_file, root_of
 from scorefly.deployment.unit_digest import UNKNOWN_HOME
-from scorefly.problems import InputError, Problem, ScoreflyError, external_error, input_error, option_place
+from scorefly.problems import Problem, ScoreflyError, external_error, input_error, option_place
 from scorefly.project.tree import Fetch, Tree, read_tree
-from scorefly.sources.access import Access, Entry
+from scorefly.sources.access import Access
 from scorefly.sources.repository import Pin, Source
 from scorefly.sources.store import Store, cache_folder
 
@@ -26,7 +26,7 @@ def open_store(settings: Settings, file: ProjectFile) -> Iterator[Store]:
     folder = cache_folder(settings.source_cache, settings.environ, option_place("source-cache"))
     if not folder.is_absolute():
         folder = settings.workspace / folder
-    with Access(_entries(settings, file), settings.environ) as access:
+    with Access(access_entries(settings, file), settings.environ) as access:
         yield Store(folder, access)
 
 
@@ -87,31 +87,3 @@ def home_tree(settings: Settings) -> str:
     except ScoreflyError:
         return UNKNOWN_HOME
     return UNKNOWN_HOME if tree.code or status.code or status.output else tree.text
-
-
-def _entries(settings: Settings, file: ProjectFile) -> list[Entry]:
-    value = file.value("access")
-    problems: list[Problem] = []
-    entries = []
-    for keys in parse_access(value) if value else ():
-        missing = [name for name in (keys.token, keys.ssh_key) if name and not settings.secrets.get(name)]
-        for name in missing:
-            hint = f"pass it in secrets, or set the environment variable SCOREFLY_SECRETS with {name}"
-            problems.append(Problem(f"access: secret {name} is not set", hint, keys.place))
-        hosts = keys.known_hosts
-        entries.append(
-            Entry(
-                keys.prefix,
-                settings.secrets.get(keys.token, ""),
-                keys.username or "x-access-token",
-                settings.secrets.get(keys.ssh_key, ""),
-                settings.secrets.get(hosts, hosts),
-                keys.place,
-            )
-        )
-    if problems:
-        raise InputError(*problems)
-    host = settings.trigger.server.partition("://")[2]
-    if settings.github_token and not any(each.prefix == host for each in entries):
-        entries.append(Entry(host, settings.github_token))
-    return entries

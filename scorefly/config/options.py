@@ -280,6 +280,14 @@ OPTIONS: tuple[Option, ...] = (
         commands=("validate", *PLANNING),
     ),
     Option(
+        "build-secret-files",
+        "pairs",
+        "Lines NAME=PATH of files whose content is a build secret. Needs builder: docker.",
+        private=True,
+        group="Fly",
+        commands=("validate", *PLANNING),
+    ),
+    Option(
         "unused-secrets",
         "choice",
         "Which unused secrets to remove from Fly: managed (set by scorefly), all or keep.",
@@ -354,6 +362,35 @@ OPTIONS: tuple[Option, ...] = (
         "count",
         "The largest share of a unit's apps that one sync may destroy, in percent; one app is always allowed.",
         "33",
+        commands=("sync",),
+    ),
+    Option(
+        "drift",
+        "choice",
+        "Look for what others changed about apps that have nothing to deploy: report it, or heal (deploy them again).",
+        choices=("report", "heal"),
+        commands=("sync", "plan"),
+    ),
+    Option(
+        "attempts",
+        "count",
+        "How often a sync tries to deploy the apps of a unit that failed for a reason outside.",
+        "1",
+        commands=("sync",),
+    ),
+    Option(
+        "attempt-timeout",
+        "duration",
+        "How long a deploy may go on without output from flyctl, e.g. 5m. Default: 10m and 4 times wait-timeout, "
+        "whatever the output.",
+        commands=("sync",),
+    ),
+    Option(
+        "commit-status",
+        "flag",
+        "Show on GitHub where commits of sources run: a commit status and a deployment, where the token allows it.",
+        "true",
+        group="GitHub",
         commands=("sync",),
     ),
     Option(

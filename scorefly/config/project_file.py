@@ -71,7 +71,7 @@ class ProjectFile(Struct, frozen=True):
 
     @property
     def has_tree(self) -> bool:
-        """Report whether it describes a tree: other projects, or workloads of other repositories."""
+        """Report whether it describes a tree: other projects, or workloads of other repositories or organizations."""
         if self.value("include"):
             return True
         names = [name for name, each in _below(self.data, (ENVIRONMENTS,)).items() if isinstance(each, dict)]
@@ -80,7 +80,7 @@ class ProjectFile(Struct, frozen=True):
         for place in places:
             section = self.value(*place, WORKLOADS)
             layers += section.children().values() if section else ()
-        return any("source" in layer.children() for layer in layers)
+        return any({"source", "org"} & layer.children().keys() for layer in layers)
 
     def has_environment(self, environment: str) -> bool:
         """Decide whether an entry fits an environment."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scorefly.config.load import TEXT_RULES
+from scorefly.config.checks import TEXT_RULES
 from scorefly.config.option import Kind, Option
 from scorefly.config.options import OPTIONS
 from scorefly.config.previews import NOT_SHARED, PREVIEWS, SHARE, SHARED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
@@ -13,6 +14,9 @@ from scorefly.config.workloads import WorkloadConfig
 from scorefly.convert.build_spec import BuildSpec
 from scorefly.github.context import Trigger
 from scorefly.problems import InputError, Place, Problem
+
+if TYPE_CHECKING:
+    from scorefly.sources.access import Entry
 
 PROVISIONERS = (".scorefly/*.provisioners.yaml",)
 DEFAULT_ENVIRONMENTS = ("local", "production")  # of the CLI and of the Action
@@ -54,7 +58,7 @@ class Settings(Confidential, frozen=True):
     names it. `project` and `folder` are the project's name and its folder below the workspace. `declared` are the names
     of all its workloads, also those that this run is not about; None outside of a tree. `checkouts` are the Score files
     of sources, with the workload's name. `granted` are the names of secrets of workloads that do not get all of them.
-    `given` are the options as they were given.
+    `given` are the options as they were given, and `access` the credentials for repositories.
     """
 
     command: str
@@ -105,6 +109,7 @@ class Settings(Confidential, frozen=True):
     build_args: Mapping[str, str] = field(default_factory=dict)
     builder: str = "depot"
     build_secrets: Mapping[str, str] = field(default_factory=dict)
+    build_secret_files: Mapping[str, str] = field(default_factory=dict)
     unused_secrets: str = "managed"
     keep_secrets: tuple[str, ...] = ()
     preview_ttl: float = 0.0
@@ -115,6 +120,10 @@ class Settings(Confidential, frozen=True):
     fail_fast: bool = False
     prune: bool = False
     prune_limit: int = 33
+    drift: str = ""
+    attempts: int = 1
+    attempt_timeout: float = 0.0
+    commit_status: bool = True
     source_cache: str = ""
     unsupported: str = "error"
     force: bool = False
@@ -128,6 +137,7 @@ class Settings(Confidential, frozen=True):
     repository: str = ""
     trigger: Trigger = field(default_factory=Trigger)
     environ: Mapping[str, str] = field(default_factory=dict)
+    access: tuple[Entry, ...] = ()
     given: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     previews: Settings | None = None
     inputs_only: Settings | None = None

@@ -15,7 +15,8 @@ from scorefly.sources.repository import Ref, RefKind, Repository, Source, parse_
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 _REF = re.compile(r"(?!.*(?:\.\.|@\{|//|\.lock$|[/.]$))[^\x00-\x20~^:?*\[\\\x7f/-][^\x00-\x20~^:?*\[\\\x7f]*")
 _PATTERN = re.compile(r"[^\x00-\x20~^:\\\x7f/-][^\x00-\x20~^:\\\x7f]*")
-_SOURCE = ("repo", "branch", "tag", "commit", "path")
+_SOURCE = ("repo", "branch", "tag", "commit", "path", "submodules", "lfs")
+_FLAGS = ("submodules", "lfs")
 _APP = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -25,7 +26,8 @@ def parse_source(value: Value) -> Source:
     repository, ref, path = check_source(value)
     if repository is None:
         raise input_error("source has no repo", "add repo: https://HOST/OWNER/NAME", value.place)
-    return Source(repository, ref, path, value.place)
+    flags = {key: each.data is True for key, each in value.children().items() if key in _FLAGS}
+    return Source(repository, ref, path, value.place, **flags)
 
 
 def check_source(value: Value) -> tuple[Repository | None, Ref, str]:
@@ -34,7 +36,10 @@ def check_source(value: Value) -> tuple[Repository | None, Ref, str]:
     for key, child in value.children().items():
         if key not in _SOURCE:
             raise input_error(f"unknown key {key!r} of source", nearest(key, _SOURCE), child.place)
-        if not isinstance(child.data, str):
+        if key in _FLAGS:
+            if not isinstance(child.data, bool):
+                raise input_error(f"source.{key}: expected true or false", "write it without quotes", child.place)
+        elif not isinstance(child.data, str):
             raise input_error(f"source.{key}: expected a text", "put it in quotes", child.place)
     children = value.children()
     repo, path = children.get("repo"), children.get("path")

@@ -14,7 +14,7 @@ from scorefly.values import Plain
 Keys = tuple[str, ...]
 
 # What is merged key by key; of every other key the strongest layer's value is used.
-_MERGED = {"score", "fly", "add", "source"}
+_MERGED = {"score", "fly", "add", "source", "volumes"}
 _REFS = ("branch", "tag", "commit")
 _NAME = re.compile(r"\$(\$?)\(([A-Za-z_][\w.-]*)\)", re.ASCII)
 

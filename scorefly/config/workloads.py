@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from scorefly.config.fly_keys import VolumeSpec, parse_addresses, parse_org, parse_volumes
 from scorefly.config.tree_keys import TREE_PARSERS, check_source
 from scorefly.config.value import Value
 from scorefly.convert.build_spec import BuildSpec, parse_build
@@ -29,7 +30,9 @@ class WorkloadConfig(Struct, frozen=True):
     `count` is Machines by process group, `regions` Machines by process group and region; `ALL_GROUPS` is the group of
     values that are for all of them. `builds` are the builds of images by container. `score` and `fly` are fragments
     merged into the Score file and fly.toml, `add` are files of the project by their path in the source, and `app` is
-    the whole name of the app. `secrets` are the names of those a Score file from a source gets; None means not set.
+    the whole name of the app. `volumes` are the stated settings of volumes by name, `addresses` the IP addresses in
+    the place of those that its ports need, and `org` is the organization of its app. `secrets` are the names of those a
+    Score file from a source gets; None means not set.
     `places` has the places of keys, without the name, and `data` everything as it was merged.
     """
 
@@ -43,6 +46,9 @@ class WorkloadConfig(Struct, frozen=True):
     add: Mapping[str, str] = field(default_factory=dict)
     app: str = ""
     image: str = ""
+    volumes: Mapping[str, VolumeSpec] = field(default_factory=dict)
+    addresses: tuple[str, ...] | None = None
+    org: str = ""
     secrets: tuple[str, ...] | None = None
     after: tuple[str, ...] = ()
     suspended: str = ""
@@ -177,5 +183,8 @@ PARSERS: Mapping[str, Parser] = {
     "count": parse_count,
     "regions": parse_regions,
     "builds": parse_builds,
+    "volumes": parse_volumes,
+    "addresses": parse_addresses,
+    "org": parse_org,
     **TREE_PARSERS,
 }

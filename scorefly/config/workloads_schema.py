@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scorefly.config.fly_keys import MAX_RETENTION, MAX_SIZE_GB
 from scorefly.config.tree_file import ENVIRONMENT_KEYS, TOP_KEYS
 from scorefly.config.workloads import PARSERS
+from scorefly.fly.addresses import KINDS
 from scorefly.fly.app import MAX_MACHINES
 
 Schema = dict[str, Any]
@@ -20,6 +22,11 @@ def _text(pattern: str = r"\S", description: str = "") -> Schema:
 
 def _object(properties: Mapping[str, Schema], **more: Any) -> Schema:
     return {"type": "object", "additionalProperties": False, "properties": dict(properties), **more}
+
+
+def _number(most: int, description: str) -> Schema:
+    numbers: Schema = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": most}, _text(r"\$\(")]}
+    return {**numbers, "description": description}
 
 
 _SECRET = r"^[A-Za-z_][A-Za-z0-9_]*$"  # noqa: S105 - the form of a name
@@ -44,9 +51,11 @@ _SOURCE: Schema = _object(
             "description": "A folder of the repository.",
             "pattern": r"^(?!/)(?!\.\.(?:/|$))[^:]*$",
         },
+        "submodules": {"type": "boolean", "description": "Read its submodules too."},
+        "lfs": {"type": "boolean", "description": "Read its files in Git LFS too."},
     },
     description="The repository that the workload comes from.",
-    maxProperties=3,
+    allOf=[{"not": {"required": list(pair)}} for pair in (("branch", "tag"), ("branch", "commit"), ("tag", "commit"))],
 )
 _BUILD: Schema = {
     "anyOf": [
@@ -85,6 +94,36 @@ _KEYS: Mapping[str, Schema] = {
         "additionalProperties": _BUILD,
         "examples": [{"main": {"context": ".", "dockerfile": "docker/web.Dockerfile"}}],
     },
+    "volumes": {
+        "description": "Settings of the volumes that the workload mounts, by name.",
+        "type": "object",
+        "additionalProperties": {
+            "anyOf": [
+                {"type": "null"},
+                _object(
+                    {
+                        "size-gb": _number(MAX_SIZE_GB, "Size in GB; a volume never shrinks."),
+                        "snapshot-retention": _number(MAX_RETENTION, "Days that snapshots are kept."),
+                    },
+                    minProperties=1,
+                ),
+            ]
+        },
+        "examples": [{"data": {"size-gb": 10}}],
+    },
+    "addresses": {
+        "description": "IP addresses of the app, in the place of those that its ports need.",
+        "type": "array",
+        "items": {
+            "anyOf": [
+                {"enum": list(KINDS)},
+                _text(r"\$\("),
+                _object({"type": _text(f"^({'|'.join(KINDS)})$"), "region": _text("^[a-z]{3}$")}, required=["type"]),
+            ]
+        },
+        "examples": [["v6", {"type": "v4", "region": "ams"}]],
+    },
+    "org": _text(r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$", "The organization of the workload's app."),
     "source": _SOURCE,
     "score-file": _text(_PATH, "The Score file, relative to the folder of the workload."),
     "score": {"description": "A fragment that is merged into the Score file.", "type": "object"},

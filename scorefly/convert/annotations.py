@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from scorefly.fly.check.keys import SIGNALS
+from scorefly.fly.check.values import SIGNALS, STRATEGIES
 
 PREFIX = "scorefly/"
 SCORE_FLYIO = "score-flyio.astromechza.github.com/"
 
-STRATEGIES = ("rolling", "immediate", "canary", "bluegreen")
 AUTO_STOP = ("off", "stop", "suspend")
 
 

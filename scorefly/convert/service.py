@@ -26,9 +26,8 @@ from scorefly.convert.service_tables import (
 )
 from scorefly.convert.target import Conversion
 from scorefly.fly.app import Port
+from scorefly.fly.check.values import HANDLERS
 from scorefly.score.workload import ServicePort
-
-HANDLERS = ("http", "tls", "proxy_proto", "pg_tls", "edge_http")
 
 
 class Service(Struct, frozen=True):

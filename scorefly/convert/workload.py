@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from scorefly.convert.command import check_words, convert_command
@@ -49,6 +49,7 @@ class _Inside(Struct):
     machine: dict[str, Any]
     files: dict[str, bytes]
     secrets: dict[str, Secret]
+    builds: dict[str, Build] = field(default_factory=dict)
 
 
 def convert(workload: Workload, lookup: Lookup, routes: Sequence[Route], target: Target) -> Converted:
@@ -108,6 +109,7 @@ def _convert(conversions: Mapping[str, Conversion], name: str, routes: Sequence[
         addresses=service.addresses,
         url=service.url,
         region=target.region,
+        other_builds=inside.builds,
     )
 
 
@@ -124,11 +126,7 @@ def _several(conversions: Mapping[str, Conversion], front: Conversion, image: st
     for name, conversion in conversions.items():
         own = image if conversion is front else convert_image(conversion)
         if isinstance(own, Build) and conversion is not front:
-            conversion.wrong(
-                f"the image of container {name!r} is `.`, and of one Machine only one image can be built",
-                f"say which image it is with images: {conversion.workload.name}.{name}=REFERENCE",
-                conversion.place("image"),
-            )
+            inside.builds[name] = replace(own, container=name)
         if conversion is not front:
             for kind in ("readiness", "liveness"):
                 http_probe(conversion, kind)

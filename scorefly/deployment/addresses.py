@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from scorefly.fly.addresses import is_pending, matches
 from scorefly.fly.api.addresses import AddressView
-
-KINDS = ("v4", "shared_v4", "v6", "private_v6")
 
 
 def is_ours(address: AddressView, recorded: Collection[str]) -> bool:
     """Decide whether an address was given by scorefly. A kind stands for one whose allocation was not answered."""
-    return address.ip in recorded or address.kind in recorded
+    return address.ip in recorded or any(matches(each, address) for each in recorded if is_pending(each))
 
 
 def resolve_pending(recorded: Iterable[str], present: Iterable[AddressView]) -> tuple[str, ...]:
@@ -20,10 +19,9 @@ def resolve_pending(recorded: Iterable[str], present: Iterable[AddressView]) -> 
     An address is allocated only where the app has none of its kind, so that those that are there now are ours. A kind
     of which there is none was not allocated.
     """
-    by_kind: dict[str, list[str]] = {}
-    for address in present:
-        by_kind.setdefault(address.kind, []).append(address.ip)
     resolved: dict[str, None] = {}
+    views = list(present)
     for entry in recorded:
-        resolved.update(dict.fromkeys(by_kind.get(entry, []) if entry in KINDS else [entry]))
+        found = [each.ip for each in views if matches(entry, each)] if is_pending(entry) else [entry]
+        resolved.update(dict.fromkeys(found))
     return tuple(resolved)

@@ -6,17 +6,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from scorefly.deployment.app_prerequisites import AppPrerequisites, create_app
+from scorefly.deployment.app_images import AppImages
+from scorefly.deployment.app_prerequisites import AppPrerequisites, create_app, ensure_addresses
 from scorefly.deployment.app_records import (
     app_state,
     expected_machines,
-    last_record,
     mark_machines,
     packed_record,
     release_state,
@@ -25,9 +24,9 @@ from scorefly.deployment.app_records import (
 )
 from scorefly.deployment.costs import app_cost
 from scorefly.deployment.digest import METADATA_KEY
+from scorefly.deployment.drift import drift_from_git, drift_problem
 from scorefly.deployment.failures import MAX_LINES, collect_failure
 from scorefly.deployment.fly_run import FlyRun
-from scorefly.deployment.image_builds import build_key
 from scorefly.deployment.inspection import AppInspection, VolumeChanges, census_after, inspect_app, known_app
 from scorefly.deployment.machine_counts import app_machines
 from scorefly.deployment.machine_move import move_to_region
@@ -43,11 +42,11 @@ from scorefly.desired.apps import app_report
 from scorefly.desired.artefacts import artefact_folder, working_folder
 from scorefly.desired.build_context import changed_files
 from scorefly.fly.api.machines import MachineView
-from scorefly.fly.app import App, Build
+from scorefly.fly.app import App
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.report import AppReport, Status
 from scorefly.state.releases import Rollback
-from scorefly.state.snapshot import pack, unpack
+from scorefly.state.snapshot import unpack
 
 
 class AppDeployment(Struct):
@@ -62,9 +61,11 @@ class AppDeployment(Struct):
     target: RollbackTarget | None = None
     seconds: float = 0.0
     warnings: tuple[Problem, ...] = ()
+    drift: tuple[str, ...] = ()
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
     _image: str = ""  # what was deployed
+    _others: dict[str, str] = field(default_factory=dict)  # images of further containers as they were deployed
     _output: deque[str] | None = None  # the last lines of the deploy, once it has begun
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
@@ -99,7 +100,9 @@ class AppDeployment(Struct):
         """Decide whether anything is to do. A new app gets all but its Machines at once: it is not in use yet."""
         if self.app.name in self.run.order.newer_apps or self.app.name in self.run.order.rolled_back:
             return replace(app_report(self.run.settings, self.app), status="unchanged")
-        self._before = inspect_app(self.run.settings, self.run.state, self.run.api, self.app, self.listed)
+        self._before = inspect_app(
+            self.run.settings, self.run.state, self.run.api, self.app, self.listed, trusted=not self.run.settings.drift
+        )
         if rollback := self._keeping_rollback():
             self._warn(rollback_notice(self.app.name, rollback))
             return self._report("unchanged", self._before.machines)
@@ -107,12 +110,16 @@ class AppDeployment(Struct):
             message = f"{self.app.name} was not checked: the Fly API token may not see it, and state has it unchanged"
             self._warn(Problem(message, severity="notice"))
             return self._report("unchanged")
-        if self._before.up_to_date:
+        if self._before.up_to_date and not self._heal_drift():
             self._remove_secrets()
+            allocated: tuple[str, ...] = ()
             if not self.run.settings.dry_run:
+                self._others = self._images.keep_others()
                 mark_machines(self.run, self.app, self._before.machines)
+                if self.run.settings.config(self.app.workload).addresses is not None:
+                    allocated = ensure_addresses(self.run, self.app, exists=True)
                 self._remember_unchanged()
-            return self._report("unchanged", self._before.machines)
+            return self._report("deployed" if allocated else "unchanged", self._before.machines)
         changes = check_scaling(self.run.settings, self.run.api, self.app, self._before)
         for warning in removal_warnings(self.app, changes.remove):
             self._warn(warning)
@@ -121,69 +128,59 @@ class AppDeployment(Struct):
         if self.run.settings.dry_run:
             return self._report(self._done)
         if not self._before.exists:
-            self.run.progress.step(f"{self.app.name}: creating")
+            self.run.progress.app(self.app.name, "creating")
             create_app(self.run, self.app)
             self._ensure_prerequisites()
         return None
 
+    def _heal_drift(self) -> bool:
+        """Report what others changed about an app that is up to date; decide whether to deploy it again."""
+        known = self.run.state.apps.get(self.app.name)
+        heals = self.run.settings.drift == "heal"
+        found = drift_from_git(known, self._before.machines) if known and self.run.settings.drift else ()
+        if found:
+            self._warn(drift_problem(self.app.name, found, heals=heals))
+            self.drift = tuple(map(str, found))
+            self._before = replace(self._before, up_to_date=not heals)
+        return heals and bool(found)
+
     def replace_machines(self) -> None:
         """Replace the Machines, once everything that the app needs is there."""
         if self._before.repair_only:
+            self._others = self._images.keep_others()
             scales = self._before.census.resizes
-            self.run.progress.step(f"{self.app.name}: {'changing the number of Machines' if scales else 'repairing'}")
+            self.run.progress.app(self.app.name, "changing the number of Machines" if scales else "repairing")
             return
         if self._before.exists:
             record = unpack(app_state(self.run, self.app).record)
-            changed = changed_files(record.built, self._before.built) if record else ""
-            self.run.progress.step(f"{self.app.name}: updating{f', because {changed} changed' if changed else ''}")
+            changed = changed_files(record.built, self._before.all_built) if record else ""
+            self.run.progress.app(self.app.name, f"updating{f', because {changed} changed' if changed else ''}")
             self._ensure_prerequisites()
         artefact = self.run.settings.workspace / artefact_folder(self.run.settings, self.app.name)
         folder = working_folder(self.run.settings, self.app)
         with self.run.connection.slots:
-            self._image = self._build(artefact, folder)
+            self._image = self._images.main(artefact, folder)
+            self._others = self._images.others(artefact)
             machines = self._before.machines
             forget_digest(self.run, self.app, machines)
             remove_outdated_machines(self.run, self.app, machines, self._volumes)
             report_leases(self.run, self.app, machines)
             self.run.keeper.confirm_lock()
             with self._output_of("deploy") as output:
-                app = replace(self.app, image=self._image)
+                app = replace(self.app.with_other_images(self._others), image=self._image)
                 self.run.connection.deployer.deploy(app, artefact, folder, on_line=output, stop=self.run.stop)
 
     @contextmanager
     def _output_of(self, step: str) -> Iterator[Callable[[str], None]]:
         """Show another program's output, line by line, and remember its last lines."""
         last = self._output = deque(maxlen=MAX_LINES)
-        with self.run.progress.output(f"{step} of {self.app.name}") as write:
+        with self.run.progress.output(f"{step} of {self.app.name}", self.app.name) as write:
 
             def output(line: str) -> None:
                 last.append(line)
                 write(line)
 
             yield output
-
-    def _build(self, artefact: Path, folder: Path) -> str:
-        """Return the reference of the app's image, which is built first unless that was done before.
-
-        No Machine is touched until the image is there. State has it before the deploy begins, so that one that fails
-        does not build again.
-        """
-        if not isinstance(self.app.image, Build):
-            return self.app.pinned or self.app.image
-
-        def build(label: str) -> str:
-            self.run.keeper.confirm_lock()
-            with self._output_of("build") as output:
-                return self.run.connection.builder.build(
-                    self.app, artefact, folder, label, on_line=output, stop=self.run.stop
-                )
-
-        key = build_key(self.run.settings, self.app, self.app.image, self._before.built)
-        image = self.run.builds.image(self.app, key, self.run.state, build, self.run.stop)
-        record = last_record(self.run, self.app)
-        if record.build != (key, image):
-            save_app(self.run, self.app, record=pack(replace(record, build=(key, image))))
-        return image
 
     def record_result(self) -> AppReport:
         """Record what runs now, and remove secrets that nothing uses any longer.
@@ -213,6 +210,10 @@ class AppDeployment(Struct):
         return self._report(self._done, machines)
 
     @property
+    def _images(self) -> AppImages:
+        return AppImages(self.run, self.app, self._before, self._output_of)
+
+    @property
     def _done(self) -> Status:
         return "deployed" if self._before.exists else "created"
 
@@ -225,7 +226,7 @@ class AppDeployment(Struct):
 
     def _release_state(self, machines: Sequence[MachineView]) -> dict[str, Any]:
         before = self._before
-        return release_state(self.run, self.app, before.digest, before.built, machines, self.target)
+        return release_state(self.run, self.app, before.digest, before.all_built, machines, self._others, self.target)
 
     def _packed_record(self, machines: Sequence[MachineView], unused_volumes: tuple[str, ...] = ()) -> str:
         return packed_record(
@@ -233,8 +234,9 @@ class AppDeployment(Struct):
             self.app,
             machines,
             count=self._warn_of_shortage(machines),
-            files=self._before.built,
+            files=self._before.all_built,
             image=self._image,
+            images=self._others,
             target=self.target,
             unused_volumes=unused_volumes,
         )
@@ -250,7 +252,7 @@ class AppDeployment(Struct):
         """Return the rollback that keeps this run from deploying the app."""
         if self.target:
             return None
-        known, built = self.run.state.apps.get(self.app.name), self._before.built
+        known, built = self.run.state.apps.get(self.app.name), self._before.all_built
         return self.run.order.keeps(known, lambda: artefact_key(self.app, built), force=self.run.settings.force)
 
     def _plan_volumes(self) -> None:
@@ -292,4 +294,5 @@ class AppDeployment(Struct):
             nearest=next((each.region for each in machines), ""),
         )
         report = replace(report, secrets_set=secrets.to_set, secrets_removed=secrets.to_remove, cost=cost)
+        report = replace(report, drift=self.drift)
         return report.with_machines(app_machines(machines))

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from scorefly.deployment.addresses import resolve_pending
 from scorefly.deployment.app_records import app_state, save_app
 from scorefly.deployment.fly_run import FlyRun
-from scorefly.deployment.inspection import AppInspection, VolumeChanges, missing_addresses
+from scorefly.deployment.inspection import AppInspection, VolumeChanges
 from scorefly.deployment.releases import RollbackTarget
 from scorefly.deployment.volumes import creation_settings
+from scorefly.fly.addresses import missing_addresses, split_address
 from scorefly.fly.api.errors import RefusedError
 from scorefly.fly.app import App
 from scorefly.state.document import SecretState
@@ -21,6 +22,31 @@ def create_app(run: FlyRun, app: App) -> None:
     unknown = {"id": "", "digest": "", "secrets": {}, "addresses": (), "record": "", "certificates": {}}
     save_app(run, app, **unknown, network=run.network)
     save_app(run, app, id=run.api.create_app(app.name, run.settings.org, run.network).id)
+
+
+def ensure_addresses(run: FlyRun, app: App, *, exists: bool) -> tuple[str, ...]:
+    """Allocate the addresses that the app lacks, and return their kinds. Raises ExternalError."""
+    if not app.addresses:
+        return ()
+    present = run.api.addresses(app.name) if exists else ()
+    missing = missing_addresses(app.addresses, present)
+    state = app_state(run, app)
+    recorded = resolve_pending(state.addresses, present)
+    if recorded != state.addresses:
+        save_app(run, app, addresses=recorded)
+    for address in missing:
+        kind, region = split_address(address)
+        previous = app_state(run, app).addresses
+        network = app_state(run, app).network if kind == "private_v6" else ""
+        # Recorded as ours before Fly knows of it: its answer may be lost.
+        save_app(run, app, addresses=(*previous, address))
+        try:
+            ip = run.api.allocate_address(app.name, kind, run.settings.org, network, region)
+        except RefusedError:
+            save_app(run, app, addresses=previous)
+            raise
+        save_app(run, app, addresses=tuple(dict.fromkeys((*previous, ip))))
+    return missing
 
 
 class AppPrerequisites(Struct):
@@ -39,31 +65,10 @@ class AppPrerequisites(Struct):
         existing = None if recorded else run.api.app(app.name)
         begun = self.target.begun() if self.target else {}
         save_app(run, app, id=existing.id if existing else recorded, digest="", **begun)
-        self._ensure_addresses()
+        ensure_addresses(run, self.app, exists=self.before.exists)
         self._ensure_volumes()
         self._set_secrets()
         run.connection.deployer.prepare(self.app, stop=run.stop)
-
-    def _ensure_addresses(self) -> None:
-        run, app = self.run, self.app
-        if not app.addresses:
-            return
-        present = run.api.addresses(app.name) if self.before.exists else ()
-        state = app_state(run, app)
-        recorded = resolve_pending(state.addresses, present)
-        if recorded != state.addresses:
-            save_app(run, app, addresses=recorded)
-        for kind in missing_addresses(app, present):
-            previous = app_state(run, app).addresses
-            network = app_state(run, app).network if kind == "private_v6" else ""
-            # Recorded as ours before Fly knows of it: its answer may be lost.
-            save_app(run, app, addresses=(*previous, kind))
-            try:
-                ip = run.api.allocate_address(app.name, kind, run.settings.org, network)
-            except RefusedError:
-                save_app(run, app, addresses=previous)
-                raise
-            save_app(run, app, addresses=tuple(dict.fromkeys((*previous, ip))))
 
     def _ensure_volumes(self) -> None:
         """Create missing volumes, one per Machine, and extend small ones. Machines go where their volumes are."""

@@ -46,11 +46,13 @@ def release_state(
     digest: str,
     files: Mapping[str, str],
     machines: Sequence[MachineView],
+    images: Mapping[str, str],
     target: RollbackTarget | None,
 ) -> dict[str, Any]:
     """Return the fields of the app's state that say which release runs.
 
-    `digest` is that of the desired app, `files` are the digests of what its image is built from.
+    `digest` is that of the desired app, `files` are the digests of what its images are built from,
+    `images` those of further containers as they were deployed.
     """
     previous, order = app_state(run, app), run.order
     digest = state_digest(app, digest)
@@ -59,7 +61,7 @@ def release_state(
     if previous.digest == digest and previous.release:
         changes = {**unchanged_release(previous, order.commit), "rollback": None}
     else:
-        changes = release_changes(previous, app, machines, files, order.commit, order.started)
+        changes = release_changes(previous, app, machines, files, order.commit, order.started, images)
     return {"digest": digest, "commit": order.commit, **changes}
 
 
@@ -71,6 +73,7 @@ def packed_record(
     count: int,
     files: Mapping[str, str],
     image: str,
+    images: Mapping[str, str],
     target: RollbackTarget | None,
     unused_volumes: tuple[str, ...] = (),
 ) -> str:
@@ -88,6 +91,8 @@ def packed_record(
             image or previous.image,
             previous.build,
             app.counts,
+            images,
+            {key: reference for key, reference in previous.builds.items() if reference in images.values()},
         )
     )
 

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from scorefly.config.settings import Settings
 from scorefly.deployment.certificates import custom_url, plan_certificates, planned_reports
 from scorefly.deployment.costs import app_cost
-from scorefly.deployment.drift import changes_from_running, drift
-from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, missing_addresses, moved_tag
+from scorefly.deployment.drift import changes_from_running, drift, drift_from_git
+from scorefly.deployment.inspection import AppInspection, VolumeChanges, inspect_app, moved_tags
 from scorefly.deployment.machine_counts import Census, app_machines, compare_regions
 from scorefly.deployment.networks import environment_network
 from scorefly.deployment.newest_commit import CommitOrder, rolled_back
@@ -26,9 +26,10 @@ from scorefly.desired.apps import (
 )
 from scorefly.desired.artefacts import artefact_texts, file_digests
 from scorefly.desired.build_context import changed_files
+from scorefly.fly.addresses import missing_addresses
 from scorefly.fly.api import FlyApi
 from scorefly.fly.api.machines import MachineView
-from scorefly.fly.app import App, Build
+from scorefly.fly.app import App
 from scorefly.problems import ExternalError, Problem
 from scorefly.report.certificates import PlannedCertificate
 from scorefly.report.plan import (
@@ -102,10 +103,13 @@ class AppComparison(Struct, frozen=True):
         diffs = _artefact_diffs(record, app)
         certificates = self._certificates(known, exists=inspection.exists)
         recertified = any(each.action != "keep" for each in certificates)
-        up_to_date = inspection.up_to_date and not recertified
+        healed = inspection.up_to_date and known and settings.drift == "heal" and settings.declared is not None
+        healing = drift_from_git(known, inspection.machines) if healed and known else ()
+        lacking = self._addresses(inspection) if settings.config(app.workload).addresses is not None else ()
+        up_to_date = inspection.up_to_date and not (recertified or healing or lacking)
         action: Action = "keep" if up_to_date else "change" if inspection.exists else "create"
         report = app_report(settings, app)
-        if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.built), force=settings.force):
+        if rollback := self.order.keeps(known, lambda: artefact_key(app, inspection.all_built), force=settings.force):
             return PlannedApp(
                 app=app.name,
                 owner=app.owner,
@@ -120,7 +124,12 @@ class AppComparison(Struct, frozen=True):
             owner=app.owner,
             workload=app.workload,
             action=action,
-            reasons=self._all_reasons(inspection, record, diffs, recertified=recertified) if action == "change" else (),
+            reasons=(
+                *self._all_reasons(inspection, record, diffs, recertified=recertified, healing=healing),
+                *(f"address {each}" for each in lacking),
+            )
+            if action == "change"
+            else (),
             needs=app.needs,
             image=report.image,
             size=report.size,
@@ -145,7 +154,7 @@ class AppComparison(Struct, frozen=True):
         if missing := tuple(each.host for each in certificates if each.status == "missing"):
             shown = replace(shown, drift=(*shown.drift, Drift("certificates", missing, ())))
         if inspection.up_to_date:
-            return shown
+            return replace(shown, addresses=lacking)
         scaling = check_scaling(settings, self.api, app, inspection)
         shown = replace(
             shown,
@@ -169,9 +178,16 @@ class AppComparison(Struct, frozen=True):
         return plan_certificates(self.api, self.app, known, exists=exists)
 
     def _all_reasons(
-        self, inspection: AppInspection, record: Record | None, diffs: tuple[FileDiff, ...], *, recertified: bool
+        self,
+        inspection: AppInspection,
+        record: Record | None,
+        diffs: tuple[FileDiff, ...],
+        *,
+        recertified: bool,
+        healing: Sequence[Drift],
     ) -> tuple[str, ...]:
         reasons = () if inspection.up_to_date else self._reasons(inspection, record, diffs)
+        reasons += tuple(f"{each.what} was changed outside of git" for each in healing)
         return (*reasons, *(["certificates"] if recertified else []))
 
     def _reasons(
@@ -184,10 +200,9 @@ class AppComparison(Struct, frozen=True):
         reasons += sorted(
             f"files/{name}" for name in {*before, *after} if record and before.get(name) != after.get(name)
         )
-        if changed := changed_files(record.built, inspection.built) if record else "":
+        if changed := changed_files(record.built, inspection.all_built) if record else "":
             reasons.append(f"built from {changed}")
-        if digest := moved_tag(record, self.app):
-            reasons.append(f"{self.app.image} is {digest[:19]} now")
+        reasons += [f"{image} is {digest[:19]} now" for image, digest in moved_tags(record, self.app).items()]
         reasons += ["secrets"] if inspection.secrets.to_set else []
         reasons += [f"secret {name} is no longer used" for name in self._secrets_gone(record)]
         if moved := misplaced_machines(self.app, inspection.machines):
@@ -200,7 +215,7 @@ class AppComparison(Struct, frozen=True):
             reasons += _census_reasons(inspection.census)
         elif not reasons and self.settings.force:
             reasons.append("force")
-        elif not reasons and isinstance(self.app.image, Build):
+        elif not reasons and self.app.builds:
             reasons.append("what the image is built from, or its build arguments")
         elif not reasons:
             reasons.append("its Machines are not those of the last good deploy")
@@ -220,7 +235,7 @@ class AppComparison(Struct, frozen=True):
             yield Drift("running", (f"{count} of {count}",), (f"{count - len(down)} of {count}",))
         if app.addresses:
             present = self.api.addresses(app.name)
-            if missing_addresses(app, present):
+            if missing_addresses(app.addresses, present):
                 yield Drift("addresses", app.addresses, tuple(each.kind for each in present))
         if app.volumes:
             names = [each.name for each in self.api.volumes(app.name)]
@@ -231,7 +246,7 @@ class AppComparison(Struct, frozen=True):
     def _addresses(self, inspection: AppInspection) -> tuple[str, ...]:
         if not self.app.addresses:
             return ()
-        return missing_addresses(self.app, self.api.addresses(self.app.name) if inspection.exists else ())
+        return missing_addresses(self.app.addresses, self.api.addresses(self.app.name) if inspection.exists else ())
 
 
 def _census_reasons(census: Census) -> Iterator[str]:

@@ -12,10 +12,13 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
+from scorefly.confined import read_file, resolve
+from scorefly.desired.builds import build_secret_file
 from scorefly.fly.api import FlyApi
 from scorefly.fly.api.machines import OrganizationMachines
 from scorefly.fly.deployer import Builder, Deployer
-from scorefly.fly.registry import Registries, fly_registry, registry_credentials
+from scorefly.fly.registry import Registries
+from scorefly.fly.registry_credentials import fly_registry, registry_credentials
 from scorefly.http import is_loopback
 from scorefly.problems import Place, input_error, option_place
 from scorefly.state.keeper import Keeper
@@ -132,12 +135,15 @@ def _connect(settings: Settings, shared: SharedFly | None) -> Iterator[Connectio
         return
     from scorefly.fly.flyctl import DeployOptions, FlyctlDeployer
 
-    if settings.build_secrets and settings.builder != "docker":
+    if (settings.build_secrets or settings.build_secret_files) and settings.builder != "docker":
         hint = "set builder: docker, which gets them without a command line (docs/builds.md)"
         reason = "flyctl takes build secrets on its command line only, where every process can read them"
-        raise input_error(reason, hint, option_place("build-secrets"))
+        raise input_error(
+            reason, hint, option_place("build-secrets" if settings.build_secrets else "build-secret-files")
+        )
     options = DeployOptions(
         wait_timeout=settings.wait_timeout,
+        attempt_timeout=settings.attempt_timeout,
         ha=settings.ha,
         strategy=settings.strategy,
         extra=settings.deploy_args,
@@ -156,10 +162,16 @@ def _connect(settings: Settings, shared: SharedFly | None) -> Iterator[Connectio
 
 def _docker(settings: Settings, hidden: Sequence[str], registries: Registries) -> DockerBuilder:
     """Return the builder that runs docker on this machine."""
-    from scorefly.fly.docker import DockerBuilder, DockerOptions
+    from scorefly.fly.docker import MAX_SECRET_FILE, DockerBuilder, DockerOptions
 
     no_cache = any(word in ("--no-cache", "--no-cache=true") for word in settings.deploy_args)
-    options = DockerOptions(settings.build_args, settings.build_secrets, no_cache)
+    place = option_place("build-secret-files")
+    files = {}
+    for name in settings.build_secret_files:
+        root, path = build_secret_file(settings, name)
+        content = read_file(root, path, place, limit=MAX_SECRET_FILE).decode(errors="replace")
+        files[name] = (resolve(root, path, place), content)
+    options = DockerOptions(settings.build_args, settings.build_secrets, files, no_cache)
     return DockerBuilder(settings.fly_api_token, options, settings.environ, hidden, registries)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from scorefly.config.settings import Settings
 from scorefly.deployment.machine_counts import app_machines, desired_groups, group_of, is_standby
 from scorefly.desired.load import Loaded
+from scorefly.fly.addresses import split_address
 from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import ANY_REGION, App
 from scorefly.fly.machine_config import guest, tables
@@ -15,6 +16,7 @@ from scorefly.fly.names import resource_app_name
 from scorefly.fly.prices import DEDICATED_IPV4, machine_price, managed_postgres_price, volume_price
 from scorefly.problems import InputError
 from scorefly.report.costs import AppCost
+from scorefly.resources import upstash
 from scorefly.resources.managed_postgres import URI as MANAGED_URI
 from scorefly.resources.managed_postgres import clusters_in, wanted_cluster
 from scorefly.state.document import EnvironmentState
@@ -61,6 +63,17 @@ def managed_costs(settings: Settings, loaded: Loaded, state: EnvironmentState) -
         told.add(wanted.name)
         price = managed_postgres_price(wanted.plan, wanted.size_gb)
         yield wanted.name, AppCost(price if known else 0.0, price)
+
+
+def upstash_costs(loaded: Loaded, state: EnvironmentState) -> Iterator[tuple[str, AppCost]]:
+    """Yield what each Upstash Redis costs that scorefly makes; what is billed by use has no price."""
+    for uid, provisioner in loaded.provisioners.items():
+        if provisioner.spec.uri == upstash.URI:
+            known = state.resources.get(uid)
+            there = known is not None and bool(known.state.get("url"))
+            plan = (known.state.get("plan") if known and there else None) or loaded.graph.nodes[uid].params.get("plan")
+            price = upstash.price_of(str(plan or upstash.PAY_AS_YOU_GO))
+            yield uid, AppCost((price if there else 0.0), price)
 
 
 def _added(prices: Iterable[float | None]) -> float | None:
@@ -110,5 +123,5 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _address(app: App) -> Iterator[float]:
-    if "v4" in app.addresses:
+    if any(split_address(each)[0] == "v4" for each in app.addresses):
         yield DEDICATED_IPV4

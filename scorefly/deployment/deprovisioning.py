@@ -14,13 +14,14 @@ from scorefly.deployment.networks import environment_network
 from scorefly.deployment.ownership import not_ours
 from scorefly.deployment.shared_servers import drop_database
 from scorefly.desired.load import provisioners_of
+from scorefly.desired.managed_data import managed_data
 from scorefly.desired.order import waves
 from scorefly.desired.provisioning_context import provisioning_context
 from scorefly.desired.shared_servers import URI
 from scorefly.fly.api import FlyApi
 from scorefly.problems import ExternalError, InputError, Problem, ScoreflyError, nearest, option_place, raise_errors
 from scorefly.report.report import Finding
-from scorefly.resources import tigris
+from scorefly.resources import tigris, upstash
 from scorefly.resources.files import LoadedProvisioners
 from scorefly.resources.managed_postgres import URI as MANAGED_URI
 from scorefly.resources.managed_postgres import ManagedPostgres
@@ -95,7 +96,7 @@ def deprovision(run: Run, uids: Collection[str], *, forget: bool = False) -> tup
             run.keeper.record(lambda state, uid=resource.uid: state.without_resource(uid))  # type: ignore[misc]
         else:
             _destroy_apps(run, apps_to_destroy(run.state, resource))
-            if resource.provisioner in (URI, MANAGED_URI, tigris.URI):
+            if resource.provisioner in (URI, MANAGED_URI, tigris.URI, upstash.URI):
                 with connect(run.settings, run.keeper) as connection:
                     _drop_database(run, resource, connection.api)
                     _take_away(run, resource, makers, connection.api)
@@ -113,7 +114,9 @@ def deprovision_each(run: Run, uids: Iterable[str], api: FlyApi) -> tuple[Findin
     findings = []
     makers = _Makers(run.settings)
     for resource in in_reverse({uid: run.state.resources[uid] for uid in uids}):
-        finding = Finding("resource", resource.uid, "removed", resource.provisioner)
+        data = managed_data(run.state, resource)
+        why = f"{resource.provisioner}, with {data} and its data" if data else resource.provisioner
+        finding = Finding("resource", resource.uid, "removed", why)
         try:
             if resource.uid in needed_by_kept:
                 raise ExternalError(Problem(f"{resource.uid} stays, for a resource that needs it could not be removed"))
@@ -150,6 +153,8 @@ class _Makers(Struct):
             return ManagedPostgres(Spec(MANAGED_URI, resource.type, option_place("uid")))
         if resource.provisioner == tigris.URI:
             return tigris.TigrisBucket(Spec(tigris.URI, resource.type, option_place("uid")))
+        if resource.provisioner == upstash.URI:
+            return upstash.UpstashRedis(Spec(upstash.URI, resource.type, option_place("uid")))
         raise_errors(self.all.problems)
         found = self.all.of_uri(resource.provisioner, resource.type, resource.class_, resource.id)
         if found is None:

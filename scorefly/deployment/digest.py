@@ -40,5 +40,11 @@ def app_digest(settings: Settings, app: App, fingerprints: Mapping[str, str], bu
     parts += [(name, hashlib.sha256(content).hexdigest()) for name, content in sorted(app.files.items())]
     if isinstance(app.image, Build):
         parts += [sorted(settings.build_args.items()), app.image.dockerfile, sorted(built.items())]
+    if app.other_builds:
+        others = [
+            (name, each.dockerfile, each.target, list(each.args), each.builder, list(each.buildpacks))
+            for name, each in sorted(app.other_builds.items())
+        ]
+        parts += [sorted(settings.build_args.items()), others, sorted(built.items())]
     text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -13,8 +13,10 @@ from scorefly.deployment.machine_counts import app_machines
 from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import App
 from scorefly.fly.machine_config import STANDBY_VARIABLE
+from scorefly.problems import Problem
 from scorefly.report.plan import Drift
-from scorefly.state.snapshot import Facts, Record
+from scorefly.state.document import AppState
+from scorefly.state.snapshot import Facts, Record, unpack
 
 
 def facts_of(machines: Sequence[MachineView]) -> Facts:
@@ -44,6 +46,31 @@ def drift(record: Record | None, machines: Sequence[MachineView]) -> tuple[Drift
     if count < record.machines and not any(each.what == "regions" for each in found):
         found.append(Drift("machines", (str(record.machines),), (str(count),)))
     return tuple(found)
+
+
+def drift_from_git(
+    known: AppState, machines: Sequence[MachineView], secrets: Mapping[str, str] | None = None
+) -> tuple[Drift, ...]:
+    """Return what others changed since the last deploy and a deploy would set back.
+
+    The number of Machines and their regions count only where they are stated. `secrets` are Fly's digests by name.
+    """
+    record = unpack(known.record)
+    counted = () if record and record.counts else ("machines", "regions")
+    found = [each for each in drift(record, machines) if each.what not in counted]
+    before = {name: each.digest for name, each in known.secrets.items() if each.digest}
+    changed = [name for name in before if secrets is not None and secrets.get(name) != before[name]]
+    if changed:
+        left = tuple(name for name in changed if secrets and name in secrets)
+        found.append(Drift("secrets", tuple(changed), left))
+    return tuple(found)
+
+
+def drift_problem(app: str, found: Sequence[Drift], *, heals: bool) -> Problem:
+    """Describe what others changed about an app."""
+    message = f"{app} was changed outside of git: {'; '.join(map(str, found))}"
+    hint = "" if heals else "set drift: heal to set it back, or change it in git"
+    return Problem(message, hint, severity="notice" if heals else "warning")
 
 
 def changes_from_running(app: App, machines: Sequence[MachineView]) -> tuple[str, ...]:

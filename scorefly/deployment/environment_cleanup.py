@@ -21,6 +21,7 @@ from scorefly.deployment.secrets import plan_secrets, remove_secrets
 from scorefly.deployment.state_guard import refuse_unknown_apps
 from scorefly.desired.apps import app_report, compute_desired_apps
 from scorefly.desired.load import Loaded, load
+from scorefly.desired.managed_data import managed_data
 from scorefly.desired.orphans import Orphans, find_orphans
 from scorefly.fly.api import FlyApi
 from scorefly.fly.api.addresses import AddressView
@@ -190,6 +191,8 @@ class EnvironmentCleanup(Struct, frozen=True):
         kept_workloads = {app.workload for app in found.apps if app.name in holding and app.workload}
         kept: set[str] = set()
         for resource in found.resources:
+            if "volumes" not in self.run.settings.cleanup and managed_data(self.run.state, resource):
+                kept.add(resource.uid)
             if holding.intersection(resource.apps) or kept_workloads.intersection(resource.workloads):
                 kept.add(resource.uid)
         kept |= {need for resource in found.resources if resource.uid in kept for need in resource.needs}

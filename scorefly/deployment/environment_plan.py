@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
-from scorefly.deployment.costs import managed_costs
+from scorefly.deployment.costs import managed_costs, upstash_costs
 from scorefly.desired.apps import (
     DesiredApps,
 )
@@ -64,6 +64,7 @@ def environment_plan(
             [
                 *((name, each.cost if isinstance(each, PlannedApp) else None) for name, each in compared.items()),
                 *managed_costs(settings, loaded, state),
+                *upstash_costs(loaded, state),
             ]
         ),
     )

@@ -45,9 +45,11 @@ class ImageBuilds(Struct):
 
         `force` builds what state remembers again. Raises ExternalError.
         """
+        own = (app.name, Future[str]())
         with self._lock:
-            first, future = self._images.setdefault(key, (app.name, Future()))
-        if first == app.name:
+            entry = self._images.setdefault(key, own)
+        first, future = entry
+        if entry is own:
             try:
                 remembered = "" if self.settings.force else _remembered(state, key)
                 future.set_result(remembered or build(f"{LABEL_PREFIX}{key[:20]}"))
@@ -72,4 +74,6 @@ def _remembered(state: EnvironmentState, key: str) -> str:
         record = unpack(app.record)
         if record and record.build[0] == key:
             return record.build[1]
+        if record and key in record.builds:
+            return record.builds[key]
     return ""

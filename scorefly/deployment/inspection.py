@@ -21,9 +21,8 @@ from scorefly.deployment.machine_counts import (
 )
 from scorefly.deployment.ownership import OWNER_KEY, STATE_KEY, marks, not_ours
 from scorefly.deployment.secrets import SecretPlan, plan_secrets
-from scorefly.desired.build_context import built_files
+from scorefly.desired.build_context import all_built_files, built_files, other_built_files
 from scorefly.fly.api import FlyApi
-from scorefly.fly.api.addresses import AddressView
 from scorefly.fly.api.apps import AppView
 from scorefly.fly.api.errors import ForbiddenError
 from scorefly.fly.api.machines import MachineView
@@ -38,7 +37,8 @@ from scorefly.state.snapshot import Record, unpack
 class AppInspection(Struct, frozen=True):
     """`fingerprints` are the fingerprints of the desired secrets, `digest` that of the whole desired app.
 
-    `built` are the files that the image is built from: see `desired/build_context.py`.
+    `built` are the files that the image is built from, `others_built` those of further containers: see
+    `desired/build_context.py`.
 
     `as_wanted` says that there is nothing to deploy; secrets may be there to be removed. `repair_only` says that every
     Machine has what is desired, and only their number or their state is not. `machines` are those of the listing where
@@ -55,8 +55,14 @@ class AppInspection(Struct, frozen=True):
     repair_only: bool = False
     census: Census = field(default_factory=Census)
     built: Mapping[str, str] = field(default_factory=dict)
+    others_built: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unused_volumes: tuple[str, ...] = ()
     unseen: bool = False
+
+    @property
+    def all_built(self) -> Mapping[str, str]:
+        """The files that all images of the app are built from."""
+        return all_built_files(self.built, self.others_built)
 
 
 class VolumeChanges(Struct, frozen=True):
@@ -93,10 +99,11 @@ def inspect_app(
     known = known_app(state, app)
     fingerprints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
     built = app.built or built_files(settings, app)
-    digest = app_digest(settings, app, fingerprints, built)
-    record = unpack(known.record) if app.counts or app.pinned else None
+    others_built = other_built_files(settings, app)
+    digest = app_digest(settings, app, fingerprints, all_built_files(built, others_built))
+    record = unpack(known.record) if app.counts or app.pinned or app.other_pins else None
     unused_volumes = record.removing if record and app.counts else ()
-    moved = bool(moved_tag(record, app))
+    moved = bool(moved_tags(record, app))
     finished = {METADATA_KEY: digest, **marks(settings, state, app.owner)}
     believed = (
         trusted
@@ -113,7 +120,9 @@ def inspect_app(
     except ForbiddenError:
         if settings.force or not known.digest or known.digest != state_digest(app, digest):
             raise
-        return AppInspection(True, (), fingerprints, digest, up_to_date=True, built=built, unseen=True)
+        return AppInspection(
+            True, (), fingerprints, digest, up_to_date=True, built=built, others_built=others_built, unseen=True
+        )
     exists = machines is not None
     machines = machines or ()
     if exists and (problem := not_ours(settings, api, app.name, machines, state)):
@@ -147,15 +156,20 @@ def inspect_app(
         and {*census.missing, *(each.group for each in census.create)} <= count_by_group(all_machines).keys(),
         census=census,
         built=built,
+        others_built=others_built,
         unused_volumes=unused_volumes,
     )
 
 
-def moved_tag(record: Record | None, app: App) -> str:
-    """Return the digest that the tag of an app's image has now, if it was another one when the app was deployed."""
-    before = record.image.partition("@")[2] if record else ""
-    now = app.pinned.partition("@")[2]
-    return now if before and now and before != now else ""
+def moved_tags(record: Record | None, app: App) -> dict[str, str]:
+    """Return the images whose tag had another digest when the app was deployed, with the digest that it has now."""
+    if record is None:
+        return {}
+    others = app.other_images
+    images = [(app.image, record.image, app.pinned)]
+    images += [(others[name], record.images.get(name, ""), pin) for name, pin in app.other_pins.items()]
+    digests = [(str(image), before.partition("@")[2], now.partition("@")[2]) for image, before, now in images]
+    return {image: now for image, before, now in digests if before and now and before != now}
 
 
 def _own_machines(
@@ -198,14 +212,6 @@ def known_app(state: EnvironmentState, app: App) -> AppState:
         needs=app.needs,
         flycast=any(port.how == "flycast" for port in app.ports),
     )
-
-
-def missing_addresses(app: App, present: Sequence[AddressView]) -> tuple[str, ...]:
-    """The kinds of addresses the app still needs; an IPv4 address of its own does for a shared one."""
-    kinds = {address.kind for address in present}
-    if "v4" in kinds:
-        kinds.add("shared_v4")
-    return tuple(kind for kind in app.addresses if kind not in kinds)
 
 
 def volume_changes(app: App, volumes: Sequence[VolumeView], machines: Sequence[MachineView]) -> VolumeChanges:

@@ -20,7 +20,7 @@ def move_to_region(run: FlyRun, app: App, machines: tuple[MachineView, ...]) -> 
     if not misplaced:
         return machines
     regions = ", ".join(sorted({machine.region for machine in misplaced}))
-    run.progress.step(f"{app.name}: moving from {regions} to {app.region}")
+    run.progress.app(app.name, f"moving from {regions} to {app.region}")
     MachineMove(run, app).move(misplaced)
     return run.api.machines(app.name)
 
@@ -35,7 +35,7 @@ class MachineMove(Struct, frozen=True):
         """Move Machines; standbys follow the Machines that they stand by for. Raises ExternalError."""
         app = self.app
         moved: dict[str, str] = {}
-        with self.run.progress.output(f"move of {app.name}") as output:
+        with self.run.progress.output(f"move of {app.name}", app.name) as output:
             for machine in sorted(machines, key=is_standby):
                 config = dict(machine.config)
                 if is_standby(machine):

@@ -28,7 +28,7 @@ class MachineRepair(Struct, frozen=True):
         Returns whether that changed anything. Stated numbers of Machines are left to `MachineScaling`.
         """
         for machine in census.surplus:
-            self.run.progress.step(f"{self.app.name}: removing Machine {machine.id}, left over from another run")
+            self.run.progress.app(self.app.name, f"removing Machine {machine.id}, left over from another run")
             self.run.api.delete_machine(self.app.name, machine.id)
         removed, stopped = {each.id for each in census.surplus}, {each.id for each in census.stopped}
         removed |= {each.id for each in census.remove}
@@ -39,7 +39,7 @@ class MachineRepair(Struct, frozen=True):
             self._restore(self._model(kept, group))
         for group in census.missing_standbys:
             model = self._model(kept, group)
-            self.run.progress.step(f"{self.app.name}: creating a standby for Machine {model.id}")
+            self.run.progress.app(self.app.name, f"creating a standby for Machine {model.id}")
             config = standby_config(_plain(model.config), [model.id])
             self.run.api.create_machine(self.app.name, config, model.region, launch=False)
         return bool(crashed or census.surplus or census.stopped or census.missing or census.missing_standbys)
@@ -47,17 +47,17 @@ class MachineRepair(Struct, frozen=True):
     def _start(self, machines: Sequence[MachineView]) -> None:
         for machine in machines:
             why = "had crashed" if machine.crashed else f"was {machine.state}"
-            self.run.progress.step(f"{self.app.name}: starting Machine {machine.id}, which {why}")
+            self.run.progress.app(self.app.name, f"starting Machine {machine.id}, which {why}")
             self.run.api.start_machine(self.app.name, machine.id)
         for machine in machines:
             self._wait(machine)
 
     def _restore(self, model: MachineView) -> None:
-        self.run.progress.step(f"{self.app.name}: creating a Machine like {model.id}, because one is missing")
+        self.run.progress.app(self.app.name, f"creating a Machine like {model.id}, because one is missing")
         self._wait(self.run.api.create_machine(self.app.name, _plain(model.config), model.region))
 
     def _wait(self, machine: MachineView) -> None:
-        with self.run.progress.output(f"Machine {machine.id} of {self.app.name}") as output:
+        with self.run.progress.output(f"Machine {machine.id} of {self.app.name}", self.app.name) as output:
             self.run.wait_until_healthy(machine, output)
 
     def _model(self, machines: Sequence[MachineView], group: str) -> MachineView:

@@ -38,7 +38,7 @@ def report_leases(run: FlyRun, app: App, machines: Sequence[MachineView]) -> Non
 def remove_outdated_machines(run: FlyRun, app: App, machines: Sequence[MachineView], volumes: VolumeChanges) -> None:
     """Destroy Machines that flyctl would not make what they should be: it makes new ones in their place."""
     for machine, why in _outdated_machines(app, machines, volumes):
-        run.progress.step(f"{app.name}: replacing Machine {machine.id}, which {why}")
+        run.progress.app(app.name, f"replacing Machine {machine.id}, which {why}")
         run.api.delete_machine(app.name, machine.id)
 
 

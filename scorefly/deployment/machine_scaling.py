@@ -66,7 +66,7 @@ class MachineScaling(Struct):
     def _create(self, placement: Placement, census: Census, machines: Sequence[MachineView]) -> MachineView:
         model = self._model(placement, census, machines)
         region = placement.region or model.region
-        self.run.progress.step(f"{self.app.name}: creating a Machine in {region}, like {model.id}")
+        self.run.progress.app(self.app.name, f"creating a Machine in {region}, like {model.id}")
         config = dict(model.config)
         config.pop("standbys", None)
         config["env"] = {key: value for key, value in (config.get("env") or {}).items() if key != STANDBY_VARIABLE}
@@ -110,7 +110,7 @@ class MachineScaling(Struct):
         return {**{key: value for key, value in mount.items() if key not in of_the_volume}, "volume": volume.id}
 
     def _wait(self, machine: MachineView) -> None:
-        with self.run.progress.output(f"Machine {machine.id} of {self.app.name}") as output:
+        with self.run.progress.output(f"Machine {machine.id} of {self.app.name}", self.app.name) as output:
             self.run.wait_until_healthy(machine, output)
 
     def _remove(self, machines: Sequence[MachineView]) -> None:
@@ -119,14 +119,14 @@ class MachineScaling(Struct):
         for machine in running:
             self.run.api.stop_machine(self.app.name, machine.id)
         for machine in machines:
-            self.run.progress.step(f"{self.app.name}: removing Machine {machine.id} in {machine.region}")
+            self.run.progress.app(self.app.name, f"removing Machine {machine.id} in {machine.region}")
             if machine in running:
                 wait_until_down(self.run.api, machine, _grace(machine), stop=self.run.stop)
             self.run.api.delete_machine(self.app.name, machine.id)
 
     def _delete_volume(self, volume: VolumeView) -> bool:
         """Remove a volume. Return whether it is gone; where Fly refuses, the next deploy tries again."""
-        self.run.progress.step(f"{self.app.name}: removing volume {volume.name} ({volume.id}) in {volume.region}")
+        self.run.progress.app(self.app.name, f"removing volume {volume.name} ({volume.id}) in {volume.region}")
         try:
             self.run.api.delete_volume(self.app.name, volume.id)
         except RefusedError as error:

@@ -78,8 +78,12 @@ def release_changes(
     built: Mapping[str, str],
     commit: str,
     at: str,
+    others: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Return what state says more of an app after a good deploy; only workloads have releases."""
+    """Return what state says more of an app after a good deploy; only workloads have releases.
+
+    `others` are the images of further containers that were deployed.
+    """
     if not app.workload:
         return {"rollback": None}
     key, shown = artefact_key(app, built), shown_image(app, machines)
@@ -90,7 +94,9 @@ def release_changes(
     commits = tuple(each for each in (before.commit, *before.commits) if each not in ("", commit)) if before else ()
     release = Release(name, key, at, commit, shown, commits[-MAX_COMMITS:])
     releases = (*(each for each in known.releases if each.id != name), release)[-MAX_RELEASES:]
-    artefacts = unpack_artefacts(known.artefacts) | {name: _artefact(app, _exact_image(app, machines))}
+    artefacts = unpack_artefacts(known.artefacts) | {
+        name: _artefact(app.with_other_images(others), _exact_image(app, machines))
+    }
     packed = pack_artefacts(artefacts, [each.id for each in reversed(releases)])
     return {"releases": releases, "release": name, "artefacts": packed, "rollback": None}
 

@@ -46,7 +46,8 @@ class DeploymentScheduler:
         pool = ThreadPoolExecutor(self.run.settings.max_parallel + AHEAD, thread_name_prefix="deploy")
         try:
             for name in self.waiting:
-                job = self.jobs[name]
+                job, needs = self.jobs[name], self._needs(name)
+                self.run.progress.app(name, f"waiting for {', '.join(needs)}" if needs else "waiting", "waiting")
                 self._start(pool, name, "prepare", job.prepare)
             while self.running:
                 try:
@@ -75,7 +76,7 @@ class DeploymentScheduler:
             self.done[name] = report
             self.is_broken |= report.status in _BROKEN
             self.waiting = [each for each in self.waiting if each != name]
-            self.run.progress.step(f"{name}: {report.status}")
+            self.run.progress.app(name, report.status, "ended")
         elif step == "prepare":
             self.prepared.add(name)
         else:
@@ -115,7 +116,7 @@ class DeploymentScheduler:
         problem = Problem(
             f"{name} was not deployed, because it needs {', '.join(broken)}", "fix that, and deploy again"
         )
-        self.run.progress.step(f"{name}: skipped, for {', '.join(broken)} failed")
+        self.run.progress.app(name, f"skipped, because {', '.join(broken)} failed", "ended")
         return job.not_deployed("skipped", problem)
 
 

@@ -7,7 +7,7 @@ and the address by which each preview's network reaches it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,11 @@ from scorefly import interruption, safe_files
 from scorefly.config.settings import Settings
 from scorefly.convert.resource_app import convert_resource_app
 from scorefly.deployment.app_deployment import AppDeployment
+from scorefly.deployment.connection import Connection
 from scorefly.deployment.fly_run import FlyRun, connected
 from scorefly.deployment.machine_counts import app_machines
+from scorefly.deployment.ownership import not_ours
+from scorefly.desired.apps import app_report
 from scorefly.desired.artefacts import write_artefact
 from scorefly.desired.shared_servers import ENVIRONMENT, URI, base_suffix
 from scorefly.fly.api import FlyApi
@@ -27,12 +30,13 @@ from scorefly.fly.app import App
 from scorefly.fly.exec import exec_in_machine
 from scorefly.problems import ExternalError, InputError, Place, external_error, input_error, option_place
 from scorefly.report.progress import Progress
+from scorefly.report.report import AppReport
 from scorefly.resources.files import built_in_provisioners
 from scorefly.resources.template import TemplateProvisioner
-from scorefly.run import open_run
+from scorefly.run import Run, open_run
 from scorefly.state.document import EnvironmentState, ResourceState
 from scorefly.state.keeper import Keeper
-from scorefly.state.session import open_state
+from scorefly.state.session import open_state, read_state
 from scorefly.values import Tree, reveal_text, to_text
 
 VERSION = "17.11"
@@ -40,6 +44,7 @@ SIZE_GB = 10
 PORT = 5432
 ATTEMPTS = 5  # of a command in a server that has just started
 _SERVER = "template://scorefly/postgres-instance"
+_VERSION = "postgres_version"  # in the shared state
 _ADDRESSES = "addresses"  # in the shared state: by network, the server's address there
 _WORD = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _CREATION = """\
@@ -147,18 +152,47 @@ def _settings(settings: Settings) -> Settings:
     return replace(settings, environment=ENVIRONMENT, app_suffix=base_suffix(settings), force=False, ha=False)
 
 
-def _deploy(run: FlyRun, name: str) -> None:
-    version = str(run.state.shared.get("postgres_version") or VERSION)
-    run.keeper.change(lambda state: replace(state, shared={**state.shared, "postgres_version": version}))
+def server_of(resource: ResourceState) -> str:
+    """Return the app of the server that a resource's database is on."""
+    return _database(resource).server
+
+
+def previews_version(settings: Settings) -> str:
+    """Return the version of the server that all previews share."""
+    return str(read_state(_settings(settings)).shared.get(_VERSION) or VERSION)
+
+
+def upgrade_server(run: Run, connection: Connection, name: str, version: str, prepare: Callable[[], None]) -> AppReport:
+    """Move the server to another version, once `prepare` has saved its data. Raises ExternalError."""
+    own = _settings(run.settings)
+    _check_state(run.settings)
+    with open_run(own, run.progress) as server_run:
+        machines = connection.api.find_machines(name) or ()
+        if problem := not_ours(own, connection.api, name, machines, server_run.state):
+            raise InputError(problem)
+        app = server_app(name, own.region, version)
+        if own.dry_run:
+            return replace(app_report(own, app), status="deployed")
+        prepare()
+        server_run.keeper.change(lambda state: replace(state, shared={**state.shared, _VERSION: version}))
+        server_run.keeper.save()
+        return _deploy(connected(server_run, connection), name)
+
+
+def _deploy(run: FlyRun, name: str) -> AppReport:
+    version = str(run.state.shared.get(_VERSION) or VERSION)
+    run.keeper.change(lambda state: replace(state, shared={**state.shared, _VERSION: version}))
     app = server_app(name, run.settings.region, version)
     machines = run.api.find_machines(name) or ()
     run.keeper.save()
     write_artefact(run.settings, app)
     job = AppDeployment(run, app, machines)
-    if job.prepare() is None:
+    report = job.prepare()
+    if report is None:
         job.replace_machines()
-        job.record_result()
+        report = job.record_result()
     run.keeper.save()
+    return report
 
 
 def _let_in(run: FlyRun, name: str, network: str) -> None:

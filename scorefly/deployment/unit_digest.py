@@ -59,7 +59,8 @@ def unit_digest(settings: Settings, state: EnvironmentState, trees: Mapping[str,
     }
     for workload in data["workloads"].values():
         # Its files count, and not where they are from.
-        workload.pop("source", None)
+        source = workload.pop("source", None) or {}
+        workload |= {key: True for key in ("submodules", "lfs") if source.get(key) is True}
     return _digest(json.dumps(data, sort_keys=True, default=_plain).encode())
 
 

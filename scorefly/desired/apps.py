@@ -29,6 +29,7 @@ from scorefly.desired.data_risks import (
 )
 from scorefly.desired.dependencies import in_order
 from scorefly.desired.fly_problems import fly_problems
+from scorefly.desired.former_servers import with_former_servers
 from scorefly.desired.hosts import assign_hosts
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import (
@@ -43,6 +44,7 @@ from scorefly.desired.promotion import with_promoted_images
 from scorefly.desired.provision import provision
 from scorefly.desired.resolution import Resolution
 from scorefly.desired.shared_servers import with_shared_servers
+from scorefly.desired.stated import with_stated
 from scorefly.desired.workload_inputs import WorkloadInputs, workload_inputs
 from scorefly.fly.api import FlyApi
 from scorefly.fly.app import App
@@ -80,7 +82,7 @@ def compute_desired_apps(
     """
     run.progress.step(f"{_count(len(loaded.workloads), 'workload')}, {_count(len(loaded.graph.nodes), 'resource')}")
     before = run.state
-    loaded = with_shared_servers(run.settings, loaded, before)
+    loaded = with_former_servers(with_shared_servers(run.settings, loaded, before), before)
     if not trial:
         run = replace(run, settings=with_promoted_images(run.settings, loaded.workloads))
     replaced = replaced_resources(run.settings, loaded, before)
@@ -102,7 +104,7 @@ def compute_desired_apps(
     apps, lowered = lowered_volumes(run.settings, before, apps)
     problems += lowered
     orphans = find_orphans(run.settings, loaded, {app.name for app in apps}, run.state)
-    problems += orphan_problems(orphans.resources)
+    problems += orphan_problems(orphans.resources, run.state)
     problems += orphaned_app_problems(run.settings, orphans, data_in)
     problems = list(dict.fromkeys(problems))
     run.progress.publish(_public(loaded, resolution, apps))
@@ -188,6 +190,7 @@ def _workload_app(settings: Settings, inputs: WorkloadInputs, problems: list[Pro
     if converted.app is None:
         return None
     app = read_overlaid(lay_over(converted.app, inputs.overlays), inputs.overlays, problems)
+    app = with_stated(app, settings.config(inputs.workload.name), problems)
     app = with_counts(settle_build(settings, app), inputs.scale, problems)
     problems += fly_problems(settings, app, inputs.workload, inputs.overlays)
     deploy_args = settings.config(inputs.workload.name).deploy_args

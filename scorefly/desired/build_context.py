@@ -39,6 +39,17 @@ def with_built_files(settings: Settings, apps: Iterable[App]) -> tuple[App, ...]
     return tuple(read(app, app.image) if isinstance(app.image, Build) else app for app in apps)
 
 
+def other_built_files(settings: Settings, app: App) -> dict[str, dict[str, str]]:
+    """Return the files that the images of further containers are built from, by the container's name."""
+    return {name: built_files(settings, replace(app, image=build)) for name, build in app.other_builds.items()}
+
+
+def all_built_files(built: Mapping[str, str], others: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return the files of all builds of an app; those of further containers begin with the container's name."""
+    named = {f"{name}: {path}": digest for name, files in others.items() for path, digest in files.items()}
+    return {**built, **named}
+
+
 def built_files(settings: Settings, app: App) -> dict[str, str]:
     """Return the files that an app's image is built from, by path: the mode that git has for each, and its blob id.
 

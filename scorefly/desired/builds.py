@@ -11,12 +11,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
-from scorefly.confined import exists, root_of
+from scorefly.confined import exists, open_file, root_of, scope_of
 from scorefly.convert.build_spec import BuildSpec, merged_args
 from scorefly.convert.image import build_table
 from scorefly.desired.artefacts import artefact_folder
 from scorefly.fly.app import App, Build
-from scorefly.problems import Problem, nearest, option_place
+from scorefly.problems import InputError, Problem, nearest, option_place
 from scorefly.score.workload import Workload
 
 
@@ -60,6 +60,19 @@ def build_problems(settings: Settings, workloads: Sequence[Workload]) -> Iterato
                 yield Problem("docker builds from Dockerfiles, not with buildpacks", hint, spec.place)
     for key in settings.build:
         yield from _option_problems(key, workloads)
+    place = option_place("build-secret-files")
+    for name in settings.build_secret_files.keys() & settings.build_secrets.keys():
+        yield Problem(f"{name} is in build-secrets too", "remove one of them", place)
+    for name in settings.build_secret_files:
+        try:
+            open_file(*build_secret_file(settings, name), place).close()
+        except InputError as error:
+            yield from error.problems
+
+
+def build_secret_file(settings: Settings, name: str) -> tuple[Path, Path]:
+    """Return the file of a build secret: the root that it is read below, and its path."""
+    return scope_of(settings.workspace, settings.build_secret_files[name], outside=not settings.in_action)
 
 
 def repository_root(settings: Settings, folder: str | PurePath = ".") -> Path:

@@ -11,6 +11,7 @@ from scorefly.config.settings import Settings
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import is_owner_gone
 from scorefly.desired.resolution import Resolution
+from scorefly.fly.addresses import has_public
 from scorefly.fly.app import App
 from scorefly.fly.hostnames import InvalidHostError, is_custom, is_private, normalise_host
 from scorefly.problems import Place, Problem
@@ -18,8 +19,6 @@ from scorefly.resources.lookup import STAND_IN
 from scorefly.score.workload import Workload
 from scorefly.state.document import EnvironmentState
 from scorefly.values import holds_secret, reveal_text, to_text
-
-_PUBLIC = {"v4", "shared_v4", "v6"}
 
 
 class HostClaim(Struct, frozen=True):
@@ -106,7 +105,7 @@ def _serving_app(
 ) -> str:
     """Return the one app that serves a host, because Fly sends a host to one app; empty where there is none."""
     host = claimants[0].host
-    public = [claim for claim in claimants if _PUBLIC.intersection(by_workload[claim.workload].addresses)]
+    public = [claim for claim in claimants if has_public(by_workload[claim.workload].addresses)]
     for claim in claimants:
         if not public:
             hint = "make a port public, with a route or a service port 80 or 443"

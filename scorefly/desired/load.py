@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -12,14 +14,17 @@ from scorefly.confined import exists, is_glob
 from scorefly.desired.builds import build_problems
 from scorefly.desired.likely_mistakes import class_problems, placeholder_problems, unknown_type, unread_files
 from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
-from scorefly.resources import tigris
+from scorefly.resources import managed_postgres, tigris, upstash
 from scorefly.resources.files import LoadedProvisioners, is_remote, load_provisioners
 from scorefly.resources.graph import ResourceGraph, ResourceNode, build_graph
-from scorefly.resources.managed_postgres import made_by_scorefly
 from scorefly.resources.provisioner import Provisioner
 from scorefly.score.find import find_score_files
 from scorefly.score.load import load_workloads
 from scorefly.score.workload import Workload
+from scorefly.values import Plain
+
+if TYPE_CHECKING:
+    from scorefly.desired.git_files import GitFiles
 
 
 class Loaded(Struct, frozen=True):
@@ -45,7 +50,7 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
         if provisioner is None:
             problems.append(unknown_type(node, specs))
         else:
-            chosen[node.uid] = tigris.made_by_scorefly(made_by_scorefly(provisioner, node.params), node.params)
+            chosen[node.uid] = _made_by_scorefly(provisioner, node.params)
             problems += _param_problems(node, provisioner)
             problems += class_problems(node, provisioner, specs)
     for workload in workloads:
@@ -57,12 +62,19 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
     return Loaded(tuple(sorted(workloads, key=lambda each: each.name)), graph, chosen, tuple(problems))
 
 
+def _made_by_scorefly(provisioner: Provisioner, params: Mapping[str, Plain]) -> Provisioner:
+    """Return what makes a managed resource where its params accept that, else the provisioner itself."""
+    for accepted in (managed_postgres.made_by_scorefly, tigris.made_by_scorefly, upstash.made_by_scorefly):
+        provisioner = accepted(provisioner, params)
+    return provisioner
+
+
 def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvisioners:
     """All provisioners a run would ask, in order. A file that is named and missing is a problem."""
     loaded = load_provisioners(
         settings.workspace,
         settings.provisioners,
-        settings.environ,
+        partial(_git_files, settings),
         check_templates=check_templates,
         outside=not settings.in_action,
     )
@@ -72,6 +84,12 @@ def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvi
         if not (is_remote(pattern) or is_glob(pattern)) and not exists(settings.workspace, pattern)
     ]
     return LoadedProvisioners(loaded.own, (*loaded.problems, *missing))
+
+
+def _git_files(settings: Settings) -> GitFiles:
+    from scorefly.desired.git_files import git_files
+
+    return git_files(settings)
 
 
 def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Problem]]:
@@ -102,7 +120,17 @@ def _load_workloads(settings: Settings) -> tuple[tuple[Workload, ...], list[Prob
         for name in sorted(strangers)
     ]
     problems += [] if settings.score_files or found else _unknown_workloads(settings, names)
+    problems += _other_organizations(settings, names)
     return workloads, [*problems, *found]
+
+
+def _other_organizations(settings: Settings, names: Sequence[str]) -> list[Problem]:
+    """Refuse workloads of another organization than the run's: a sync deploys them by themselves."""
+    return [
+        Problem(f"org: {name} is in organization {config.org!r}", "run scorefly sync", config.place("org"))
+        for name in names
+        if (config := settings.config(name)).org not in ("", settings.org)
+    ]
 
 
 def _unknown_workloads(settings: Settings, names: Sequence[str]) -> list[Problem]:

@@ -28,7 +28,7 @@ def resolve_tags(
     """
     if settings.untrusted:
         return desired, []
-    images = sorted({str(app.image) for app in desired.apps if _has_tag(app) and registries.can_ask(str(app.image))})
+    images = sorted({image for app in desired.apps for image in _tagged(app) if registries.can_ask(image)})
     if not images:
         return desired, []
     with ThreadPoolExecutor(LOOKUPS, thread_name_prefix="registry") as pool:
@@ -40,12 +40,16 @@ def resolve_tags(
         if isinstance(result, RegistryError) and result.kind != "unreachable" and parse_reference(image).registry != own
     }
     if refused:
-        raise InputError(*(_refusal(loaded, app, refused) for app in desired.apps if app.image in refused))
+        raise InputError(
+            *(
+                _refusal(loaded, app, image, refused[image])
+                for app in desired.apps
+                for image in dict.fromkeys(_tagged(app))
+                if image in refused
+            )
+        )
     digests = {image: digest for image, digest in results.items() if isinstance(digest, str)}
-    apps = tuple(
-        replace(app, pinned=_pinned(str(app.image), digests[str(app.image)])) if _is_resolved(app, digests) else app
-        for app in desired.apps
-    )
+    apps = tuple(_with_digests(app, digests) for app in desired.apps)
     failures = {image: result.reason for image, result in results.items() if isinstance(result, RegistryError)}
     return replace(desired, apps=apps), _notice(failures)
 
@@ -57,12 +61,21 @@ def _digest(registries: Registries, image: str) -> str | RegistryError:
         return error
 
 
-def _has_tag(app: App) -> bool:
-    return isinstance(app.image, str) and bool(app.workload) and "@" not in app.image
+def _tagged(app: App) -> list[str]:
+    """Return the images of a workload's containers that have a tag."""
+    if not app.workload:
+        return []
+    images = [*([app.image] if isinstance(app.image, str) else []), *app.other_images.values()]
+    return [image for image in images if image != "." and "@" not in image]
 
 
-def _is_resolved(app: App, digests: Mapping[str, str]) -> bool:
-    return _has_tag(app) and app.image in digests
+def _with_digests(app: App, digests: Mapping[str, str]) -> App:
+    if not app.workload:
+        return app
+    image = str(app.image)
+    pinned = _pinned(image, digests[image]) if image in digests else app.pinned
+    others = {name: _pinned(each, digests[each]) for name, each in app.other_images.items() if each in digests}
+    return replace(app, pinned=pinned, other_pins=others)
 
 
 def _pinned(image: str, digest: str) -> str:
@@ -71,10 +84,8 @@ def _pinned(image: str, digest: str) -> str:
     return f"{head}{slash}{last.partition(':')[0]}@{digest}"
 
 
-def _refusal(loaded: Loaded, app: App, refused: Mapping[str, RegistryError]) -> Problem:
-    image = str(app.image)
-    error = refused[image]
-    place = _place(loaded.workloads, app)
+def _refusal(loaded: Loaded, app: App, image: str, error: RegistryError) -> Problem:
+    place = _place(loaded.workloads, app, image)
     if error.kind == "missing":
         return Problem(f"{image}: {error.reason} in its registry", "check the reference", place)
     fly = parse_reference(image).repository.rpartition("/")[2]
@@ -86,11 +97,11 @@ def _refusal(loaded: Loaded, app: App, refused: Mapping[str, RegistryError]) -> 
     )
 
 
-def _place(workloads: Sequence[Workload], app: App) -> Place:
+def _place(workloads: Sequence[Workload], app: App, image: str) -> Place:
     for workload in workloads:
         if workload.name == app.workload:
             for name, container in workload.containers.items():
-                if container.image == app.image:
+                if container.image == image:
                     return workload.place("containers", name, "image")
     return option_place("images")
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from scorefly.config.settings import Settings
 from scorefly.confined import is_file, scope_of
 from scorefly.desired.load import Loaded
+from scorefly.desired.managed_data import managed_data
 from scorefly.problems import Problem
 from scorefly.resources.graph import ResourceNode
 from scorefly.state.document import AppState, EnvironmentState, ResourceState
@@ -84,13 +85,14 @@ def gone_workloads(settings: Settings, loaded: Loaded, state: EnvironmentState) 
     return _gone(settings, loaded, state)
 
 
-def orphan_problems(found: Sequence[ResourceState]) -> list[Problem]:
+def orphan_problems(found: Sequence[ResourceState], state: EnvironmentState) -> list[Problem]:
     """A warning for each: it may cost money, and nothing takes it away unasked."""
     return [
         Problem(
             f"{each.uid}, provisioned by {each.provisioner}, is no longer used by any Score file",
             f"`scorefly resources deprovision '{each.uid}'` takes it away"
-            + (f" with {', '.join(each.apps)}" if each.apps else ""),
+            + (f" with {', '.join(each.apps)}" if each.apps else "")
+            + (f" with {data} and all its data" if (data := managed_data(state, each)) else ""),
             severity="warning",
         )
         for each in found

@@ -10,7 +10,8 @@ from scorefly.convert.overlay import Overlay
 from scorefly.fly.app import App, volume_claims
 from scorefly.fly.check.finding import dotted
 from scorefly.problems import Place, Problem
-from scorefly.unconvert.reading import NOT_READ, read_as_flyctl
+from scorefly.unconvert.known_keys import NOT_READ
+from scorefly.unconvert.reading import read_as_flyctl
 
 
 def read_overlaid(app: App, overlays: Sequence[Overlay], problems: list[Problem]) -> App:

@@ -56,7 +56,7 @@ def _images(app: AppState | None) -> dict[str, str]:
     front = str(tomllib.loads(record.texts.get("fly.toml", "")).get("container", ""))
     containers = json.loads(record.texts.get("machine.json", "{}")).get("containers") or ()
     others = {each["name"]: each["image"] for each in containers if each.get("image", ".") != "."}
-    return {**others, front: _front_image(record)}
+    return {**others, **record.images, front: _front_image(record)}
 
 
 def _front_image(record: Record) -> str:

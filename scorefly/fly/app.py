@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.values import Secret
 
@@ -19,7 +20,8 @@ class Build(Struct, frozen=True):
     """An image to build. `context` and `dockerfile` are relative to the workspace; `ignorefile` is, where it is named.
 
     `stated` tells a build of scorefly.yaml, an option or an overlay from the Dockerfile beside the Score file, which
-    needs no `[build]` in fly.toml. With a `builder` there is no Dockerfile: buildpacks make the image.
+    needs no `[build]` in fly.toml. With a `builder` there is no Dockerfile: buildpacks make the image. `container`
+    is set for the build of a container that fly.toml's `[build]` is not about.
     """
 
     context: str
@@ -30,6 +32,7 @@ class Build(Struct, frozen=True):
     buildpacks: tuple[str, ...] = ()
     ignorefile: str = ""
     stated: bool = False
+    container: str = ""
 
     @property
     def dockerfile_in_context(self) -> str:
@@ -83,7 +86,8 @@ class App(Struct, frozen=True):
     uid of the resource that brings the app. `counts` are the desired Machines by process group and region; the region
     `ANY_REGION` stands for wherever the app's Machines are. A group that is not in it has as many as flyctl makes.
     `pinned` is the image by the digest that its tag has now; empty where that is not known. `built` are digests of the
-    files that the image is built from.
+    files that the image is built from. `other_builds` are the builds of further containers by name, whose image in
+    `machine` is `.` until they are built, and `other_pins` the images of further containers by digest.
     `hosts` are the custom host names that the app serves, and `deploy_args` further flags of flyctl for this app.
     """
 
@@ -107,6 +111,30 @@ class App(Struct, frozen=True):
     deploy_args: tuple[str, ...] = ()
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
+    other_builds: Mapping[str, Build] = field(default_factory=dict)
+    other_pins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def builds(self) -> tuple[Build, ...]:
+        """All images of the app that are built, the one of fly.toml first."""
+        return (*([self.image] if isinstance(self.image, Build) else []), *self.other_builds.values())
+
+    @property
+    def other_images(self) -> dict[str, str]:
+        """The images of the containers that `image` is not for, by name; `.` for one that is built."""
+        chosen = self.config.get("container", "")
+        containers = self.machine.get("containers") or ()
+        return {each["name"]: each["image"] for each in containers if each["name"] != chosen}
+
+    def with_other_images(self, images: Mapping[str, str]) -> App:
+        """Return the app with other images of the containers that `image` is not for."""
+        if not images:
+            return self
+        containers = [
+            {**each, "image": images[each["name"]]} if each["name"] in images else each
+            for each in self.machine["containers"]
+        ]
+        return replace(self, machine={**self.machine, "containers": containers})
 
 
 def volume_claims(mounts: Any) -> tuple[VolumeClaim, ...]:

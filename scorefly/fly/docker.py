@@ -1,7 +1,7 @@
 """Builds images with `docker buildx` on this machine and pushes them to Fly's registry.
 
-No secret is on a command line: build secrets travel in the environment of the one process that builds, passwords by
-standard input, and logins are kept in a folder that is removed at the end.
+No secret is on a command line: build secrets travel in the environment of the one process that builds, or in the files
+that they are in, passwords by standard input, and logins are kept in a folder that is removed at the end.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ from scorefly.confidential import Confidential
 from scorefly.confined import exists, read_file
 from scorefly.fly.app import App, Build
 from scorefly.fly.flyctl_failures import interrupted
-from scorefly.fly.registry import Registries, fly_registry, pushed_digest, registry_password
+from scorefly.fly.registry import Registries, pushed_digest
+from scorefly.fly.registry_credentials import fly_registry, registry_password
 from scorefly.problems import InputError, Place, external_error, input_error, option_place
 from scorefly.process import run
 
 LOGIN_TIMEOUT = 60.0  # seconds
 BUILD_TIMEOUT = 3600.0  # seconds
+MAX_SECRET_FILE = 500 * 1024  # bytes: BuildKit takes no more
+MIN_HIDDEN = 8  # characters of a line of a secret file that is taken out of docker's output
 KEPT_LINES = 200  # of the output, to explain a failure with
 SECRET_PREFIX = "SCOREFLY_BUILD_SECRET_"  # noqa: S105 - the beginning of a variable's name
 _PASSED = (
@@ -42,10 +45,14 @@ _LINKED = ("buildx", "cli-plugins", "contexts")  # folders of Docker's configura
 
 
 class DockerOptions(Confidential, frozen=True):
-    """The choices of a user for builds with docker. It holds secrets and so has no repr."""
+    """The choices of a user for builds with docker. It holds secrets and so has no repr.
+
+    `secret_files` are the absolute paths of files whose content is secret, and that content.
+    """
 
     build_args: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    secret_files: Mapping[str, tuple[Path, str]] = field(default_factory=dict)
     no_cache: bool = False
 
 
@@ -66,6 +73,8 @@ class DockerBuilder:
         self._registries = registries or Registries(offline=True)
         self._registry = fly_registry(environ)
         hidden = {token, self._token, environ.get("DOCKER_HUB_PASSWORD", ""), *redact, *options.secrets.values()}
+        for _, content in options.secret_files.values():
+            hidden |= {line.strip() for line in content.splitlines() if len(line.strip()) >= MIN_HIDDEN}
         self._hidden = sorted(hidden - {""}, key=len, reverse=True)
         self._docker = shutil.which("docker", path=environ.get("PATH"))
         self._home = tempfile.TemporaryDirectory(prefix="scorefly-docker-", ignore_cleanup_errors=True)
@@ -144,6 +153,8 @@ class DockerBuilder:
         arguments += [word for name, value in args.items() for word in ("--build-arg", f"{name}={value}")]
         for name in options.secrets:
             arguments += ["--secret", f"id={name},env={SECRET_PREFIX}{name}"]
+        for name, (path, _) in options.secret_files.items():
+            arguments += ["--secret", f"id={name},{_csv_field(f'src={path}')}"]
         if self._has_cache:
             scope = f"scope=scorefly-{app.name}"
             arguments += ["--cache-from", f"type=gha,{scope}"]
@@ -232,6 +243,11 @@ class DockerBuilder:
         for text in self._hidden:
             line = line.replace(text, "***")
         return line
+
+
+def _csv_field(text: str) -> str:
+    """Return a field as docker reads it: it takes the parts of an option apart as CSV."""
+    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"') else text
 
 
 def _reason(lines: Sequence[str]) -> str:

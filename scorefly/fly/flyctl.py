@@ -7,6 +7,7 @@ in one folder lose each other's secrets version; some of its telemetry sends the
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -15,16 +16,18 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from msgspec import Struct, field
 
-from scorefly import interruption
+from scorefly import interruption, safe_files
 from scorefly.child_output import Buffer, Lines
 from scorefly.fly.app import App, Build
+from scorefly.fly.config import dump
 from scorefly.fly.deploy_flags import build_flags
 from scorefly.fly.flyctl_failures import Failure, explain, interrupted, just_pushed
-from scorefly.fly.registry import Registries, fly_registry, pushed_digest
+from scorefly.fly.registry import Registries, pushed_digest
+from scorefly.fly.registry_credentials import fly_registry
 from scorefly.fly.strategy import effective_strategy
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.process import run
@@ -39,9 +42,13 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # flyctl colours its check marks whate
 
 
 class DeployOptions(Struct, frozen=True):
-    """The options of a deploy that a user can choose. Times are seconds."""
+    """The options of a deploy that a user can choose. Times are seconds.
+
+    `attempt_timeout` is how long flyctl may go on without output; 0 means that output does not matter.
+    """
 
     wait_timeout: float = 300.0
+    attempt_timeout: float = 0.0
     ha: bool | None = None
     strategy: str = ""
     extra: tuple[str, ...] = ()
@@ -58,6 +65,10 @@ def build_arguments(
     command = ["deploy", "--config", fly_toml, "--app", app.name, "--yes", "--build-only", "--push", "--remote-only"]
     if not build.stated:
         command += ["--dockerfile", str(folder / build.dockerfile_in_context), *_build_args(options.build_args)]
+    elif build.container and not build.builder:
+        dockerfile = os.path.normpath(folder / build.dockerfile_in_context)
+        command += ["--dockerfile", dockerfile, *_build_args(dict(build.args))]
+        command += ["--build-target", build.target] if build.target else []
     flags = build_flags((*options.extra, *app.deploy_args))
     if not any(each.partition("=")[0] == "--image-label" for each in flags):
         command += ["--image-label", label]
@@ -208,7 +219,7 @@ class FlyctlDeployer:
             pushed.extend(_BUILT.findall(line))
             on_line(line)
 
-        toml = str(artefact / "fly.toml")
+        toml = self._build_toml(app, app.image) if app.image.container else str(artefact / "fly.toml")
         self._run(build_arguments(app, app.image, toml, folder, label, self._options), app, folder, hear, stop)
         image = pushed[-1] if pushed else f"{fly_registry(self._environ)}/{app.name}:{label}"
         return pushed_digest(self._registries, image, on_line, stop, self._delays)
@@ -222,6 +233,16 @@ class FlyctlDeployer:
             self._run(arguments, app, folder, on_line, stop)
         finally:
             shutil.rmtree(self._home(app), ignore_errors=True)
+
+    def _build_toml(self, app: App, build: Build) -> str:
+        """Write a fly.toml for the build of a further container: the app's own says how another image is built."""
+        config: dict[str, Any] = {"app": app.name}
+        if build.builder:
+            table = {"builder": build.builder, "buildpacks": list(build.buildpacks), "args": dict(build.args)}
+            config["build"] = {key: each for key, each in table.items() if each}
+        name = f"{app.name}.{build.container}.toml"
+        safe_files.write(Path(self._homes.name), Path(name), dump(config, "Made by scorefly for one build.").encode())
+        return str(Path(self._homes.name, name))
 
     def _home(self, app: App) -> Path:
         return Path(self._homes.name) / app.name
@@ -264,7 +285,8 @@ class FlyctlDeployer:
             (str(self._flyctl), *arguments),
             folder=folder,
             environ=child_environment(self._environ, self._token, home, building=isinstance(app.image, Build)),
-            seconds=self._deadline,
+            seconds=self._options.attempt_timeout or self._deadline,
+            extends=bool(self._options.attempt_timeout),
             output=Lines(hear),
             stop=lambda: stop.is_set() or interruption.requested(),
             ask=signal.SIGINT,
@@ -273,6 +295,9 @@ class FlyctlDeployer:
             return None
         if ended.reason == "stopped" or stop.is_set():
             return Failure(*interrupted(app.name))
+        if ended.reason and (seconds := self._options.attempt_timeout):
+            message = f"{app.name}: flyctl wrote nothing for {seconds:.0f} s, and was ended"
+            return Failure(message, "run it again: it converges; or raise attempt-timeout")
         if ended.reason:
             return Failure(
                 f"{app.name}: flyctl was still not done after {self._deadline:.0f} s, and was ended",

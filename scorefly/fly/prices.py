@@ -18,6 +18,8 @@ DEDICATED_IPV4 = 2.0  # per month
 # Managed Postgres: a cluster by its plan, and its storage by the GB, per month.
 MANAGED_POSTGRES = {"basic": 38.0, "starter": 72.0, "launch": 282.0, "scale": 962.0, "performance": 1922.0}
 _MANAGED_GB = 0.28
+# Upstash Redis: the plans with a fixed price, per month. The other one costs $0.20 per 100,000 commands.
+UPSTASH_REDIS = {"fixed 250mb": 10.0, "fixed 1gb": 20.0, "fixed 5gb": 100.0, "fixed 10gb": 200.0, "fixed 50gb": 400.0}
 
 _REGIONS = {
     "ams": 1.038461538,

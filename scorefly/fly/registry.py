@@ -6,20 +6,17 @@ Specifications: https://github.com/opencontainers/distribution-spec and https://
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import threading
 import time
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from msgspec import Struct, field
 
 from scorefly.confidential import Confidential
-from scorefly.confined import read_file
 from scorefly.http import (
     Answer,
     MalformedAnswerError,
@@ -31,7 +28,6 @@ from scorefly.http import (
     same_origin,
     text,
 )
-from scorefly.problems import InputError, Place
 
 if TYPE_CHECKING:
     import requests
@@ -42,7 +38,7 @@ TIMEOUT = 15.0  # seconds for one image, with all its requests
 CONNECT_TIMEOUT = 5.0
 _MAX_REDIRECTS = 5
 _SERVERS = {DOCKER_HUB: "registry-1.docker.io"}
-_ALIASES = {"index.docker.io": DOCKER_HUB, "registry-1.docker.io": DOCKER_HUB, "registry.hub.docker.com": DOCKER_HUB}
+ALIASES = {"index.docker.io": DOCKER_HUB, "registry-1.docker.io": DOCKER_HUB, "registry.hub.docker.com": DOCKER_HUB}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _CHALLENGE = re.compile(r'([a-z]+)="([^"]*)"', re.IGNORECASE)
 _MANIFESTS = (
@@ -70,7 +66,7 @@ def parse_reference(image: str) -> Reference:
     first, slash, rest = name.partition("/")
     registry = DOCKER_HUB
     if slash and ("." in first or ":" in first or first == "localhost"):
-        registry, name = _ALIASES.get(first.lower(), first.lower()), rest
+        registry, name = ALIASES.get(first.lower(), first.lower()), rest
     head, _, last = name.rpartition("/")
     last, _, tag = last.partition(":")
     repository = f"{head}/{last}" if head else last
@@ -246,46 +242,6 @@ def pushed_digest(
                 on_line(f"{image} is deployed by its tag: its registry did not tell the digest: {error.reason}")
                 break
     return image
-
-
-def registry_credentials(environ: Mapping[str, str], fly_token: str) -> dict[str, tuple[str, str]]:
-    """Return the credentials that are configured: Fly's own registry, Docker Hub's variables, and Docker's file."""
-    found = _docker_config(environ)
-    user, password = environ.get("DOCKER_HUB_USERNAME", ""), environ.get("DOCKER_HUB_PASSWORD", "")
-    if user and password:
-        found[DOCKER_HUB] = (user, password)
-    if fly_token:
-        found[fly_registry(environ)] = ("x", registry_password(fly_token))
-    return found
-
-
-def fly_registry(environ: Mapping[str, str]) -> str:
-    """Return the host of Fly's registry; flyctl reads the same variable."""
-    return environ.get("FLY_REGISTRY_HOST") or FLY
-
-
-def registry_password(fly_token: str) -> str:
-    """Return the password that a Fly token is at Fly's registry: without the scheme before it."""
-    return fly_token.removeprefix("FlyV1 ").removeprefix("Bearer ")
-
-
-def _docker_config(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Read the logins in Docker's config.json; those that a credential helper keeps are left to Docker."""
-    home = environ.get("HOME", "")
-    folder = Path(environ.get("DOCKER_CONFIG") or (f"{home}/.docker" if home else ""))
-    if not folder.is_absolute():
-        return {}
-    found = {}
-    try:
-        auths = json.loads(read_file(folder, "config.json", Place("config.json"))).get("auths") or {}
-        for address, entry in auths.items():
-            user, colon, password = b64decode(entry.get("auth") or "").decode().partition(":")
-            if colon and password:
-                host = re.sub("^https?://", "", address).partition("/")[0].lower()
-                found[_ALIASES.get(host, host)] = (user, password)
-    except (InputError, ValueError, AttributeError, TypeError):
-        return {}
-    return found
 
 
 def _check(answer: Answer) -> None:

@@ -18,6 +18,7 @@ from scorefly.http import (
 from scorefly.problems import ExternalError
 
 WORKFLOW_LOGIN = "github-actions[bot]"  # who a workflow's own token is
+_NOT_ALLOWED = (401, 403, 404)  # answers to a token that may not
 
 
 class PullView(Struct, frozen=True):
@@ -116,6 +117,33 @@ class GitHubApi(GitHubClient):
         """The deployments of an environment, or of all, newest first."""
         return self._pages("/deployments", {"environment": environment} if environment else {}, _deployment)
 
+    def set_commit_status(self, commit: str, context: str, *, succeeded: bool, description: str, url: str = "") -> bool:
+        """Add a status to a commit. Returns False where the token may not."""
+        body = {
+            "state": "success" if succeeded else "failure",
+            "context": context,
+            "description": description[:140],
+            **({"target_url": url} if url else {}),
+        }
+        answer = self._call("POST", f"/statuses/{commit}", json=body, repeat=True, accept=_NOT_ALLOWED)
+        return answer.status_code not in _NOT_ALLOWED
+
+    def record_deployment(self, environment: str, commit: str, *, succeeded: bool, description: str, log: str) -> bool:
+        """Add a deployment that has ended, in the place of earlier ones. Returns False where the token may not."""
+        body = {
+            "ref": commit,
+            "environment": environment,
+            "description": description[:140],
+            "auto_merge": False,
+            "required_contexts": [],
+            "production_environment": environment.rpartition(".")[2] == "production",
+        }
+        made = self._read("POST", "/deployments", _deployment, json=body, accept=_NOT_ALLOWED)
+        if made is not None:
+            state = "success" if succeeded else "failure"
+            self.set_deployment_state(made.id, state, log_url=log, replaces=succeeded)
+        return made is not None
+
     def create_deployment(self, environment: str, ref: str, description: str) -> DeploymentView:
         """A deployment of a commit to an environment that will go away again. It waits for no status check."""
         body = {
@@ -136,11 +164,21 @@ class GitHubApi(GitHubClient):
         return text(found[0], "state", "") if found else ""
 
     def set_deployment_state(
-        self, deployment: int, state: str, *, description: str = "", url: str = "", log_url: str = ""
+        self,
+        deployment: int,
+        state: str,
+        *,
+        description: str = "",
+        url: str = "",
+        log_url: str = "",
+        replaces: bool = False,
     ) -> None:
-        """Adds a state: in_progress, success, failure, inactive. Of a transient one, inactive shows as destroyed."""
+        """Adds a state: in_progress, success, failure, inactive. Of a transient one, inactive shows as destroyed.
+
+        With `replaces`, earlier deployments to the environment become inactive.
+        """
         texts = {"description": description[:140], "environment_url": url, "log_url": log_url}
-        body = {"state": state, "auto_inactive": False, **{name: text for name, text in texts.items() if text}}
+        body = {"state": state, "auto_inactive": replaces, **{name: text for name, text in texts.items() if text}}
         self._call("POST", f"/deployments/{deployment}/statuses", json=body, repeat=True)
 
     def delete_environment(self, environment: str) -> bool:

@@ -10,11 +10,14 @@ from msgspec import Struct
 from scorefly.github.markdown import code, details, link, prose, table, text
 from scorefly.report.certificates import CertificateReport
 from scorefly.report.costs import CostSummary, cost_text
+from scorefly.report.failure import FailureDetails
 from scorefly.ui.certificates import certificates_markdown
+from scorefly.ui.failure_text import MAX_APPS, failure_section
 
 MARKER = "<!-- scorefly preview -->"
 Outcome = Literal["ready", "failed", "destroyed", "rehearsed"]
 
+_SIMULATED = " (simulated: nothing was deployed to Fly)"
 _HEADLINES = {
     "ready": "🟢 Preview {} is ready",
     "failed": "🔴 Preview {} failed",
@@ -32,17 +35,25 @@ _MARKS = {
 
 
 class AppRow(Struct, frozen=True):
-    """One app: `status` as in the outputs, `url` and `seconds` where it has them; a resource's app has no workload."""
+    """One app: `status` as in the outputs, `url` and `seconds` where it has them; a resource's app has no workload.
+
+    `problem` and `failure` say why it failed.
+    """
 
     app: str
     status: str
     url: str = ""
     seconds: float = 0.0
     workload: str = ""
+    problem: str = ""
+    failure: FailureDetails | None = None
 
 
 class PreviewPage(Struct, frozen=True):
-    """All that the comment tells. `notes` and `problems` are plain sentences; `seconds` is wall time."""
+    """All that the comment tells. `notes` and `problems` are plain sentences; `seconds` is wall time.
+
+    In a `simulated` preview nothing runs, so there is nothing to link to.
+    """
 
     environment: str
     outcome: Outcome
@@ -55,6 +66,7 @@ class PreviewPage(Struct, frozen=True):
     at: str = ""
     certificates: tuple[CertificateReport, ...] = ()
     cost: CostSummary | None = None
+    simulated: bool = False
 
 
 def render(page: PreviewPage) -> str:
@@ -62,7 +74,7 @@ def render(page: PreviewPage) -> str:
     workloads = [app for app in page.apps if app.workload]
     resources = [app for app in page.apps if not app.workload]
     sections = [
-        f"### {_HEADLINES[page.outcome].format(code(page.environment))}",
+        f"### {_headline(page).format(code(page.environment))}",
         _main_link(page.apps),
         _facts(page),
         "\n".join(f"> {text(note)}" for note in page.notes),
@@ -75,6 +87,10 @@ def render(page: PreviewPage) -> str:
         _how_to(page),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _headline(page: PreviewPage) -> str:
+    return _HEADLINES[page.outcome] + (_SIMULATED if page.simulated and page.outcome == "failed" else "")
 
 
 def _main_link(apps: Sequence[AppRow]) -> str:
@@ -96,8 +112,9 @@ def _facts(page: PreviewPage) -> str:
 def _apps(page: PreviewPage, apps: Sequence[AppRow]) -> str:
     if not apps:
         return ""
-    simulated = page.outcome == "rehearsed"
-    rows = [(code(app.app), _status(app), "" if simulated else _address(app), _seconds(app.seconds)) for app in apps]
+    rows = [
+        (code(app.app), _status(app), "" if page.simulated else _address(app), _seconds(app.seconds)) for app in apps
+    ]
     return table(("App", "Status", "Link", "Seconds"), rows)
 
 
@@ -106,13 +123,14 @@ def _status(app: AppRow) -> str:
 
 
 def _failures(page: PreviewPage) -> str:
-    """Return the log command and the page on Fly of each app that failed."""
-    failed = [app.app for app in page.apps if app.status == "failed"] if page.outcome == "failed" else []
-    lines = [
-        f"- {code(app)}: {code(f'fly logs -a {app}')} · {link('dashboard', f'https://fly.io/apps/{app}')}"
-        for app in failed
-    ]
-    return "\n".join(lines)
+    """Return a section for each app that failed, with what Fly said about it."""
+    failed = [app for app in page.apps if app.status == "failed"] if page.outcome == "failed" else []
+    parts = []
+    for app in failed[:MAX_APPS]:
+        known = app.failure or FailureDetails(dashboard="" if page.simulated else f"https://fly.io/apps/{app.app}")
+        parts.append(failure_section(app.app, known, heading="####", problem=prose(app.problem)))
+    more = [f"… and {len(failed) - MAX_APPS} more apps failed"] if failed[MAX_APPS:] else []
+    return "\n\n".join([*parts, *more])
 
 
 def _address(app: AppRow) -> str:
@@ -127,7 +145,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _how_to(page: PreviewPage) -> str:
-    if page.outcome not in ("ready", "failed"):
+    if page.simulated or page.outcome not in ("ready", "failed"):
         return ""
     app = next((each.app for each in page.apps if each.workload), "APP")
     ways = [

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorefly.github import deployments
 from scorefly.github.api import GitHubApi
@@ -21,13 +22,13 @@ from scorefly.problems import ExternalError, Problem, ScoreflyError
 from scorefly.report.certificates import CertificateReport
 from scorefly.report.costs import CostSummary, summarise_costs
 from scorefly.report.progress import Progress
-from scorefly.report.report import AppReport, Report
+from scorefly.report.report import AppReport, Report, redacted
 
 
 class Notifier(Struct):
     """A pull request's side of one run. `notes` are sentences for the comment; `fork` expects a token that only reads.
 
-    `problems` gathers what GitHub refused.
+    `simulated` says that nothing is deployed to Fly. `problems` gathers what GitHub refused.
     """
 
     api: GitHubApi
@@ -38,6 +39,7 @@ class Notifier(Struct):
     log_url: str
     comment: bool
     fork: bool
+    simulated: bool = False
     notes: tuple[str, ...] = ()
     problems: list[Problem] = field(default_factory=list)
     _deployment: int = 0
@@ -57,7 +59,7 @@ class Notifier(Struct):
         self._comment(
             outcome,
             report.apps,
-            [*(app.problem for app in report.apps if app.problem), *failed],
+            [*_problems_beside(report.apps), *failed],
             report.certificates,
             summarise_costs((app.app, app.cost) for app in report.apps) if report.apps else None,
         )
@@ -75,7 +77,7 @@ class Notifier(Struct):
         outcome: Outcome = "failed" if report.exit_code else "destroyed"
         failed = [each for each in report.findings if each.outcome == "failed"]
         left = [Problem(f"{each.kind} {each.name} is left: {each.why}") for each in failed]
-        self._comment(outcome, report.apps, [*(app.problem for app in report.apps if app.problem), *left])
+        self._comment(outcome, report.apps, [*_problems_beside(report.apps), *left])
 
     def _end_deployment(self, state: str, url: str) -> None:
         if not self._deployment:
@@ -106,10 +108,7 @@ class Notifier(Struct):
             environment=self.environment,
             outcome=outcome,
             commit=self.commit,
-            apps=tuple(
-                AppRow(app.app, app.status, "" if outcome == "rehearsed" else app.url, app.seconds, app.workload)
-                for app in apps
-            ),
+            apps=tuple(self._row(app) for app in apps),
             notes=self.notes,
             problems=tuple(self.progress.redact(str(problem)) for problem in problems),
             seconds=time.monotonic() - self._started,
@@ -117,11 +116,24 @@ class Notifier(Struct):
             at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             certificates=certificates,
             cost=cost,
+            simulated=self.simulated,
         )
         body = self.progress.redact(render(page))
         with self._politely("the comment cannot be written"):
             # Of the end of what was never spoken of there is nothing to say.
             keep_comment(self.api, self.number, MARKER, body, create=outcome != "destroyed" or bool(apps))
+
+    def _row(self, app: AppReport) -> AppRow:
+        """Return an app as the comment shows it. Its log is redacted before it is written as Markdown."""
+        return AppRow(
+            app.app,
+            app.status,
+            "" if self.simulated else app.url,
+            app.seconds,
+            app.workload,
+            self.progress.redact(_message(app.problem)) if app.problem and app.status == "failed" else "",
+            redacted(app.failure, self.progress.redact),
+        )
 
     @contextmanager
     def _politely(self, what: str) -> Iterator[None]:
@@ -137,3 +149,13 @@ class Notifier(Struct):
     def _tell(self, problem: Problem) -> None:
         self.problems.append(problem)
         self.progress.problem(problem)
+
+
+def _problems_beside(apps: Sequence[AppReport]) -> list[Problem]:
+    """Return the problems of apps that did not fail themselves: those that failed have a section of their own."""
+    return [app.problem for app in apps if app.problem and app.status != "failed"]
+
+
+def _message(problem: Problem) -> str:
+    """Return a problem without its place: an app's is only the file that it comes from."""
+    return str(replace(problem, place=None) if problem.of_file else problem)

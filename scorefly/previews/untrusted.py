@@ -91,6 +91,7 @@ def without_secrets(settings: Settings, *, fork: bool) -> Iterator[Settings]:
             variables={},
             provisioners=tuple(each for each in files if not is_remote(each)) if fork else files,
             build_secrets={},
+            build_secret_files={},
             fly_api_token="",
             github_token="",
             state_key="",

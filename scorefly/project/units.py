@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from scorefly.config.access import access_entries
 from scorefly.config.load import load_unit_settings
 from scorefly.config.project_file import ENVIRONMENTS
 from scorefly.config.settings import Settings
@@ -57,7 +58,7 @@ def read_units(root: Settings, tree: Tree, environments: Sequence[str], problems
             if environment not in project.environments(environments):
                 continue
             try:
-                units.append(_unit(root, tree, project, environment, problems))
+                units += _by_organization(root, _unit(root, tree, project, environment, problems))
             except InputError as error:
                 problems += [each for each in error.problems if each not in problems]
     _check_unit_names(units, problems)
@@ -107,10 +108,50 @@ def _unit(root: Settings, tree: Tree, project: Project, environment: str, proble
             secrets=_secrets(settings, environment, _access_secrets(tree)),
             fly_api_token=_fly_token(settings),
             granted=_granted(settings, project, sources, local.values()),
+            access=tuple(access_entries(root, tree.projects[0].file)),
         ),
         sources,
         local,
         suspended,
+    )
+
+
+def _by_organization(root: Settings, unit: Unit) -> list[Unit]:
+    """Split a unit where workloads have organizations of their own: each is a deploy with a token and a state.
+
+    The unit of another organization has the name UNIT.ORGANIZATION.
+    """
+    settings = unit.settings
+    by_org: dict[str, set[str]] = {settings.org: set()}
+    for name in unit.workloads:
+        by_org.setdefault(settings.config(name).org or settings.org, set()).add(name)
+    if len(by_org) == 1:
+        return [unit]
+    return [_part(root, unit, org, names) for org, names in by_org.items() if names or org == settings.org]
+
+
+def _part(root: Settings, unit: Unit, org: str, names: Collection[str]) -> Unit:
+    settings = unit.settings
+    name = unit.name if org == settings.org else f"{unit.name}.{org}"
+    sources = {each: source for each, source in unit.sources.items() if each in names}
+    local = {path: each for path, each in unit.local.items() if each in names}
+    checkouts = {f"{checkout_of(name, each)}/{_score_file(settings, each)}": each for each in sources}
+    settings = replace(
+        settings,
+        environment=name,
+        org=org,
+        score_files=(*local, *checkouts),
+        checkouts=checkouts,
+        declared=frozenset(names),
+    )
+    suspended = {each: why for each, why in unit.suspended.items() if each in names}
+    return replace(
+        unit,
+        name=name,
+        settings=replace(settings, fly_api_token=_fly_token(replace(settings, fly_api_token=root.fly_api_token))),
+        sources=sources,
+        local=local,
+        suspended=suspended,
     )
 
 
@@ -223,7 +264,7 @@ def _check_app_names(units: Sequence[Unit], problems: list[Problem]) -> None:
 def _after(
     unit: Unit, units: Sequence[Unit], all_environments: Collection[str], problems: list[Problem]
 ) -> tuple[str, ...]:
-    """Return the units that a unit's project, or its environment, names in `after`."""
+    """Return the units that a unit's project, its environment, or its workloads name in `after`."""
     found: set[str] = set()
     own = unit.project.file.value("after")
     projects = {each.project.name for each in units}
@@ -233,6 +274,10 @@ def _after(
                 Problem(f"after: unknown project {name!r}", nearest(name, projects), own.place if own else None)
             )
         found |= {each.name for each in units if each.project.name == name and each.environment == unit.environment}
+    for each in units:
+        if each.project is unit.project and each.environment == unit.environment:
+            needed = {other for name in unit.workloads for other in unit.settings.config(name).after}
+            found |= {each.name} if needed & {*each.workloads} else set()
     root = units[0].project.file
     for file in {id(each): each for each in (root, unit.project.file)}.values():
         value = file.value(ENVIRONMENTS, unit.environment, "after")

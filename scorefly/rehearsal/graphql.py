@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scorefly.rehearsal import fates, rules, tigris, tokens
+from scorefly.rehearsal import addons, fates, rules, tokens
 from scorefly.rehearsal.rules import Refused
 from scorefly.rehearsal.world import Json, World
 
@@ -227,9 +227,12 @@ def _one_organization(world: World, variables: Variables) -> Json:
 _RESOLVERS: tuple[tuple[re.Pattern[str], Callable[[World, Variables], Json]], ...] = tuple(
     (re.compile(pattern), resolve)
     for pattern, resolve in (
-        (r"OrganizationAddOns", tigris.listed),
-        (r"createAddOn", tigris.create),
-        (r"deleteAddOn", tigris.delete),
+        (r"OrganizationAddOns", addons.listed),
+        (r"addOnProvider\s*\(", addons.provider),
+        (r"addOnPlans\s*\(", addons.plans),
+        (r"createAddOn", addons.create),
+        (r"deleteAddOn", addons.delete),
+        (r"\baddOn\s*\(", addons.get),
         (r"createLimitedAccessToken", tokens.create),
         (r"allocateIpAddress", _allocate),
         (r"releaseIpAddress", _release_address),

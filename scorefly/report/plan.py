@@ -22,6 +22,11 @@ class Drift(Struct, frozen=True):
     deployed: tuple[str, ...]
     running: tuple[str, ...]
 
+    def __str__(self) -> str:
+        before, now = (", ".join(side) or "nothing" for side in (self.deployed, self.running))
+        changed = f"{before} was deployed, {now} runs" if before != now else f"{now} has been changed"
+        return f"{self.what}: {changed}"
+
 
 class PlannedMachines(Struct, frozen=True):
     """The Machines of a process group in a region, where their number is stated: the current and the stated number.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from scorefly.problems import Problem
 
@@ -12,11 +12,18 @@ if TYPE_CHECKING:
     from scorefly.report.report import Report
 
 
+Phase = Literal["waiting", "running", "ended"]
+
+
 class Progress(Protocol):
     """A face's view of a run. Called from several threads; an implementation must not interleave lines."""
 
     def step(self, message: str) -> None:
         """A short line on what happens now."""
+        ...
+
+    def app(self, name: str, state: str, phase: Phase = "running") -> None:
+        """Show what happens to an app now, what it waits for, or how it ended."""
         ...
 
     def problem(self, problem: Problem) -> None:
@@ -31,8 +38,11 @@ class Progress(Protocol):
         """Public names: neither masked nor taken out of what is shown, whatever secret they equal or hold."""
         ...
 
-    def output(self, title: str) -> AbstractContextManager[Callable[[str], None]]:
-        """Open a titled group for another program's output, line by line; an exception inside means that it failed."""
+    def output(self, title: str, app: str = "") -> AbstractContextManager[Callable[[str], None]]:
+        """Open a titled group for another program's output, line by line; an exception inside means that it failed.
+
+        `app` is the app that it is about.
+        """
         ...
 
     def redact(self, text: str) -> str:

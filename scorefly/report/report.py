@@ -27,7 +27,8 @@ Status = Literal["created", "deployed", "unchanged", "failed", "skipped", "destr
 class AppReport(Struct, frozen=True):
     """One app's outcome. `seconds` is wall time; `problem` says why it failed or was skipped.
 
-    Only an app that is ours and runs has a `url`: under another's name there may be anything.
+    Only an app that is ours and runs has a `url`: under another's name there may be anything. `drift` is what others
+    changed about it since the last deploy.
     """
 
     app: str
@@ -46,6 +47,7 @@ class AppReport(Struct, frozen=True):
     problem: Problem | None = None
     failure: FailureDetails | None = None
     cost: AppCost | None = None
+    drift: tuple[str, ...] = ()
 
     def with_machines(self, machines: Sequence[MachineView]) -> AppReport:
         """The report with image, size and region of the Machines that Fly shows."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from scorefly.problems import Problem
-from scorefly.report.progress import Progress, TreeProgress
+from scorefly.report.progress import Phase, Progress, TreeProgress
 from scorefly.report.report import Report
 
 
@@ -24,6 +24,13 @@ class UnitProgress:
         else:
             self._progress.step(f"{self._unit}: {message}")
 
+    def app(self, name: str, state: str, phase: Phase = "running") -> None:
+        """Show what happens to an app now."""
+        if not isinstance(self._progress, TreeProgress):
+            self._progress.app(f"{self._unit}: {name}", state, phase)
+        elif phase != "waiting":
+            self._progress.unit_step(self._unit, f"{name}: {state}")
+
     def problem(self, problem: Problem) -> None:
         """Show a problem."""
         if isinstance(self._progress, TreeProgress):
@@ -39,9 +46,9 @@ class UnitProgress:
         """Leave public names as they are."""
         self._progress.publish(names)
 
-    def output(self, title: str) -> AbstractContextManager[Callable[[str], None]]:
+    def output(self, title: str, app: str = "") -> AbstractContextManager[Callable[[str], None]]:
         """Show another program's output under a title."""
-        return self._progress.output(f"{self._unit}: {title}")
+        return self._progress.output(f"{self._unit}: {title}", f"{self._unit}: {app}" if app else "")
 
     def redact(self, text: str) -> str:
         """Return a text without secrets."""

@@ -74,5 +74,6 @@ ENGINES: Mapping[str, Engine] = {
     "template://scorefly/mssql": Engine(
         "SQL Server", "mcr.microsoft.com/mssql/server:{version}", 1, {"2022": "2022-CU25-ubuntu-22.04"}
     ),
+    "template://scorefly/s3-gateway": Engine("Versity S3 Gateway", "versity/versitygw:{version}", 1, {"v1": "v1.8.0"}),
     "template://scorefly/s3": Engine("MinIO", "minio/minio:{version}", 4),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scorefly.resources.files import COMMON_KEYS, SCHEME_KEYS
+from scorefly.resources.entries import COMMON_KEYS, SCHEME_KEYS
 from scorefly.resources.http import HEADER
 
 Schema = dict[str, Any]

@@ -7,31 +7,34 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from scorefly import interruption, process
-from scorefly.child_output import Buffer
 from scorefly.http import MAX_REDIRECTS, RedirectError, check_redirect, exchange
 from scorefly.problems import external_error, input_error, option_place
 from scorefly.resources.http import check_url
 from scorefly.score.document import MAX_BYTES
 
-TIMEOUT = 60.0  # seconds, for one request or one run of git
-MAX_ERRORS = 1 << 16  # bytes of what git says on standard error
+TIMEOUT = 60.0  # seconds for one request
 PLACE = option_place("provisioners")
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_GIT = re.compile(r"git\+(?P<address>https://[^@#\s]+)(?:@(?P<pin>[^@#\s]+))?#path=(?P<path>[^\s#]+)")
+_GIT = re.compile(r"git\+(?P<address>https?://[^@#\s]+)(?:@(?P<pin>[^@#\s]+))?#path=(?P<path>[^\s#]+)")
 _FILE = re.compile(r"(?P<address>https?://[^#\s]+)(?:#sha256=(?P<pin>[^#\s]*))?")
-_PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
-_PASSED = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", *_PROXIES)
+
+
+class GitFiles(Protocol):
+    """Reads files of git repositories."""
+
+    def read(self, address: str, commit: str, path: str) -> bytes:
+        """Return a file of a commit. Raises ExternalError."""
+
+    def find_commit(self, address: str, name: str) -> str:
+        """Return the commit of a branch or a tag; of the default branch without a name. Raises ExternalError."""
 
 
 class Remote(Struct, frozen=True):
@@ -67,7 +70,7 @@ def parse_remote(uri: str) -> Remote:
     raise input_error(f"{uri!r} names no provisioner file", hint, PLACE)
 
 
-def read_pinned(uri: str, environ: Mapping[str, str]) -> tuple[str, bytes]:
+def read_pinned(uri: str, git: GitFiles) -> tuple[str, bytes]:
     """The name and the content. Raises InputError for what is not pinned or not what was pinned, else OutsideError."""
     remote = parse_remote(uri)
     if not remote.pinned:
@@ -75,7 +78,7 @@ def read_pinned(uri: str, environ: Mapping[str, str]) -> tuple[str, bytes]:
         hint = f"write {form}; `scorefly provisioners add '{remote.name}'` finds it, shows the file and writes the line"
         raise input_error(f"{uri} is not pinned: it could be another file tomorrow", hint, PLACE)
     if remote.path:
-        return remote.name, _of_commit(remote, environ)
+        return remote.name, git.read(remote.address, remote.pin, remote.path)
     content = _download(remote.address)
     digest = hashlib.sha256(content).hexdigest()
     if digest != remote.pin:
@@ -84,17 +87,14 @@ def read_pinned(uri: str, environ: Mapping[str, str]) -> tuple[str, bytes]:
     return remote.name, content
 
 
-def pin(uri: str, environ: Mapping[str, str]) -> tuple[Remote, bytes]:
+def pin(uri: str, git: GitFiles) -> tuple[Remote, bytes]:
     """The file as it is now, or as it is pinned already, and its pinned uri."""
     remote = parse_remote(uri)
     if remote.pinned:
-        return remote, read_pinned(uri, environ)[1]
+        return remote, read_pinned(uri, git)[1]
     if remote.path:
-        listed = _git(("ls-remote", remote.address, remote.pin or "HEAD"), remote.address, environ).decode().split()
-        if not listed:
-            raise external_error(f"{remote.address} has no {remote.pin}", "name a branch or a tag", PLACE)
-        pinned = replace(remote, pin=listed[0])
-        return pinned, _of_commit(pinned, environ)
+        pinned = replace(remote, pin=git.find_commit(remote.address, remote.pin))
+        return pinned, git.read(pinned.address, pinned.pin, pinned.path)
     if remote.pin:
         raise input_error(f"{remote.pin!r} is no SHA-256", "leave #sha256= out to pin the file as it is now", PLACE)
     content = _download(remote.address)
@@ -129,40 +129,3 @@ def _download(address: str) -> bytes:
     if answer.cut:
         raise external_error(f"{address} has more than {MAX_BYTES >> 20} MiB", "", PLACE)
     return answer.content
-
-
-def _of_commit(remote: Remote, environ: Mapping[str, str]) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="scorefly-") as folder:
-        at = ("--git-dir", folder)
-        _git(("init", "--quiet", "--bare", folder), remote.address, environ)
-        fetch = ("fetch", "--quiet", "--depth=1", "--no-tags", remote.address, remote.pin)
-        _git((*at, *fetch), remote.address, environ)
-        return _git((*at, "cat-file", "blob", f"{remote.pin}:{remote.path}"), remote.address, environ)
-
-
-def _git(arguments: Sequence[str], address: str, environ: Mapping[str, str]) -> bytes:
-    """Runs git, which never asks anybody anything. Credentials are those that git is configured with."""
-    passed = {name: environ[name] for name in _PASSED if environ.get(name)}
-    git = shutil.which("git", path=environ.get("PATH"))
-    if git is None:
-        raise external_error("there is no git on PATH", "install it", PLACE)
-    interruption.check()
-    output, errors = Buffer(MAX_BYTES), Buffer(MAX_ERRORS, strict=False)
-    ended = process.run(
-        (git, *arguments),
-        folder=None,
-        environ={**passed, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
-        seconds=TIMEOUT,
-        output=output,
-        errors=errors,
-    )
-    if ended.reason == "stopped":
-        interruption.check()
-    if ended.reason == "full":
-        raise external_error(f"{address} has more than {MAX_BYTES >> 20} MiB", "", PLACE)
-    if ended.reason:
-        raise external_error(f"git did not get {address} within {TIMEOUT:.0f} s", "check the network", PLACE)
-    if ended.code:
-        said = errors.content.decode("utf-8", "replace").strip().splitlines()
-        raise external_error(f"git cannot get it from {address}: {said[-1] if said else 'no word why'}", "", PLACE)
-    return bytes(output.content)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from scorefly.fly.tigris import TigrisApi
+from scorefly.fly.addons import AddOnsApi
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.resources.lookup import STAND_IN
 from scorefly.resources.provisioner import Outside, Provisioned, Provisioner, ProvisioningContext, Request, Spec
@@ -38,22 +38,25 @@ class TigrisBucket(Struct, frozen=True):
     def provision(self, request: Request, run_context: ProvisioningContext) -> Provisioned:
         """Return the bucket with its keys; it is made where state has none."""
         outside, name = run_context.outside, _name(request, run_context)
-        if request.state.get("secret_key"):
+        if request.state.get("secret_key") and not (request.state.get("pending") and self.reaches_out(outside)):
             return Provisioned(_outputs(request.state), request.state, random=request.random)
         if outside.managed is None or outside.calls != "provision":
             return self._unknown(request, outside)
-        api = TigrisApi(outside.managed.api, outside.managed.org)
-        organization_id, names = api.organization()
+        api = AddOnsApi(outside.managed.api, outside.managed.org)
+        if request.state.get("secret_key"):
+            return self._awaited(request, api, request.state)
+        provider = api.provider("tigris")
+        organization_id, names = api.organization("tigris")
         if name in names and not request.state.get("begun"):
             message = f"{request.uid}: the organization has a bucket {name}, and the state does not know its keys"
             hint = "take it with params.access_key_id and params.secret_key, or set another params.bucket_name"
             raise InputError(Problem(message, hint, request.place))
         if name in names:
             # The answer with its keys was lost: nobody has written to it.
-            api.delete(name)
+            api.delete("tigris", name)
         begun: dict[str, Tree] = {**request.state, "bucket": name, "begun": True}
         request.keep(Provisioned(request.outputs, begun, random=request.random))
-        made = api.create(organization_id, name)
+        made = api.create_bucket(organization_id, name)
         outside.hide([made["AWS_SECRET_ACCESS_KEY"], made["AWS_ACCESS_KEY_ID"]])
         state: dict[str, Tree] = {
             "bucket": made["BUCKET_NAME"],
@@ -62,20 +65,31 @@ class TigrisBucket(Struct, frozen=True):
             "access_key_id": Secret(made["AWS_ACCESS_KEY_ID"]),
             "secret_key": Secret(made["AWS_SECRET_ACCESS_KEY"]),
         }
-        given = Provisioned(_outputs(state), state, random=request.random)
+        if provider.asynchronous:
+            state["pending"] = True
+        terms = f"{request.uid}: the bucket {name} is made under the terms of Tigris, which accept_terms accepts"
+        hint = provider.terms and f"read them at {provider.terms}"
+        notice = Problem(terms, hint, request.place, severity="notice")
+        given = Provisioned(_outputs(state), state, random=request.random, problems=(notice,))
         request.keep(given)
-        return given
+        return self._awaited(request, api, state, notice) if provider.asynchronous else given
+
+    def _awaited(self, request: Request, api: AddOnsApi, state: Mapping[str, Tree], *notices: Problem) -> Provisioned:
+        """Wait until a bucket whose keys are known can be used."""
+        api.wait("tigris", str(state["bucket"]))
+        ready = {key: value for key, value in state.items() if key != "pending"}
+        return Provisioned(_outputs(ready), ready, random=request.random, problems=notices)
 
     def deprovision(self, request: Request, run_context: ProvisioningContext) -> tuple[Problem, ...]:
         """Delete the bucket. Raises ExternalError where it is not empty: the resource stays, with its keys."""
         managed, name = run_context.outside.managed, str(request.state.get("bucket") or "")
         if managed is None or not name:
             return ()
-        api = TigrisApi(managed.api, managed.org)
-        if name not in api.organization()[1]:
+        api = AddOnsApi(managed.api, managed.org)
+        if name not in api.organization("tigris")[1]:
             return ()
         try:
-            api.delete(name)
+            api.delete("tigris", name)
         except ExternalError as error:
             hint = f"empty the bucket {name}, then run it again; `resources deprovision --forget` keeps it"
             raise ExternalError(Problem(f"{request.uid}: {error.problems[0].message}", hint, request.place)) from error

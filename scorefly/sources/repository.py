@@ -49,12 +49,17 @@ class Ref(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A folder of a repository at a ref. `place` is where the project file names it."""
+    """A folder of a repository at a ref, with its submodules and LFS files only where that is said.
+
+    `place` is where the project file names it.
+    """
 
     repository: Repository
     ref: Ref = field(default_factory=Ref)
     path: str = ""
     place: Place | None = field(default=None, compare=False)
+    submodules: bool = False
+    lfs: bool = False
 
 
 class Pin(Struct, frozen=True):

@@ -17,9 +17,11 @@ from msgspec.structs import replace
 
 from scorefly import interruption, safe_files
 from scorefly.git.process import Done, Git, told
-from scorefly.problems import Place, Problem, ScoreflyError, external_error
+from scorefly.problems import ExternalError, Place, Problem, ScoreflyError, external_error
 from scorefly.sources.access import Access
+from scorefly.sources.lfs import fetch_lfs_files
 from scorefly.sources.repository import Pin, Repository, Source
+from scorefly.sources.submodules import check_depth, find_submodules
 from scorefly.sources.versions import highest_version, is_pattern
 
 AT_ONCE = 16  # servers asked at a time
@@ -70,6 +72,11 @@ class Store:
         self._folder = folder
         self._access = access
 
+    def token(self, repository: Repository) -> str:
+        """Return the token for a repository; empty where there is none."""
+        entry = self._access.entry(repository)
+        return entry.token if entry else ""
+
     def find_commits(self, sources: Iterable[Source]) -> dict[Source, Pin | Problem]:
         """Find the commit of each source, with one request for each repository that has refs to look up."""
         by_repository: dict[Repository, list[Source]] = {}
@@ -112,8 +119,16 @@ class Store:
         name, kind, *_ = (*done.text.split(), "", "")
         return name if not done.code and kind == "tree" else ""
 
-    def checkout(self, pin: Pin, root: Path, folder: Path) -> None:
-        """Replace what is in a folder, relative to `root`, by the files below the pin's path. Raises ExternalError."""
+    def read(self, pin: Pin, path: str) -> bytes | None:
+        """Return the content of a file of a commit; None where there is none."""
+        done = self._local(pin).run("cat-file", "blob", f"{pin.commit}:{path}")
+        return None if done.code else done.output
+
+    def checkout(self, pin: Pin, root: Path, folder: Path, depth: int = 0) -> None:
+        """Replace what is in a folder, relative to `root`, by the files below the pin's path. Raises ExternalError.
+
+        Raises InputError for submodules and LFS files that cannot be read. `depth` counts submodules in submodules.
+        """
         try:
             safe_files.make_folders(root, folder)
             safe_files.remove_others(root, folder, ())
@@ -123,9 +138,23 @@ class Store:
                 git = replace(local, folder=root / folder, variables={**local.variables, **variables})
                 git.must("read-tree", _tree(pin))
                 git.must("checkout-index", "--all", "--force", "--quiet")
+            if pin.source.lfs:
+                entry, cache = self._access.entry(pin.source.repository), self._path(pin.source.repository)
+                fetch_lfs_files(pin, entry, root, folder, cache / "lfs")
+            if pin.source.submodules:
+                self._checkout_submodules(pin, root, folder, depth + 1)
         except OSError as error:
             hint = "check the disk, and the permissions of .scorefly"
             raise external_error(f"{folder} cannot be written: {error.strerror}", hint, pin.source.place) from error
+
+    def _checkout_submodules(self, pin: Pin, root: Path, folder: Path, depth: int) -> None:
+        found = find_submodules(self._local(pin), pin)
+        if found:
+            check_depth(pin, depth)
+        for path, each in found.items():
+            if problem := self._fetch(each.source.repository, [each]).get(each):
+                raise ExternalError(problem)
+            self.checkout(each, root, folder / path, depth)
 
     def _fetch(self, repository: Repository, pins: Sequence[Pin]) -> dict[Pin, Problem]:
         try:

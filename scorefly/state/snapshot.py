@@ -24,7 +24,8 @@ class Record(Struct, frozen=True):
     so a Machine is compared with what it was, not with what we think it should be. `secrets` are the names of those it
     used (None: not known), `machines` is how many there should be: a shortage does not lower it. `removing` are the ids
     of volumes that are to be removed, and may still be there. `counts` is the stated number of Machines by process
-    group and region.
+    group and region. `images` are those of further containers as they were deployed, by name, and `builds` the images
+    that were built for them, by the key of the build.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -37,6 +38,8 @@ class Record(Struct, frozen=True):
     image: str = ""
     build: tuple[str, str] = ("", "")
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
+    builds: Mapping[str, str] = field(default_factory=dict)
 
 
 def pack(record: Record) -> str:
@@ -53,6 +56,9 @@ def pack(record: Record) -> str:
         data["build"] = list(record.build)
     if record.counts:
         data["counts"] = {group: dict(regions) for group, regions in record.counts.items()}
+    for name, mapping in (("images", record.images), ("builds", record.builds)):
+        if mapping:
+            data[name] = dict(mapping)
     text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return b64encode(zlib.compress(text.encode(), 9)).decode()
 
@@ -75,4 +81,6 @@ def unpack(packed: str) -> Record | None:
         data.get("image", ""),
         tuple(data.get("build", ("", ""))),
         data.get("counts", {}),
+        data.get("images", {}),
+        data.get("builds", {}),
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from scorefly.github.markdown import code, details, fence, text
+from scorefly.problems import Problem
+from scorefly.report.failure import FailureDetails
 from scorefly.report.report import AppReport
 from scorefly.ui.lines import one_line
 
@@ -28,16 +30,36 @@ def failure_lines(apps: Sequence[AppReport]) -> list[str]:
     return list(map(one_line, lines))
 
 
-def failure_markdown(apps: Sequence[AppReport]) -> str:
-    """Return a section of Markdown for each failed app."""
-    parts = []
+def failure_markdown(apps: Sequence[AppReport], show: Callable[[Problem], str]) -> str:
+    """Return a section of Markdown for each failed app; `show` writes its problem as Markdown."""
     failed = [(app, failure) for app in apps if (failure := app.failure)]
-    for app, failure in failed[:MAX_APPS]:
-        lines = [f"- {text(each)}" for each in failure.exits]
-        lines += [f"- still running: {code(failure.running)}"] if failure.running else []
-        lines += [f"- [dashboard]({failure.dashboard})"] if failure.dashboard else []
-        parts.append(f"### {text(app.app)} failed\n\n" + "\n".join(lines))
-        for title, shown in (("Last lines of its log", failure.log), ("Last output of the deploy", failure.output)):
-            if shown:
-                parts.append(details(title, fence("\n".join(map(one_line, shown)), "text")))
-    return "\n\n".join(parts)
+    parts = [
+        failure_section(app.app, failure, problem=show(app.problem) if app.problem else "")
+        for app, failure in failed[:MAX_APPS]
+    ]
+    return "\n\n".join([*parts, *([f"… and {len(failed) - MAX_APPS} more apps failed"] if failed[MAX_APPS:] else [])])
+
+
+def failure_section(app: str, failure: FailureDetails, *, heading: str = "###", problem: str = "") -> str:
+    """Return a section of Markdown about a failed app: what it ended with, the end of its log, where to read on.
+
+    `problem` is Markdown; it may name the command that shows the log.
+    """
+    command = code(f"fly logs -a {app}")
+    real = [command] * (command not in problem) + [f"[dashboard]({failure.dashboard})"] if failure.dashboard else []
+    lines = [
+        *map(text, failure.exits),
+        *([problem] if problem else []),
+        *([f"still running: {code(failure.running)}"] if failure.running else []),
+        *([f"read on: {' · '.join(real)}"] if real else []),
+    ]
+    parts = [f"{heading} {text(app)} failed", "\n".join(f"- {line}" for line in lines)]
+    if failure.log:
+        parts.append(f"Last lines of its log:\n\n{fence(_lines(failure.log), 'text')}")
+    if failure.output:
+        parts.append(details("Last output of the deploy", fence(_lines(failure.output), "text")))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "\n".join(map(one_line, lines))

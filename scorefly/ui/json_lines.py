@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from scorefly import standard_streams
 from scorefly.problems import Problem
+from scorefly.report.progress import Phase
 from scorefly.report.report import AppReport, Report
 from scorefly.ui.plan_event import change_events, plan_event
-from scorefly.ui.terminal import TerminalProgress
+from scorefly.ui.terminal_progress import TerminalProgress
 
 VERSION = 1
 
@@ -30,12 +32,20 @@ class JsonProgress:
         shown = {name: value for name, value in values.items() if value not in ("", None)}
         line = json.dumps(self._redacted({"event": kind, **shown}), ensure_ascii=True, separators=(",", ":"))
         with self._lock:
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
+            try:
+                self._stream.write(f"{line}\n")
+                self._stream.flush()
+            except OSError:  # nobody reads any longer, and the run goes on
+                standard_streams.discard(self._stream)
 
     def step(self, message: str) -> None:
         """Write what happens now."""
         self.event("step", message=message)
+
+    def app(self, name: str, state: str, phase: Phase = "running") -> None:
+        """Write what happens to an app now."""
+        if phase != "waiting":
+            self.step(f"{name}: {state}")
 
     def problem(self, problem: Problem) -> None:
         """Write a problem."""
@@ -84,8 +94,9 @@ class JsonProgress:
         self._terminal.publish(names)
 
     @contextmanager
-    def output(self, title: str) -> Iterator[Callable[[str], None]]:
+    def output(self, title: str, app: str = "") -> Iterator[Callable[[str], None]]:
         """Write another program's output where it explains a failure."""
+        del app  # it is in the title
         lines: list[str] = []
         wanted = True
         try:
@@ -131,6 +142,7 @@ def _app(app: AppReport, unit: Report) -> dict[str, object]:
         "commit": unit.commits.get(app.workload, ""),
         "seconds": app.seconds,
         "problem": app.problem.message if app.problem else "",
+        "drift": list(app.drift) or "",
     }
 
 

@@ -28,6 +28,7 @@ def outputs(report: Report) -> dict[str, str]:
         "unchanged": _json(report.named("unchanged")),
         "failed": _json(report.named("failed")),
         "destroyed": _json(report.named("destroyed")),
+        "drifted": _json(tuple(app.app for app in report.apps if app.drift)),
         "changed": "true" if changed else "false",
         "artefacts": report.artefacts,
         "plan": report.plan_path,

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from scorefly.github.markdown import code, link, table, text
-from scorefly.report.plan import Drift
 from scorefly.report.status import AppStatus, ReleaseRow, RollbackStatus
 from scorefly.ui.lines import one_line
 
@@ -100,7 +99,7 @@ def _facts(app: AppStatus) -> Iterator[tuple[str, str]]:
     if app.rollback:
         yield "rollback", rollback_text(app.rollback)
     for each in app.drift:
-        yield "drift", _drift(each)
+        yield "drift", str(each)
 
 
 def _checks(app: AppStatus) -> str:
@@ -108,9 +107,3 @@ def _checks(app: AppStatus) -> str:
     shown = f"{len(app.checks) - len(failing)} of {len(app.checks)} passing" if app.checks else ""
     more = "; ".join(f"{each.name} is {each.status}" for each in failing[:3])
     return f"{shown}: {more}" if more else shown
-
-
-def _drift(each: Drift) -> str:
-    before, now = (", ".join(side) or "nothing" for side in (each.deployed, each.running))
-    changed = f"{before} was deployed, {now} runs" if before != now else f"{now} has been changed"
-    return f"{each.what}: {changed}"

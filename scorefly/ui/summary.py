@@ -8,7 +8,7 @@ from scorefly.github.markdown import code, details, link, prose, table, text
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.report.report import AppReport, Finding, Report
 from scorefly.ui.certificates import certificates_markdown
-from scorefly.ui.failure_text import failure_markdown
+from scorefly.ui.failure_text import MAX_APPS, failure_markdown
 from scorefly.ui.plan_summary import plan_summary
 from scorefly.ui.plan_view import has_orphans, totals
 from scorefly.ui.resource_graph import graph
@@ -48,7 +48,8 @@ def summary(report: Report) -> str:
     """The Markdown of a run's summary. Names of secrets are in it, values never."""
     if report.units:
         return _tree_summary(report)
-    problems = [app.problem for app in report.apps if app.problem] + list(report.problems)
+    told = [app for app in report.apps if app.failure][:MAX_APPS]  # in a section of their own
+    problems = [app.problem for app in report.apps if app.problem and app not in told] + list(report.problems)
     private = _private_addresses(report.apps)
     sections = [
         f"## {_headline(report)}",
@@ -59,7 +60,7 @@ def summary(report: Report) -> str:
         _findings(report.findings),
         certificates_markdown(report.certificates),
         _problems(each for each in problems if each.severity != "notice"),
-        failure_markdown(report.apps),
+        failure_markdown(report.apps, lambda problem: f"**{problem.severity}** {_problem(problem)}"),
         _private(private),
         _notes(report.problems, private.values()),
         "" if report.plan else _secret_names(report.apps),

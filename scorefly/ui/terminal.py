@@ -1,115 +1,15 @@
-"""Shows a run in a terminal: progress and problems on standard error, the outcome on standard output."""
+"""The outcome of a run as text, for standard output."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TextIO
+from collections.abc import Sequence
 
-from scorefly.github import markdown
-from scorefly.problems import Problem
 from scorefly.report.report import AppReport, Report
+from scorefly.ui.colours import paint
 from scorefly.ui.lines import one_line
 from scorefly.ui.plan_view import totals
-from scorefly.ui.redaction import Redactor
 from scorefly.ui.wording import counts
 from scorefly.ui.wrap import cells
-
-_COLOURS = {
-    "error": "31",
-    "warning": "33",
-    "notice": "36",
-    "created": "32",
-    "deployed": "32",
-    "failed": "31",
-    "skipped": "33",
-    "removed": "33",
-}
-
-
-class TerminalProgress:
-    """Progress for the CLI. Colours and a moving line only where a person looks on."""
-
-    def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
-        self._stream = stream
-        self._redactor = Redactor(markdown.text, markdown.in_code, markdown.mermaid_label)
-        self._lock = threading.Lock()
-        self.verbose = self.quiet = False
-        self.live = stream.isatty()
-        self.coloured = self.live and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-
-    def step(self, message: str) -> None:
-        """One line; on a terminal the next step takes its place."""
-        if self.quiet:
-            return
-        text = one_line(self._redactor.redact(message))
-        with self._lock:
-            self._stream.write(f"\r\033[K{_fitting(text)}" if self.live else f"{text}\n")
-            self._stream.flush()
-
-    def problem(self, problem: Problem) -> None:
-        """One line that stays."""
-        if self.quiet and problem.severity == "notice":
-            return
-        text = one_line(self._redactor.redact(str(problem)))
-        label = "" if problem.severity == "error" else f"{problem.severity}: "
-        self._line(paint(f"{label}{text}", problem.severity, self.coloured))
-
-    def hide(self, texts: Iterable[str]) -> None:
-        """Takes these out of everything shown from now on."""
-        self._redactor.add(texts)
-
-    def publish(self, names: Iterable[str]) -> None:
-        """Leaves these names as they are."""
-        self._redactor.publish(names)
-
-    @contextmanager
-    def output(self, title: str) -> Iterator[Callable[[str], None]]:
-        """Show another program's output, indented under its title, on failure or when all output was requested."""
-        lines: list[str] = []
-        wanted = True
-        try:
-            yield lines.append
-            wanted = self.verbose
-        finally:
-            if lines and wanted:
-                heading, *shown = [one_line(self._redactor.redact(line)) for line in (title, *lines)]
-                self._line("\n".join([f"{heading}:", *(f"  {line}" for line in shown)]))
-
-    def clear(self) -> None:
-        """Takes the moving line away."""
-        if self.live:
-            with self._lock:
-                self._stream.write("\r\033[K")
-                self._stream.flush()
-
-    def redact(self, text: str) -> str:
-        """The text, Markdown too, without secrets."""
-        return self._redactor.redact(text)
-
-    def _line(self, text: str) -> None:
-        with self._lock:
-            self._stream.write(f"{chr(13)}{chr(27)}[K{text}\n" if self.live else f"{text}\n")
-            self._stream.flush()
-
-
-def _fitting(text: str) -> str:
-    """As much as a terminal's line holds: one that wrapped could not be taken back. Wide characters take two cells."""
-    import shutil
-    from unicodedata import east_asian_width
-
-    room = shutil.get_terminal_size().columns - 1
-    for index, character in enumerate(text):
-        room -= 2 if east_asian_width(character) in "WF" else 1
-        if room < 0:
-            return text[:index]
-    return text
-
-
-def paint(text: str, name: str, coloured: bool) -> str:
-    """The text in the colour of a severity or status."""
-    return f"\033[{_COLOURS[name]}m{text}\033[0m" if coloured and name in _COLOURS else text
 
 
 def report_text(report: Report, *, coloured: bool = False, width: int | None = None) -> str:
@@ -132,13 +32,7 @@ def report_text(report: Report, *, coloured: bool = False, width: int | None = N
 
         lines += status_lines(report.running)
     elif report.apps:
-        head, *rows = table(
-            [("app", "status", "size", "region", "secrets", "seconds", "url"), *(_row(app) for app in report.apps)],
-            width,
-            optional=("size", "region", "secrets", "seconds"),
-        )
-        painted = [paint(line, app.status, coloured) for line, app in zip(rows, report.apps, strict=True)]
-        lines += [head, *painted, ""]
+        lines += [*_apps(report.apps, coloured, width), ""]
         if any(app.failure for app in report.apps):
             from scorefly.ui.failure_text import failure_lines
 
@@ -171,6 +65,7 @@ def table(rows: Sequence[Sequence[str]], width: int | None = None, optional: Seq
     ]
 
 
+_DEFAULT_ENVIRONMENT = "local"
 _NEXT = {
     "validate": "scorefly deploy --rehearse",
     "generate": "scorefly deploy --rehearse",
@@ -183,7 +78,28 @@ def next_command(report: Report) -> str:
     """Return the command that usually follows a successful run; empty if there is none."""
     if report.exit_code or report.units:
         return ""
-    return "scorefly plan" if report.command == "deploy" and report.rehearsed else _NEXT.get(report.command, "")
+    following = _NEXT.get(report.command, "")
+    if report.rehearsed and report.command == "deploy":
+        following = "scorefly doctor"  # it tells what a real deploy still needs
+    elif report.rehearsed and following and "--rehearse" not in following:
+        following += " --rehearse"
+    environment = f" --environment {report.environment}" if report.environment != _DEFAULT_ENVIRONMENT else ""
+    return f"{following}{environment}" if following else ""
+
+
+def _apps(apps: Sequence[AppReport], coloured: bool, width: int | None) -> list[str]:
+    """Return a table of apps. Where even the shortest one is too wide, each URL is on a line below its app."""
+    rows = [("app", "status", "size", "region", "secrets", "seconds", "url"), *(_row(app) for app in apps)]
+    optional = ("size", "region", "secrets", "seconds")
+    head, *lines = table(rows, width, optional)
+    below = width is not None and max(map(cells, (head, *lines))) > width
+    if below:
+        head, *lines = table([row[:-1] for row in rows], width, optional)
+    painted = [paint(line, app.status, coloured) for line, app in zip(lines, apps, strict=True)]
+    shown = [head]
+    for line, app in zip(painted, apps, strict=True):
+        shown += [line, one_line(f"  {app.url}")] if below and app.url else [line]
+    return shown
 
 
 def _row(app: AppReport) -> tuple[str, ...]:

@@ -10,8 +10,11 @@ from functools import partial
 
 from msgspec import Struct, field
 
+from scorefly import standard_streams
 from scorefly.github import commands, markdown
 from scorefly.problems import Problem
+from scorefly.report.progress import Phase
+from scorefly.ui.activity import Activity
 from scorefly.ui.lines import one_line
 from scorefly.ui.redaction import Redactor, pieces
 from scorefly.values import worth_hiding
@@ -34,6 +37,7 @@ class ActionProgress:
 
     def __init__(self) -> None:
         self._redactor = Redactor(markdown.text, markdown.in_code, markdown.mermaid_label)
+        self._activity = Activity(self._redactor.redact)
         self._masks: set[str] = set()
         self._lock = threading.Lock()
         self._outputs: list[_Output] = []
@@ -42,6 +46,11 @@ class ActionProgress:
     def step(self, message: str) -> None:
         """One line of the log."""
         self._say(partial(commands.plain, self._line(message)))
+
+    def app(self, name: str, state: str, phase: Phase = "running") -> None:
+        """One line of the log: what happens to an app, and how long it took."""
+        if line := self._activity.update(name, state, phase):
+            self.step(line)
 
     def problem(self, problem: Problem) -> None:
         """An annotation, on its file's line where it has one.
@@ -82,7 +91,7 @@ class ActionProgress:
                 commands.mask(text)
             if fenced:
                 fenced.fence = commands.stop_commands()
-            sys.stdout.flush()
+            standard_streams.flush(sys.stdout)
 
     def hide_from_here(self, texts: Iterable[str]) -> None:
         """Takes these out of what scorefly prints, without a mask."""
@@ -92,8 +101,9 @@ class ActionProgress:
         return worth_hiding(text) and not self._redactor.is_public(text)
 
     @contextmanager
-    def output(self, title: str) -> Iterator[Callable[[str], None]]:
+    def output(self, title: str, app: str = "") -> Iterator[Callable[[str], None]]:
         """A group in which no line is taken for a command. It is folded, so what went well may be there too."""
+        del app  # it is in the title
         output = _Output(self._line(title))
         try:
             yield partial(self._write, output)
@@ -132,6 +142,14 @@ class ActionProgress:
             self._flow()
 
     def _flow(self) -> None:
+        """Write at once what may be written. A runner that is gone stops no run half-way."""
+        try:
+            self._advance()
+        except OSError:
+            standard_streams.discard(sys.stdout)
+        standard_streams.flush(sys.stdout)
+
+    def _advance(self) -> None:
         """Writes what may be written: the first output's lines, and once it has ended the rest."""
         while self._outputs:
             first = self._outputs[0]
@@ -148,7 +166,6 @@ class ActionProgress:
             del self._outputs[0]
         else:
             self._tell()
-        sys.stdout.flush()
 
     def _tell(self) -> None:
         for message in self._messages:

@@ -27,3 +27,15 @@ def wrapped(text: str, width: int | None, indent: str = "  ") -> list[str]:
         else:
             line = f"{line} {word}" if line else word
     return [*lines, f"{start if not lines else start + indent}{line}"]
+
+
+def fitting(text: str, width: int) -> str:
+    """Return as much of a text as fits `width` cells, with `…` where it was cut."""
+    if cells(text) <= width:
+        return text
+    room = width - 1
+    for index, character in enumerate(text):
+        room -= cells(character)
+        if room < 0:
+            return f"{text[:index]}…" if width > 0 else ""
+    return text

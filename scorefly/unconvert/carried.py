@@ -23,7 +23,7 @@ from scorefly.score.schema import check as check_score
 from scorefly.unconvert.build import build_of, without_build
 from scorefly.unconvert.container import container, resources
 from scorefly.unconvert.fragment import fragment_between
-from scorefly.unconvert.reading import Dropped
+from scorefly.unconvert.known_keys import Dropped
 from scorefly.unconvert.service import carry_services
 from scorefly.unconvert.simple import simple_annotations
 from scorefly.values import Tree

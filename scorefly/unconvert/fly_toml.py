@@ -16,8 +16,9 @@ from scorefly.fly.names import app_name_problem
 from scorefly.problems import InputError, Place, Problem
 from scorefly.score.document import Places, parse
 from scorefly.unconvert.carried import Carried, Source, carry
+from scorefly.unconvert.known_keys import Reading
 from scorefly.unconvert.lines import TomlPlaces, toml_places
-from scorefly.unconvert.reading import Reading, read_as_flyctl
+from scorefly.unconvert.reading import read_as_flyctl
 
 _TEMPLATE = re.compile(
     r"\{\{.*?\}\}|<%.*?%>|\$\{\w+\}|\$[A-Z_][A-Z0-9_]*|\{[A-Za-z_]\w*\}|%[A-Z_]{3,}%|__[A-Z_]+__|<[A-Za-z][\w -]*>",

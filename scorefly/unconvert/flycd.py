@@ -202,6 +202,7 @@ def _read_secrets(app: FlycdApp, data: Mapping[str, Any]) -> None:
 
 def _read_addresses(app: FlycdApp, data: Mapping[str, Any]) -> None:
     network = data.get("network") or {}
+    stated: list[dict[str, str]] = []
     for index, address in enumerate(network.get("ips") or []):
         kind = {"v4": "v4", "v6": "v6"}.get(address.get("v"))
         if kind is None:
@@ -209,11 +210,15 @@ def _read_addresses(app: FlycdApp, data: Mapping[str, Any]) -> None:
             continue
         command = f"fly ips allocate-{kind}{' --shared' if address.get('shared') else ''}"
         command += " --private" if address.get("private") else ""
-        special = [key for key in ("region", "network", "org") if address.get(key)]
-        command += "".join(f" --{key} {address[key]}" for key in special)
-        if special or address.get("private"):
+        command += "".join(f" --{key} {address[key]}" for key in ("region", "network", "org") if address.get(key))
+        if address.get("network") or address.get("org"):
             hint = f"run `{command} -a {data.get('app')}` once: scorefly keeps addresses that it did not allocate"
-            app.note("this address is not derived from the ports", hint, "network", "ips", index)
+            app.note("this address is not carried over", hint, "network", "ips", index)
+            continue
+        kind = f"private_{kind}" if address.get("private") else f"shared_{kind}" if address.get("shared") else kind
+        stated.append({"type": kind, **({"region": address["region"]} if address.get("region") else {})})
+    if any(each["type"] == "private_v6" or "region" in each for each in stated):
+        app.workload["addresses"] = stated
     if network.get("auto_prune_ips"):
         hint = "scorefly releases only addresses that it allocated: see scorefly cleanup"
         app.note("network.auto_prune_ips is left out", hint, "network", "auto_prune_ips")

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from scorefly.problems import Problem
 from scorefly.unconvert.flycd import APP_FILE, FlycdApp
 
 SCORE_IN_SOURCE = "scorefly.score.yaml"
@@ -59,23 +58,24 @@ def workload_settings(app: FlycdApp, file: PurePosixPath, beside: Sequence[str])
     return settings
 
 
-def common_options(apps: Sequence[FlycdApp]) -> tuple[dict[str, Any], list[Problem]]:
+def name_organizations(apps: Sequence[FlycdApp]) -> None:
+    """Add the organization to the settings of each workload, where they are in several."""
+    if len({app.org for app in apps} - {""}) > 1:
+        for app in apps:
+            if app.org:
+                app.workload["org"] = app.org
+
+
+def common_options(apps: Sequence[FlycdApp]) -> dict[str, Any]:
     """Return options for the whole run: what all apps say of their organization and of spare Machines."""
     options: dict[str, Any] = {}
-    problems: list[Problem] = []
     orgs = {app.org for app in apps} - {""}
     if len(orgs) == 1:
         options["org"] = min(orgs)
-    elif orgs:
-        for app in apps:
-            if app.org:
-                hint = "deploy them as environments of their own, each with its org"
-                message = f"org {app.org!r} is left out: the apps are in {len(orgs)} organizations"
-                problems.append(Problem(message, hint, app.places.at("org"), "warning"))
     spare = {app.spare_machines for app in apps}
     if spare == {False}:
         options["ha"] = False
-    return options, problems
+    return options
 
 
 def _merged(app: FlycdApp, beside: Sequence[str]) -> tuple[str, ...]:

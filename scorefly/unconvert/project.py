@@ -19,6 +19,7 @@ from scorefly.unconvert.flycd import FlycdApp
 from scorefly.unconvert.flycd_output import (
     common_options,
     merged_settings,
+    name_organizations,
     score_file,
     with_secrets,
     workload_settings,
@@ -64,6 +65,8 @@ def convert_inputs(inputs: Sequence[Input], workspace: Path) -> Output:
     output = Output()
     groups = [group for folder in dict.fromkeys(each.folder for each in inputs) for group in _groups(inputs, folder)]
     taken: dict[str, Place] = {}
+    apps = [each.flycd for each in inputs if each.flycd]
+    name_organizations(apps)
     for group in groups:
         name = _name(group, workspace)
         place = group.base.fly.place(("app",))
@@ -77,10 +80,8 @@ def convert_inputs(inputs: Sequence[Input], workspace: Path) -> Output:
         flycd = group.base.flycd
         context = flycd.context if flycd and not flycd.is_remote else None
         _convert_group(group, Source(name, workspace, group.base.folder, context), file, output)
-    if apps := [each.flycd for each in inputs if each.flycd]:
-        options, problems = common_options(apps)
-        output.project = {**options, **output.project}
-        output.problems += problems
+    if apps:
+        output.project = {**common_options(apps), **output.project}
     return output
 
 

@@ -14,8 +14,9 @@ from scorefly.ui.outputs import outputs
 from workspaces import DATA, REPOSITORY
 
 ADDED = (  # since the contract was written
-    *("build", "builder", "images-from", "new-state", "replace", "workload", "to"),
+    *("build", "build-secret-files", "builder", "images-from", "new-state", "replace", "workload", "to"),
     *("subtrees", "fail-fast", "prune", "prune-limit", "source-cache"),
+    *("drift", "attempts", "attempt-timeout", "commit-status"),
     *("certificates", "wait-for-certificates", "isolate-previews"),
 )
 

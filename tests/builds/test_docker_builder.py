@@ -90,6 +90,48 @@ def test_build_secret_is_in_its_own_channel_only(
     assert not Path(build["environ"]["DOCKER_CONFIG"]).exists()
 
 
+def test_build_secret_of_a_file_is_named_and_never_shown(
+    workspace: Workspace, tmp_path: Path, fly: Rehearsal, given: dict[str, str]
+) -> None:
+    file = workspace.path / "my, npmrc"
+    file.write_text(f"//registry/:_authToken={CANARY}\nshort\n")
+    workspace.write(".dockerignore", "my, npmrc\n")
+    result = workspace.run("deploy", SCOREFLY_BUILD_SECRET_FILES="npmrc=my, npmrc", **given)
+    assert result.code == 0, result.err
+    build = calls(tmp_path)[-1]
+    assert build["argv"][build["argv"].index("--secret") + 1] == f'id=npmrc,"src={file}"'
+    assert CANARY not in json.dumps(calls(tmp_path)) + (tmp_path / CALLS).read_text() + result.out + result.err
+    workspace.write("docker/Dockerfile", f"FROM scratch AS prod\nRUN FAIL\n# PRINT {file}\n")
+    result = workspace.run("deploy", "--build-secret-files", "npmrc=my, npmrc", **given)
+    assert (result.code, CANARY in result.out + result.err) == (1, False)
+    assert "did not complete successfully: ***" in result.err
+
+
+@pytest.mark.parametrize(
+    ("files", "secrets", "message"),
+    [
+        ("A=missing", "", "--build-secret-files: missing cannot be read: No such file or directory"),
+        ("A=docker", "", "--build-secret-files: docker is not a regular file"),
+        ("A=score", "A=b", "--build-secret-files: A is in build-secrets too (remove one of them)"),
+        ("A", "", "--build-secret-files: build-secret-files line 1 has no `=`"),
+    ],
+)
+@pytest.mark.parametrize("command", ["validate", "plan"])
+def test_unreadable_secret_file_is_refused(
+    workspace: Workspace, given: dict[str, str], command: str, files: str, secrets: str, message: str
+) -> None:
+    workspace.write("score", "x")
+    words = [command, *(["--rehearse"] if command == "plan" else []), "--build-secret-files", files]
+    result = workspace.run(*words, SCOREFLY_BUILD_SECRETS=secrets)
+    assert (result.code, message in result.err) == (2, True), result.err
+
+
+def test_secret_files_without_docker_are_refused_with_the_way_out(workspace: Workspace, given: dict[str, str]) -> None:
+    workspace.write("score", "x")
+    result = workspace.run("deploy", "--builder", "depot", "--build-secret-files", "A=score", **given)
+    assert (result.code, "--build-secret-files: flyctl takes build secrets on" in result.err) == (2, True)
+
+
 def test_docker_gets_only_what_it_needs(
     workspace: Workspace, tmp_path: Path, fly: Rehearsal, given: dict[str, str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,10 @@ IMAGE = "acme/web:1"
 def fly() -> Iterator[Rehearsal]:
     with Rehearsal(None) as rehearsal:
         yield rehearsal
+
+
+def _append(file: Path, text: str) -> None:
+    file.write_text(file.read_text() + text)
 
 
 def run(workspace: Workspace, fly: Rehearsal, *arguments: str, **variables: str) -> Result:
@@ -42,6 +47,41 @@ def test_moved_tag_is_deployed_by_its_new_digest(workspace: Workspace, fly: Rehe
     assert "1 deployed" in run(workspace, fly, "deploy").out
     assert images(workspace) == {f"acme/web@{second}"}
     assert "1 unchanged" in run(workspace, fly, "deploy").out
+
+
+def test_moved_tag_of_a_sidecar_is_deployed_by_its_new_digest(workspace: Workspace, fly: Rehearsal) -> None:
+    _append(workspace.workload("web", image="nginx:1.27"), f"  proxy: {{image: '{IMAGE}'}}\n")
+    fly.images.push("library/nginx", "1.27")
+
+    def sidecars() -> set[str]:
+        machines = workspace.world["apps"]["web"]["machines"].values()
+        return {each["config"]["containers"][1]["image"] for each in machines}
+
+    first = fly.images.push("acme/web", "1", b"first")
+    assert run(workspace, fly, "deploy").code == 0
+    assert sidecars() == {f"acme/web@{first}"}
+    assert "1 unchanged" in run(workspace, fly, "deploy").out
+    machine = (workspace.path / ".scorefly/out/local/web/machine.json").read_text()
+    assert f"acme/web@{first}" in machine
+    second = fly.images.push("acme/web", "1", b"second")
+    assert run(workspace, fly, "plan").code == 0
+    plan = json.loads((workspace.path / ".scorefly/out/local/plan.json").read_text())
+    assert plan["apps"][0]["reasons"] == [f"{IMAGE} is {second[:19]} now"]
+    fly.images.broken = 503
+    assert "1 unchanged" in run(workspace, fly, "deploy").out
+    fly.images.broken = 0
+    assert "1 deployed" in run(workspace, fly, "deploy").out
+    assert sidecars() == {f"acme/web@{second}"}
+
+
+def test_private_image_of_a_sidecar_is_refused(workspace: Workspace, fly: Rehearsal) -> None:
+    _append(workspace.workload("web", image="nginx:1.27"), "  proxy: {image: ghcr.io/acme/proxy:1}\n")
+    fly.images.push("library/nginx", "1.27")
+    fly.images.push("acme/proxy", "1")
+    fly.images.private.add("acme/proxy")
+    result = run(workspace, fly, "plan")
+    assert result.code == 2
+    assert "web.score.yaml:6:11: Fly cannot pull ghcr.io/acme/proxy:1: access is denied (HTTP 401)" in result.err
 
 
 @pytest.mark.parametrize(

@@ -176,11 +176,11 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str, str]] = [
     ("a bad image", {"score.yaml": HEAD.replace("nginx", "Nginx latest")}, (), "score.yaml:5:5", "no image reference"),
     ("no image to build", {"score.yaml": HEAD.replace("nginx", ".")}, (), "score.yaml:5:5", "there is no Dockerfile"),
     (
-        "a second image to build",
-        {"score.yaml": HEAD + "  two: {image: .}\n", "Dockerfile": "FROM scratch\n"},
+        "no second image to build",
+        {"score.yaml": HEAD + "  two: {image: .}\n"},
         (),
         "score.yaml:6:9",
-        "only one image can be built",
+        "there is no Dockerfile",
     ),
     (
         "a container before itself",

@@ -195,3 +195,22 @@ def test_every_option_is_used_by_a_command_and_shown_in_its_help(workspace: Work
     option = next(each for each in OPTIONS if each.name == name)
     assert option.commands
     assert f"--{name}" in workspace.run(*option.commands[0].split(), "--help").out
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("schema", "missing argument NAME, which is one of project, provisioners, plan (run `scorefly schema --help`)"),
+        ("completion csh", "invalid argument SHELL: 'csh' is not one of 'bash', 'zsh', 'fish' (run"),
+        ("logs", "missing argument WORKLOAD (run `scorefly logs --help`)"),
+        ("resources outputs --rehearse", "missing argument UID (run `scorefly resources outputs --help`)"),
+        ("status --format xml", "--format: 'xml' is not one of 'table', 'json' (run `scorefly status --help`)"),
+        ("deploy --region", "--region: Option '--region' requires an argument (run"),
+    ],
+)
+def test_wrong_arguments_are_named_without_an_option_that_was_not_meant(
+    workspace: Workspace, words: str, problem: str
+) -> None:
+    result = workspace.run(*words.split())
+    assert result.code == 2
+    assert result.err.startswith(problem)

@@ -47,7 +47,7 @@ def test_existing_servers_keep_their_version_when_the_default_changes(workspace:
 
 
 def test_object_store_without_a_maintained_image_is_warned_about(workspace: Workspace) -> None:
-    workspace.workload("web", "resources: {files: {type: s3}}\n")
+    workspace.workload("web", "resources: {files: {type: s3, class: minio}}\n")
     result = workspace.run("deploy", "--rehearse")
     assert (result.code, "no longer on Docker Hub" in result.err) == (0, True)
 

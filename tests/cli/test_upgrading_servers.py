@@ -86,7 +86,6 @@ def test_server_without_a_version_in_state_keeps_what_was_deployed(workspace: Wo
     [
         ("{type: postgres, params: {version: '17.6'}}", UID, "stated in a Score file: 17.6"),
         ("{type: dns}", "dns.default#web.db", "has no database server that scorefly made"),
-        ("{type: s3}", "s3.default#web.db", "dump the data and restore it"),
         ("{type: postgres}", "postgres.default#web.other", "state has no resource"),
     ],
 )

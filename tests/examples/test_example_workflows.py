@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import yaml
 from github_events import events, issue_comment, pull_request, push, workflow_dispatch
 from github_server import GitHub
 from runner import WORKFLOWS, Runner, cancelled, evaluate
+from scorefly.fly.api import FlyApi
+from scorefly.rehearsal.server import Rehearsal
 from workspaces import Workspace
 
 SECRETS = {"FLY_API_TOKEN": "fo1_token", "SMTP_PASSWORD": "s3cret-s3cret"}
@@ -33,9 +36,12 @@ def github() -> Iterator[GitHub]:
 
 
 @pytest.fixture
-def runner(workspace: Workspace, github: GitHub) -> Runner:
+def runner(workspace: Workspace, github: GitHub) -> Iterator[Runner]:
     workspace.workload("web", MAIL)
-    return Runner(workspace, github, SECRETS)
+    with Rehearsal(None) as fly:
+        with FlyApi("fo1_token", fly.url) as api:
+            api.create_app("acme-images", "personal")
+        yield Runner(workspace, github, SECRETS, registry=fly.registry_host)
 
 
 def apps(runner: Runner) -> list[str]:
@@ -127,6 +133,27 @@ def test_staging_comes_before_production_and_a_failed_one_stops_it(runner: Runne
     assert [job.result for job in jobs.values()] == ["failure", "skipped"]
 
 
+def test_image_built_in_one_step_is_deployed_by_digest_in_the_next(
+    workspace: Workspace, runner: Runner, tmp_path: Path
+) -> None:
+    canary = {"NPM_TOKEN": "npm-canary-4711"}
+    workspace.workload("web", MAIL, image=".")
+    workspace.write("Dockerfile", "FROM scratch AS built\n")
+    job = replace(runner, secrets={**runner.secrets, **canary}).run("build.yml", "push", push())["deploy"]
+    assert job.result == "success", job.results[0].out
+    login, build = map(json.loads, (tmp_path / "docker-calls").read_text().splitlines())
+    assert (login["argv"][-1], login["stdin"]) == (runner.registry, SECRETS["FLY_API_TOKEN"])
+    tag = build["argv"][build["argv"].index("--tag") + 1]
+    assert re.fullmatch(rf"{runner.registry}/acme-images:web-[0-9a-f]{{40}}", tag)
+    assert "npm-canary-4711" not in json.dumps(build) + job.results[0].out + job.results[0].summary
+    assert (tmp_path / "runner-temp/secret-0").read_text() == "npm-canary-4711"
+    machines = workspace.world["apps"]["web"]["machines"].values()
+    digest = json.loads((tmp_path / "runner-temp/metadata.json").read_text())["containerimage.digest"]
+    assert {each["config"]["image"] for each in machines} == {f"registry.fly.io/acme-images@{digest}"}
+    again = runner.run("build.yml", "push", push())["deploy"].results[0]
+    assert json.loads(again.outputs["unchanged"]) == ["web"]
+
+
 def test_a_monorepos_folder_is_deployed_when_something_of_it_changes(runner: Runner) -> None:
     runner.workspace.workload("shop", file="shop/api/score.yaml")
     assert runner.run("monorepo.yml", "push", push(), changed=["docs/index.md"]) == {}
@@ -178,6 +205,7 @@ def test_dependabots_plan_is_simulated_and_says_so(runner: Runner, github: GitHu
 
 RESULTS: dict[str, dict[str, dict[str, str]]] = {
     "production.yml": {"push": {"deploy": "success"}},
+    "build.yml": {"push": {"deploy": "success"}},
     "sync.yml": {
         **{key: {"plan": "skipped", "sync": "success"} for key in ("push", "schedule", "dispatch")},
         "pull request": {"plan": "success", "sync": "skipped"},
@@ -218,6 +246,7 @@ RESULTS: dict[str, dict[str, dict[str, str]]] = {
 @pytest.mark.parametrize("name", [path.name for path in FILES])
 def test_every_workflow_does_what_it_should_for_every_event(runner: Runner, github: GitHub, name: str) -> None:
     runner.workspace.workload("shop", file="shop/api/score.yaml")
+    runner.workspace.write("Dockerfile", "FROM scratch\n")
     for kind, (event, payload) in events(github).items():
         if payload.get("action") == "closed":
             github.pulls[payload["number"]]["state"] = "closed"

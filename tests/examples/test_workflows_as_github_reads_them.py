@@ -72,7 +72,7 @@ def test_the_emulated_runner_evaluates_what_examples_say_as_github_does() -> Non
     around = {
         "vars": {},
         "needs": {"plan": {"outputs": {"matrix": '{"include":[]}'}, "result": "success"}},
-        "steps": {"code": {"outputs": {"ref": "refs/pull/7/head"}}},
+        "steps": {"code": {"outputs": {"ref": "refs/pull/7/head"}}, "build": {"outputs": {"digest": "sha256:a"}}},
         "matrix": {"workload": "web", "score-files": "score.yaml"},
         "jobs": {},
     }

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorefly.fly.registry import Registries, RegistryError, parse_reference, registry_credentials
+from scorefly.fly.registry import Registries, RegistryError, parse_reference
+from scorefly.fly.registry_credentials import registry_credentials
 from scorefly.rehearsal.server import Rehearsal
 
 USER = {"docker.io": ("somebody", "canary-4711")}

@@ -201,8 +201,8 @@ CASES = [
             ("provisioners.yaml", ".scorefly/my.provisioners.yaml"),
         ]
     ),
-    Case("delpoy", ("no such command 'delpoy'. Did you mean 'deploy'?",), command=("delpoy",), count=0),
-    Case("state shw", ("no such command 'shw'. Did you mean 'show'?",), command=("state", "shw"), count=0),
+    Case("delpoy", ("no such command 'delpoy'. Did you mean 'deploy'?",), command=("delpoy",)),
+    Case("state shw", ("no such command 'shw'. Did you mean 'show'?",), command=("state", "shw")),
     Case("-e", ("no such option '-e'. Did you mean '--environment'?",), command=("deploy", "-e", "staging")),
     Case("--env", ("no such option '--env'. Did you mean '--environment'?",), command=("deploy", "--env", "staging")),
     Case("1000Gi", (" 1024000 MiB",), "    variables: {}\n    resources: {limits: {memory: 1000Gi}}\n"),
@@ -249,7 +249,7 @@ CASES = [
         for name, meant in [("prod", "production"), ("Staging", "staging"), ("prodution", "production")]
     ),
     *(
-        Case(f"words {words}", (f"Did you mean '{meant}'?",), command=tuple(words.split()), count="--" in words)
+        Case(f"words {words}", (f"Did you mean '{meant}'?",), command=tuple(words.split()))
         for words, meant in [
             *(("delpoy", "deploy"), ("dep", "deploy"), ("Deploy", "deploy"), ("resource list", "resources")),
             *(
@@ -278,7 +278,6 @@ CASES = [
         image="rehearsal.invalid/missing:1",
         command=REHEARSE,
         code=1,
-        count=0,
     ),
     Case(
         "crash in a rehearsal",
@@ -286,7 +285,6 @@ CASES = [
         image="rehearsal.invalid/crashing:1",
         command=REHEARSE,
         code=1,
-        count=0,
     ),
 ]
 

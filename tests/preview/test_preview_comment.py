@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from scorefly.previews.comment import AppRow, PreviewPage, render
+from scorefly.report.failure import FailureDetails
 
 PAGE = PreviewPage(
     environment="pr-7",
@@ -37,22 +40,59 @@ def test_each_workload_has_a_row_with_its_mark_and_resources_are_folded() -> Non
     assert "acme-web-db-pr-7" in below
 
 
-def test_a_failure_has_the_command_to_copy_and_the_dashboard() -> None:
-    failed = PreviewPage(
-        "pr-7",
-        "failed",
-        "0123456789",
-        (AppRow("acme-web-pr-7", "failed", workload="web"),),
-        problems=("acme-web-pr-7 keeps crashing: exit code 1 (run `fly logs -a acme-web-pr-7`)",),
-    )
-    page = render(failed)
-    assert "(run <code>fly logs -a acme-web-pr-7</code>)".replace("(", "\\(").replace(")", "\\)") in page
-    assert "[dashboard](https://fly.io/apps/acme-web-pr-7)" in page
+FAILED = PreviewPage(
+    "pr-7",
+    "failed",
+    "0123456789",
+    (
+        AppRow(
+            "acme-web-pr-7",
+            "failed",
+            workload="web",
+            problem="acme-web-pr-7 keeps crashing: Machine 3d8d exits with 1 (look at `fly logs -a acme-web-pr-7`)",
+            failure=FailureDetails(
+                exits=("Machine 3d8d exited with 1, after 3 restarts",),
+                log=("listening on 8080", "panic: no DATABASE_URL"),
+                output=("> Waiting for 3d8d to reach started state",),
+                running="nothing",
+                dashboard="https://fly.io/apps/acme-web-pr-7/monitoring",
+            ),
+        ),
+        AppRow("acme-worker-pr-7", "skipped", workload="worker"),
+    ),
+    problems=("acme-worker-pr-7 was not deployed, because it needs acme-web-pr-7 (fix that, and deploy again)",),
+)
+
+
+def test_a_failure_has_exit_code_log_command_and_dashboard() -> None:
+    page = render(FAILED)
+    section = page.split("#### acme\\-web\\-pr\\-7 failed\n\n")[1]
+    exited, problem, *others = section.splitlines()[:4]
+    assert exited == "- Machine 3d8d exited with 1, after 3 restarts"
+    assert "<code>fly logs -a acme-web-pr-7</code>" in problem
+    assert others == [
+        "- still running: <code>nothing</code>",
+        "- read on: [dashboard](https://fly.io/apps/acme-web-pr-7/monitoring)",
+    ]
+    assert "```text\nlistening on 8080\npanic: no DATABASE_URL\n```" in section
+    assert "<details><summary>Last output of the deploy</summary>" in section
+    assert page.count("keeps crashing") == 1
     assert "https://acme-web-pr-7.fly.dev" not in page
 
 
+def test_a_failed_rehearsal_is_headed_as_one_and_names_no_dashboard() -> None:
+    page = render(replace(FAILED, apps=(AppRow("acme-web-pr-7", "failed", workload="web"),), simulated=True))
+    assert page.startswith("### 🔴 Preview <code>pr-7</code> failed (simulated: nothing was deployed to Fly)")
+    assert "fly.io" not in page
+    assert "fly ssh" not in page
+
+
 def test_a_rehearsal_is_not_headed_as_deployed_and_links_to_nothing() -> None:
-    page = render(PreviewPage("pr-7", "rehearsed", "0123456789", (AppRow("acme-web-pr-7", "created", workload="web"),)))
+    page = render(
+        PreviewPage(
+            "pr-7", "rehearsed", "0123456789", (AppRow("acme-web-pr-7", "created", workload="web"),), simulated=True
+        )
+    )
     assert page.startswith("### 🟡 Preview <code>pr-7</code> was rehearsed, not deployed")
     assert "private" not in page
     assert "fly.dev" not in page

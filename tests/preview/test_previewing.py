@@ -351,3 +351,15 @@ def test_without_a_workflow_preview_says_where_it_belongs(workspace: Workspace) 
     result = workspace.run("preview", "--rehearse")
     assert result.code == 2
     assert "run it in a workflow" in result.err
+
+
+def test_the_comment_of_a_failed_preview_shows_how_the_app_ended(workspace: Workspace, github: GitHub) -> None:
+    workspace.workload("web", PUBLIC, image="rehearsal.invalid/crashing:1")
+    workspace.workload("worker")
+    assert pull(workspace, github, "opened").code == 1
+    (body,) = github.bodies(7)
+    assert body.startswith(f"{MARKER}\n### 🔴 Preview <code>pr-7</code> failed (simulated")
+    assert "#### web\\-pr\\-7 failed" in body
+    assert "exited with 1" in body
+    assert "Last lines of its log:" in body
+    assert "| <code>worker-pr-7</code> | 🟢 created |" in body

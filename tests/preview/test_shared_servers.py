@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from github_events import pull_request, variables
 from github_server import GitHub
 from killing import Deadly, environment, killed
 from scorefly.rehearsal.server import Rehearsal
+from scorefly.state.file import FileStore
 from workspaces import Workspace
 
 SERVER = "previews-postgres"
@@ -249,3 +251,35 @@ def test_cleanup_of_several_stale_previews_drops_each_database(shop: Workspace) 
     assert owners(shop) == ["pr_3"]
     assert sorted(shop.world["apps"]) == [SERVER, "web-pr-3"]
     assert len(server(shop)["addresses"]) == 2
+
+
+def run_older_release(workspace: Workspace) -> None:
+    """Bring the server to an older release, as an earlier scorefly had it."""
+    run(workspace, "deploy", 7)
+    path = workspace.path / ".scorefly/rehearsal/previews.state"
+    store = FileStore(path, "rehearsal of previews")
+    state = store.load()
+    assert state is not None
+    store.save(replace(state, shared={**state.shared, "postgres_version": "17.6"}))
+    run(workspace, "deploy", 8)
+    assert versions(workspace) == {"postgres:17.6-bookworm"}
+
+
+def versions(workspace: Workspace) -> set[str]:
+    return {machine["config"]["image"] for machine in server(workspace)["machines"].values()}
+
+
+def test_server_of_all_previews_is_upgraded_after_a_snapshot(shop: Workspace) -> None:
+    run_older_release(shop)
+    upgrade = "resources upgrade postgres.default#web.db"
+    assert "Move postgres.default#web.db from Postgres 17.6 to 17.11, and restart previews-postgres" in run(
+        shop, upgrade, 7, code=2
+    )
+    assert "would be: 1 deployed" in run(shop, f"{upgrade} --dry-run", 7)
+    assert versions(shop) == {"postgres:17.6-bookworm"}
+    assert "taking a snapshot of volume data" in run(shop, f"{upgrade} --yes", 7)
+    assert versions(shop) == {"postgres:17.11-bookworm"}
+    assert [len(each) for each in server(shop)["snapshots"].values()] == [1]
+    assert "runs the newest release of its line" in run(shop, upgrade, 8)
+    assert "1 unchanged" in run(shop, "deploy", 8)
+    assert owners(shop) == ["pr_7", "pr_8"]

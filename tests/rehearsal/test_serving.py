@@ -57,7 +57,7 @@ def test_it_is_slow_and_fails_as_it_is_told() -> None:
 def test_what_it_cannot_do_is_a_problem(option: tuple[str, str]) -> None:
     command = [sys.executable, "-m", "scorefly", "rehearsal", "serve", *option]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert (done.returncode, done.stderr.startswith(f"{option[0]}: ")) == (2, True)
+    assert (done.returncode, done.stderr.startswith(f"error: {option[0]}: ")) == (2, True)
 
 
 def test_it_can_be_asked_too_often() -> None:

@@ -68,6 +68,29 @@ def test_deploy_makes_one_cluster_with_a_database_and_user_for_each_resource(
         assert (last.code, fly.world.data["postgres"]) == (0, {}), last.err
 
 
+def test_data_of_a_cluster_is_named_before_it_is_destroyed_and_kept_by_cleanup(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    use(workspace)
+    with Rehearsal(None) as fly:
+        given = environment(tmp_path / "bin", fly)
+        assert workspace.run("deploy", "--region", "ams", **given).code == 0
+        asked = workspace.run("resources", "deprovision", UID, **given)
+        words = "destroy the Managed Postgres cluster postgres with all its data"
+        assert (asked.code, words in asked.err) == (2, True), asked.err
+        workspace.workload("web")
+        planned = workspace.run("plan", "--region", "ams", **given)
+        assert "takes it away with the Managed Postgres cluster postgres and all its data" in planned.err
+        assert workspace.run("deploy", "--region", "ams", **given).code == 0
+        kept = workspace.run("cleanup", "--region", "ams", **given)
+        assert (kept.code, len(fly.world.data["postgres"])) == (0, 1), kept.err
+        assert "its data goes only with cleanup: volumes" in kept.out
+        shown = workspace.run("destroy", "--dry-run", **given)
+        assert "with the Managed Postgres cluster postgres and its data" in shown.out
+        gone = workspace.run("cleanup", "--cleanup", "resources,volumes", "--region", "ams", **given)
+        assert (gone.code, fly.world.data["postgres"]) == (0, {}), gone.err
+
+
 def test_named_cluster_is_shared_and_stays(workspace: Workspace, tmp_path: Path) -> None:
     use(workspace, "cluster: acme", "region: fra")
     with Rehearsal(None) as fly:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from git_servers import HttpServer, http_server
 from provisioning_server import Reply, provisioning_server
 from workspaces import Workspace
 
@@ -17,6 +22,16 @@ DIGEST = hashlib.sha256(FILE).hexdigest()
 REPOSITORY = "https://git.example/platform"
 
 
+@dataclass(frozen=True)
+class Repository:
+    """A repository: its folder, its address, its server, and the environment in which git may read it."""
+
+    path: Path
+    address: str
+    server: HttpServer
+    environment: dict[str, str]
+
+
 @pytest.fixture
 def queue(workspace: Workspace) -> Workspace:
     workspace.workload("web", '    variables: {HOST: "${resources.queue.host}"}\nresources: {queue: {type: queue}}\n')
@@ -24,14 +39,17 @@ def queue(workspace: Workspace) -> Workspace:
 
 
 @pytest.fixture
-def repository(queue: Workspace, tmp_path: Path) -> tuple[Path, dict[str, str]]:
-    """A git repository that git finds at its address, and the environment that makes it so."""
-    path = tmp_path / "platform"
+def repository(queue: Workspace, tmp_path: Path) -> Iterator[Repository]:
+    """A git repository on loopback, with credentials that git is configured with."""
+    root = tmp_path / "server"
+    path = root / "platform"
     (path / "files").mkdir(parents=True)
-    (queue.path / ".gitconfig").write_text(f'[url "file://{path}"]\n\tinsteadOf = {REPOSITORY}\n')
     git(path, "init", "--quiet", "--initial-branch=main")
     commit(path, FILE)
-    return path, {"HOME": str(queue.path)}
+    with http_server(root) as server:
+        basic = b64encode(f"x:{server.token}".encode()).decode()
+        (queue.path / ".gitconfig").write_text(f'[http "{server.url}"]\n\textraHeader = Authorization: Basic {basic}\n')
+        yield Repository(path, f"{server.url}/platform", server, {"HOME": str(queue.path)})
 
 
 def git(path: Path, *arguments: str) -> str:
@@ -98,17 +116,35 @@ def test_a_file_that_cannot_be_had_is_a_failure_outside(queue: Workspace, reply:
     assert problem in result.err
 
 
-def test_a_file_of_a_commit_stays_what_it_was(queue: Workspace, repository: tuple[Path, dict[str, str]]) -> None:
-    path, environment = repository
+def test_a_file_of_a_commit_stays_what_it_was(queue: Workspace, repository: Repository) -> None:
+    path, environment = repository.path, repository.environment
     first = git(path, "rev-parse", "HEAD")
     second = commit(path, OTHER)
     for pinned, host in ((first, "there"), (second, "elsewhere")):
-        uri = f"git+{REPOSITORY}@{pinned}#path=files/queue.yaml"
+        uri = f"git+{repository.address}@{pinned}#path=files/queue.yaml"
         result = queue.run("generate", "--provisioners", uri, **environment)
         assert result.code == 0, result.err
         assert queue.toml("web")["env"] == {"HOST": host}
-    result = queue.run("generate", "--provisioners", f"git+{REPOSITORY}@{first}#path=nope.yaml", **environment)
-    assert (result.code, f"git cannot get it from {REPOSITORY}" in result.err) == (1, True)
+    result = queue.run("generate", "--provisioners", f"git+{repository.address}@{first}#path=nope.yaml", **environment)
+    assert (result.code, f"has no file 'nope.yaml' at {first[:7]}" in result.err) == (1, True)
+
+
+def test_a_commit_is_read_once_and_with_the_token_of_its_server(queue: Workspace, repository: Repository) -> None:
+    (queue.path / ".gitconfig").unlink()
+    uri = f"git+{repository.address}@{git(repository.path, 'rev-parse', 'HEAD')}#path=files/queue.yaml"
+    host = repository.server.url.partition("://")[2]
+    queue.write("scorefly.yaml", f"access: {{{host}: {{token: READ}}}}\nprovisioners:\n- {uri}\n")
+    environment = {**repository.environment, "SCOREFLY_SECRETS": json.dumps({"READ": repository.server.token})}
+    assert queue.run("generate", **environment).code == 0
+    asked = len(repository.server.requests)
+    assert asked
+    result = queue.run("generate", **environment)
+    assert (result.code, len(repository.server.requests)) == (0, asked)
+    (other,) = {host.replace("127.0.0.1", "localhost")}
+    queue.write("scorefly.yaml", f"access: {{{other}: {{token: READ}}}}\nprovisioners:\n- {uri}\n")
+    result = queue.run("generate", **environment, XDG_CACHE_HOME=str(queue.path / "empty"))
+    assert (result.code, "access denied" in result.err) == (1, True)
+    assert repository.server.token not in result.err + result.out
 
 
 def test_adding_a_file_shows_it_and_pins_it_and_adding_it_again_pins_what_it_is_now(queue: Workspace) -> None:
@@ -136,15 +172,17 @@ def test_adding_to_a_project_without_provisioners_keeps_those_it_had_by_default(
     assert queue.toml("web")["env"] == {"HOST": "mine"}
 
 
-def test_a_branch_is_pinned_to_the_commit_it_is_at(queue: Workspace, repository: tuple[Path, dict[str, str]]) -> None:
-    path, environment = repository
+def test_a_branch_is_pinned_to_the_commit_it_is_at(queue: Workspace, repository: Repository) -> None:
     for given in ("", "@main"):
-        result = queue.run("provisioners", "add", f"git+{REPOSITORY}{given}#path=files/queue.yaml", **environment)
+        uri = f"git+{repository.address}{given}#path=files/queue.yaml"
+        result = queue.run("provisioners", "add", uri, **repository.environment)
         assert result.code == 0, result.err
-    head = git(path, "rev-parse", "HEAD")
+    head = git(repository.path, "rev-parse", "HEAD")
     text = (queue.path / "scorefly.yaml").read_text()
-    assert text.count(f"git+{REPOSITORY}@{head}#path=files/queue.yaml") == 1
-    assert queue.run("generate", **environment).code == 0
+    assert text.count(f"git+{repository.address}@{head}#path=files/queue.yaml") == 1
+    assert queue.run("generate", **repository.environment).code == 0
+    gone = queue.run("provisioners", "add", f"git+{repository.address}@gone#path=q.yaml", **repository.environment)
+    assert (gone.code, "has no branch 'gone'" in gone.err) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+from collections.abc import Iterator
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -20,7 +21,8 @@ from scorefly.config.tree_file import TOP_KEYS
 from scorefly.config.workloads import PARSERS
 from scorefly.config.workloads_schema import tree_schemas, workload_keys
 from scorefly.problems import InputError
-from scorefly.resources.files import COMMON_KEYS, SCHEME_KEYS, parse_provisioners
+from scorefly.resources.entries import COMMON_KEYS, SCHEME_KEYS
+from scorefly.resources.files import parse_provisioners
 from scorefly.score.document import parse_any
 from workspaces import REPOSITORY, Workspace
 
@@ -45,6 +47,8 @@ VALUES: list[Any] = [
     *({"github.com": {"token": "A"}}, {"github.com/acme": {"ssh-key": "a b"}}, {"https://github.com": {"token": "A"}}),
 ]
 KEYS = [*(option.name for option in OPTIONS), *TOP_KEYS, "workloads", "overrides", "environments", "nope"]
+# Keys whose mistakes hide those of others.
+FIRST_KEYS = [*TOP_KEYS, "workloads", "variables"]
 # What depends on more than the file's shape: whether a flag is one of flyctl's, a path inside, a text a template.
 ONLY_OURS = {
     "an unknown template name",
@@ -67,15 +71,21 @@ def is_valid(name: str, data: object) -> bool:
     return bool(validator(name).is_valid(data))
 
 
-def accepts_project(workspace: Path, text: str, environment: str = "") -> bool:
-    """Whether scorefly finds nothing wrong with a project file itself."""
+def refused_lines(workspace: Path, text: str, environment: str = "") -> set[int]:
+    """The lines of a project file in which scorefly finds something wrong."""
     (workspace / "scorefly.yaml").write_text(text, encoding="utf-8")
     given = {"environment": environment} if environment else {}
     try:
         load_settings("generate", given, {"GITHUB_REPOSITORY": "acme/shop"}, workspace, in_action=False)
     except InputError as error:
-        return not any(problem.place and problem.place.file == "scorefly.yaml" for problem in error.problems)
-    return True
+        places = [problem.place for problem in error.problems if problem.place]
+        return {place.line for place in places if place.file == "scorefly.yaml"}
+    return set()
+
+
+def accepts_project(workspace: Path, text: str, environment: str = "") -> bool:
+    """Whether scorefly finds nothing wrong with a project file itself."""
+    return not refused_lines(workspace, text, environment)
 
 
 def accepts_provisioners(text: str) -> bool:
@@ -100,15 +110,33 @@ def test_schema_prints_what_is_in_the_docs(workspace: Workspace, name: str) -> N
         assert path.read_text(encoding="utf-8") == content
 
 
-@pytest.mark.parametrize("key", KEYS)
+def levels(key: str, value: object) -> Iterator[tuple[dict[str, Any], str]]:
+    """A project with a key at its top, and below an environment, with the environment's name."""
+    # Which flags flyctl has is no matter of a schema.
+    if key != "deploy-args" or value in (None, []):
+        yield {key: value}, ""
+        yield {"environments": {"production": {key: value}}}, "production"
+
+
+@pytest.mark.parametrize("key", FIRST_KEYS)
 def test_a_key_of_scorefly_yaml_gets_our_verdict(workspace: Workspace, key: str) -> None:
     for value in VALUES:
-        below = {"environments": {"production": {key: value}}}
-        for data, environment in (({key: value}, ""), (below, "production")):
-            if key == "deploy-args" and value not in (None, []):
-                continue  # which flags flyctl has is no matter of a schema
+        for data, environment in levels(key, value):
             text = json.dumps(data)
             assert is_valid("project", data) == accepts_project(workspace.path, text, environment), text
+
+
+@pytest.mark.parametrize("environment", ["", "production"])
+def test_keys_of_scorefly_yaml_get_our_verdict_together(workspace: Workspace, environment: str) -> None:
+    head, tail = ('{"environments": {"production": {', "}}}") if environment else ("{", "}")
+    for value in VALUES:
+        entries = {
+            key: data for key in KEYS if key not in FIRST_KEYS for data, at in levels(key, value) if at == environment
+        }
+        text = ",\n".join(json.dumps({key: value})[1:-1] for key in entries)
+        refused = refused_lines(workspace.path, f"{head}\n{text}\n{tail}", environment)
+        for line, (key, data) in enumerate(entries.items(), 2):
+            assert is_valid("project", data) == (line not in refused), (key, value)
 
 
 def test_every_key_of_a_workload_has_a_schema() -> None:
@@ -152,16 +180,18 @@ def test_the_shape_of_a_provisioner_file_gets_our_verdict(data: object) -> None:
     assert is_valid("provisioners", data) == accepts_provisioners(json.dumps(data))
 
 
-def files(pattern: str) -> list[Path]:
-    return [path for path in sorted(REPOSITORY.glob(pattern)) if ".venv" not in path.parts]
+def files(name: str) -> list[Path]:
+    """Our files of a name, in the order of their paths."""
+    folders = ("docs", "examples", "scorefly", "tests")
+    return sorted(path for folder in folders for path in (REPOSITORY / folder).rglob(name))
 
 
-@pytest.mark.parametrize("path", files("**/*.provisioners.yaml"), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", files("*.provisioners.yaml"), ids=lambda path: path.name)
 def test_every_provisioner_file_here_is_valid(path: Path) -> None:
     assert is_valid("provisioners", yaml.safe_load(path.read_text()))
 
 
-@pytest.mark.parametrize("path", files("*/**/scorefly.yaml"), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", files("scorefly.yaml"), ids=lambda path: path.parent.name)
 def test_every_project_file_here_is_valid(path: Path) -> None:
     assert is_valid("project", parse_any(path.read_bytes(), path.name).data)
 

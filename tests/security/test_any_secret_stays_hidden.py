@@ -25,7 +25,8 @@ from scorefly.problems import Place, Problem, ScoreflyError, shortened
 from scorefly.report.plan import Drift, FileDiff, Plan, PlannedApp, plan_json
 from scorefly.report.report import AppReport, Finding, Report, ResourceReport, redacted, redacted_report
 from scorefly.ui.summary import failure_summary, summary
-from scorefly.ui.terminal import TerminalProgress, report_text
+from scorefly.ui.terminal import report_text
+from scorefly.ui.terminal_progress import TerminalProgress
 from scorefly.ui.workflow_log import ActionProgress
 from workspaces import Workspace
 

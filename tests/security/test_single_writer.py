@@ -46,7 +46,6 @@ ALLOWED = {
         ("TemporaryDirectory", "symlink_to"), "Docker's configuration in a temporary folder"
     ),
     "git/remote.py": {"TemporaryDirectory": "a temporary repository"},
-    "resources/remote.py": {"TemporaryDirectory": "a temporary clone"},
     "github/file_owner.py": dict.fromkeys(
         ("lchown", "lstat", "stat", "walk", "is_symlink", "resolve"),
         "lchown of what other programs made as root, without following links",
@@ -67,6 +66,9 @@ ALLOWED = {
         "open": "a lock on a folder of the cache",
         "exists": "whether the cache has a repository",
     },
+    "sources/lfs.py": dict.fromkeys(
+        ("walk", "is_symlink", "stat", "exists"), "pointers in a checkout, without following links, and its cache"
+    ),
     "sources/access.py": {"TemporaryDirectory": "keys of ssh"},
     "desired/build_context.py": {"is_symlink": "a link to a folder counts as a link, and is not entered"},
     "cli/session.py": {"resolve": "the working folder itself"},
@@ -76,6 +78,7 @@ ALLOWED = {
     "commands/install.py": {"TemporaryDirectory": "a home of flyctl in a temporary folder"},
     "commands/schema.py": {"read_text": "a file of the package"},
     "cli/export_secrets.py": {"resolve": "the working folder itself"},
+    "standard_streams.py": dict.fromkeys(("open", "dup2", "O_WRONLY"), "the null device, and open streams"),
     "action.py": {"resolve": "the workspace itself"},
     "listen/git_repositories.py": {"rmtree": "git's own folder of a checkout that a killed git left locked"},
     "listen/orphans.py": {"read_text": "the system's record of a process"},

@@ -125,7 +125,26 @@ def test_a_table_leaves_out_columns_that_do_not_fit() -> None:
 
 @pytest.mark.parametrize(
     ("command", "rehearsed", "following"),
-    [("validate", False, "scorefly deploy --rehearse"), ("deploy", True, "scorefly plan"), ("destroy", False, "")],
+    [
+        ("validate", False, "scorefly deploy --rehearse"),
+        ("plan", True, "scorefly deploy --rehearse"),
+        ("deploy", True, "scorefly doctor"),
+        ("deploy", False, "scorefly status"),
+        ("destroy", False, ""),
+    ],
 )
 def test_a_run_ends_with_the_next_command(command: str, rehearsed: bool, following: str) -> None:
-    assert next_command(Report(command, "production", rehearsed=rehearsed)) == following
+    production = f"{following} --environment production" if following else ""
+    assert next_command(Report(command, "local", rehearsed=rehearsed)) == following
+    assert next_command(Report(command, "production", rehearsed=rehearsed)) == production
+
+
+def test_a_url_that_does_not_fit_is_below_its_app() -> None:
+    name = "acme-" + "x" * 50
+    app = AppReport(name, "web", "deployed", "web", f"https://{name}.fly.dev", seconds=1.0)
+    lines = report_text(Report("deploy", "production", (app,)), width=80).splitlines()
+    assert lines[:3] == [
+        f"{'app'.ljust(len(name))}  status    seconds",
+        f"{name}  deployed  1.0",
+        f"  https://{name}.fly.dev",
+    ]

@@ -17,7 +17,7 @@ from scorefly.problems import Place, Problem
 from scorefly.report.report import AppReport, Report, ResourceReport
 from scorefly.ui.redaction import Redactor
 from scorefly.ui.summary import summary
-from scorefly.ui.terminal import TerminalProgress
+from scorefly.ui.terminal_progress import TerminalProgress
 from scorefly.ui.workflow_log import ActionProgress
 
 secrets = st.text(alphabet=st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=6, max_size=30).filter(
@@ -64,7 +64,7 @@ def test_characters_that_are_written_out_hide_no_secret(secret: str, write: Call
     with progress.output(f"is {write(secret)} here") as say:
         say(f"is {write(secret)} here")
     shown = [re.sub("['\"]", "", line.strip()) for line in out.getvalue().splitlines()]
-    assert shown == ["is *** here"] * 2 + ["is *** here:", "is *** here"]
+    assert shown == ["is *** here", "error: is *** here", "is *** here:", "is *** here"]
 
 
 def test_secrets_that_overlap_go_together() -> None:

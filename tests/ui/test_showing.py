@@ -20,7 +20,8 @@ from scorefly.report.report import AppReport, Report, ResourceReport
 from scorefly.ui.lines import one_line
 from scorefly.ui.redaction import Redactor
 from scorefly.ui.summary import summary
-from scorefly.ui.terminal import TerminalProgress, report_text
+from scorefly.ui.terminal import report_text
+from scorefly.ui.terminal_progress import TerminalProgress
 
 anything = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(
     [

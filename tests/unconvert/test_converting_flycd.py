@@ -213,3 +213,19 @@ def test_an_app_that_is_there_twice_is_refused(workspace: Workspace) -> None:
     result = workspace.run("convert", ".")
     assert result.code == 2
     assert "b/app.yaml:1:1: two apps are called 'web': the other one is a/app.yaml:1:1" in result.err
+
+
+def test_addresses_and_organizations_of_apps_are_kept(tmp_path: Path) -> None:
+    text = "app: {name}\norg: {org}\nprimary_region: ams\nsource: {{type: local}}\nbuild: {{image: nginx}}\n"
+    workspace = Workspace(tmp_path)
+    workspace.write("web/app.yaml", text.format(name="web", org="acme"))
+    ips = "network: {ips: [{v: v4, region: ams}, {v: v6, private: true}]}\n"
+    workspace.write("billing/app.yaml", text.format(name="billing", org="finance") + ips)
+    result = workspace.run("convert", ".")
+    assert result.code == 0, result.err
+    assert yaml.safe_load((tmp_path / "scorefly.yaml").read_text())["workloads"] == {
+        "web": {"org": "acme"},
+        "billing": {"org": "finance", "addresses": [{"type": "v4", "region": "ams"}, {"type": "private_v6"}]},
+    }
+    result = workspace.run("sync", "--rehearse")
+    assert result.code == 0, result.err

@@ -12,10 +12,11 @@ from scorefly.http import mapping, objects, text
 
 
 class AddressView(Struct, frozen=True):
-    """An IP address; `kind` is v4, shared_v4, v6 or private_v6."""
+    """An IP address; `kind` is v4, shared_v4, v6 or private_v6, `region` global for one that is in all."""
 
     ip: str
     kind: str
+    region: str = ""
 
 
 class AddressCalls(FlyClient):
@@ -25,12 +26,13 @@ class AddressCalls(FlyClient):
         """The app's IP addresses."""
         return self.read("GET", f"/apps/{app}/ip_assignments", _addresses)
 
-    def allocate_address(self, app: str, kind: str, organization: str, network: str = "") -> str:
+    def allocate_address(self, app: str, kind: str, organization: str, network: str = "", region: str = "") -> str:
         """Gives the app an address, and returns it. Never repeated: it may have it already.
 
         A `private_v6` is reached from the network that is named.
         """
-        body = {"type": kind, "org_slug": organization, **in_network(network)}
+        where = {"region": region} if region else {}
+        body = {"type": kind, "org_slug": organization, **in_network(network), **where}
         path = f"/apps/{app}/ip_assignments"
         return self.read("POST", path, lambda data: text(mapping(data), "ip", ""), json=body)
 
@@ -42,7 +44,7 @@ class AddressCalls(FlyClient):
 
 def _addresses(data: Any) -> tuple[AddressView, ...]:
     found = objects(mapping(data).get("ips") or [], "ips")
-    return tuple(AddressView(text(each, "ip"), _address_kind(each)) for each in found)
+    return tuple(AddressView(text(each, "ip"), _address_kind(each), text(each, "region", "")) for each in found)
 
 
 def _address_kind(data: Mapping[str, Any]) -> str:

@@ -6,8 +6,11 @@ The source is fly-go's machine_types.go; what flyctl overwrites from fly.toml af
 
 from __future__ import annotations
 
-from scorefly.fly.check.keys import (
-    COMPUTE,
+from scorefly.fly.check.keys import COMPUTE
+from scorefly.fly.check.leaf import Number, OneOf, Span, Text, Whole
+from scorefly.fly.check.shape import Keys, Named, Table, Tables, Texts
+from scorefly.fly.check.texts import base64_problem, header_problem, value_problem, variable_problem
+from scorefly.fly.check.values import (
     COUNT,
     FLAG,
     METHODS,
@@ -20,9 +23,6 @@ from scorefly.fly.check.keys import (
     URL_PATH,
     WORDS,
 )
-from scorefly.fly.check.leaf import Number, OneOf, Span, Text, Whole
-from scorefly.fly.check.shape import Keys, Named, Table, Tables, Texts
-from scorefly.fly.check.texts import base64_problem, header_problem, value_problem, variable_problem
 from scorefly.fly.names import secret_name_problem
 
 ENV = Named(Text(value_problem, "take it out"), variable_problem)
