@@ -15,7 +15,7 @@ SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 WORKERS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: try test coverage container-test lint fmt bench fuzz chaos docs pictures lock clean
+.PHONY: try test thorough coverage container-test lint fmt bench fuzz chaos docs pictures lock clean
 
 try: $(RUN)
 	@echo '$$ cd examples/try && scorefly deploy --rehearse'
@@ -23,6 +23,10 @@ try: $(RUN)
 
 test: lint $(NODE)
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal
+
+# The property tests with many examples, other ones each time.
+thorough: $(DEV)
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m hypothesis --hypothesis-profile=thorough
 
 # Twice as slow as the tests alone: every process they start is traced.
 coverage: $(DEV) $(NODE)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import fork_server
-from flyctl_programs import FLYCTL, stand_in
+from flyctl_programs import FLYCTL, write_stand_in
 from git_servers import Bare, HttpServer, bare_repository, git, http_server
 from github_events import pull_request, variables
 from github_server import TOKEN as GITHUB_TOKEN
@@ -136,7 +136,12 @@ class Project:
             **given,
         }
         ended = fork_server.run(
-            program, arguments, cwd=self.workspace, environment=environment, on_start=self.processes.append
+            program,
+            arguments,
+            cwd=self.workspace,
+            environment=environment,
+            timeout=500,  # a killed flyctl leaves leases of five minutes
+            on_start=self.processes.append,
         )
         self.said += [f"$ {program} {' '.join(arguments)}: {ended.code}", ended.out, ended.err]
         return ended
@@ -197,8 +202,11 @@ def open_project(stack: ExitStack, *, on_git: bool) -> Project:
     git(project.workspace, "remote", "set-url", "origin", f"{server.url}/acme/shop")
     flyctl = folder / "bin" / "flyctl"
     flyctl.parent.mkdir()
-    flyctl.write_text(f'#!/bin/sh\nexec {FLYCTL or stand_in()} "$@"\n')
-    flyctl.chmod(0o755)
+    if FLYCTL:
+        flyctl.write_text(f'#!/bin/sh\nexec {FLYCTL} "$@"\n')
+        flyctl.chmod(0o755)
+    else:
+        write_stand_in(flyctl)
     return project
 
 

@@ -1,4 +1,4 @@
-"""Refuses words and turns that make texts hard to read: in docstrings, messages, option help and docs.
+"""Refuses words and turns that make texts hard to read: in docstrings, comments, names, messages, option help and docs.
 
 Run by `make lint`. Prints FILE:LINE: the pattern, what to write instead, and the text. An exception is a line of
 `ALLOWED`, with its reason.
@@ -7,8 +7,10 @@ Run by `make lint`. Prints FILE:LINE: the pattern, what to write instead, and th
 from __future__ import annotations
 
 import ast
+import io
 import re
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,16 +43,28 @@ HEADLINES = (
 )
 HINTS = (r"^(say|tell)\b", "an imperative with the option or key: set …, run …, add …")
 
+# Names of variables and parameters that say when something came, and not what it is.
+NAMES = {
+    "wanted": "desired, expected, or the noun",
+    "told": "the noun: problems, notices",
+    "brought": "the noun: created, deployed",
+    "thing": "the noun",
+    "mine": "the noun",
+}
+
 # Path, a part of the text, why.
-ALLOWED: tuple[tuple[str, str, str], ...] = ()
+ALLOWED: tuple[tuple[str, str, str], ...] = (("scorefly/listen/planner.py", "wanted", "a column of the ledger"),)
 
 
 def texts_of(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Yield line, kind (`docstring`, `message`, `hint`, `doc`) and text of all that people read in a file."""
+    """Yield line, kind (`docstring`, `comment`, `name`, `message`, `hint`, `doc`) and text of what people read."""
     if path.suffix == ".md":
         yield from markdown(path)
         return
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    yield from comments(source)
+    yield from names(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if text := ast.get_docstring(node):
@@ -64,6 +78,23 @@ def texts_of(path: Path) -> Iterator[tuple[int, str, str]]:
                 if keyword.arg in ("help", "hint", "message"):
                     for line, text in literals(keyword.value):
                         yield line, "hint" if keyword.arg == "hint" else "message", text
+
+
+def comments(source: str) -> Iterator[tuple[int, str, str]]:
+    """Yield the comments of a module, without those for tools."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        text = token.string.lstrip("# ")
+        if token.type == tokenize.COMMENT and not text.startswith(("noqa", "type:", "fmt:")):
+            yield token.start[0], "comment", text
+
+
+def names(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
+    """Yield the names that a module gives to variables and parameters."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, "name", node.id
+        elif isinstance(node, ast.arg):
+            yield node.lineno, "name", node.arg
 
 
 def literals(node: ast.AST) -> Iterator[tuple[int, str]]:
@@ -92,6 +123,10 @@ def markdown(path: Path) -> Iterator[tuple[int, str, str]]:
 
 def faults(kind: str, text: str) -> Iterator[tuple[str, str]]:
     """Yield the patterns that a text has, each with what to write instead."""
+    if kind == "name":
+        if text.lstrip("_") in NAMES:
+            yield text, NAMES[text.lstrip("_")]
+        return
     if kind == "docstring" and re.match(HEADLINES[0], text):
         yield text.split()[0], HEADLINES[1]
     if kind == "hint" and re.match(HINTS[0], text):

@@ -89,7 +89,7 @@ def input_error(message: str, hint: str = "", place: Place | None = None) -> Inp
 
 
 def external_error(message: str, hint: str = "", place: Place | None = None) -> ExternalError:
-    """An OutsideError of one problem, to raise."""
+    """An ExternalError of one problem, to raise."""
     return ExternalError(Problem(message, hint, place))
 
 

@@ -10,7 +10,9 @@ from hypothesis import settings
 import fork_server
 from workspaces import Workspace
 
-settings.register_profile("scorefly", max_examples=80, deadline=None, derandomize=True)
+# A run of all tests draws few examples, always the same; `make thorough` draws many others.
+settings.register_profile("scorefly", max_examples=30, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=500, deadline=None, print_blob=True)
 settings.load_profile("scorefly")
 
 

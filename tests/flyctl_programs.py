@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import fork_server
@@ -11,23 +11,26 @@ from scorefly.rehearsal.server import Rehearsal
 from workspaces import REPOSITORY
 
 FLYCTL = os.environ.get("SCOREFLY_TEST_FLYCTL", "")
+VERSION = '{"Name": "flyctl", "Version": "0.4.87"}'
 CALLS = "flyctl-calls"  # a file with the working folder and the arguments of each call
 STAND_IN = REPOSITORY / "tests/flyctl_standin.py"
 
 
-def stand_in() -> str:
-    """Return the shell command of the stand-in."""
-    return shlex.join(fork_server.command("flyctl"))
+def write_stand_in(program: Path, before: str = "") -> None:
+    """Write the program: the stand-in, after a line of shell. It tells its version by itself, which each run asks."""
+    version = f"[ \"$1\" = version ] && {{ printf '%s\\n' '{VERSION}'; exit; }}"
+    _write(program, [before, version, fork_server.script("flyctl")])
 
 
 def environment(folder: Path, fly: Rehearsal) -> dict[str, str]:
     """Everything a run needs to find that flyctl and the rehearsal; whatever else it calls is refused at once."""
     (folder / "bin").mkdir(exist_ok=True)
     program = folder / "bin" / "flyctl"
-    calls = folder / CALLS
-    record = f'printf "%s\\n" "$PWD $*" >>{calls}'
-    program.write_text(f'#!/bin/sh\n{record}\nexec {FLYCTL or stand_in()} "$@"\n')
-    program.chmod(0o755)
+    record = f'printf "%s\\n" "$PWD $*" >>{folder / CALLS}'
+    if FLYCTL:
+        _write(program, [record, f'exec {FLYCTL} "$@"'])
+    else:
+        write_stand_in(program, record)
     bases = dict.fromkeys(("FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL"), fly.url)
     path = f"{folder / 'bin'}:{os.environ['PATH']}"
     return {
@@ -37,3 +40,8 @@ def environment(folder: Path, fly: Rehearsal) -> dict[str, str]:
         "FLY_API_TOKEN": "fo1_dummy",
         "HTTPS_PROXY": "http://127.0.0.1:9",
     }
+
+
+def _write(program: Path, lines: Sequence[str]) -> None:
+    program.write_text("\n".join(["#!/bin/bash", *lines]))
+    program.chmod(0o755)

@@ -13,6 +13,7 @@ import secrets
 import sys
 import threading
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ from scorefly.problems import ScoreflyError
 
 def api_token() -> str:
     return os.environ.get("FLY_API_TOKEN", "")
+
+
+@cache
+def session() -> requests.Session:
+    """Connections are kept, and no proxy is looked for."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 def main() -> int:
@@ -189,7 +198,7 @@ def call(method: str, path: str, body: Any = None, *, base: str = "FLY_UIEX_BASE
 
 def request(method: str, path: str, body: Any = None, *, base: str = "FLY_UIEX_BASE_URL") -> requests.Response:
     """One call, whatever the answer."""
-    return requests.request(
+    return session().request(
         method,
         os.environ[base] + path,
         json=body,

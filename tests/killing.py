@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import fork_server
-from flyctl_programs import stand_in
+from flyctl_programs import write_stand_in
 from scorefly.rehearsal.server import Rehearsal
 from workspaces import Workspace
 
@@ -36,8 +36,7 @@ class Deadly(list[Call]):
 def environment(folder: Path, fly: Rehearsal) -> dict[str, str]:
     folder.mkdir()
     flyctl = folder / "flyctl"
-    flyctl.write_text(f'#!/bin/sh\nexec {stand_in()} "$@"\n')
-    flyctl.chmod(0o755)
+    write_stand_in(flyctl)
     bases = dict.fromkeys(("FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL"), fly.url)
     return {**bases, "PATH": f"{folder}:{os.environ['PATH']}", "FLY_API_TOKEN": "fo1_dummy"}
 

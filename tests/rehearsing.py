@@ -14,11 +14,13 @@ class Client:
 
     def __init__(self, fly: Rehearsal) -> None:
         self.fly = fly
+        self.session = requests.Session()
+        self.session.trust_env = False
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """The status and the data of an answer."""
         sent = {"Authorization": "Bearer x", **headers}
-        answer = requests.request(method, f"{self.fly.url}/v1{path}", json=body, headers=sent, timeout=10)
+        answer = self.session.request(method, f"{self.fly.url}/v1{path}", json=body, headers=sent, timeout=10)
         return answer.status_code, answer.json() if answer.content else None
 
     def made(self, path: str, body: Any) -> Any:
@@ -34,7 +36,7 @@ class Client:
     def beside(self, method: str, path: str, body: Any = None) -> Any:
         """What a call outside of the Machines API answers."""
         url, headers = f"{self.fly.url}{path}", {"Authorization": "Bearer x"}
-        return requests.request(method, url, json=body, headers=headers, timeout=10).json()
+        return self.session.request(method, url, json=body, headers=headers, timeout=10).json()
 
     def graphql(self, query: str, **variables: Any) -> Any:
         """The data GraphQL answers, or its errors."""

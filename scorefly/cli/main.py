@@ -93,7 +93,7 @@ def main() -> NoReturn:
     """Runs the command line and ends the process with its exit status."""
     interruption.install()
     session = Session(take_environment())
-    # Errors of options may name what stands beside them, and that may be a secret.
+    # Errors of options may name what is beside them, and that may be a secret.
     session.progress.hide(early_secrets(options_in(sys.argv[1:]), session.environ))
     try:
         code = _run(session)

@@ -11,12 +11,12 @@ Version = tuple[int, ...]
 
 _CONSTRAINT = re.compile(r"(>=|<=|>|<|=|)\s*v?(\d{1,9}(?:\.\d{1,9}){0,2})", re.ASCII)
 _TESTS: Mapping[str, Callable[[Version, Version], bool]] = {
-    "": lambda version, wanted: version[: len(wanted)] == wanted,
-    "=": lambda version, wanted: version[: len(wanted)] == wanted,
-    ">=": lambda version, wanted: version[: len(wanted)] >= wanted,
-    ">": lambda version, wanted: version[: len(wanted)] > wanted,
-    "<=": lambda version, wanted: version[: len(wanted)] <= wanted,
-    "<": lambda version, wanted: version[: len(wanted)] < wanted,
+    "": lambda version, requirement: version[: len(requirement)] == requirement,
+    "=": lambda version, requirement: version[: len(requirement)] == requirement,
+    ">=": lambda version, requirement: version[: len(requirement)] >= requirement,
+    ">": lambda version, requirement: version[: len(requirement)] > requirement,
+    "<=": lambda version, requirement: version[: len(requirement)] <= requirement,
+    "<": lambda version, requirement: version[: len(requirement)] < requirement,
 }
 
 

@@ -25,6 +25,7 @@ from scorefly.unconvert.project import Input, Output, convert_inputs
 
 NAMES = ("fly.toml", "fly.yaml", "fly.json")
 _PASSED = ("node_modules", "vendor", "testdata", "__pycache__")
+_COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 PROJECT_FILE = "scorefly.yaml"
 MAX_FILE = 1 << 20
 
@@ -44,6 +45,7 @@ def convert(workspace: Path, paths: tuple[str, ...], output: str = "") -> Conver
     """Convert fly.toml files and trees of FlyCD, all below folders. Raises InputError with all that is wrong."""
     base = Path(os.path.normpath(workspace / output)) if output else workspace
     starts = _starts(workspace, paths)
+    raise_errors(_compose_files(workspace, starts))
     root = _root(workspace, starts, is_elsewhere=bool(output))
     tree = _flycd_tree(workspace, root, starts)
     converted = {root / app.folder for app in tree.apps}
@@ -51,6 +53,8 @@ def convert(workspace: Path, paths: tuple[str, ...], output: str = "") -> Conver
     files = [file for start in starts for file in _fly_tomls(start) if file in starts or file.parent not in converted]
     problems = list(tree.problems)
     if not files and not tree.apps and not problems:
+        beside = [each for start in starts for name in _COMPOSE for each in [start / name] if exists(start, name)]
+        raise_errors(_compose_files(workspace, beside))
         raise InputError(*(Problem(f"no fly.toml in {path}", "name a fly.toml", Place(path)) for path in paths))
     reads = [_read(workspace, file) for file in dict.fromkeys(files)]
     inputs = [Input(fly, _relative(file.parent, root)) for fly, file in zip(reads, dict.fromkeys(files), strict=True)]
@@ -77,6 +81,19 @@ def convert(workspace: Path, paths: tuple[str, ...], output: str = "") -> Conver
         raise external_error(f"cannot write to {base}: {error.strerror}", "check the folder's permissions") from error
     shown = tuple(_shown(base / path, workspace) for path in contents)
     return Converted(shown, made.apps, tuple(problems))
+
+
+def _compose_files(workspace: Path, files: Sequence[Path]) -> list[Problem]:
+    """Refuse Docker Compose files with the command that reads them."""
+    return [
+        Problem(
+            "this is a Docker Compose file, and convert reads fly.toml and FlyCD's files",
+            "run `scorefly init --from compose` in its folder",
+            Place(_shown(file, workspace)),
+        )
+        for file in files
+        if file.name in _COMPOSE
+    ]
 
 
 def _files_beside(workspace: Path, files: Sequence[Path]) -> Iterator[Problem]:

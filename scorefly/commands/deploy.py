@@ -47,40 +47,40 @@ def deploy(run: Run, shared: SharedFly | None = None) -> Report:
         names = app_names(run.settings, loaded, run.state)
         live = list_machines(run.settings, connection.api, names, shared)
         refuse_unknown_apps(run.settings, loaded, run.state, live)
-        wanted, unresolved = compute_resolved_apps(run, loaded, connection.api, connection.registries, missing)
-        save_and_write_artefacts(run, loaded, wanted)
+        desired, unresolved = compute_resolved_apps(run, loaded, connection.api, connection.registries, missing)
+        save_and_write_artefacts(run, loaded, desired)
         connection.deployer.check()
-        if any(app.builds for app in wanted.apps):
+        if any(app.builds for app in desired.apps):
             connection.builder.check()
         network = environment_network(run.settings, run.state)
         fly_run = connected(run, connection, found, network)
-        unreachable = list(unreachable_apps(wanted.apps, run.state, network))
+        unreachable = list(unreachable_apps(desired.apps, run.state, network))
         for problem in unreachable:
             run.progress.problem(problem)
-        ours = [run.state.resources[each.uid] for each in wanted.resources if each.uid in run.state.resources]
+        ours = [run.state.resources[each.uid] for each in desired.resources if each.uid in run.state.resources]
         if (databases := databases_of(ours)) and not (run.settings.dry_run or run.settings.untrusted):
             ensure_databases(fly_run, databases)
         for server in sorted({each.server for each in databases}):
             notice = f"databases are on {server}, which all previews share: it is reached at {server}.flycast"
             unreachable.append(Problem(notice, severity="notice"))
             run.progress.problem(unreachable[-1])
-        jobs = [AppDeployment(fly_run, app, tuple(live.get(app.name, ()))) for app in wanted.apps]
+        jobs = [AppDeployment(fly_run, app, tuple(live.get(app.name, ()))) for app in desired.apps]
         outcomes = DeploymentScheduler(fly_run, {job.app.name: job for job in jobs}).deploy()
         certified = CertificateStep(run, connection.api).apply(
-            wanted.apps, outcomes, skip={*found.newer_apps, *found.rolled_back}
+            desired.apps, outcomes, skip={*found.newer_apps, *found.rolled_back}
         )
     outcomes = list(certified.apps)
     save_the_rest(run.keeper, outcomes)
     unchanged = {each.app for each in outcomes if each.status == "unchanged"} - set(found.newer_apps)
-    tags = [*unresolved, *mutable_tag_notices(app for app in wanted.apps if app.name in unchanged and not app.pinned)]
+    tags = [*unresolved, *mutable_tag_notices(app for app in desired.apps if app.name in unchanged and not app.pinned)]
     for problem in tags:
         run.progress.problem(problem)
     return Report(
         command=run.settings.command,
         environment=run.settings.environment,
         apps=tuple(outcomes),
-        resources=wanted.resources,
-        problems=(*found.problems, *found.notices, *wanted.problems, *unreachable, *_warnings(jobs), *tags),
+        resources=desired.resources,
+        problems=(*found.problems, *found.notices, *desired.problems, *unreachable, *_warnings(jobs), *tags),
         findings=certified.findings,
         certificates=certified.certificates,
         artefacts=shown_folder(run.settings, ""),

@@ -55,7 +55,8 @@ def _flyctl(settings: Settings, _progress: Progress) -> Iterator[Check]:
     if settings.rehearse:
         yield Check("flyctl", "ok", "not needed for a simulation")
         return
-    from scorefly.fly.flyctl import DeployOptions, FlyctlDeployer
+    from scorefly.fly.flyctl import FlyctlDeployer
+    from scorefly.fly.flyctl_arguments import DeployOptions
 
     with FlyctlDeployer("", DeployOptions(), settings.environ) as deployer:
         yield Check("flyctl", "ok", f"version {deployer.version() or 'unknown'}")

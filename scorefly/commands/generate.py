@@ -12,14 +12,14 @@ from scorefly.run import Run
 def generate(run: Run) -> Report:
     """Provisions, converts and writes the artefacts."""
     loaded = load(run.settings)
-    wanted = compute_desired_apps(run, loaded)
-    save_and_write_artefacts(run, loaded, wanted)
+    desired = compute_desired_apps(run, loaded)
+    save_and_write_artefacts(run, loaded, desired)
     return Report(
         command=run.settings.command,
         environment=run.settings.environment,
-        apps=tuple(app_report(run.settings, app) for app in wanted.apps),
-        resources=wanted.resources,
-        problems=wanted.problems,
+        apps=tuple(app_report(run.settings, app) for app in desired.apps),
+        resources=desired.resources,
+        problems=desired.problems,
         artefacts=shown_folder(run.settings, ""),
         rehearsed=run.settings.rehearse,
     )

@@ -47,7 +47,7 @@ def preview(settings: Settings, progress: Progress) -> Report:
         decision, commit = _with_its_code(settings, event, pull, decide(event, pull, circumstances))
         if decision.deed == "nothing":
             return _nothing(settings, decision.why, progress)
-        # A comment's commit is the base branch's, and that of a pull request is a merge nobody made.
+        # A comment's commit is the base branch's, and that of a pull request is a merge that no one made.
         settings = replace(settings, trigger=replace(settings.trigger, commit=commit, is_pull_head=True))
         notifier = _notifier(settings, api, pull, decision, progress) if api and not settings.dry_run else None
 

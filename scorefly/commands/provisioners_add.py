@@ -66,11 +66,11 @@ def _with_pin(text: str, remote: Remote, name: str) -> tuple[str, bool]:
     known = _provisioners(text, name)
     line = f"- {remote}"
     if known is None:
-        wanted: list[Plain] = [*PROVISIONERS, str(remote)]
+        desired: list[Plain] = [*PROVISIONERS, str(remote)]
         text = text or f"# yaml-language-server: $schema={LOCATION}/project.schema.json\n"
         ending = "" if text.endswith("\n") else "\n"
-        after = f"{text}{ending}{KEY}:\n" + "".join(f"  - {each}\n" for each in wanted)
-        return _checked(after, wanted, line, name), False
+        after = f"{text}{ending}{KEY}:\n" + "".join(f"  - {each}\n" for each in desired)
+        return _checked(after, desired, line, name), False
     if not isinstance(known, list) or not known:
         raise _not_written(line, name)
     lines = text.splitlines(keepends=True)
@@ -80,13 +80,13 @@ def _with_pin(text: str, remote: Remote, name: str) -> tuple[str, bool]:
     number = places.at(KEY, at).line - 1
     if older is not None:
         lines[number] = lines[number].replace(str(known[older]), str(remote))
-        wanted = [*known[:older], str(remote), *known[older + 1 :]]
+        desired = [*known[:older], str(remote), *known[older + 1 :]]
     else:
         indent = lines[number][: len(lines[number]) - len(lines[number].lstrip())]
         ending = "" if lines[number].endswith("\n") else "\n"
         lines.insert(number + 1, f"{ending}{indent}{line}\n")
-        wanted = [*known, str(remote)]
-    return _checked("".join(lines), wanted, line, name), older is not None
+        desired = [*known, str(remote)]
+    return _checked("".join(lines), desired, line, name), older is not None
 
 
 def _provisioners(text: str, name: str) -> Plain:
@@ -98,10 +98,10 @@ def _same(known: Plain, remote: Remote) -> bool:
     return isinstance(known, str) and is_remote(known) and parse_remote(known).name == remote.name
 
 
-def _checked(after: str, wanted: list[Plain], line: str, name: str) -> str:
+def _checked(after: str, desired: list[Plain], line: str, name: str) -> str:
     """The text, if it says what it should: YAML has more ways to write a list than are looked for here."""
     try:
-        if _provisioners(after, name) == wanted:
+        if _provisioners(after, name) == desired:
             return after
     except InputError:
         pass

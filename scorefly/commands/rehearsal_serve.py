@@ -12,7 +12,7 @@ from scorefly.problems import Place, input_error, option_place
 from scorefly.rehearsal import faults
 from scorefly.rehearsal.faults import Fault
 from scorefly.rehearsal.server import Rehearsal
-from scorefly.rehearsal.world import WorldUnreadable
+from scorefly.rehearsal.world_file import WorldUnreadable
 
 
 def parse_latency(text: str, option: str = "latency") -> float:

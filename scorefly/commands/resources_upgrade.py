@@ -92,8 +92,8 @@ def upgrade(run: Run, found: Upgrade) -> Report:
             if problem := not_ours(run.settings, connection.api, name, live.get(name, ()), run.state):
                 raise InputError(problem)
         run.keeper.change(lambda state: with_version(state, state.resources[found.uid], found.after))
-        wanted = compute_desired_apps(run, loaded)
-        apps = [app for app in wanted.apps if app.name in found.apps]
+        desired = compute_desired_apps(run, loaded)
+        apps = [app for app in desired.apps if app.name in found.apps]
         connection.deployer.check()
         if not run.settings.dry_run:
             for app in apps:
@@ -108,7 +108,7 @@ def upgrade(run: Run, found: Upgrade) -> Report:
         command=run.settings.command,
         environment=run.settings.environment,
         apps=tuple(outcomes),
-        resources=tuple(each for each in wanted.resources if each.uid == found.uid),
+        resources=tuple(each for each in desired.resources if each.uid == found.uid),
         problems=tuple(warning for job in jobs.values() for warning in job.warnings),
         artefacts=shown_folder(run.settings, ""),
         rehearsed=run.settings.rehearse,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from scorefly.commands.status import select_apps
 from scorefly.config.settings import Settings
 from scorefly.deployment.app_deployment import AppDeployment
+from scorefly.deployment.certificates import active_url
 from scorefly.deployment.connection import connect
 from scorefly.deployment.fly_run import connected
 from scorefly.deployment.live import list_machines
@@ -39,17 +42,20 @@ def rollback(run: Run) -> Report:
     with connect(run.settings, run.keeper) as connection:
         live = list_machines(run.settings, connection.api, sorted(targets))
         _check_secrets(run.settings, connection.api, known, targets)
-        wanted = {name: app_of_release(known[name], target.artefact) for name, target in targets.items()}
-        for name, app in wanted.items():
+        desired = {name: app_of_release(known[name], target.artefact) for name, target in targets.items()}
+        for name, app in desired.items():
             run.progress.step(f"{name}: rolling back to {_words(targets[name])}")
             if not run.settings.dry_run:
                 write_artefact(run.settings, app)
         connection.deployer.check()
         fly_run = connected(run, connection, order)
         jobs = {
-            name: AppDeployment(fly_run, app, tuple(live.get(name, ())), targets[name]) for name, app in wanted.items()
+            name: AppDeployment(fly_run, app, tuple(live.get(name, ())), targets[name]) for name, app in desired.items()
         }
-        outcomes = DeploymentScheduler(fly_run, jobs).deploy()
+        outcomes = [
+            replace(each, url=each.url and active_url(connection.api, known[each.app]))
+            for each in DeploymentScheduler(fly_run, jobs).deploy()
+        ]
     save_the_rest(run.keeper, outcomes)
     stayed = [_unchanged(run.settings, app) for app in apps if app.name not in targets]
     return Report(
@@ -97,8 +103,21 @@ def _at_commit(commit: str, apps: Sequence[AppState]) -> dict[str, Release]:
     return found
 
 
+def _before_unfinished_deploy(app: AppState) -> Release | None:
+    """Return the release that an app ran before a deploy that failed or was interrupted; a rollback is run again."""
+    release, rollback = app.current_release, app.rollback
+    if release is None or app.digest:
+        return None
+    return release if rollback is None or (rollback.commit and release.is_of(rollback.commit)) else None
+
+
 def _before_last_deploy(apps: Sequence[AppState]) -> dict[str, Release]:
-    """Return the release that each app of the last deploy ran before it. All runs for a commit are one deploy."""
+    """Return the release that each app of the last deploy ran before it. All runs for a commit are one deploy.
+
+    A deploy that did not finish is the last one: its apps go back to the release that they ran.
+    """
+    if unfinished := {app.name: release for app in apps if (release := _before_unfinished_deploy(app))}:
+        return unfinished
     current = [release for app in apps if (release := app.current_release)]
     if not current:
         return {}

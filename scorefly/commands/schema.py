@@ -16,7 +16,8 @@ def schema_of(name: str) -> dict[str, Any]:
 
         return project_schema()
     if name == "provisioners":
-        from scorefly.config.project_schema import DIALECT, LOCATION, duration_schema
+        from scorefly.config.kind_schemas import duration_schema
+        from scorefly.config.project_schema import DIALECT, LOCATION
         from scorefly.resources.provisioners_schema import provisioners_schema
 
         return provisioners_schema(DIALECT, LOCATION, duration_schema())

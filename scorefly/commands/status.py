@@ -9,12 +9,14 @@ from scorefly.config.settings import Settings
 from scorefly.deployment.connection import connect
 from scorefly.deployment.drift import drift
 from scorefly.deployment.live import LOOKS
+from scorefly.deployment.machine_counts import app_machines, deployed_app, is_standby, take_census
 from scorefly.deployment.ownership import not_ours
 from scorefly.desired.artefacts import shown_folder
 from scorefly.fly.api import FlyApi
 from scorefly.fly.api.machines import MachineView
 from scorefly.fly.certificates import ACTIVE, find_certificate, list_certificates
 from scorefly.problems import ExternalError, input_error, nearest, option_place
+from scorefly.report.plan import Drift
 from scorefly.report.progress import Progress
 from scorefly.report.report import AppReport, Report
 from scorefly.report.status import AppStatus, CertificateStatus, CheckStatus, MachineStatus, ReleaseRow, RollbackStatus
@@ -25,11 +27,18 @@ from scorefly.state.snapshot import unpack
 
 
 def status(settings: Settings, progress: Progress) -> Report:
-    """Compare what was deployed with what runs, app by app."""
+    """Compare what was deployed with what runs, app by app. Raises ExternalError where Fly tells of no app at all."""
     state = known_state(settings, progress)
     apps = select_apps(settings, state)
     with connect(settings) as connection, ThreadPoolExecutor(LOOKS, thread_name_prefix="status") as pool:
-        shown = tuple(pool.map(lambda app: _status(settings, connection.api, state, app), apps))
+        results = tuple(pool.map(lambda app: _status(settings, connection.api, state, app), apps))
+    failures = [each for each in results if isinstance(each, ExternalError)]
+    if failures and len(failures) == len(apps):
+        raise failures[0]
+    shown = tuple(
+        _shown(app, problem=str(each.problems[0])) if isinstance(each, ExternalError) else each
+        for app, each in zip(apps, results, strict=True)
+    )
     return Report(
         command=settings.command,
         environment=settings.environment,
@@ -92,10 +101,10 @@ def select_apps(settings: Settings, state: EnvironmentState) -> list[AppState]:
     return [app for app in apps if {app.workload, app.name}.intersection(settings.workload)]
 
 
-def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppState) -> AppStatus:
-    rollback = app.rollback
-    release = app.current_release
-    shown = AppStatus(
+def _shown(app: AppState, problem: str = "") -> AppStatus:
+    """Return what state knows of an app."""
+    rollback, release = app.rollback, app.current_release
+    return AppStatus(
         workload=app.workload,
         app=app.name,
         commit=app.commit,
@@ -104,13 +113,19 @@ def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppSt
         rollback=RollbackStatus(rollback.at, rollback.commit, rollback.from_commit, bool(app.digest))
         if rollback
         else None,
+        problem=problem,
     )
+
+
+def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppState) -> AppStatus | ExternalError:
+    """Return the status of an app, or why Fly does not tell it."""
+    shown = _shown(app)
     try:
         machines = api.find_machines(app.name)
         certificates = tuple(_certificates(api, app)) if machines is not None else ()
         problem = "" if machines is None else str(not_ours(settings, api, app.name, machines, state) or "")
     except ExternalError as error:
-        return _replaced(shown, problem=str(error.problems[0]))
+        return error
     if machines is None:
         return _replaced(shown, problem="the app does not exist on Fly (deploy creates it again)")
     if problem:
@@ -122,10 +137,34 @@ def _status(settings: Settings, api: FlyApi, state: EnvironmentState, app: AppSt
         url=_url(app, certificates),
         certificates=certificates,
         since=shown.since or max((each.updated for each in machines), default=""),
-        machines=tuple(MachineStatus(each.id, each.region, each.state) for each in machines),
+        machines=tuple(map(_machine, machines)),
+        problem="the last deploy did not finish (see its log, then deploy or roll back)" if _is_unfinished(app) else "",
         checks=tuple(_checks(machines)),
-        drift=drift(unpack(app.record), machines),
+        drift=(*drift(unpack(app.record), machines), *_stopped(settings, app, machines)),
     )
+
+
+def _machine(machine: MachineView) -> MachineStatus:
+    exit_code = machine.crashed if machine.state in ("stopped", "failed") else 0
+    return MachineStatus(machine.id, machine.region, machine.state, is_standby(machine), exit_code)
+
+
+def _is_unfinished(app: AppState) -> bool:
+    """Decide whether a deploy or rollback of the app began and did not end; one that was taken over had none."""
+    record = unpack(app.record)
+    taken_over = record is not None and bool(record.facts) and not record.texts
+    return bool(app.id) and not app.digest and not taken_over
+
+
+def _stopped(settings: Settings, app: AppState, machines: Sequence[MachineView]) -> Iterator[Drift]:
+    """Yield how many Machines are stopped that nothing but a deploy starts again."""
+    record = unpack(app.record)
+    if record and record.texts:
+        present = app_machines(machines)
+        down = take_census(deployed_app(app, record), settings.ha, present, lambda _: True).stopped
+        if down:
+            count = len(present)
+            yield Drift("running", (f"{count} of {count}",), (f"{count - len(down)} of {count}",))
 
 
 def _certificates(api: FlyApi, app: AppState) -> Iterator[CertificateStatus]:

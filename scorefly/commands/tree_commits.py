@@ -49,7 +49,7 @@ def _show(
     description, log = "; ".join(texts), settings.trigger.link
     base = settings.environ.get("GITHUB_API_URL") or "https://api.github.com"
     with GitHubApi(token, name, base) as api:
-        told = {
+        reported = {
             "commit status": api.set_commit_status(
                 commit, f"scorefly/{unit.name}", succeeded=not failed, description=description, url=log
             ),
@@ -57,7 +57,7 @@ def _show(
                 unit.name, commit, succeeded=not failed, description=description, log=log
             ),
         }
-    if refused := [what for what, done in told.items() if not done]:
+    if refused := [what for what, done in reported.items() if not done]:
         progress.step(f"{repository.key}: no {' and no '.join(refused)}, because the token may not write one")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,7 +12,7 @@ from scorefly.problems import ScoreflyError
 from scorefly.project.units import Unit
 from scorefly.report.unit_progress import UnitProgress
 from scorefly.state.document import AppState, EnvironmentState, ResourceState, SourceState
-from scorefly.state.session import open_state
+from scorefly.state.session import known_environments, open_state, read_state
 
 
 class Move(Struct, frozen=True):
@@ -31,7 +31,7 @@ def move_workloads(run: TreeRun) -> None:
     """
     if run.settings.dry_run or not run.tree.is_complete:
         return
-    for move in list(_moves(run)):
+    for move in list(_moves(run, [*run.all_units, *_former_units(run)])):
         try:
             _move(run, move)
         except ScoreflyError as error:
@@ -53,14 +53,35 @@ def _move(run: TreeRun, move: Move) -> None:
         run.states[move.origin.name], run.states[move.target.name] = origin.state, target.state
 
 
-def _moves(run: TreeRun) -> Iterator[Move]:
+def _former_units(run: TreeRun) -> Iterator[Unit]:
+    """Yield units that have a state and are in the tree no more, where new units may be what became of them.
+
+    That is how a project that was renamed keeps its apps.
+    """
+    new = [unit for unit in run.units if unit.workloads and unit.name in run.states and not run.states[unit.name].apps]
+    if not new:
+        return
+    names = {unit.name for unit in run.all_units}
+    for name in known_environments(new[0].settings):
+        unit = next((each for each in new if name.endswith(f".{each.environment}")), None)
+        if unit is None or name in names:
+            continue
+        settings = replace(unit.settings, environment=name)
+        try:
+            run.states[name] = read_state(settings)
+        except ScoreflyError:
+            continue
+        yield replace(unit, name=name, settings=settings, sources={}, local={}, suspended={})
+
+
+def _moves(run: TreeRun, origins: Sequence[Unit]) -> Iterator[Move]:
     for target in run.units:
         for workload in target.workloads:
             app = target.settings.app_name(workload)
             state = run.states.get(target.name)
             if state is None or app in state.apps:
                 continue
-            for origin in run.all_units:
+            for origin in origins:
                 known = run.states.get(origin.name)
                 if origin is target or known is None or not _may_move(origin, target):
                     continue

@@ -87,14 +87,14 @@ class TreeRun(Struct):
 
     def fetch(self, units: Sequence[Unit]) -> None:
         """Download the commits that states do not know yet."""
-        wanted = {
+        desired = {
             pin: unit.name
             for unit in units
             if not self.failed[unit.name]
             for name, pin in self.pins[unit.name].items()
             if not self._known_tree(unit, name, pin)
         }
-        problems = self.store.fetch(wanted)
+        problems = self.store.fetch(desired)
         for unit in units:
             self.failed[unit.name] += [problems[pin] for pin in self.pins[unit.name].values() if pin in problems]
 
@@ -222,16 +222,17 @@ def tree_run(settings: Settings, progress: Progress) -> Iterator[TreeRun]:
     if not isinstance(settings.workloads, WorkloadConfigs):
         raise TypeError("a tree needs the settings of a project file")
     file = settings.workloads.file
-    with open_store(settings, file) as store:
-        tree = open_tree(settings, file, store)
-        problems = list(tree.problems)
+    problems = list(settings.invalid)
+    with open_store(settings, file, problems) as store:
+        tree = open_tree(settings, file, store, offline=any(each.severity == "error" for each in problems))
+        problems += tree.problems
         names = [settings.environment] if settings.environment_given else tree.environments()
         units = read_units(settings, tree, names or [settings.environment], problems)
         refused: list[Problem] = []
         units = suspend_listener(units, settings.environ, refused)
-        errors = [problem for problem in dict.fromkeys(problems) if problem.severity == "error"]
+        errors = {(each.message, each.place): each for each in reversed(problems) if each.severity == "error"}
         if errors:
-            raise InputError(*errors)
+            raise InputError(*reversed(errors.values()))
         progress.hide({unit.settings.fly_api_token for unit in units} - {""})
         selected = select(units, settings.subtrees)
         for problem in (*tree.unreadable, *refused):

@@ -13,7 +13,7 @@ from scorefly.config.project_file import ProjectFile
 from scorefly.config.settings import Settings
 from scorefly.confined import CHECKOUTS, read_file, root_of
 from scorefly.deployment.unit_digest import UNKNOWN_HOME
-from scorefly.problems import Problem, ScoreflyError, external_error, input_error, option_place
+from scorefly.problems import InputError, Problem, ScoreflyError, external_error, input_error, option_place
 from scorefly.project.tree import Fetch, Tree, read_tree
 from scorefly.sources.access import Access
 from scorefly.sources.repository import Pin, Source
@@ -21,19 +21,31 @@ from scorefly.sources.store import Store, cache_folder
 
 
 @contextmanager
-def open_store(settings: Settings, file: ProjectFile) -> Iterator[Store]:
-    """Open the cache of repositories. Raises InputError for credentials that are not given."""
+def open_store(settings: Settings, file: ProjectFile, problems: list[Problem]) -> Iterator[Store]:
+    """Open the cache of repositories. Credentials that are not given are added to `problems`."""
     folder = cache_folder(settings.source_cache, settings.environ, option_place("source-cache"))
     if not folder.is_absolute():
         folder = settings.workspace / folder
-    with Access(access_entries(settings, file), settings.environ) as access:
+    try:
+        entries = access_entries(settings, file)
+    except InputError as error:
+        problems += [each for each in error.problems if each not in problems]
+        entries = []
+    with Access(entries, settings.environ) as access:
         yield Store(folder, access)
 
 
-def open_tree(settings: Settings, file: ProjectFile, store: Store) -> Tree:
-    """Read the projects of the tree; those of other repositories are put into folders of the workspace."""
+def open_tree(settings: Settings, file: ProjectFile, store: Store, *, offline: bool = False) -> Tree:
+    """Read the projects of the tree; those of other repositories are put into folders of the workspace.
+
+    With `offline` these are left out.
+    """
     key = f"github.com/{settings.repository}" if settings.repository else ""
-    return read_tree(settings.workspace, file, key, fetching(settings.workspace, store))
+    return read_tree(settings.workspace, file, key, _no_fetch if offline else fetching(settings.workspace, store))
+
+
+def _no_fetch(_folders: Mapping[Source, str]) -> dict[Source, Pin | Problem]:
+    return {}
 
 
 def fetching(workspace: Path, store: Store) -> Fetch:

@@ -21,13 +21,13 @@ def validate(settings: Settings, progress: Progress) -> Report:
     settings, missing = with_stand_in_variables(settings, loaded)
     run = Run(settings, Keeper(None, _state_at_hand(settings)), progress)
     progress.hide(secrets_in(run.state))
-    wanted = compute_desired_apps(run, loaded, trial=True, warnings=missing)
-    check_regions(settings, loaded, wanted.apps)
+    desired = compute_desired_apps(run, loaded, trial=True, warnings=missing)
+    check_regions(settings, loaded, desired.apps)
     return Report(
         command=settings.command,
         environment=settings.environment,
-        resources=wanted.resources,
-        problems=wanted.problems,
+        resources=desired.resources,
+        problems=desired.problems,
     )
 
 

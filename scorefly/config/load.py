@@ -77,7 +77,9 @@ def _settings(
     check_texts(values, places, sources.problems)
     check_deploy_args(values, places, sources.problems)
     refuse_placeholder_prefix(command, values, places, sources.problems)
-    if sources.problems:
+    # A tree has more files: what is wrong with all of them is reported together.
+    deferred = sources.file_problems if command in _TREE_COMMANDS and sources.file.has_tree and known is None else []
+    if any(each not in deferred for each in sources.problems):
         raise InputError(*sources.problems)
     variables = {
         name.removeprefix(VARIABLE_PREFIX): value for name, value in environ.items() if name.startswith(VARIABLE_PREFIX)
@@ -94,7 +96,9 @@ def _settings(
     values["overrides"] = sources.file.overrides(sources.environment)
     workload_problems: list[Problem] = []
     values["workloads"] = workload_configs(sources.file, sources.environment, workload_problems)
-    raise_errors(workload_problems)
+    if known is None and not (command in _TREE_COMMANDS and sources.file.has_tree):
+        raise_errors(workload_problems)
+    values["invalid"] = (*deferred, *workload_problems)
     values["repository"] = repository(environ, workspace) if known is None else known.repository
     values["given"] = given
     values["trigger"] = read_trigger(environ)
@@ -118,6 +122,7 @@ def load_unit_settings(root: Settings, file: ProjectFile, environment: str) -> S
     return replace(settings, overrides=overrides, provisioners=provisioners, folder=file.folder, stage=environment)
 
 
+_TREE_COMMANDS = ("sync", "plan", "validate", "repos", "pin")
 _RUN_ONLY = ("score-files", "overrides-file", "override-property")
 
 

@@ -1,87 +1,94 @@
-"""One value of an option, from the text of an input or the data of `scorefly.yaml`, to its type."""
+"""Parsers of the kinds of options: from the text of an input or the data of `scorefly.yaml` to a typed value.
+
+Each raises InputError at the place of the value.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from msgspec.structs import replace
 
-from scorefly.config.option import Kind, Option
+from scorefly import durations
+from scorefly.config.option import Option
 from scorefly.config.settings import Images
 from scorefly.convert.build_spec import BuildSpec, parse_build
-from scorefly.durations import parse_duration
 from scorefly.problems import InputError, Place, Problem, nearest
 from scorefly.values import Plain
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def parse(option: Option, value: Plain, place: Place) -> Any:
-    """The typed value. Raises InputError at `place`; a message never quotes a private option's value."""
-    return _PARSERS[option.kind](option, value, place)
-
-
 def _wrong(option: Option, message: str, hint: str, place: Place) -> InputError:
     return InputError(Problem(f"{option.name} {message}", hint, place))
 
 
-def _text(option: Option, value: Plain, place: Place) -> str:
+def parse_text(option: Option, value: Plain, place: Place) -> str:
+    """Parse a string."""
     if isinstance(value, bool | dict | list) or value is None:
         raise _wrong(option, "has to be a text", "", place)
     return str(value).strip()
 
 
-def _flag(option: Option, value: Plain, place: Place) -> bool:
+def parse_flag(option: Option, value: Plain, place: Place) -> bool:
+    """Parse true or false."""
     text = str(value).strip().lower() if isinstance(value, bool | str) else ""
     if text not in ("true", "false"):
         raise _wrong(option, f"is {_shown(option, value)}", "say true or false", place)
     return text == "true"
 
 
-def _count(option: Option, value: Plain, place: Place) -> int:
+def parse_count(option: Option, value: Plain, place: Place) -> int:
+    """Parse a whole number from 1 to 256."""
     text = str(value).strip()
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 256:
         raise _wrong(option, f"is {_shown(option, value)}", "give a whole number from 1 to 256", place)
     return int(text)
 
 
-def _duration(option: Option, value: Plain, place: Place) -> float:
-    seconds = parse_duration(value)
+def parse_duration(option: Option, value: Plain, place: Place) -> float:
+    """Parse a duration, such as 90s, to seconds."""
+    seconds = durations.parse_duration(value)
     if seconds is None:
         raise _wrong(option, f"is {_shown(option, value)}", "give a duration such as 90s, 5m or 14d", place)
     return seconds
 
 
-def _lines(option: Option, value: Plain, place: Place) -> tuple[str, ...]:
-    """Lines of one text or of several: an option that is given twice, or a list in a file."""
+def parse_lines(option: Option, value: Plain, place: Place) -> tuple[str, ...]:
+    """Parse the lines of one string or of several: an option that is given twice, or a list in a file."""
     texts = value if isinstance(value, list) else [value]
-    return tuple(line.strip() for text in texts for line in _text(option, text, place).splitlines() if line.strip())
+    return tuple(
+        line.strip() for text in texts for line in parse_text(option, text, place).splitlines() if line.strip()
+    )
 
 
-def _words(option: Option, value: Plain, place: Place) -> tuple[str, ...]:
-    words = tuple(word.strip() for line in _lines(option, value, place) for word in line.split(",") if word.strip())
+def parse_words(option: Option, value: Plain, place: Place) -> tuple[str, ...]:
+    """Parse words from the option's choices."""
+    words = tuple(
+        word.strip() for line in parse_lines(option, value, place) for word in line.split(",") if word.strip()
+    )
     for word in words:
-        _choice(option, word, place)
+        parse_choice(option, word, place)
     return words
 
 
-def _choice(option: Option, value: Plain, place: Place) -> str:
-    text = _text(option, value, place)
+def parse_choice(option: Option, value: Plain, place: Place) -> str:
+    """Parse one of the option's choices."""
+    text = parse_text(option, value, place)
     if text not in option.choices:
         hint = nearest(text, option.choices)
         raise _wrong(option, f"is {_shown(option, value)}", hint, place)
     return text
 
 
-def _pairs(option: Option, value: Plain, place: Place) -> dict[str, str]:
+def parse_pairs(option: Option, value: Plain, place: Place) -> dict[str, str]:
+    """Parse NAME=VALUE lines, or a mapping."""
     if isinstance(value, dict):
         pairs = {name: _scalar(option, each, place) for name, each in value.items()}
     else:
         pairs = {}
-        for number, line in enumerate(_lines(option, value, place), start=1):
+        for number, line in enumerate(parse_lines(option, value, place), start=1):
             name, separator, text = line.partition("=")
             if not separator:
                 raise _wrong(option, f"line {number} has no `=`", "write NAME=VALUE", place)
@@ -108,7 +115,8 @@ _JSON_HINTS = {
 }
 
 
-def _json(option: Option, value: Plain, place: Place) -> dict[str, str]:
+def parse_json(option: Option, value: Plain, place: Place) -> dict[str, str]:
+    """Parse a JSON object of strings."""
     hint = _JSON_HINTS[option.private]
     if isinstance(value, str):
         try:
@@ -139,11 +147,12 @@ def _json(option: Option, value: Plain, place: Place) -> dict[str, str]:
     return {name: str(each) for name, each in value.items()}
 
 
-def _images(option: Option, value: Plain, place: Place) -> Images:
+def parse_images(option: Option, value: Plain, place: Place) -> Images:
+    """Parse images: one for all containers, or one per workload or container."""
     if isinstance(value, dict):
         return Images(by_name={name: _scalar(option, each, place) for name, each in value.items()})
     default, by_name = "", {}
-    for line in _lines(option, value, place):
+    for line in parse_lines(option, value, place):
         name, separator, reference = line.partition("=")
         if not separator:
             if default:
@@ -156,11 +165,11 @@ def _images(option: Option, value: Plain, place: Place) -> Images:
     return Images(default, by_name)
 
 
-def _builds(option: Option, value: Plain, place: Place) -> dict[str, BuildSpec]:
+def parse_builds(option: Option, value: Plain, place: Place) -> dict[str, BuildSpec]:
     """Parse lines `[WORKLOAD.]CONTAINER=PATH` or `=JSON`."""
     builds: dict[str, BuildSpec] = {}
     problems: list[Problem] = []
-    for line in _lines(option, value, place):
+    for line in parse_lines(option, value, place):
         name, _, text = (part.strip() for part in line.partition("="))
         if not name or not text:
             raise _wrong(option, f"has the line {line!r}", "write CONTAINER=PATH, or CONTAINER=JSON", place)
@@ -187,19 +196,3 @@ def _scalar(option: Option, value: Plain, place: Place) -> str:
 
 def _shown(option: Option, value: Plain) -> str:
     return "not one of them" if option.private else repr(value)
-
-
-_PARSERS: Mapping[Kind, Callable[[Option, Plain, Place], Any]] = {
-    "text": _text,
-    "flag": _flag,
-    "optional_flag": _flag,
-    "count": _count,
-    "duration": _duration,
-    "lines": _lines,
-    "words": _words,
-    "choice": _choice,
-    "pairs": _pairs,
-    "json": _json,
-    "images": _images,
-    "builds": _builds,
-}

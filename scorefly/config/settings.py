@@ -52,7 +52,8 @@ class Settings(Confidential, frozen=True):
     `preview` uses when the checkout is untrusted: the same settings without the project file. `unreadable` says what
     is wrong with that file, where it may not count. `environment_given` tells a name that was given from a default,
     and `environment_declared` one that has an entry in that file.
-    `notices` are to be shown before the run.
+    `notices` are to be shown before the run. `invalid` is what is wrong with the file of a tree, whose other files may
+    be wrong, too.
 
     A run of one unit of a tree has the unit's name as `environment`, and as `stage` the environment as scorefly.yaml
     names it. `project` and `folder` are the project's name and its folder below the workspace. `declared` are the names
@@ -142,6 +143,7 @@ class Settings(Confidential, frozen=True):
     previews: Settings | None = None
     inputs_only: Settings | None = None
     notices: tuple[Problem, ...] = ()
+    invalid: tuple[Problem, ...] = ()
     unreadable: InputError | None = None
 
     @property

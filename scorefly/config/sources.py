@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scorefly.config.kinds import parse
 from scorefly.config.option import Option
 from scorefly.config.options import BY_NAME, OPTIONS
-from scorefly.config.parse import parse
 from scorefly.config.project_file import ProjectFile, read_project_file
 from scorefly.config.workload_configs import chain
 from scorefly.confined import is_inside, shown
@@ -48,6 +48,7 @@ class OptionSources:
         if file is None and project_file:
             file = read_project_file(workspace, name, named=bool(named), outside=outside, problems=self.problems)
         self.file = file or ProjectFile()
+        self.file_problems = list(self.problems)
         self.folders = {each.places.file: each.folder for each in chain(self.file) if each.folder != "."}
         self.environment = ""
         found = self._find(BY_NAME["environment"])

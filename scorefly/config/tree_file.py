@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from scorefly.config.tree_keys import parse_after, parse_names, parse_source, parse_text
+from scorefly.config.tree_keys import parse_after, parse_names, parse_project, parse_source, parse_text
 from scorefly.config.value import Value, read_vars
 from scorefly.problems import InputError, Place, Problem, input_error, nearest
 from scorefly.sources.repository import Source
@@ -17,7 +17,6 @@ from scorefly.sources.repository import Source
 # Keys at the top, and those of them that an environment may have, too.
 TOP_KEYS = ("project", "include", "vars", "defaults", "always", "after", "access")
 ENVIRONMENT_KEYS = ("vars", "defaults", "always", "after")
-_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}", re.ASCII)
 _INCLUDE = ("path", "source", "provisioners", "secrets")
 _ACCESS = ("token", "username", "ssh-key", "known-hosts")
 
@@ -46,24 +45,15 @@ class AccessKeys(Struct, frozen=True):
     known_hosts: str = ""
 
 
-def parse_project(value: Value) -> str:
-    """Parse the name of a project."""
-    text = parse_text(value)
-    if not _PROJECT.fullmatch(text):
-        hint = "use letters, digits, `_` and `-`, 31 at most"
-        raise input_error(f"project: {text!r} is not a valid name", hint, value.place)
-    return text
-
-
 def parse_includes(value: Value) -> tuple[Include, ...]:
     """Parse `include: [{path: FOLDER}, {source: {repo: URL}}]`."""
     if not isinstance(value.data, list):
         raise input_error("include: expected a list", "write `- path: FOLDER` lines", value.place)
     problems: list[Problem] = []
     found = []
-    for index, each in enumerate(value.data):
+    for index in range(len(value.data)):
         try:
-            found.append(_include(Value(each, value.places, (*value.path, index))))  # type: ignore[arg-type]
+            found.append(parse_include(value, index))
         except InputError as error:
             problems += error.problems
     if problems:
@@ -71,7 +61,10 @@ def parse_includes(value: Value) -> tuple[Include, ...]:
     return tuple(found)
 
 
-def _include(value: Value) -> Include:
+def parse_include(includes: Value, index: int) -> Include:
+    """Parse one entry of `include`."""
+    data = includes.data[index] if isinstance(includes.data, list) else None
+    value = Value(data, includes.places, (*includes.path, index))  # type: ignore[arg-type]
     children = value.children()
     for key, child in children.items():
         if key not in _INCLUDE:

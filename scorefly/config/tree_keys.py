@@ -15,6 +15,7 @@ from scorefly.sources.repository import Ref, RefKind, Repository, Source, parse_
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 _REF = re.compile(r"(?!.*(?:\.\.|@\{|//|\.lock$|[/.]$))[^\x00-\x20~^:?*\[\\\x7f/-][^\x00-\x20~^:?*\[\\\x7f]*")
 _PATTERN = re.compile(r"[^\x00-\x20~^:\\\x7f/-][^\x00-\x20~^:\\\x7f]*")
+_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}", re.ASCII)
 _SOURCE = ("repo", "branch", "tag", "commit", "path", "submodules", "lfs")
 _FLAGS = ("submodules", "lfs")
 _APP = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -96,13 +97,20 @@ def parse_file(value: Value) -> str:
     return os.path.normpath(text)
 
 
-def parse_app(value: Value) -> str:
-    """Parse the whole name of a Fly app."""
-    text = parse_text(value)
-    if not _APP.fullmatch(text):
-        hint = "app names have lower-case letters, digits and `-`, 63 at most"
-        raise input_error(f"app: {text!r} is not a valid app name", hint, value.place)
-    return text
+def _name_parser(what: str, pattern: re.Pattern[str], hint: str) -> Callable[[Value], str]:
+    """Return a parser of names of one form."""
+
+    def parse_name(value: Value) -> str:
+        text = parse_text(value)
+        if not pattern.fullmatch(text):
+            raise input_error(f"{value.path[-1]}: {text!r} is not a valid {what}", hint, value.place)
+        return text
+
+    return parse_name
+
+
+parse_app = _name_parser("app name", _APP, "app names have lower-case letters, digits and `-`, 63 at most")
+parse_project = _name_parser("name", _PROJECT, "use letters, digits, `_` and `-`, 31 at most")
 
 
 def parse_names(value: Value) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ def _config(file: ProjectFile, environment: str, name: str, problems: list[Probl
     names |= {"environment": environment, "project": project.data if project else "", "workload": name}
     expanded = expand(merged, names, found)
     name_place = own[0].place if own else merged.place
-    config = to_config(expanded, name_place, found) if not found else WorkloadConfig(name_place=name_place)
+    config = to_config(expanded, name_place, found)
     problems += [each for each in found if each not in problems]
     return config
 

@@ -105,8 +105,9 @@ def read_workload(
 
 
 def to_config(workload: Value, name_place: Place, problems: list[Problem]) -> WorkloadConfig:
-    """Parse the keys of one workload whose layers were merged."""
-    values = {key.replace("-", "_"): value for key, value in read_workload(workload, problems).items()}
+    """Parse the keys of one workload whose layers were merged. Those with unknown variables are left out."""
+    skip = "$(" if problems else ""
+    values = {key.replace("-", "_"): value for key, value in read_workload(workload, problems, skip=skip).items()}
     data = workload.data if isinstance(workload.data, dict) else {}
     return WorkloadConfig(**values, data=data, name_place=name_place, places=workload.places)
 

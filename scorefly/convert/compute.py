@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import ceil
@@ -11,27 +10,7 @@ from typing import Any
 from scorefly.convert.target import Conversion
 from scorefly.fly.sizes import GPUS, NO_GPUS, NoSuchSize, preset_named, preset_names, smallest_size
 from scorefly.problems import nearest
-
-MIB = 1024 * 1024
-_UNITS = {
-    "": 1,
-    **{unit: 1000**power for power, unit in enumerate("KMGTPE", start=1)},
-    **{f"{unit}i": 1024**power for power, unit in enumerate("KMGTPE", start=1)},
-}
-_MEMORY = re.compile(r"([0-9.]+)([KMGTPE]i?)?", re.ASCII)
-
-
-def cpus(text: str) -> Fraction:
-    """CPUs of a Score quantity: `250m`, `0.5`, `2`."""
-    return Fraction(text.removesuffix("m")) / 1000 if text.endswith("m") else Fraction(text)
-
-
-def memory_bytes(text: str) -> Fraction:
-    """Bytes of a Score quantity: `128Mi`, `1.5G`, `1048576`."""
-    match = _MEMORY.fullmatch(text)
-    if match is None:
-        raise ValueError(text)
-    return Fraction(match[1]) * Fraction(_UNITS[match[2] or ""])
+from scorefly.quantities import MIB, cpus, memory_bytes
 
 
 def convert_compute(conversions: Sequence[Conversion]) -> tuple[str, list[dict[str, Any]]]:

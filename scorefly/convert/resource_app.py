@@ -11,8 +11,9 @@ from msgspec import Struct, field
 
 from scorefly.fly.app import App, volume_claims
 from scorefly.fly.names import app_name_problem, secret_name_problem, volume_name_problem
-from scorefly.fly.sizes import NoSuchSize, megabytes, preset_named, smallest_size
+from scorefly.fly.sizes import NoSuchSize, preset_named, smallest_size
 from scorefly.problems import Place, Problem
+from scorefly.quantities import megabytes
 from scorefly.values import Secret, Tree, reveal, reveal_text, to_text
 
 DEFAULT_SIZE = "shared-cpu-1x"

@@ -99,11 +99,11 @@ def check_public_numbers(conversion: Conversion, config: dict[str, Any], service
     taken = {("tcp", number) for number in HTTP} if "http_service" in config else set[tuple[str, int]]()
     for service in services:
         for port in service["ports"]:
-            mine = (service["protocol"], port["port"])
-            if mine in taken:
+            public = (service["protocol"], port["port"])
+            if public in taken:
                 conversion.wrong(
                     f"two ports of the app would be public at {port['port']}",
                     "give one another number, or the annotation scorefly/service-<port>-external-port",
                     conversion.workload.place("service", "ports"),
                 )
-            taken.add(mine)
+            taken.add(public)

@@ -21,9 +21,9 @@ DEFAULT_SIZE_GB = 1
 def convert_volumes(conversions: Sequence[Conversion]) -> list[dict[str, Any]]:
     """The `[[mounts]]` of fly.toml: a Machine has one volume at most, and all its containers see it at one path."""
     mounts: list[dict[str, Any]] = []
-    wanted = [(conversion, volume) for conversion in conversions for volume in conversion.container.volumes]
-    first = wanted[0][1] if wanted else None
-    for number, (conversion, volume) in enumerate(wanted):
+    volumes = [(conversion, volume) for conversion in conversions for volume in conversion.container.volumes]
+    first = volumes[0][1] if volumes else None
+    for number, (conversion, volume) in enumerate(volumes):
         place = conversion.place("volumes", volume.target)
         if number and first and (volume.source, volume.target) == (first.source, first.target):
             _check(conversion, volume, place)

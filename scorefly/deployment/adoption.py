@@ -77,8 +77,8 @@ def _refusal(run: Run, name: str, app_id: str, machines: Sequence[MachineView]) 
         hint = "destroy that environment first, or remove the metadata key scorefly_owner of the app's Machines"
         return Problem(f"the app {name!r} belongs to {other}, so it is not taken over", hint)
     known = run.state.apps.get(name)
-    mine = state_mark(run.state)
-    foreign = any(machine.metadata.get(STATE_KEY) not in (None, mine) for machine in machines)
+    our_mark = state_mark(run.state)
+    foreign = any(machine.metadata.get(STATE_KEY) not in (None, our_mark) for machine in machines)
     if foreign and not run.settings.repository and not run.settings.new_state and (known is None or known.id != app_id):
         hint = "add a git remote called origin, or pass --new-state if the state of this environment was lost"
         return Problem(f"the app {name!r} may be another project's, because neither has a git remote", hint)

@@ -65,7 +65,7 @@ class AppDeployment(Struct):
     _volumes: VolumeChanges = field(default_factory=VolumeChanges)
     _before: AppInspection = field(default_factory=AppInspection)
     _image: str = ""  # what was deployed
-    _others: dict[str, str] = field(default_factory=dict)  # images of further containers as they were deployed
+    _others: dict[str, str] = field(default_factory=dict)  # images of further containers, as they were deployed
     _output: deque[str] | None = None  # the last lines of the deploy, once it has begun
 
     def attempt(self, step: Callable[[], AppReport | None]) -> AppReport | None:
@@ -114,7 +114,7 @@ class AppDeployment(Struct):
             self._remove_secrets()
             allocated: tuple[str, ...] = ()
             if not self.run.settings.dry_run:
-                self._others = self._images.keep_others()
+                self._others = self._images.kept_others()
                 mark_machines(self.run, self.app, self._before.machines)
                 if self.run.settings.config(self.app.workload).addresses is not None:
                     allocated = ensure_addresses(self.run, self.app, exists=True)
@@ -147,7 +147,7 @@ class AppDeployment(Struct):
     def replace_machines(self) -> None:
         """Replace the Machines, once everything that the app needs is there."""
         if self._before.repair_only:
-            self._others = self._images.keep_others()
+            self._others = self._images.kept_others()
             scales = self._before.census.resizes
             self.run.progress.app(self.app.name, "changing the number of Machines" if scales else "repairing")
             return
@@ -159,8 +159,7 @@ class AppDeployment(Struct):
         artefact = self.run.settings.workspace / artefact_folder(self.run.settings, self.app.name)
         folder = working_folder(self.run.settings, self.app)
         with self.run.connection.slots:
-            self._image = self._images.main(artefact, folder)
-            self._others = self._images.others(artefact)
+            self._image, self._others = self._images.image(), self._images.others()
             machines = self._before.machines
             forget_digest(self.run, self.app, machines)
             remove_outdated_machines(self.run, self.app, machines, self._volumes)
@@ -181,6 +180,10 @@ class AppDeployment(Struct):
                 write(line)
 
             yield output
+
+    @property
+    def _images(self) -> AppImages:
+        return AppImages(self.run, self.app, self._before, self._output_of)
 
     def record_result(self) -> AppReport:
         """Record what runs now, and remove secrets that nothing uses any longer.
@@ -210,10 +213,6 @@ class AppDeployment(Struct):
         return self._report(self._done, machines)
 
     @property
-    def _images(self) -> AppImages:
-        return AppImages(self.run, self.app, self._before, self._output_of)
-
-    @property
     def _done(self) -> Status:
         return "deployed" if self._before.exists else "created"
 
@@ -226,7 +225,8 @@ class AppDeployment(Struct):
 
     def _release_state(self, machines: Sequence[MachineView]) -> dict[str, Any]:
         before = self._before
-        return release_state(self.run, self.app, before.digest, before.all_built, machines, self._others, self.target)
+        files, others = before.all_built, self._others
+        return release_state(self.run, self.app, before.digest, files, machines, self.target, others)
 
     def _packed_record(self, machines: Sequence[MachineView], unused_volumes: tuple[str, ...] = ()) -> str:
         return packed_record(
@@ -236,7 +236,7 @@ class AppDeployment(Struct):
             count=self._warn_of_shortage(machines),
             files=self._before.all_built,
             image=self._image,
-            images=self._others,
+            others=self._others,
             target=self.target,
             unused_volumes=unused_volumes,
         )

@@ -46,13 +46,13 @@ def release_state(
     digest: str,
     files: Mapping[str, str],
     machines: Sequence[MachineView],
-    images: Mapping[str, str],
     target: RollbackTarget | None,
+    others: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return the fields of the app's state that say which release runs.
 
-    `digest` is that of the desired app, `files` are the digests of what its images are built from,
-    `images` those of further containers as they were deployed.
+    `digest` is that of the desired app, `files` are the digests of what its images are built from. `others` are the
+    images of further containers.
     """
     previous, order = app_state(run, app), run.order
     digest = state_digest(app, digest)
@@ -61,7 +61,7 @@ def release_state(
     if previous.digest == digest and previous.release:
         changes = {**unchanged_release(previous, order.commit), "rollback": None}
     else:
-        changes = release_changes(previous, app, machines, files, order.commit, order.started, images)
+        changes = release_changes(previous, app, machines, files, order.commit, order.started, others)
     return {"digest": digest, "commit": order.commit, **changes}
 
 
@@ -73,7 +73,7 @@ def packed_record(
     count: int,
     files: Mapping[str, str],
     image: str,
-    images: Mapping[str, str],
+    others: Mapping[str, str],
     target: RollbackTarget | None,
     unused_volumes: tuple[str, ...] = (),
 ) -> str:
@@ -91,8 +91,8 @@ def packed_record(
             image or previous.image,
             previous.build,
             app.counts,
-            images,
-            {key: reference for key, reference in previous.builds.items() if reference in images.values()},
+            others,
+            {key: built for key, built in previous.builds.items() if built in others.values()},
         )
     )
 

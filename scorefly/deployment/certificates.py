@@ -245,6 +245,16 @@ def certificate_report(app: str, workload: str, view: CertificateView) -> Certif
     return CertificateReport(app, workload, view.host, view.status, records, view.rate_limited_until, errors)
 
 
+def active_url(api: FlyApi, app: AppState) -> str:
+    """Return the URL of the app's first host whose certificate is active; its own where there is none, or no answer."""
+    try:
+        present = list_certificates(api, app.name) if app.certificates else {}
+    except ExternalError:
+        return app.url
+    active = [host for host in app.certificates if (view := present.get(host)) and view.status == ACTIVE]
+    return next((f"https://{host}" for host in active if not host.startswith("*.")), app.url)
+
+
 def custom_url(certificates: Iterable[CertificateReport]) -> str:
     """Return the URL of the first host whose certificate is active; empty where there is none."""
     hosts = (each.host for each in certificates if each.status == ACTIVE and not each.host.startswith("*."))

@@ -118,6 +118,7 @@ class AppComparison(Struct, frozen=True):
                 reasons=(rolled_back(rollback),),
                 needs=app.needs,
                 drift=drift(record, inspection.machines),
+                cost=app_cost(app, settings.ha, inspection.machines, unchanged=True, exists=inspection.exists),
             )
         shown = PlannedApp(
             app=app.name,

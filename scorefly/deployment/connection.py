@@ -106,7 +106,7 @@ def open_api(settings: Settings) -> FlyApi:
 def _rehearsal(settings: Settings) -> Iterator[str]:
     """Run the simulated Fly. Yields its address."""
     from scorefly.rehearsal.server import Rehearsal
-    from scorefly.rehearsal.world import WorldUnreadable
+    from scorefly.rehearsal.world_file import WorldUnreadable
 
     root = settings.scratch or settings.workspace
     world = root / ".scorefly" / "rehearsal" / "world.json"
@@ -133,7 +133,8 @@ def _connect(settings: Settings, shared: SharedFly | None) -> Iterator[Connectio
             machines = MachinesDeployer(api, wait_timeout=settings.wait_timeout, ha=settings.ha)
             yield Connection(api, machines, machines, registries)
         return
-    from scorefly.fly.flyctl import DeployOptions, FlyctlDeployer
+    from scorefly.fly.flyctl import FlyctlDeployer
+    from scorefly.fly.flyctl_arguments import DeployOptions
 
     if (settings.build_secrets or settings.build_secret_files) and settings.builder != "docker":
         hint = "set builder: docker, which gets them without a command line (docs/builds.md)"

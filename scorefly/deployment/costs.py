@@ -46,23 +46,23 @@ def managed_costs(settings: Settings, loaded: Loaded, state: EnvironmentState) -
 
     One that is named may serve other environments too: its cost is in the plan that makes it, and not in others.
     """
-    there, told = clusters_in(state.shared), set[str]()
+    there, reported = clusters_in(state.shared), set[str]()
     for uid, provisioner in loaded.provisioners.items():
         if provisioner.spec.uri != MANAGED_URI:
             continue
         default = resource_app_name(settings.app_prefix, "postgres", settings.app_suffix)
         params = {key: value for key, value in loaded.graph.nodes[uid].params.items() if not isinstance(value, dict)}
         try:
-            wanted = wanted_cluster(params, default, settings.region)  # type: ignore[arg-type]  # plain data is a tree
+            desired = wanted_cluster(params, default, settings.region)  # type: ignore[arg-type]  # plain data is a tree
         except InputError:  # a placeholder, whose value is not here
             yield uid, AppCost(None, None)
             continue
-        known = there.get(wanted.name)
-        if wanted.name in told or (known and not known.get("own")):
+        known = there.get(desired.name)
+        if desired.name in reported or (known and not known.get("own")):
             continue
-        told.add(wanted.name)
-        price = managed_postgres_price(wanted.plan, wanted.size_gb)
-        yield wanted.name, AppCost(price if known else 0.0, price)
+        reported.add(desired.name)
+        price = managed_postgres_price(desired.plan, desired.size_gb)
+        yield desired.name, AppCost(price if known else 0.0, price)
 
 
 def upstash_costs(loaded: Loaded, state: EnvironmentState) -> Iterator[tuple[str, AppCost]]:

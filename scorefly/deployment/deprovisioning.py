@@ -14,7 +14,7 @@ from scorefly.deployment.networks import environment_network
 from scorefly.deployment.ownership import not_ours
 from scorefly.deployment.shared_servers import drop_database
 from scorefly.desired.load import provisioners_of
-from scorefly.desired.managed_data import managed_data
+from scorefly.desired.managed_data import MANAGED, managed_data
 from scorefly.desired.order import waves
 from scorefly.desired.provisioning_context import provisioning_context
 from scorefly.desired.shared_servers import URI
@@ -96,7 +96,7 @@ def deprovision(run: Run, uids: Collection[str], *, forget: bool = False) -> tup
             run.keeper.record(lambda state, uid=resource.uid: state.without_resource(uid))  # type: ignore[misc]
         else:
             _destroy_apps(run, apps_to_destroy(run.state, resource))
-            if resource.provisioner in (URI, MANAGED_URI, tigris.URI, upstash.URI):
+            if resource.provisioner in (URI, *MANAGED):
                 with connect(run.settings, run.keeper) as connection:
                     _drop_database(run, resource, connection.api)
                     _take_away(run, resource, makers, connection.api)

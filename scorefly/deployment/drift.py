@@ -39,8 +39,10 @@ def drift(record: Record | None, machines: Sequence[MachineView]) -> tuple[Drift
     for what in sorted({*record.facts, *now}):
         before, after = record.facts.get(what, ()), now.get(what, ())
         if before != after:
-            gone = tuple(_shown(text) for text in before if text not in after)
-            come = tuple(_shown(text) for text in after if text not in before)
+            gone = tuple(dict.fromkeys(_shown(text) for text in before if text not in after))
+            come = tuple(dict.fromkeys(_shown(text) for text in after if text not in before))
+            # On some of the Machines the value is as it was deployed, and on others it is another one.
+            gone += tuple(sorted({_shown(text) for text in before}.intersection(come).difference(gone)))
             found.append(Drift(what, gone, come))
     count = len(app_machines(machines))
     if count < record.machines and not any(each.what == "regions" for each in found):

@@ -21,8 +21,9 @@ from scorefly.deployment.secrets import plan_secrets, remove_secrets
 from scorefly.deployment.state_guard import refuse_unknown_apps
 from scorefly.desired.apps import app_report, compute_desired_apps
 from scorefly.desired.load import Loaded, load
-from scorefly.desired.managed_data import managed_data
+from scorefly.desired.managed_data import MANAGED
 from scorefly.desired.orphans import Orphans, find_orphans
+from scorefly.desired.shared_servers import URI as PREVIEWS_URI
 from scorefly.fly.api import FlyApi
 from scorefly.fly.api.addresses import AddressView
 from scorefly.fly.api.machines import MachineView
@@ -46,8 +47,8 @@ def cleanup(run: Run, *, fails_on_foreign_apps: bool = False) -> Report:
         live = list_machines(run.settings, api, app_names(run.settings, loaded, run.state))
         refuse_unknown_apps(run.settings, loaded, run.state, live)
         # Only names matter here: nothing is provisioned, and no secret has to be given.
-        wanted = compute_desired_apps(replace(run, keeper=Keeper(None, run.state)), loaded, trial=True)
-        tidying = EnvironmentCleanup(run, api, live, {app.name: app for app in wanted.apps})
+        desired = compute_desired_apps(replace(run, keeper=Keeper(None, run.state)), loaded, trial=True)
+        tidying = EnvironmentCleanup(run, api, live, {app.name: app for app in desired.apps})
         ours, foreign = tidying.apps_by_owner(fails_on_foreign_apps=fails_on_foreign_apps)
         findings: list[Finding] = []
         apps: tuple[AppReport, ...] = ()
@@ -69,7 +70,7 @@ def cleanup(run: Run, *, fails_on_foreign_apps: bool = False) -> Report:
         command=run.settings.command,
         environment=run.settings.environment,
         apps=(*kept, *foreign, *apps),
-        problems=wanted.problems,
+        problems=desired.problems,
         findings=tuple(findings),
         rehearsed=run.settings.rehearse,
         dry_run=run.settings.dry_run,
@@ -77,12 +78,12 @@ def cleanup(run: Run, *, fails_on_foreign_apps: bool = False) -> Report:
 
 
 class EnvironmentCleanup(Struct, frozen=True):
-    """One cleanup of an environment. `live` are the organization's Machines by app, `wanted` the apps to be kept."""
+    """One cleanup of an environment. `live` are the organization's Machines by app, `desired` the apps to be kept."""
 
     run: Run
     api: FlyApi
     live: Mapping[str, Sequence[MachineView]]
-    wanted: Mapping[str, App]
+    desired: Mapping[str, App]
 
     def apps_by_owner(self, *, fails_on_foreign_apps: bool) -> tuple[list[App], list[AppReport]]:
         """Return our desired apps that are there, and reports of those that are not ours, where these are failures."""
@@ -94,7 +95,7 @@ class EnvironmentCleanup(Struct, frozen=True):
             return not_ours(self.run.settings, self.api, app.name, machines, self.run.state) or app
 
         with ThreadPoolExecutor(LOOKS, thread_name_prefix="cleanup") as pool:
-            inspected = list(zip(self.wanted.values(), pool.map(inspect, self.wanted.values()), strict=True))
+            inspected = list(zip(self.desired.values(), pool.map(inspect, self.desired.values()), strict=True))
         foreign = [(app, problem) for app, problem in inspected if isinstance(problem, Problem)]
         for _, problem in foreign:
             self.run.progress.problem(problem if fails_on_foreign_apps else replace(problem, severity="warning"))
@@ -177,23 +178,26 @@ class EnvironmentCleanup(Struct, frozen=True):
         self, loaded: Loaded, volumes: Mapping[str, Sequence[VolumeView]]
     ) -> tuple[list[Finding], tuple[AppReport, ...]]:
         """Resources and apps that no Score file asks for any longer. What holds data stays, and what belongs to it."""
-        return self.remove_orphans(find_orphans(self.run.settings, loaded, self.wanted.keys(), self.run.state), volumes)
+        return self.remove_orphans(
+            find_orphans(self.run.settings, loaded, self.desired.keys(), self.run.state), volumes
+        )
 
     def remove_orphans(
         self, found: Orphans, volumes: Mapping[str, Sequence[VolumeView]]
     ) -> tuple[list[Finding], tuple[AppReport, ...]]:
-        """Remove resources and apps. What holds data stays, and what belongs to it."""
-        holding = (
-            set()
-            if "volumes" in self.run.settings.cleanup
-            else {app.name for app in found.apps if volumes.get(app.name)}
-        )
+        """Remove resources and apps. What holds data stays, and what belongs to it.
+
+        That is what has a volume, also that of a server which others use, and what Fly or Tigris keeps for it.
+        """
+        with_data = set() if "volumes" in self.run.settings.cleanup else {name for name in volumes if volumes[name]}
+        holding = {app.name for app in found.apps if app.name in with_data}
         kept_workloads = {app.workload for app in found.apps if app.name in holding and app.workload}
         kept: set[str] = set()
         for resource in found.resources:
-            if "volumes" not in self.run.settings.cleanup and managed_data(self.run.state, resource):
-                kept.add(resource.uid)
-            if holding.intersection(resource.apps) or kept_workloads.intersection(resource.workloads):
+            if resource.provisioner == PREVIEWS_URI:  # a preview's data is not kept
+                continue
+            managed = resource.provisioner in MANAGED and "volumes" not in self.run.settings.cleanup
+            if managed or with_data.intersection(resource.apps) or kept_workloads.intersection(resource.workloads):
                 kept.add(resource.uid)
         kept |= {need for resource in found.resources if resource.uid in kept for need in resource.needs}
         holding |= {app.name for app in found.apps if app.owner in kept}

@@ -94,7 +94,7 @@ def inspect_app(
     """Looks at one app. `listed` are its own Machines in a listing, which may be late.
 
     A `trusted` listing is believed where it says the same as state; else the app's own Machines are asked for. Raises
-    OutsideError when an app of that name is not ours.
+    ExternalError when an app of that name is not ours.
     """
     known = known_app(state, app)
     fingerprints = {name: fingerprint(state.seed, name, str(value.value)) for name, value in app.secrets.items()}
@@ -244,7 +244,7 @@ def volume_changes(app: App, volumes: Sequence[VolumeView], machines: Sequence[M
 
 
 def find_app(settings: Settings, api: FlyApi, name: str) -> AppView | None:
-    """Return the app of that name, or None. Raises OutsideError when it is in another organization."""
+    """Return the app of that name, or None. Raises ExternalError when it is in another organization."""
     view = api.app(name)
     # A personal organization has two slugs, so a different one is not enough.
     if view and view.organization not in ("", settings.org) and name not in _apps_of(api, settings.org):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,6 +14,8 @@ from scorefly.deployment.digest import METADATA_KEY
 from scorefly.fly.api.machines import MachineView
 from scorefly.fly.app import ANY_REGION, App
 from scorefly.fly.process_groups import DEFAULT_GROUP, group_names, parts_of
+from scorefly.state.document import AppState
+from scorefly.state.snapshot import Record
 
 _GROUP_KEY = "fly_process_group"
 _PLATFORM_GROUPS = "fly_app_"  # release commands, consoles and test Machines, which come and go
@@ -99,6 +103,13 @@ def app_machines(machines: Sequence[MachineView]) -> tuple[MachineView, ...]:
         and not group_of(each).startswith(_PLATFORM_GROUPS)
         and each.state not in _LEAVING
     )
+
+
+def deployed_app(app: AppState, record: Record) -> App:
+    """Return the app as it was deployed last, as far as its Machines are counted."""
+    texts = record.texts
+    config, machine = tomllib.loads(texts.get("fly.toml", "")), json.loads(texts.get("machine.json", "{}"))
+    return App(app.name, app.owner, config, "", "", machine, counts=record.counts)
 
 
 def is_standby(machine: MachineView) -> bool:

@@ -131,8 +131,8 @@ def superseded(settings: Settings, loaded: Loaded, state: EnvironmentState, foun
 
 def _names(settings: Settings, loaded: Loaded, state: EnvironmentState) -> list[str]:
     """The apps of this run, as far as they can be known before resources are provisioned."""
-    brought = [name for uid in loaded.graph.nodes if uid in state.resources for name in state.resources[uid].apps]
-    return [*(settings.app_name(workload.name) for workload in loaded.workloads), *brought]
+    resource_apps = [name for uid in loaded.graph.nodes if uid in state.resources for name in state.resources[uid].apps]
+    return [*(settings.app_name(workload.name) for workload in loaded.workloads), *resource_apps]
 
 
 def _later(settings: Settings, folder: Path, own: str, others: Collection[str]) -> dict[str, bool | None]:

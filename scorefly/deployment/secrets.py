@@ -21,7 +21,7 @@ class SecretPlan(Struct, frozen=True):
 
 
 def plan_secrets(
-    wanted: Mapping[str, str],
+    desired: Mapping[str, str],
     known: Mapping[str, SecretState],
     live: Mapping[str, str],
     *,
@@ -33,10 +33,12 @@ def plan_secrets(
     A secret is set when it is new, its value is another one, Fly has lost it, or somebody changed it by hand
     (Fly's digest is no longer the one it had after we set it). `unused` is `managed`, `all` or `keep`.
     """
-    to_set = [name for name, fingerprint in wanted.items() if not _is_set(fingerprint, known.get(name), live.get(name))]
+    to_set = [
+        name for name, fingerprint in desired.items() if not _is_set(fingerprint, known.get(name), live.get(name))
+    ]
     candidates = {"managed": set(known) & set(live), "all": set(live), "keep": set[str]()}[unused]
     to_remove = [
-        name for name in candidates if name not in wanted and not any(fnmatchcase(name, pattern) for pattern in keep)
+        name for name in candidates if name not in desired and not any(fnmatchcase(name, pattern) for pattern in keep)
     ]
     return SecretPlan(tuple(sorted(to_set)), tuple(sorted(to_remove)))
 

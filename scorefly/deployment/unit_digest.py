@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,10 +12,9 @@ from scorefly import __version__
 from scorefly.config.settings import Settings
 from scorefly.confined import is_glob, match_files, read_file
 from scorefly.deployment.digest import METADATA_KEY, machines_digest
-from scorefly.deployment.machine_counts import app_machines, listed_as_complete
+from scorefly.deployment.machine_counts import app_machines, deployed_app, listed_as_complete
 from scorefly.deployment.ownership import OWNER_KEY, owner_mark
 from scorefly.fly.api.machines import MachineView
-from scorefly.fly.app import App
 from scorefly.problems import Place, ScoreflyError
 from scorefly.state.document import AppState, EnvironmentState, fingerprint
 from scorefly.state.snapshot import unpack
@@ -76,10 +74,7 @@ def _runs(settings: Settings, app: AppState, machines: Sequence[MachineView]) ->
     marks = {METADATA_KEY: machines_digest(app.digest), OWNER_KEY: owner_mark(settings, app.owner)}
     if not all(marks.items() <= machine.metadata.items() for machine in machines):
         return False
-    texts = record.texts
-    config, machine = tomllib.loads(texts.get("fly.toml", "")), json.loads(texts.get("machine.json", "{}"))
-    desired = App(app.name, app.owner, config, "", "", machine, counts=record.counts)
-    return not record.removing and listed_as_complete(desired, settings.ha, machines)
+    return not record.removing and listed_as_complete(deployed_app(app, record), settings.ha, machines)
 
 
 def _config_files(settings: Settings) -> list[str]:

@@ -17,7 +17,7 @@ from scorefly.problems import Problem, external_error
 
 
 def plan_volumes(api: FlyApi, app: App, machines: Sequence[MachineView], *, exists: bool) -> VolumeChanges:
-    """Compute what a deploy does with the app's volumes. Raises OutsideError where Fly cannot do what is desired.
+    """Compute what a deploy does with the app's volumes. Raises ExternalError where Fly cannot do what is desired.
 
     Standbys get none: they would start with one that is empty.
     """

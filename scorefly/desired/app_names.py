@@ -69,11 +69,11 @@ def _owners(state: EnvironmentState, app: App, resources: set[str]) -> set[str]:
 def _users(loaded: Loaded, resolution: Resolution, state: EnvironmentState) -> dict[str, set[str]]:
     """Return the resources that bring each app now, and those of provisioners that share one app among them all."""
     by_provisioner = _index((resource.provisioner, uid) for uid, resource in state.resources.items())
-    users = _index((each.name, uid) for uid, brought in resolution.apps.items() for each in brought)
+    users = _index((each.name, uid) for uid, resource_apps in resolution.apps.items() for each in resource_apps)
     shared = {
         (each.name, loaded.provisioners[uid].spec.uri)
-        for uid, brought in resolution.apps.items()
-        for each in brought
+        for uid, resource_apps in resolution.apps.items()
+        for each in resource_apps
         if each.shared
     }
     for name, uri in shared:

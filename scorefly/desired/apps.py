@@ -20,17 +20,12 @@ from scorefly.desired.artefacts import (
 )
 from scorefly.desired.builds import settle_build
 from scorefly.desired.counts import with_counts
-from scorefly.desired.data_risks import (
-    changed_resources,
-    changed_workload_volumes,
-    data_in,
-    lowered_volumes,
-    replaced_resources,
-)
+from scorefly.desired.data_risks import changed_resources, changed_workload_volumes, lowered_volumes, replaced_resources
 from scorefly.desired.dependencies import in_order
 from scorefly.desired.fly_problems import fly_problems
 from scorefly.desired.former_servers import with_former_servers
 from scorefly.desired.hosts import assign_hosts
+from scorefly.desired.last_deploy import data_in
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import (
     find_orphans,
@@ -133,23 +128,23 @@ def _public(loaded: Loaded, resolution: Resolution, apps: Sequence[App]) -> Iter
 def save_and_write_artefacts(
     run: Run,
     loaded: Loaded,
-    wanted: DesiredApps,
+    desired: DesiredApps,
 ) -> None:
     """Save the state, then write the artefacts and remove those of apps that are gone. A dry run does neither."""
     if run.settings.dry_run:
         return
     run.keeper.save()
-    write_artefacts(run.settings, wanted, run.progress)
-    names = {app.name for app in wanted.apps}
+    write_artefacts(run.settings, desired, run.progress)
+    names = {app.name for app in desired.apps}
     remove_stale_artefacts(run.settings, names, lambda owner: is_owner_gone(run.settings, loaded, run.state, owner))
 
 
-def write_artefacts(settings: Settings, wanted: DesiredApps, progress: Progress) -> None:
+def write_artefacts(settings: Settings, desired: DesiredApps, progress: Progress) -> None:
     """Write the artefacts of all apps."""
-    for app in wanted.apps:
+    for app in desired.apps:
         write_artefact(settings, app)
     kept = "a temporary folder" if settings.scratch else Path(settings.artefacts, settings.environment)
-    progress.step(f"{_count(len(wanted.apps), 'app')} in {kept}")
+    progress.step(f"{_count(len(desired.apps), 'app')} in {kept}")
 
 
 def app_report(settings: Settings, app: App) -> AppReport:
@@ -171,9 +166,9 @@ def app_report(settings: Settings, app: App) -> AppReport:
 def _resource_apps(settings: Settings, loaded: Loaded, resolution: Resolution, problems: list[Problem]) -> list[App]:
     """The apps of resources. One that resources share is the last one's: it was made knowing the others."""
     apps: dict[tuple[str, str], App] = {}
-    for uid, brought in resolution.apps.items():
+    for uid, resource_apps in resolution.apps.items():
         place, spec = loaded.graph.nodes[uid].place, loaded.provisioners[uid].spec
-        for each in brought:
+        for each in resource_apps:
             at = place if spec.built_in else each.place
             app, found = convert_resource_app(each.name, each.owner, each.config, settings.region, at)
             problems += found

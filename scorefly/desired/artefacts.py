@@ -77,10 +77,10 @@ def write_artefact(settings: Settings, app: App) -> Path:
     return folder
 
 
-def remove_stale_artefacts(settings: Settings, wanted: Collection[str], is_gone: Callable[[str], bool]) -> None:
+def remove_stale_artefacts(settings: Settings, desired: Collection[str], is_gone: Callable[[str], bool]) -> None:
     """Remove what scorefly wrote for other apps, if their owner is gone. What others put beside it stays."""
     root, below = _below(settings, "")
-    for name in set(safe_files.list_names(root, below)) - set(wanted):
+    for name in set(safe_files.list_names(root, below)) - set(desired):
         folder = below / name
         with suppress(OSError, InputError):
             match = _WROTE.match(safe_files.read(root, folder / "fly.toml").decode("utf-8", "replace"))

@@ -7,15 +7,12 @@ Nothing is taken from a name that happens to match.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from typing import Any
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
+from scorefly.desired.last_deploy import LastDeploy, data_in, data_of, last_deploy, volume_paths
 from scorefly.desired.load import Loaded
 from scorefly.desired.orphans import gone_workloads, orphaned_resources
 from scorefly.fly.app import App, VolumeClaim
@@ -23,61 +20,12 @@ from scorefly.problems import Place, Problem
 from scorefly.resources.graph import ResourceNode
 from scorefly.resources.provisioner import ResourceApp
 from scorefly.state.document import NOT_KEPT, AppState, EnvironmentState, ResourceState
-from scorefly.state.snapshot import unpack
 from scorefly.values import Tree, holds_given, holds_secret
 
 REPORTING = ("validate", "generate", "plan", "deploy", "preview")
 _REFUSING = ("generate", "plan", "deploy")
 _NAMES_OF_DATA = ("bucket", "name", "database", "vhost")
 PREFIX = "data risk: "
-
-
-class LastDeploy(Struct, frozen=True):
-    """The image and volumes of an app, as they were deployed last, and the path of each volume."""
-
-    image: str = ""
-    volumes: tuple[VolumeClaim, ...] = ()
-    paths: Mapping[str, str] = field(default_factory=dict)
-
-
-@cache
-def _last_deploy(packed: str) -> LastDeploy:
-    record = unpack(packed)
-    try:
-        config = tomllib.loads(record.texts.get("fly.toml", "")) if record else {}
-    except tomllib.TOMLDecodeError:
-        return LastDeploy()
-    mounts = _mounts(config)
-    claims = tuple(VolumeClaim(str(each.get("source", "")), _size(each.get("initial_size"))) for each in mounts)
-    return LastDeploy(str((config.get("build") or {}).get("image", "")), claims, _paths(config))
-
-
-def _mounts(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    mounts = config.get("mounts") or []
-    return mounts if isinstance(mounts, list) else [mounts]
-
-
-def _paths(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the path of each volume, as far as a fly.toml says it."""
-    return {str(each.get("source", "")): str(each.get("destination", "")) for each in _mounts(config)}
-
-
-def last_deploy(app: AppState | None) -> LastDeploy:
-    """Return what was last deployed of an app, as far as it matters to its data."""
-    return _last_deploy(app.record) if app and app.record else LastDeploy()
-
-
-def data_of(state: EnvironmentState, resource: ResourceState) -> str:
-    """Describe where a resource's data is, `app web-db (volume data, 3 GB)`; empty where it holds none on Fly."""
-    names = sorted({*resource.apps, *(app.name for app in state.apps.values() if app.owner == resource.uid)})
-    return ", ".join(filter(None, (data_in(state.apps.get(name)) for name in names)))
-
-
-def data_in(app: AppState | None) -> str:
-    """Describe the volumes of an app that was deployed; empty where it has none."""
-    volumes = last_deploy(app).volumes
-    shown = ", ".join(f"volume {each.name}, {each.size_gb} GB" for each in volumes)
-    return f"app {app.name} ({shown})" if app and shown else ""
 
 
 def replaced_resources(settings: Settings, loaded: Loaded, state: EnvironmentState) -> list[Problem]:
@@ -134,7 +82,7 @@ def changed_resources(
     loaded: Loaded,
     before: EnvironmentState,
     after: EnvironmentState,
-    brought: Mapping[str, Sequence[ResourceApp]],
+    resource_apps: Mapping[str, Sequence[ResourceApp]],
     apps: Sequence[App],
 ) -> list[Problem]:
     """Report resources that were there before and would keep their data elsewhere, or run it with another engine."""
@@ -144,15 +92,15 @@ def changed_resources(
     problems: list[Problem] = []
     for uid, node in loaded.graph.nodes.items():
         old, new = before.resources.get(uid), after.resources.get(uid)
-        if old is None or new is None or uid not in brought or not data_of(before, old):
+        if old is None or new is None or uid not in resource_apps or not data_of(before, old):
             continue
         if old.provisioner != new.provisioner:
             message = f"{uid} was made by {old.provisioner} and is made by {new.provisioner} from now on"
             hint = "check that it runs the same engine on the same data"
             problems.append(_risk(settings, message, hint, node.place, uid))
-        problems += _moved_apps(settings, node, old, {each.name for each in brought[uid]}, before)
+        problems += _moved_apps(settings, node, old, {each.name for each in resource_apps[uid]}, before)
         problems += _changed_outputs(settings, node, old, new)
-        for each in brought[uid]:
+        for each in resource_apps[uid]:
             problems += _changed_engine(settings, node, before.apps.get(each.name), by_name.get(each.name))
     return problems
 
@@ -230,7 +178,7 @@ def changed_workload_volumes(
             message = f"{app.name} uses volume {app.volumes[0].name} from now on, which is empty"
             hint = f"its data stays in volume {', '.join(sorted(lost))}: set the name back to keep it"
             problems.append(_risk(settings, message, hint, place, app.workload))
-        for name, path in _paths(app.config).items():
+        for name, path in volume_paths(app.config).items():
             before = known.paths.get(name, path)
             if path.rstrip("/") != before.rstrip("/"):
                 message = f"volume {name} of {app.name} is mounted at {path} from now on, and was at {before}"
@@ -297,8 +245,3 @@ def _engine(image: str) -> tuple[str, tuple[int, ...]]:
         repository, tag = image.partition("@")[0], ""
     numbers = re.match(r"\D*?(\d+(?:\.\d+)*)", tag)
     return repository, tuple(int(each) for each in numbers[1].split(".")) if numbers else ()
-
-
-def _size(text: object) -> int:
-    digits = re.match(r"\d+", str(text or ""))
-    return int(digits[0]) if digits else 1

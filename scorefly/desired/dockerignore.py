@@ -128,7 +128,7 @@ def _parts(path: str) -> Sequence[str] | None:
             parts.append(f"[{match[1]}{inside}]")
             rest = rest[match.end() :]
         elif rest[0] == "\\":
-            # A letter after a backslash is no character of its own for the builder, and most are refused.
+            # A letter after a backslash is not a character of its own for the builder, and most are refused.
             if len(rest) == 1 or rest[1].isalnum():
                 return None
             parts.append(re.escape(rest[1]))

@@ -16,9 +16,9 @@ from scorefly.state.document import EnvironmentState
 
 def flycast_workloads(loaded: Loaded, state: EnvironmentState) -> frozenset[str]:
     """Names of those workloads of the run. An app that had Flycast keeps it: its users may not be in this run."""
-    wanted = _referred(loaded) | {app.workload for app in state.apps.values() if app.flycast}
+    desired = _referred(loaded) | {app.workload for app in state.apps.values() if app.flycast}
     return frozenset(
-        workload.name for workload in loaded.workloads if _has_flycast(workload, referred=workload.name in wanted)
+        workload.name for workload in loaded.workloads if _has_flycast(workload, referred=workload.name in desired)
     )
 
 

@@ -23,6 +23,8 @@ from scorefly.score.load import load_workloads
 from scorefly.score.workload import Workload
 from scorefly.values import Plain
 
+_CONSENTS = ("accept_cost", "accept_terms")
+
 if TYPE_CHECKING:
     from scorefly.desired.git_files import GitFiles
 
@@ -143,6 +145,12 @@ def _unknown_workloads(settings: Settings, names: Sequence[str]) -> list[Problem
 
 
 def _param_problems(node: ResourceNode, provisioner: Provisioner) -> list[Problem]:
+    if provisioner.spec.built_in:
+        for name in {*_CONSENTS}.intersection(node.params, provisioner.spec.supported_params or ()):
+            value = node.params[name]
+            if not isinstance(value, bool):
+                message = f"{node.uid}: params.{name} is {value!r}, and only true accepts it"
+                return [Problem(message, f"write {name}: true, without quotes", node.place)]
     supported = provisioner.spec.supported_params
     if supported is None:
         return []

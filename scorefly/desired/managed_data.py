@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from scorefly.resources import managed_postgres, upstash
+from scorefly.resources import managed_postgres, tigris, upstash
 from scorefly.state.document import EnvironmentState, ResourceState
+
+# What these provision is outside of the apps: in services of Fly and its partners.
+MANAGED = (managed_postgres.URI, tigris.URI, upstash.URI)
 
 
 def managed_data(state: EnvironmentState, resource: ResourceState) -> str:

@@ -55,13 +55,13 @@ class Orphans(Struct, frozen=True):
     workloads: frozenset[str]
 
 
-def find_orphans(settings: Settings, loaded: Loaded, wanted: Collection[str], state: EnvironmentState) -> Orphans:
-    """The orphans of an environment; `wanted` are the names of the apps that Score files ask for."""
+def find_orphans(settings: Settings, loaded: Loaded, desired: Collection[str], state: EnvironmentState) -> Orphans:
+    """The orphans of an environment; `desired` are the names of the apps that Score files ask for."""
     here = {workload.name for workload in loaded.workloads}
     gone = _gone(settings, loaded, state)
     resources = _of_nobody(loaded, state, here | gone)
     owners = here | gone | {each.uid for each in resources} | loaded.graph.nodes.keys()
-    apps = [app for app in state.apps.values() if app.name not in wanted and app.owner in owners]
+    apps = [app for app in state.apps.values() if app.name not in desired and app.owner in owners]
     return Orphans(resources, tuple(apps), gone)
 
 
@@ -90,13 +90,21 @@ def orphan_problems(found: Sequence[ResourceState], state: EnvironmentState) -> 
     return [
         Problem(
             f"{each.uid}, provisioned by {each.provisioner}, is no longer used by any Score file",
-            f"`scorefly resources deprovision '{each.uid}'` takes it away"
-            + (f" with {', '.join(each.apps)}" if each.apps else "")
-            + (f" with {data} and all its data" if (data := managed_data(state, each)) else ""),
+            _way_to_deprovision(each, state),
             severity="warning",
         )
         for each in found
     ]
+
+
+def _way_to_deprovision(resource: ResourceState, state: EnvironmentState) -> str:
+    others = {name for each in state.resources.values() if each.uid != resource.uid for name in each.apps}
+    own = [name for name in resource.apps if name not in others]
+    shared = [name for name in resource.apps if name in others]
+    way = f"`scorefly resources deprovision '{resource.uid}'` takes it away"
+    way += f" with {', '.join(own)}" if own else ""
+    way += f" with {data} and all its data" if (data := managed_data(state, resource)) else ""
+    return f"{way}; {', '.join(shared)} stays with the data, because others use it" if shared else way
 
 
 def orphaned_app_problems(settings: Settings, found: Orphans, data: Callable[[AppState], str]) -> list[Problem]:

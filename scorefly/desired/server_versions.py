@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from scorefly.desired.data_risks import last_deploy
+from scorefly.desired.last_deploy import last_deploy
 from scorefly.problems import Problem
 from scorefly.resources.engines import ENGINES, Engine
 from scorefly.state.document import NOT_KEPT, EnvironmentState, ResourceState
@@ -59,14 +59,14 @@ def with_version(state: EnvironmentState, resource: ResourceState, version: str)
 
 def newer_release_notices(state: EnvironmentState, uids: Collection[str]) -> Iterator[Problem]:
     """Yield a notice for each server of these resources of whose line there is a newer release; one a server."""
-    told = set[tuple[str, ...]]()
+    reported = set[tuple[str, ...]]()
     for uid in sorted(uids):
         resource = state.resources.get(uid)
         version = server_version(state, resource) if resource else ""
         newer = ENGINES[resource.provisioner].newer(version) if resource and version else ""
-        if not resource or not newer or resource.apps in told:
+        if not resource or not newer or resource.apps in reported:
             continue
-        told.add(resource.apps)
+        reported.add(resource.apps)
         name = ENGINES[resource.provisioner].name
         way = f"`scorefly resources upgrade '{uid}'` takes a snapshot of its volume and moves it there"
         if resource.params.get("version"):

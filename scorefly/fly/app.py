@@ -1,15 +1,15 @@
-"""A Fly app as scorefly wants it: what `convert/` makes and `run/` brings to Fly."""
+"""A Fly app as it should be: `convert/` makes it, `deployment/` deploys it."""
 
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from scorefly.quantities import volume_gigabytes
 from scorefly.values import Secret
 
 ANY_REGION = ""
@@ -144,7 +144,7 @@ def volume_claims(mounts: Any) -> tuple[VolumeClaim, ...]:
     for mount in tables:
         if not isinstance(mount, Mapping):
             continue
-        size = re.fullmatch(r"(\d{1,5}) ?(gb)?", str(mount.get("initial_size", "1")).lower(), re.ASCII)
+        size = volume_gigabytes(str(mount.get("initial_size", "1")))
         if size is None:
             continue
         snapshots: dict[str, int | bool] = {}
@@ -153,5 +153,5 @@ def volume_claims(mounts: Any) -> tuple[VolumeClaim, ...]:
         if isinstance(scheduled := mount.get("scheduled_snapshots"), bool):
             snapshots["auto_backup_enabled"] = scheduled
         grows = bool(mount.get("auto_extend_size_threshold"))
-        claims.append(VolumeClaim(str(mount.get("source", "")), int(size[1]), snapshots, grows))
+        claims.append(VolumeClaim(str(mount.get("source", "")), size, snapshots, grows))
     return tuple(claims)

@@ -42,7 +42,7 @@ class Deployer(Protocol):
         ...
 
     def prepare(self, app: App, *, stop: threading.Event) -> None:
-        """Makes the engine see the app's secrets, after they were set over REST. Raises OutsideError."""
+        """Makes the engine see the app's secrets, after they were set over REST. Raises ExternalError."""
         ...
 
     def deploy(
@@ -51,6 +51,6 @@ class Deployer(Protocol):
         """Deploys the artefact in folder `artefact`, and returns when the app is healthy. Its image is a reference.
 
         `folder` is the working folder that paths in fly.toml are relative to; both are absolute.
-        `on_line` gets the engine's own output. A set `stop` ends it early. Raises OutsideError.
+        `on_line` gets the engine's own output. A set `stop` ends it early. Raises ExternalError.
         """
         ...

@@ -7,7 +7,6 @@ in one folder lose each other's secrets version; some of its telemetry sends the
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -18,17 +17,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from msgspec import Struct, field
-
 from scorefly import interruption, safe_files
 from scorefly.child_output import Buffer, Lines
 from scorefly.fly.app import App, Build
 from scorefly.fly.config import dump
-from scorefly.fly.deploy_flags import build_flags
+from scorefly.fly.flyctl_arguments import DeployOptions, build_arguments, deploy_arguments
 from scorefly.fly.flyctl_failures import Failure, explain, interrupted, just_pushed
 from scorefly.fly.registry import Registries, pushed_digest
 from scorefly.fly.registry_credentials import fly_registry
-from scorefly.fly.strategy import effective_strategy
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.process import run
 
@@ -39,61 +35,6 @@ KEPT_LINES = 2000  # of the output, to explain a failure with
 BUILD_VARIABLES = ("FLY_REGISTRY_HOST", "FLY_REMOTE_BUILDER_REGION", "DOCKER_HUB_USERNAME", "DOCKER_HUB_PASSWORD")
 _BUILT = re.compile(r"image: (\S+/\S+:\S+)")  # what `flyctl deploy --build-only` says of the image that it pushed
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # flyctl colours its check marks whatever NO_COLOR says
-
-
-class DeployOptions(Struct, frozen=True):
-    """The options of a deploy that a user can choose. Times are seconds.
-
-    `attempt_timeout` is how long flyctl may go on without output; 0 means that output does not matter.
-    """
-
-    wait_timeout: float = 300.0
-    attempt_timeout: float = 0.0
-    ha: bool | None = None
-    strategy: str = ""
-    extra: tuple[str, ...] = ()
-    build_args: Mapping[str, str] = field(default_factory=dict)
-
-
-def build_arguments(
-    app: App, build: Build, fly_toml: str, folder: Path, label: str, options: DeployOptions
-) -> tuple[str, ...]:
-    """Return flyctl's arguments to build and push an image, running in the context `folder`. Nothing of them is secret.
-
-    A Dockerfile is passed as an absolute path where fly.toml names none: flyctl would take that one first.
-    """
-    command = ["deploy", "--config", fly_toml, "--app", app.name, "--yes", "--build-only", "--push", "--remote-only"]
-    if not build.stated:
-        command += ["--dockerfile", str(folder / build.dockerfile_in_context), *_build_args(options.build_args)]
-    elif build.container and not build.builder:
-        dockerfile = os.path.normpath(folder / build.dockerfile_in_context)
-        command += ["--dockerfile", dockerfile, *_build_args(dict(build.args))]
-        command += ["--build-target", build.target] if build.target else []
-    flags = build_flags((*options.extra, *app.deploy_args))
-    if not any(each.partition("=")[0] == "--image-label" for each in flags):
-        command += ["--image-label", label]
-    return (*command, *flags)
-
-
-def deploy_arguments(app: App, fly_toml: str, options: DeployOptions) -> tuple[str, ...]:
-    """Return flyctl's arguments to deploy an app from its fly.toml. Nothing of them is secret."""
-    command = ["deploy", "--config", fly_toml, "--app", app.name, "--yes", "--image", str(app.image)]
-    if app.region:
-        command += ["--primary-region", app.region]
-    # Where the number of Machines is stated, all but the first are created after the deploy.
-    ha = False if app.counts else options.ha
-    if ha is not None:
-        command.append(f"--ha={str(ha).lower()}")
-    if strategy := effective_strategy(options.strategy, has_volumes=bool(app.volumes)):
-        command += ["--strategy", strategy]
-    command += ["--wait-timeout", f"{options.wait_timeout:.0f}s"]
-    # Addresses are allocated before; retries of flyctl's own would be another code path, checked by nobody.
-    command += ["--no-public-ips", "--deploy-retries", "0", "--dns-checks=false"]
-    return (*command, *options.extra, *app.deploy_args)
-
-
-def _build_args(arguments: Mapping[str, str]) -> list[str]:
-    return [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
 
 
 def child_environment(environ: Mapping[str, str], token: str, home: Path, *, building: bool) -> dict[str, str]:
@@ -161,9 +102,9 @@ class FlyctlDeployer:
 
     def version(self) -> str:
         """Return flyctl's version, empty for a build that has none. Raises InputError: missing, or too old."""
-        wanted = ".".join(map(str, LEAST_VERSION))
+        desired = ".".join(map(str, LEAST_VERSION))
         if self._flyctl is None:
-            hint = f"install flyctl {wanted} or newer (https://fly.io/docs/flyctl/install/), or use `rehearse`"
+            hint = f"install flyctl {desired} or newer (https://fly.io/docs/flyctl/install/), or use `rehearse`"
             raise InputError(Problem("there is no flyctl on PATH", hint))
         output = Buffer(MAX_VERSION, strict=False)
         try:
@@ -176,17 +117,17 @@ class FlyctlDeployer:
             )
         except OSError as error:
             reason = f"{self._flyctl} cannot be started: {error.strerror}"
-            raise InputError(Problem(reason, f"install flyctl {wanted} or newer")) from error
+            raise InputError(Problem(reason, f"install flyctl {desired} or newer")) from error
         interruption.check()
         if ended.reason:
-            hint = f"run `{self._flyctl} version` to see why, or install flyctl {wanted} or newer"
+            hint = f"run `{self._flyctl} version` to see why, or install flyctl {desired} or newer"
             raise ExternalError(Problem(f"flyctl did not tell its version within {VERSION_TIMEOUT:.0f} s", hint))
         version = _version(bytes(output.content))
         if version and version < LEAST_VERSION:
             found = ".".join(map(str, version))
             raise InputError(
                 Problem(
-                    f"flyctl is {found}, and scorefly needs {wanted}",
+                    f"flyctl is {found}, and scorefly needs {desired}",
                     "upgrade flyctl",
                 )
             )
@@ -227,7 +168,7 @@ class FlyctlDeployer:
     def deploy(
         self, app: App, artefact: Path, folder: Path, *, on_line: Callable[[str], None], stop: threading.Event
     ) -> None:
-        """Deploys with flyctl. Raises OutsideError that says what kind of failure it was."""
+        """Deploys with flyctl. Raises ExternalError that says what kind of failure it was."""
         try:
             arguments = deploy_arguments(app, str(artefact / "fly.toml"), self._options)
             self._run(arguments, app, folder, on_line, stop)

@@ -41,7 +41,7 @@ def wait_until_healthy(
     stop: threading.Event,
     poll: float = POLL,
 ) -> None:
-    """Wait `timeout` seconds at most. Raises OutsideError when the Machine crashes, or is not healthy by then."""
+    """Wait `timeout` seconds at most. Raises ExternalError when the Machine crashes, or is not healthy by then."""
     deadline = time.monotonic() + timeout
     if not api.wait_machine(machine.app, machine.id, "started", int(timeout)):
         _refuse_crash(api.machine(machine.app, machine.id))

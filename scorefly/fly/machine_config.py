@@ -15,8 +15,9 @@ from typing import Any
 
 from scorefly.confined import read_file
 from scorefly.fly.process_groups import DEFAULT_GROUP
-from scorefly.fly.sizes import megabytes, preset_named, presets
+from scorefly.fly.sizes import preset_named, presets
 from scorefly.problems import Place, external_error
+from scorefly.quantities import megabytes, volume_gigabytes
 
 RELEASE_GROUP = "fly_app_release_command"
 STANDBY_VARIABLE = "FLY_STANDBY_FOR"
@@ -193,7 +194,7 @@ def _mount(mount: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _gigabytes(size: object) -> int:
-    return int(re.sub(r"(?i)\s*gb$", "", str(size))) if size else 0
+    return volume_gigabytes(str(size)) or 0
 
 
 def _container(

@@ -65,7 +65,7 @@ class MachinesDeployer(Struct, frozen=True):
     def deploy(
         self, app: App, artefact: Path, folder: Path, *, on_line: Callable[[str], None], stop: threading.Event
     ) -> None:
-        """Deploys what the artefact's fly.toml says. Raises OutsideError."""
+        """Deploys what the artefact's fly.toml says. Raises ExternalError."""
         toml = tomllib.loads(_fly_toml(artefact).decode())
         image = str(app.image)
         machines, groups = self.api.machines(app.name), group_names(toml)

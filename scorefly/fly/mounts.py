@@ -21,7 +21,7 @@ _KEPT_EXTENSION = ("extend_threshold_percent", "add_size_gb", "size_gb_limit")
 def check_mounts(
     toml: Mapping[str, Any], machines: Sequence[MachineView], volumes: Sequence[VolumeView], group: str
 ) -> None:
-    """Raise OutsideError where flyctl would not begin: a volume taken away, renamed, or missing in a region."""
+    """Raise ExternalError where flyctl would not begin: a volume taken away, renamed, or missing in a region."""
     source = next((mount["source"] for mount in tables(toml, "mounts")), "")
     needed: Counter[str] = Counter()
     for machine in machines:

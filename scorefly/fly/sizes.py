@@ -6,7 +6,6 @@ Shared CPUs take 256 to 2048 MB each in steps of 256, performance CPUs 2048 to 8
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
@@ -72,14 +71,6 @@ def smallest_size(cpus: Fraction, memory_mb: int) -> Size:
 def preset_names() -> list[str]:
     """Every preset's name, the smallest first."""
     return [_preset(kind, count).preset for kind in KINDS for count in kind.cpus]
-
-
-def megabytes(text: str) -> int:
-    """Memory as fly.toml writes it, in MB: `512`, `512mb`, `2gb`. Raises ValueError."""
-    match = re.fullmatch(r"([0-9]+) ?(mb|gb|)", text.lower(), re.ASCII)
-    if match is None:
-        raise ValueError(text)
-    return int(match[1]) * (1024 if match[2] == "gb" else 1)
 
 
 def preset_named(name: str) -> Size | None:

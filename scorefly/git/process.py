@@ -78,7 +78,7 @@ class Git(Confidential, frozen=True):
             raise input_error("there is no git on PATH", "install git, or say state: file", option_place("state"))
         interruption.check()
         output, error = Buffer(MAX_OUTPUT), Buffer(MAX_ERROR, strict=False)
-        # In a session of its own it can ask nobody, and an interrupt does not end it in the middle of a push.
+        # In a session of its own it can ask no one, and an interrupt does not end it in the middle of a push.
         ended = process.run(
             [program, *arguments],
             folder=self.folder,
@@ -98,7 +98,7 @@ class Git(Confidential, frozen=True):
         return Done(ended.code, bytes(output.content), error.content.decode("utf-8", "replace"))
 
     def must(self, *arguments: str, content: bytes = b"") -> str:
-        """The output of what can only fail for want of disk or memory. Raises OutsideError."""
+        """The output of what can only fail for want of disk or memory. Raises ExternalError."""
         done = self.run(*arguments, content=content)
         if done.code:
             raise local_failure(arguments[0], done)

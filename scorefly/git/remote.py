@@ -115,7 +115,7 @@ class GitRemote:
         self._stack.close()
 
     def tip(self, ref: str) -> str:
-        """The commit a ref points to; empty when there is no such ref. Raises OutsideError."""
+        """The commit a ref points to; empty when there is no such ref. Raises ExternalError."""
         return self._tip(ref, _RETRIES)
 
     def _tip(self, ref: str, retries: tuple[float, ...]) -> str:
@@ -124,11 +124,11 @@ class GitRemote:
         return next((commit for commit, name in pairs if name == ref), "")
 
     def refs(self, pattern: str) -> tuple[str, ...]:
-        """The refs that match a pattern such as `refs/heads/*`. Raises OutsideError."""
+        """The refs that match a pattern such as `refs/heads/*`. Raises ExternalError."""
         return tuple(line.partition("\t")[2] for line in self._list(pattern, _RETRIES).text.splitlines())
 
     def _list(self, pattern: str, retries: tuple[float, ...]) -> Done:
-        """List refs; a server that fails is asked again. Raises OutsideError."""
+        """List refs; a server that fails is asked again. Raises ExternalError."""
         for wait in (*retries, None):
             done = self._server.run("ls-remote", "--quiet", "origin", pattern)
             if not done.code:
@@ -139,7 +139,7 @@ class GitRemote:
         raise self._failure(done, "read")
 
     def read(self, ref: str) -> Version | None:
-        """The document on a ref, or None when there is no such ref. Raises OutsideError."""
+        """The document on a ref, or None when there is no such ref. Raises ExternalError."""
         kept = "refs/fetched"
         for wait in (*_RETRIES, None):
             done = self._server.run(
@@ -171,7 +171,7 @@ class GitRemote:
         """Points a ref from `old` to `new`, in one step, if it is still at `old`; empty stands for no ref.
 
         Returns whether it is at `new` now: an answer that got lost on its way is looked up. False means that somebody
-        else moved it. Raises OutsideError when the server fails or refuses.
+        else moved it. Raises ExternalError when the server fails or refuses.
         """
         for wait in (*_RETRIES, None):
             done = self._push(ref, old, new)

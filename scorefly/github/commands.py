@@ -85,7 +85,7 @@ def _may_be_command(line: str) -> bool:
 def set_value(file: Path, name: str, value: str) -> None:
     """Append a value to one of the runner's files: an output of the step, or what its post step is to know.
 
-    The file is named here, and not in our environment, where other code would find it. Raises OutsideError.
+    The file is named here, and not in our environment, where other code would find it. Raises ExternalError.
     """
     delimiter = f"ghadelimiter_{secrets.token_hex(16)}"
     try:

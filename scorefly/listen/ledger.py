@@ -79,7 +79,7 @@ class Ledger:
         """Open or create the ledger in a folder. Raises InputError and ExternalError."""
         self.path = folder / NAME
         try:
-            # Made here, so that nobody else may read it: SQLite's other files get the mode of this one.
+            # Made here, so that no other user may read it: SQLite's other files get the mode of this one.
             os.close(safe_files.open_private(folder, Path(NAME), os.O_RDWR | os.O_CREAT))
             # Statements outside `transaction` commit by themselves.
             self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10.0)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from scorefly.listen.ledger import Ledger
 from scorefly.listen.planner import backoff
 
-MAX_AGE = 86400.0  # seconds until a notice that nobody takes is dropped
+MAX_AGE = 86400.0  # seconds until a notice that no one takes is dropped
 MAX_ROWS = 1000
 SECONDS = 15.0  # for one attempt
 

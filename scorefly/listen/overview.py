@@ -59,12 +59,12 @@ def _unit(
     row: Any, apps: list[dict[str, Any]], sources: list[dict[str, Any]], run: Any, deployed: Any, tree: dict[str, str]
 ) -> dict[str, Any]:
     details = json.loads(row["details"])
-    wanted = tree | {_source_name(each): each["commit"] for each in sources}
+    desired = tree | {_source_name(each): each["commit"] for each in sources}
     apps = with_suspended(apps, details.get("suspended") or {})
     is_due = row["wanted"] > row["done"]
     pending = [
         {"repository": name, "from": deployed.get(name, ""), "to": commit}
-        for name, commit in wanted.items()
+        for name, commit in desired.items()
         if name and commit and commit != deployed.get(name)
     ]
     return {

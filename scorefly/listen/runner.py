@@ -32,7 +32,7 @@ class Runner:
         stop: Callable[[], bool],
         ends: Callable[[], bool],
     ) -> None:
-        """Take when runs have to stop, and when the service ends: then nobody waits for looks."""
+        """Take when runs have to stop, and when the service ends: then looks end at once."""
         self._settings = settings
         self._argv = argv
         self._redact = redact

@@ -13,8 +13,8 @@ _EVENTS = ("pull_request", "pull_request_target")
 
 def comment_plan(settings: Settings, report: Report, progress: Progress) -> None:
     """Writes the summary of a plan to the pull request it is made for, where there is one. Refused, it is a warning."""
-    wanted = settings.comment and settings.github_token and (report.plan or report.plan_path)
-    if not wanted or settings.environ.get("GITHUB_EVENT_NAME") not in _EVENTS:
+    desired = settings.comment and settings.github_token and (report.plan or report.plan_path)
+    if not desired or settings.environ.get("GITHUB_EVENT_NAME") not in _EVENTS:
         return
     from scorefly.github.client import ForbiddenError
     from scorefly.github.comment import keep_comment

@@ -6,13 +6,15 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from scorefly.config.project_file import ENVIRONMENTS, ProjectFile, read_project_file
-from scorefly.config.tree_file import Include, parse_includes, parse_project
+from scorefly.config.tree_file import Include, parse_include
+from scorefly.config.tree_keys import parse_project
 from scorefly.confined import CHECKOUTS, exists, root_of
 from scorefly.problems import InputError, Place, Problem
 from scorefly.sources.repository import Pin, Source
@@ -104,11 +106,15 @@ def read_tree(workspace: Path, root: ProjectFile, repository: str, fetch: Fetch)
 
 
 def _includes(project: Project) -> tuple[Include, ...]:
+    """Return the includes of a project that are valid: reading the file added the problems of the others."""
     value = project.file.value("include")
-    try:
-        return parse_includes(value) if value else ()
-    except InputError:
-        return ()  # reading the file added the problem
+    if value is None or not isinstance(value.data, list):
+        return ()
+    found: list[Include] = []
+    for index in range(len(value.data)):
+        with suppress(InputError):
+            found.append(parse_include(value, index))
+    return tuple(found)
 
 
 def _read(
@@ -117,7 +123,9 @@ def _read(
     """Read one included project; None where that is not possible, with the reason in `tree`."""
     granted, provisioners = parent.granted, parent.provisioners
     if include.source:
-        pin = fetched[include.source]
+        pin = fetched.get(include.source)
+        if pin is None:
+            return None
         if isinstance(pin, Problem):
             tree.unreadable.append(pin)
             return None
@@ -146,7 +154,7 @@ def _read(
         return None
     before = len(tree.problems)
     file = read_project_file(workspace, name, named=True, outside=False, problems=tree.problems)
-    if len(tree.problems) > before:
+    if len(tree.problems) > before and not file.data:
         return None
     file = replace(file, folder=folder, parent=parent.file)
     own = _project_name(file, _default_name(shown))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -11,16 +11,15 @@ from scorefly.config.access import access_entries
 from scorefly.config.load import load_unit_settings
 from scorefly.config.project_file import ENVIRONMENTS
 from scorefly.config.settings import Settings
-from scorefly.config.tree_file import parse_access
 from scorefly.config.tree_keys import parse_after
 from scorefly.confined import CHECKOUTS, read_file, scope_of
 from scorefly.problems import InputError, Place, Problem, nearest, option_place
 from scorefly.project.tree import Project, Tree
+from scorefly.project.unit_secrets import access_secrets, fly_token_of, granted_secrets, secrets_of
 from scorefly.score.document import parse
 from scorefly.score.find import find_score_files
+from scorefly.sources.access import Entry
 from scorefly.sources.repository import Source
-
-ORG_TOKEN = "FLY_API_TOKEN_"  # noqa: S105 - the beginning of a variable's name
 
 
 class Unit(Struct, frozen=True):
@@ -53,21 +52,39 @@ def unit_name(project: str, environment: str) -> str:
 def read_units(root: Settings, tree: Tree, environments: Sequence[str], problems: list[Problem]) -> list[Unit]:
     """Return every unit of the tree in some environments. All that is invalid is added to `problems`."""
     units = []
+    try:
+        access = tuple(access_entries(root, tree.projects[0].file))
+    except InputError as error:
+        access = ()
+        problems += [each for each in error.problems if each not in problems]
     for environment in environments:
         for project in tree.projects:
             if environment not in project.environments(environments):
                 continue
             try:
-                units += _by_organization(root, _unit(root, tree, project, environment, problems))
+                units += _by_organization(root, _unit(root, tree, project, environment, access, problems))
             except InputError as error:
-                problems += [each for each in error.problems if each not in problems]
+                place = project.file.places.at(ENVIRONMENTS, environment)
+                found = [
+                    replace(each, place=place) if each.place == option_place("environment") else each
+                    for each in error.problems
+                ]
+                problems += [each for each in found if each not in problems]
     _check_unit_names(units, problems)
     _check_app_names(units, problems)
     return [replace(unit, after=_after(unit, units, {*environments, *tree.environments()}, problems)) for unit in units]
 
 
-def _unit(root: Settings, tree: Tree, project: Project, environment: str, problems: list[Problem]) -> Unit:
+def _unit(
+    root: Settings,
+    tree: Tree,
+    project: Project,
+    environment: str,
+    access: tuple[Entry, ...],
+    problems: list[Problem],
+) -> Unit:
     settings = load_unit_settings(root, project.file, environment)
+    problems += [each for each in settings.invalid if each not in problems]
     is_root = project is tree.projects[0]
     name = unit_name("" if is_root else project.name, environment)
     sources: dict[str, Source] = {}
@@ -89,7 +106,8 @@ def _unit(root: Settings, tree: Tree, project: Project, environment: str, proble
     declared = frozenset({*sources, *local.values(), *suspended})
     for workload, config in settings.workloads.items():
         for other in config.after:
-            if other not in declared:
+            # A workload whose source is invalid is not known to be one.
+            if other not in declared and not (settings.invalid and other in settings.workloads):
                 hint = nearest(other, sorted(declared - {workload}))
                 problems.append(Problem(f"after: unknown workload {other!r}", hint, config.place("after")))
     checkouts = {f"{checkout_of(name, each)}/{_score_file(settings, each)}": each for each in sources}
@@ -105,10 +123,10 @@ def _unit(root: Settings, tree: Tree, project: Project, environment: str, proble
             checkouts=checkouts,
             declared=declared,
             provisioners=settings.provisioners if project.provisioners else _parents_only(settings, project),
-            secrets=_secrets(settings, environment, _access_secrets(tree)),
-            fly_api_token=_fly_token(settings),
-            granted=_granted(settings, project, sources, local.values()),
-            access=tuple(access_entries(root, tree.projects[0].file)),
+            secrets=secrets_of(settings, environment, access_secrets(tree)),
+            fly_api_token=fly_token_of(settings),
+            granted=granted_secrets(settings, project, sources, local.values()),
+            access=access,
         ),
         sources,
         local,
@@ -148,7 +166,7 @@ def _part(root: Settings, unit: Unit, org: str, names: Collection[str]) -> Unit:
     return replace(
         unit,
         name=name,
-        settings=replace(settings, fly_api_token=_fly_token(replace(settings, fly_api_token=root.fly_api_token))),
+        settings=replace(settings, fly_api_token=fly_token_of(replace(settings, fly_api_token=root.fly_api_token))),
         sources=sources,
         local=local,
         suspended=suspended,
@@ -200,47 +218,11 @@ def _parents_only(settings: Settings, project: Project) -> tuple[str, ...]:
     return tuple(each for each in settings.provisioners if not each.startswith(own))
 
 
-def _granted(
-    settings: Settings, project: Project, sources: Collection[str], local: Iterable[str]
-) -> dict[str, frozenset[str]]:
-    """Return the names of secrets by workload, for those that do not get all of them."""
-    limit = project.granted
-    granted = {}
-    for name in (*sources, *local):
-        named = settings.config(name).secrets
-        names = limit if named is None else frozenset(named) if limit is None else limit & frozenset(named)
-        if names is None and name in sources:
-            names = frozenset()
-        if names is not None:
-            granted[name] = names
-    return granted
-
-
-def _access_secrets(tree: Tree) -> frozenset[str]:
-    """Return the names of the secrets with credentials for repositories, which no Score file gets."""
-    value = tree.projects[0].file.value("access")
-    keys = parse_access(value) if value else ()
-    return frozenset(name for each in keys for name in (each.token, each.ssh_key, each.known_hosts) if name)
-
-
-def _fly_token(settings: Settings) -> str:
-    """Return the Fly token for the unit's organization: `FLY_API_TOKEN_ORG` where it is set, else the run's."""
-    name = f"{ORG_TOKEN}{settings.org.upper().replace('-', '_')}"
-    return settings.environ.get(name) or settings.fly_api_token
-
-
-def _secrets(settings: Settings, environment: str, without: Collection[str]) -> dict[str, str]:
-    """Return the secrets of an environment: `PRODUCTION__NAME` takes the place of `NAME` in production."""
-    prefix = f"{environment.upper().replace('-', '_').replace('.', '_')}__"
-    own = {name.removeprefix(prefix): each for name, each in settings.secrets.items() if name.startswith(prefix)}
-    secrets = {**settings.secrets, **{name: value for name, value in own.items() if name}}
-    return {name: value for name, value in secrets.items() if name not in without}
-
-
 def _check_unit_names(units: Sequence[Unit], problems: list[Problem]) -> None:
     first: dict[str, Unit] = {}
     for unit in units:
-        if first.setdefault(unit.name, unit) is not unit:
+        other = first.setdefault(unit.name, unit)
+        if other is not unit and other.project.name != unit.project.name:
             message = (
                 f"project {unit.project.name!r} in {unit.environment!r} has the state of environment {unit.name!r}"
             )

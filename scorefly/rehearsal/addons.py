@@ -12,7 +12,8 @@ from typing import Any
 
 from scorefly.rehearsal import rules
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 PAY_AS_YOU_GO = "ekQ85Yjkw155ohQ5ALYq0M"
 PLANS = {"Pay-as-you-go": PAY_AS_YOU_GO, "Fixed 250MB": "fixed-250mb", "Fixed 1GB": "fixed-1gb", "Starter": "starter"}

@@ -16,7 +16,8 @@ from typing import Any
 from scorefly.rehearsal import rules
 from scorefly.rehearsal.clock import now
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)+(?!\d+$){_LABEL}", re.ASCII)
@@ -26,8 +27,8 @@ _DEFAULT_PAGE, _MAX_PAGE = 25, 500
 
 def listed(world: World, app: str, query: Mapping[str, str]) -> Json:
     """A page of an app's certificates, by host."""
-    wanted = query.get("filter", "")
-    found = [each for host, each in sorted(_all(world, app).items()) if wanted in host]
+    desired = query.get("filter", "")
+    found = [each for host, each in sorted(_all(world, app).items()) if desired in host]
     start = rules.whole_number(query.get("cursor") or 0, "cursor")
     size = min(rules.whole_number(query.get("limit") or _DEFAULT_PAGE, "limit"), _MAX_PAGE)
     after = start + size

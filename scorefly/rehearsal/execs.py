@@ -6,7 +6,8 @@ import re
 
 from scorefly.rehearsal import rules
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 _CREATE = re.compile(r'CREATE DATABASE "([^"]+)"')
 _DROP = re.compile(r'DROP DATABASE IF EXISTS "([^"]+)"')

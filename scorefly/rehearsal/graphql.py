@@ -12,7 +12,8 @@ from typing import Any
 
 from scorefly.rehearsal import addons, fates, rules, tokens
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 Variables = Mapping[str, Any]
 
@@ -203,11 +204,11 @@ def _platform(_world: World, _variables: Variables) -> Json:
 
 
 def _apps(world: World, variables: Variables) -> Json:
-    wanted = variables.get("org")
+    desired = variables.get("org")
     nodes = [
         _app(world, {"name": name})
         for name, app in sorted(world.data["apps"].items())
-        if wanted in (None, f"org-{app['organization']['slug']}") and variables.get("role") in (None, app["app_role"])
+        if desired in (None, f"org-{app['organization']['slug']}") and variables.get("role") in (None, app["app_role"])
     ]
     return {"apps": {"pageInfo": {"hasNextPage": False, "endCursor": ""}, "nodes": nodes}}
 
@@ -232,8 +233,8 @@ _RESOLVERS: tuple[tuple[re.Pattern[str], Callable[[World, Variables], Json]], ..
         (r"addOnPlans\s*\(", addons.plans),
         (r"createAddOn", addons.create),
         (r"deleteAddOn", addons.delete),
-        (r"\baddOn\s*\(", addons.get),
         (r"createLimitedAccessToken", tokens.create),
+        (r"\baddOn\s*\(", addons.get),
         (r"allocateIpAddress", _allocate),
         (r"releaseIpAddress", _release_address),
         (r"latestImageDetails", _latest_image),

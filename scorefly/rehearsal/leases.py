@@ -6,7 +6,7 @@ import secrets
 import time
 
 from scorefly.rehearsal.rules import Refused, whole_number
-from scorefly.rehearsal.world import Json
+from scorefly.rehearsal.world_file import Json
 
 _SECONDS = 30
 

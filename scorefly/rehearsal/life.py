@@ -9,7 +9,7 @@ from typing import Any
 
 from scorefly.rehearsal import fates
 from scorefly.rehearsal.clock import milliseconds, now
-from scorefly.rehearsal.world import Json
+from scorefly.rehearsal.world_file import Json
 
 # Clients watch a young Machine for ten seconds; one that started earlier spares rehearsals the wait.
 _STARTED_AGO = 11.0

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 
-from scorefly.rehearsal.world import Json
+from scorefly.rehearsal.world_file import Json
 
 Summaries = dict[str, list[Json]]  # by organization
 

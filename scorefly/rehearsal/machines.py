@@ -9,7 +9,8 @@ from typing import Any
 from scorefly.rehearsal import config_rules, leases, life, placements, rules
 from scorefly.rehearsal.clock import now
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 _INTERNAL = ("lease", "been", "log")
 
@@ -138,11 +139,11 @@ def processes(machine: Mapping[str, Any]) -> list[Json]:
 def matches(machine: Mapping[str, Any], query: Mapping[str, str]) -> bool:
     """Report whether a query's filters let a Machine through."""
     metadata = machine["config"].get("metadata") or {}
-    wanted = {key.removeprefix("metadata."): value for key, value in query.items() if key.startswith("metadata.")}
+    desired = {key.removeprefix("metadata."): value for key, value in query.items() if key.startswith("metadata.")}
     return (
         query.get("region") in (None, "", machine["region"])
         and (not query.get("state") or machine["state"] in query["state"].split(","))
-        and all(metadata.get(key) == value for key, value in wanted.items())
+        and all(metadata.get(key) == value for key, value in desired.items())
     )
 
 

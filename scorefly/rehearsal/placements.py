@@ -7,7 +7,8 @@ from typing import Any
 
 from scorefly.rehearsal import rules
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 
 def simulate(world: World, body: Mapping[str, Any]) -> Json:
@@ -16,8 +17,8 @@ def simulate(world: World, body: Mapping[str, Any]) -> Json:
     if not organization:
         raise Refused(400, "org_slug is required")
     count = rules.whole_number(body.get("count") or 0, "count")
-    wanted = [code.strip() for code in (rules.a_text(body, "region") or "any").split(",")]
-    codes = list(rules.REGIONS) if "any" in wanted else [rules.region(code) for code in wanted]
+    desired = [code.strip() for code in (rules.a_text(body, "region") or "any").split(",")]
+    codes = list(rules.REGIONS) if "any" in desired else [rules.region(code) for code in desired]
     rows = []
     for code in codes:
         room = max(0, world.room - world.machine_counts[organization, code])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 
 from scorefly.rehearsal.clock import now
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 
 def create(world: World, app: str, volume: str) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 # A duration as Go writes it.
 _DURATION = re.compile(r"(\d+(\.\d+)?(h|m|s))+", re.ASCII)

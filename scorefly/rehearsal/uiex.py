@@ -11,7 +11,8 @@ from typing import Any
 from scorefly.rehearsal import life, rules
 from scorefly.rehearsal.clock import now
 from scorefly.rehearsal.rules import Refused
-from scorefly.rehearsal.world import Json, World
+from scorefly.rehearsal.world import World
+from scorefly.rehearsal.world_file import Json
 
 
 def organization(slug: str) -> Json:

@@ -22,26 +22,12 @@ from scorefly.rehearsal import rules
 from scorefly.rehearsal.clock import now
 from scorefly.rehearsal.registry import ImageRegistry
 from scorefly.rehearsal.rules import Refused
+from scorefly.rehearsal.world_file import VERSION, Json, WorldUnreadable, is_world
 
-Json = dict[str, Any]
-
-
-_VERSION = 2
-_TABLES = ("machines", "volumes", "secrets")
-_PARTS: Mapping[str, type] = {
-    **dict.fromkeys(("id", "name", "status", "network"), str),
-    **dict.fromkeys(("organization", *_TABLES), dict),
-    **dict.fromkeys(("addresses", "releases"), list),
-    "secrets_version": int,
-}
 _SHARED = "203.0.113.254"
 _FIRST = {
     kind: ip_address(ip) for kind, ip in (("v4", "198.18.0.1"), ("v6", "2001:db8::1"), ("private_v6", "fdaa:0:1::1"))
 }
-
-
-class WorldUnreadable(Exception):  # noqa: N818 - named for what it says
-    """The file of a rehearsal cannot be read or written."""
 
 
 class World:
@@ -287,22 +273,9 @@ class World:
         except (ValueError, RecursionError) as error:
             raise WorldUnreadable(f"the rehearsal file {self.path} is damaged") from error
         if data is None:
-            return {"version": _VERSION, "salt": secrets.token_hex(16), "apps": {}}
-        if not isinstance(data, dict) or data.get("version") != _VERSION:
+            return {"version": VERSION, "salt": secrets.token_hex(16), "apps": {}}
+        if not isinstance(data, dict) or data.get("version") != VERSION:
             raise WorldUnreadable(f"the rehearsal file {self.path} was written by another version of scorefly")
-        if not _is_world(data):
+        if not is_world(data):
             raise WorldUnreadable(f"the rehearsal file {self.path} is damaged")
         return data
-
-
-def _is_world(data: Json) -> bool:
-    """Report whether the apps have the parts that every app has."""
-    apps = data.get("apps")
-    return (
-        isinstance(data.get("salt"), str)
-        and isinstance(apps, dict)
-        and all(isinstance(app, dict) and app.keys() >= _PARTS.keys() for app in apps.values())
-        and all(isinstance(app[part], kind) for app in apps.values() for part, kind in _PARTS.items())
-        and all(isinstance(each, dict) for app in apps.values() for part in _TABLES for each in app[part].values())
-        and all(isinstance(app.get("certificates", {}), dict) for app in apps.values())
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct, to_builtins
@@ -23,9 +23,16 @@ class Drift(Struct, frozen=True):
     running: tuple[str, ...]
 
     def __str__(self) -> str:
-        before, now = (", ".join(side) or "nothing" for side in (self.deployed, self.running))
-        changed = f"{before} was deployed, {now} runs" if before != now else f"{now} has been changed"
-        return f"{self.what}: {changed}"
+        return f"{self.what}: {self.change()}"
+
+    def change(self, shown: Callable[[str], str] = str) -> str:
+        """Return what differs as one sentence; `shown` formats each text."""
+        before, now = (", ".join(map(shown, side)) for side in (self.deployed, self.running))
+        if before == now:
+            return f"{now} has been changed"
+        if not before:
+            return f"{now} runs, and was not deployed"
+        return f"{before} was deployed, {now} runs" if now else f"{before} was deployed, and is gone"
 
 
 class PlannedMachines(Struct, frozen=True):

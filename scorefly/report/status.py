@@ -11,11 +11,16 @@ from scorefly.report.plan import Drift
 
 
 class MachineStatus(Struct, frozen=True):
-    """A Machine; `state` is Fly's word, such as started or stopped."""
+    """A Machine; `state` is Fly's word, such as started or stopped. Fly starts a `standby` in place of another one.
+
+    `exit_code` is that of a stopped Machine which was not asked to stop.
+    """
 
     id: str
     region: str
     state: str
+    standby: bool = False
+    exit_code: int = 0
 
 
 class CheckStatus(Struct, frozen=True):
@@ -47,7 +52,8 @@ class RollbackStatus(Struct, frozen=True):
 class AppStatus(Struct, frozen=True):
     """An app as it runs. `workload` is empty where a resource owns the app.
 
-    `since` is when it was deployed last, `problem` says why there is nothing to show of its Machines.
+    `since` is when it was deployed last, `problem` says why there is nothing to show of its Machines, or that the last
+    deploy did not finish.
     """
 
     workload: str
@@ -65,8 +71,9 @@ class AppStatus(Struct, frozen=True):
 
 
 def status_json(status: AppStatus) -> dict[str, Any]:
-    """Return the status of an app as JSON data."""
+    """Return the status of an app as JSON data. Of a Machine it has what users rely on, and no more."""
     data: dict[str, Any] = to_builtins(status)
+    data["machines"] = [{"id": each.id, "region": each.region, "state": each.state} for each in status.machines]
     return data
 
 

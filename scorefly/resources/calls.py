@@ -27,7 +27,7 @@ class Transport(Protocol):
     """A transport: carries a question to a program or server, and its answer back."""
 
     def send(self, call: Call) -> None:
-        """Asks, and lets the call hear every answer. Raises OutsideError when asking failed, answer or not."""
+        """Asks, and lets the call hear every answer. Raises ExternalError when asking failed, answer or not."""
         ...
 
 
@@ -189,7 +189,7 @@ class Call:
             self.request = replace(self.request, state=self.given.state, outputs=self.given.outputs)
 
     def check(self) -> Provisioned:
-        """Return what was given. Raises OutsideError when the last answer was none, or not all that is expected."""
+        """Return what was given. Raises ExternalError when the last answer was none, or not all that is expected."""
         if self.wrong or self.given is None:
             raise self.failed(self.wrong)
         missing = [name for name in self.spec.expected_outputs if name not in self.given.outputs]

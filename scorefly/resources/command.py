@@ -40,7 +40,7 @@ class Command(Struct, frozen=True):
         """Runs the program in the workspace, in a process group of its own, which is ended whole."""
         argv = [self._path(call), *(argument.replace(f"${MODE}", call.mode) for argument in self.args)]
         environ = child_environment(call.outside.environ, call.texts, call.mode)
-        answer, told = Buffer(MAX_ANSWER), Buffer(MAX_TOLD, strict=False)
+        answer, errors = Buffer(MAX_ANSWER), Buffer(MAX_TOLD, strict=False)
         with call.output() as write:
             try:
                 ended = run(
@@ -49,7 +49,7 @@ class Command(Struct, frozen=True):
                     environ=environ,
                     seconds=call.timeout,
                     output=answer,
-                    errors=told,
+                    errors=errors,
                     question=call.question,
                     untrusted=True,
                 )
@@ -57,7 +57,7 @@ class Command(Struct, frozen=True):
                 raise call.failed(f"it cannot be started: {getattr(error, 'strerror', None) or error}") from error
             # The answer first: what it said may hold the secrets that it gives.
             call.heard(bytes(answer.content))
-            for line in _lines(told):
+            for line in _lines(errors):
                 write(line)
             interruption.check()
             if ended.reason or ended.code:
@@ -88,11 +88,11 @@ def _ending(ended: Ended, timeout: float) -> str:
     return f"it ended with status {ended.code}" if ended.code > 0 else f"it ended by signal {-ended.code}"
 
 
-def _lines(told: Buffer) -> list[str]:
+def _lines(errors: Buffer) -> list[str]:
     """Return what it wrote on standard error. A line that was cut might show half a secret, so it is left out."""
-    text = bytes(told.content)
-    whole = text[: text.rfind(b"\n") + 1] if told.cut else text
-    return [*whole.decode("utf-8", "replace").splitlines(), *(["… and more"] if told.cut else [])]
+    text = bytes(errors.content)
+    whole = text[: text.rfind(b"\n") + 1] if errors.cut else text
+    return [*whole.decode("utf-8", "replace").splitlines(), *(["… and more"] if errors.cut else [])]
 
 
 def program_of(uri: str) -> str:

@@ -112,8 +112,8 @@ class EntryReader(Struct):
                     hint = nearest(key, allowed, f"{scheme}:// knows:")
                     self._problem(f"unknown key {key!r}", hint, (index, key))
             elif not isinstance(value, allowed[key]):
-                wanted = " or ".join(_KINDS[kind] for kind in allowed[key])
-                self._problem(f"{key} has to be {wanted}", "", (index, key))
+                expected = " or ".join(_KINDS[kind] for kind in allowed[key])
+                self._problem(f"{key} has to be {expected}", "", (index, key))
         for key in ("supported_params", "expected_outputs"):
             value = entry.get(key)
             if isinstance(value, list) and not all(isinstance(name, str) for name in value):

@@ -112,9 +112,9 @@ def evaluate(source: str, context: Mapping[str, Tree], functions: Mapping[str, C
     for chain in leaf.reads:
         taint.meet(_read_by(context, chain))
 
-    wanted = {chain[0] for chain in leaf.reads}
-    plain: dict[str, Any] = {name: reveal(value) for name, value in context.items() if name in wanted}
-    plain.update({name: taint.watch(name, call) for name, call in functions.items() if name in wanted})
+    expected = {chain[0] for chain in leaf.reads}
+    plain: dict[str, Any] = {name: reveal(value) for name, value in context.items() if name in expected}
+    plain.update({name: taint.watch(name, call) for name, call in functions.items() if name in expected})
     try:
         spend(sum(_elements(value) for value in plain.values()) // _REVEALED)
         with bounded():

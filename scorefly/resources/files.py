@@ -58,7 +58,7 @@ def load_provisioners(
 
     Files are paths or globs relative to the workspace, or pinned uris; with `outside` they may lead out of it. `git`
     opens the reader of git repositories. With `check_templates` every template is compiled too, which costs importing
-    Jinja. Raises OutsideError for a file elsewhere that is not available.
+    Jinja. Raises ExternalError for a file elsewhere that is not available.
     """
     provisioners: list[Provisioner] = []
     problems: list[Problem] = []

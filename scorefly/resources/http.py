@@ -157,7 +157,7 @@ def _patience(attempt: int, retry_after: str) -> float:
     if retry_after.isdecimal():
         return min(float(retry_after), MAX_RETRY_DELAY)
     try:
-        wanted = parsedate_to_datetime(retry_after).timestamp() - time.time()
+        expected = parsedate_to_datetime(retry_after).timestamp() - time.time()
     except ValueError:
         return random.uniform(0, 0.25 * 2**attempt)  # noqa: S311 - jitter needs no secrecy
-    return min(max(wanted, 0.0), MAX_RETRY_DELAY)
+    return min(max(expected, 0.0), MAX_RETRY_DELAY)

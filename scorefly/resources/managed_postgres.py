@@ -90,13 +90,13 @@ class ManagedPostgres(Struct, frozen=True):
         outside = run_context.outside
         try:
             region = outside.managed.region if outside.managed else REGIONS[0]
-            wanted = wanted_cluster(request.params, run_context.app_name("postgres"), region)
+            desired = wanted_cluster(request.params, run_context.app_name("postgres"), region)
         except InputError as error:
             located = (Problem(f"{request.uid}: {each.message}", each.hint, request.place) for each in error.problems)
             raise InputError(*located) from error
         if outside.managed is None or outside.calls != "provision":
-            return self._known(request, wanted, outside)
-        return _Making(request, wanted, outside.managed, outside).run()
+            return self._known(request, desired, outside)
+        return _Making(request, desired, outside.managed, outside).run()
 
     def deprovision(self, request: Request, run_context: ProvisioningContext) -> tuple[Problem, ...]:
         """Destroy the environment's own cluster with its last database; else delete the user only."""
@@ -124,17 +124,17 @@ class ManagedPostgres(Struct, frozen=True):
         """Return nothing: it has no templates."""
         return []
 
-    def _known(self, request: Request, wanted: Wanted, outside: Outside) -> Provisioned:
+    def _known(self, request: Request, desired: Wanted, outside: Outside) -> Provisioned:
         known = dict(request.outputs)
         if not known and outside.calls == "known":
             message = f"{request.uid} is not provisioned yet, and this command makes nothing"
             raise InputError(Problem(message, "run deploy first", request.place))
         problems: tuple[Problem, ...] = ()
-        if wanted.name not in clusters_in(request.shared) and outside.calls != "never":
-            price = managed_postgres_price(wanted.plan, wanted.size_gb)
+        if desired.name not in clusters_in(request.shared) and outside.calls != "never":
+            price = managed_postgres_price(desired.plan, desired.size_gb)
             message = (
-                f"{request.uid}: deploy makes the Managed Postgres cluster {wanted.name} where there is none "
-                f"(plan {wanted.plan}, {wanted.size_gb} GB, {wanted.region}), for ${price:.2f} a month"
+                f"{request.uid}: deploy makes the Managed Postgres cluster {desired.name} where there is none "
+                f"(plan {desired.plan}, {desired.size_gb} GB, {desired.region}), for ${price:.2f} a month"
             )
             problems = (Problem(message, place=request.place, severity="notice"),)
         outputs: dict[str, Tree] = {**dict.fromkeys(self.spec.expected_outputs, STAND_IN), **known}
@@ -145,7 +145,7 @@ class _Making(Struct):
     """One run of making a database. `shared` is the patch of the shared state so far."""
 
     request: Request
-    wanted: Wanted
+    desired: Wanted
     api: ManagedPostgresApi
     outside: Outside
     state: dict[str, Tree] = field(default_factory=dict)
@@ -157,7 +157,7 @@ class _Making(Struct):
         self.state = {**request.state}
         self.state.setdefault("name", f"{plain}_{request.guid[:8]}")
         # A resource stays on its cluster, whatever its params say later.
-        cluster_name = str(self.state.setdefault("cluster", self.wanted.name))
+        cluster_name = str(self.state.setdefault("cluster", self.desired.name))
         problems = self._changes(cluster_name)
         id_ = self._cluster_id(cluster_name)
         cluster = self._ready(id_)
@@ -181,8 +181,8 @@ class _Making(Struct):
 
     def _changes(self, name: str) -> tuple[Problem, ...]:
         """Warn of params that say something else than the cluster that is there."""
-        known, wanted = clusters_in(self.request.shared).get(name, {}), self.wanted
-        asked = {"plan": wanted.plan, "region": wanted.region, "size_gb": wanted.size_gb, "cluster": wanted.name}
+        known, desired = clusters_in(self.request.shared).get(name, {}), self.desired
+        asked = {"plan": desired.plan, "region": desired.region, "size_gb": desired.size_gb, "cluster": desired.name}
         there = {**known, "cluster": name}
         differing = [key for key in asked if there.get(key, asked[key]) != asked[key] and key in self.request.params]
         if not differing:
@@ -193,27 +193,27 @@ class _Making(Struct):
 
     def _cluster_id(self, name: str) -> str:
         """Return the id of the cluster, which is made where there is none. One whose answer was lost is found again."""
-        known, wanted = clusters_in(self.request.shared).get(name, {}), self.wanted
+        known, desired = clusters_in(self.request.shared).get(name, {}), self.desired
         if id_ := str(known.get("id") or ""):
             self._keep(name, {"users": {self.request.uid: True}})
             return id_
         found = self.api.find(name)
         if found and not known:
-            if not wanted.named:
+            if not desired.named:
                 message = f"there is a Managed Postgres cluster {name}, and the state does not know it"
                 hint = f"set params.cluster to {name} to put a database on it"
                 raise InputError(Problem(f"{self.request.uid}: {message}", hint, self.request.place))
             self._keep(name, {"id": found[0].id, "own": False, "users": {self.request.uid: True}})
             return found[0].id
-        asked: dict[str, Tree] = {"plan": wanted.plan, "region": wanted.region, "size_gb": wanted.size_gb}
-        self._keep(name, {"id": "", "own": not wanted.named, "users": {self.request.uid: True}, **asked})
+        asked: dict[str, Tree] = {"plan": desired.plan, "region": desired.region, "size_gb": desired.size_gb}
+        self._keep(name, {"id": "", "own": not desired.named, "users": {self.request.uid: True}, **asked})
         new = found[0].id if found else self._create(name)
         self._keep(name, {"id": new})
         return new
 
     def _create(self, name: str) -> str:
-        wanted = self.wanted
-        return self.api.create(name, wanted.plan, wanted.region, wanted.size_gb, wanted.major)
+        desired = self.desired
+        return self.api.create(name, desired.plan, desired.region, desired.size_gb, desired.major)
 
     def _keep(self, name: str, changes: Mapping[str, Tree]) -> None:
         self.shared = merge_patch(self.shared, {KEY: {name: dict(changes)}})

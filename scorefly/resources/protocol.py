@@ -18,7 +18,7 @@ from scorefly.values import Secret, Tree, conceal, holds_secret, reveal, reveal_
 
 MAX_ANSWER = 1 << 20  # bytes
 MAX_DEPTH = 100
-MIN_SECRET_LENGTH = 4  # characters: a shorter secret stands in many a text by chance
+MIN_SECRET_LENGTH = 4  # characters: a shorter secret is part of many texts by chance
 
 _KEYS = ("state", "values", "secrets", "shared")
 

@@ -194,7 +194,7 @@ class Provisioner(Protocol):
         ...
 
     def provision(self, request: Request, run_context: ProvisioningContext) -> Provisioned:
-        """Provisions. Raises InputError for what the user wrote, OutsideError for what failed outside."""
+        """Provisions. Raises InputError for what the user wrote, ExternalError for what failed outside."""
         ...
 
     def deprovision(self, request: Request, run_context: ProvisioningContext) -> tuple[Problem, ...]:

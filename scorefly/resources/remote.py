@@ -71,7 +71,7 @@ def parse_remote(uri: str) -> Remote:
 
 
 def read_pinned(uri: str, git: GitFiles) -> tuple[str, bytes]:
-    """The name and the content. Raises InputError for what is not pinned or not what was pinned, else OutsideError."""
+    """The name and the content. Raises InputError for what is not pinned or not what was pinned, else ExternalError."""
     remote = parse_remote(uri)
     if not remote.pinned:
         form = str(replace(remote, pin="COMMIT" if remote.path else "DIGEST"))

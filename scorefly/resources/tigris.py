@@ -52,7 +52,7 @@ class TigrisBucket(Struct, frozen=True):
             hint = "take it with params.access_key_id and params.secret_key, or set another params.bucket_name"
             raise InputError(Problem(message, hint, request.place))
         if name in names:
-            # The answer with its keys was lost: nobody has written to it.
+            # The answer with its keys was lost: no one has written to it.
             api.delete("tigris", name)
         begun: dict[str, Tree] = {**request.state, "bucket": name, "begun": True}
         request.keep(Provisioned(request.outputs, begun, random=request.random))

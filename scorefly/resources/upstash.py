@@ -147,8 +147,10 @@ def _asked(request: Request) -> Database:
 
 def _changes(request: Request, asked: Database) -> tuple[Problem, ...]:
     """Warn of params that say something else than the database that is there."""
-    wanted = {"plan": asked.plan, "region": asked.region}
-    differing = [key for key in wanted if key in request.params and wanted[key] != request.state.get(key, wanted[key])]
+    desired = {"plan": asked.plan, "region": asked.region}
+    differing = [
+        key for key in desired if key in request.params and desired[key] != request.state.get(key, desired[key])
+    ]
     if not differing:
         return ()
     name = request.state.get("name")

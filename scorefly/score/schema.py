@@ -50,9 +50,9 @@ def strict_validator(schema: Mapping[str, Any]) -> Any:
     from jsonschema import Draft202012Validator, ValidationError
     from jsonschema.validators import extend
 
-    def pattern(_validator: Any, wanted: str, instance: object, _schema: object) -> Iterator[Any]:
-        if isinstance(instance, str) and not _pattern(wanted).search(instance):
-            yield ValidationError(f"{instance!r} does not match {wanted!r}")
+    def pattern(_validator: Any, expected: str, instance: object, _schema: object) -> Iterator[Any]:
+        if isinstance(instance, str) and not _pattern(expected).search(instance):
+            yield ValidationError(f"{instance!r} does not match {expected!r}")
 
     return extend(  # type: ignore[no-untyped-call]  # its stubs leave it out
         Draft202012Validator, {"pattern": pattern}
@@ -86,20 +86,20 @@ def _is_about_name(error: Any) -> bool:
 
 
 def _words(error: Any, path: tuple[str | int, ...], where: str) -> tuple[str, str]:
-    keyword, wanted, instance = error.validator, error.validator_value, error.instance
+    keyword, expected, instance = error.validator, error.validator_value, error.instance
     if _is_about_name(error):
         return f"{where}: {instance!r} is no valid name", _name_hint(where, str(instance))
     if keyword == "type":
-        return f"{where} has to be {_article(wanted)}, not {_kind(instance)}", _type_hint(wanted, instance)
+        return f"{where} has to be {_article(expected)}, not {_kind(instance)}", _type_hint(expected, instance)
     if keyword == "enum":
-        return f"{where} is {instance!r}", nearest(str(instance), [str(each) for each in wanted], "it is one of:")
+        return f"{where} is {instance!r}", nearest(str(instance), [str(each) for each in expected], "it is one of:")
     if keyword == "pattern":
         hint = _PATTERN_HINTS.get(str(path[-1])) or _label_hint(str(instance))
         return f"{where}: invalid value {instance!r}", hint
     if keyword in ("minLength", "minProperties"):
         return f"{where} is {'empty' if not instance else 'too short'}", ""
     if keyword == "maxLength":
-        return f"{where} has {len(instance)} characters, and {wanted} are allowed", "shorten it"
+        return f"{where} has {len(instance)} characters, and {expected} are allowed", "shorten it"
     if keyword in ("minimum", "maximum"):
         return f"{where} is {instance}", "a port is a number from 1 to 65535"
     if keyword == "oneOf":
@@ -143,14 +143,14 @@ def _dotted(path: tuple[str | int, ...]) -> str:
     return ".".join(str(key).replace(".", "\\.") for key in path)
 
 
-def _article(wanted: str) -> str:
+def _article(expected: str) -> str:
     return {
         "string": "a text",
         "integer": "a whole number",
         "boolean": "true or false",
         "object": "a mapping",
         "array": "a list",
-    }.get(wanted, wanted)
+    }.get(expected, expected)
 
 
 def _kind(instance: object) -> str:
@@ -164,9 +164,9 @@ def _kind(instance: object) -> str:
     return words.get(type(instance).__name__, "something else")
 
 
-def _type_hint(wanted: str, instance: object) -> str:
-    if wanted == "string" and isinstance(instance, int | float):
+def _type_hint(expected: str, instance: object) -> str:
+    if expected == "string" and isinstance(instance, int | float):
         return "put it in quotes"
-    if wanted == "integer" and isinstance(instance, str) and instance.isdecimal():
+    if expected == "integer" and isinstance(instance, str) and instance.isdecimal():
         return "take the quotes away"
     return ""

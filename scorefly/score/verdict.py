@@ -87,41 +87,41 @@ class _Compiler:
             self.by_reference[reference] = self.verdict(target)
         return refer
 
-    def _keyword(self, name: str, wanted: Any) -> Verdict:  # noqa: C901 - one keyword after the other
+    def _keyword(self, name: str, expected: Any) -> Verdict:  # noqa: C901 - one keyword after the other
         match name:
             case "$ref":
-                return self._reference(wanted)
+                return self._reference(expected)
             case "type":
-                kinds = [_TYPES[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted)]
+                kinds = [_TYPES[kind] for kind in ([expected] if isinstance(expected, str) else expected)]
                 return kinds[0] if len(kinds) == 1 else lambda value: any(kind(value) for kind in kinds)
             case "enum":
-                return lambda value: any(_same(value, each) for each in wanted)
+                return lambda value: any(_same(value, each) for each in expected)
             case "required":
-                return lambda value: not isinstance(value, dict) or all(key in value for key in wanted)
+                return lambda value: not isinstance(value, dict) or all(key in value for key in expected)
             case "minProperties":
-                return lambda value: not isinstance(value, dict) or len(value) >= wanted
+                return lambda value: not isinstance(value, dict) or len(value) >= expected
             case "propertyNames":
-                names = self.verdict(wanted)
+                names = self.verdict(expected)
                 return lambda value: not isinstance(value, dict) or all(map(names, value))
             case "items":
-                items = self.verdict(wanted)
+                items = self.verdict(expected)
                 return lambda value: not isinstance(value, list) or all(map(items, value))
             case "pattern":
-                matches = compile_pattern(wanted).search
+                matches = compile_pattern(expected).search
                 return lambda value: not isinstance(value, str) or matches(value) is not None
             case "minLength":
-                return lambda value: not isinstance(value, str) or len(value) >= wanted
+                return lambda value: not isinstance(value, str) or len(value) >= expected
             case "maxLength":
-                return lambda value: not isinstance(value, str) or len(value) <= wanted
+                return lambda value: not isinstance(value, str) or len(value) <= expected
             case "minimum":
-                return lambda value: not _TYPES["number"](value) or value >= wanted
+                return lambda value: not _TYPES["number"](value) or value >= expected
             case "maximum":
-                return lambda value: not _TYPES["number"](value) or value <= wanted
+                return lambda value: not _TYPES["number"](value) or value <= expected
             case "anyOf":
-                choices = [self.verdict(each) for each in wanted]
+                choices = [self.verdict(each) for each in expected]
                 return lambda value: any(choice(value) for choice in choices)
             case "oneOf":
-                choices = [self.verdict(each) for each in wanted]
+                choices = [self.verdict(each) for each in expected]
                 return lambda value: sum(choice(value) for choice in choices) == 1
         raise ValueError(f"keyword {name!r} has no meaning here")
 

@@ -80,16 +80,16 @@ def _pointers(root: Path, folder: Path) -> Iterator[Pointer]:
                 yield Pointer(path, match[1].decode(), int(match[2]))
 
 
-def _download(wanted: Mapping[str, Pointer], repository: Repository, entry: Entry | None, cache: Path) -> None:
+def _download(desired: Mapping[str, Pointer], repository: Repository, entry: Entry | None, cache: Path) -> None:
     """Put the files that the cache lacks there."""
     import requests
 
-    missing = [each for oid, each in wanted.items() if not (cache / oid).exists()]
+    missing = [each for oid, each in desired.items() if not (cache / oid).exists()]
     try:
         with requests.Session() as session:
             for start in range(0, len(missing), _BATCH):
                 for item in _batch(session, missing[start : start + _BATCH], repository, entry):
-                    _get(session, item, wanted, repository, cache)
+                    _get(session, item, desired, repository, cache)
     except requests.RequestException as error:
         message = f"cannot read the LFS files of {repository.key}: {type(error).__name__}"
         raise external_error(message, "check the network, and try again") from error
@@ -118,12 +118,12 @@ def _batch(
 def _get(
     session: requests.Session,
     item: Mapping[str, Any],
-    wanted: Mapping[str, Pointer],
+    desired: Mapping[str, Pointer],
     repository: Repository,
     cache: Path,
 ) -> None:
     oid = text(item, "oid")
-    pointer = wanted.get(oid)
+    pointer = desired.get(oid)
     if pointer is None or item.get("error"):
         message = f"{repository.key} has no LFS file {oid[:12]}"
         raise external_error(message, "push it with `git lfs push --all`")

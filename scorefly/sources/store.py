@@ -16,9 +16,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from scorefly import interruption, safe_files
-from scorefly.git.process import Done, Git, told
+from scorefly.git.process import Done, Git
 from scorefly.problems import ExternalError, Place, Problem, ScoreflyError, external_error
 from scorefly.sources.access import Access
+from scorefly.sources.failures import fetch_failure, is_reachable, missing_commit
 from scorefly.sources.lfs import fetch_lfs_files
 from scorefly.sources.repository import Pin, Repository, Source
 from scorefly.sources.submodules import check_depth, find_submodules
@@ -31,31 +32,6 @@ _KEPT = 20  # commits of a repository that stay in the cache
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-# What git says of a failure, what it means, and what to do. The first that is found decides.
-_FAILURES: tuple[tuple[tuple[str, ...], str, str], ...] = (
-    (
-        ("Authentication failed", "could not read Username", "could not read Password", "error: 401", "error: 403"),
-        "access denied",
-        "name a secret with a token for it below access in scorefly.yaml",
-    ),
-    (
-        ("Permission denied (publickey", "Load key", "invalid format"),
-        "access denied",
-        "name a secret with an SSH key for it below access in scorefly.yaml",
-    ),
-    (
-        ("Host key verification failed",),
-        "the server's SSH host key is unknown",
-        "set known-hosts for it below access in scorefly.yaml, as `ssh-keyscan HOST` prints it",
-    ),
-    (
-        ("not found", "error: 404", "does not appear to be a git repository", "does not exist"),
-        "repository not found, or the credentials do not give access to it",
-        "check source.repo, and its entry below access in scorefly.yaml",
-    ),
-    (("No space left on device",), "the disk is full", "free some space"),
-)
 
 
 class Answer(Struct, frozen=True):
@@ -101,7 +77,7 @@ class Store:
         except ScoreflyError as error:
             return Answer({}, error.problems[0])
         if done.code:
-            return Answer({}, _failure(repository, done))
+            return Answer({}, fetch_failure(repository, done))
         pairs = (line.partition("\t") for line in done.text.splitlines())
         return Answer({name: commit for commit, _, name in pairs})
 
@@ -164,7 +140,7 @@ class Store:
                 if not missing:
                     return {}
                 done = self._get(git, repository, [pin.commit for pin in missing])
-                problems = {pin: _missing(pin, done) for pin in missing if not _has(git, pin.commit)}
+                problems = {pin: missing_commit(pin, done) for pin in missing if not _has(git, pin.commit)}
                 _forget_old(git, {pin.commit for pin in pins})
         except ScoreflyError as error:
             return {pin: replace(error.problems[0], place=pin.source.place) for pin in pins}
@@ -173,11 +149,11 @@ class Store:
     def _get(self, git: Git, repository: Repository, commits: Sequence[str]) -> Done:
         """Get commits without their history; from a server that gives no single commits, all of it."""
         flags = ("--quiet", "--no-tags", "--no-write-fetch-head", "--force")
-        wanted = [f"+{commit}:{_PINS}/{commit}" for commit in dict.fromkeys(commits)]
-        done = self._ask(git, "fetch", "--depth=1", *flags, repository.url, *wanted)
-        if done.code and _is_reachable(done):
+        desired = [f"+{commit}:{_PINS}/{commit}" for commit in dict.fromkeys(commits)]
+        done = self._ask(git, "fetch", "--depth=1", *flags, repository.url, *desired)
+        if done.code and is_reachable(done):
             # One that is gone makes git get none of them.
-            for each in wanted if len(wanted) > 1 else ():
+            for each in desired if len(desired) > 1 else ():
                 done = git.run("fetch", "--depth=1", *flags, repository.url, each)
             if any(not _has(git, commit) for commit in commits):
                 everything = ("+refs/heads/*:refs/all/heads/*", "+refs/tags/*:refs/all/tags/*")
@@ -187,7 +163,7 @@ class Store:
 
     def _ask(self, git: Git, *arguments: str) -> Done:
         done = git.run(*arguments)
-        if done.code and _is_reachable(done) and "not our ref" not in done.error:
+        if done.code and is_reachable(done) and "not our ref" not in done.error:
             interruption.sleep(_RETRY)
             done = git.run(*arguments)
         return done
@@ -242,8 +218,8 @@ def _pin(source: Source, refs: Mapping[str, str]) -> Pin | Problem:
     commit = refs.get(f"{ref}^{{}}") or refs.get(ref, "")
     if commit and name is not None:
         return Pin(source, commit, name or "HEAD")
-    key, wanted = source.repository.key, source.ref.name
-    message = f"{key} has no commits" if kind == "head" else f"{key} has no {kind} {wanted!r}"
+    key, desired = source.repository.key, source.ref.name
+    message = f"{key} has no commits" if kind == "head" else f"{key} has no {kind} {desired!r}"
     return Problem(message, "check its name, or push it", source.place)
 
 
@@ -255,25 +231,6 @@ def _has(git: Git, commit: str) -> bool:
 def _tree(pin: Pin) -> str:
     path = pin.source.path.strip("/")
     return f"{pin.commit}:{path}" if path not in ("", ".") else f"{pin.commit}^{{tree}}"
-
-
-def _is_reachable(done: Done) -> bool:
-    """Report whether a failure may go away: it is not one that the server meant."""
-    return not any(word in done.error for words, _, _ in _FAILURES for word in words)
-
-
-def _failure(repository: Repository, done: Done) -> Problem:
-    for words, message, hint in _FAILURES:
-        if any(word in done.error for word in words):
-            return Problem(f"cannot read {repository.key}: {message}", hint)
-    return Problem(f"cannot read {repository.key}: {told(done)}", "check the address and the network, and try again")
-
-
-def _missing(pin: Pin, done: Done) -> Problem:
-    repository = pin.source.repository
-    if done.code and "not our ref" not in done.error:
-        return replace(_failure(repository, done), place=pin.source.place)
-    return Problem(f"{repository.key} has no commit {pin.commit}", "check it, or push it", pin.source.place)
 
 
 def _forget_old(git: Git, current: set[str]) -> None:

@@ -68,7 +68,7 @@ class GitStore:
         return f"{self.ref} of {self._remote.address.url}"
 
     def environments(self) -> tuple[str, ...]:
-        """The environments whose state is on refs of the same repository. Raises OutsideError."""
+        """The environments whose state is on refs of the same repository. Raises ExternalError."""
         refs = self._remote.refs(f"{_REFS}*")
         return tuple(sorted(unquote(ref.removeprefix(_REFS)) for ref in refs if ref != self.ref))
 
@@ -80,21 +80,21 @@ class GitStore:
         return self._bound(self._there) if self._there else None
 
     def save(self, state: EnvironmentState) -> None:
-        """Encrypts and replaces what `load` gave. Raises OutsideError, whatever happens with both runs' work kept."""
+        """Encrypts and replaces what `load` gave. Raises ExternalError, whatever happens with both runs' work kept."""
         # As it comes back from the document, so that it compares with what others wrote.
         state = load(dump(state))
-        wanted, conflicts = merge(self._ours, state, self._there)
+        desired, conflicts = merge(self._ours, state, self._there)
         for _ in range(_ATTEMPTS):
-            if wanted == self._there and not self._outdated_key:
+            if desired == self._there and not self._outdated_key:
                 break
-            commit = self._write(wanted, self._parent)
+            commit = self._write(desired, self._parent)
             if self._remote.swap(self.ref, self._tip, commit):
-                self._tip, self._there, self._outdated_key = commit, wanted, False
+                self._tip, self._there, self._outdated_key = commit, desired, False
                 break
             self._raced = "another run changed the state meanwhile: what both did is kept"
             self._look_at_theirs(state)
             self._parent = self._tip
-            wanted, conflicts = merge(self._ours, state, self._there)
+            desired, conflicts = merge(self._ours, state, self._there)
         else:
             self._keep_aside(state, "the state changes faster than it can be saved")
         self._ours = state
@@ -106,7 +106,7 @@ class GitStore:
             raise external_error(self._raced, "run it again when the other one has ended", self._at)
 
     def delete(self) -> None:
-        """Takes the ref away. Raises OutsideError when another run changed the state meanwhile."""
+        """Takes the ref away. Raises ExternalError when another run changed the state meanwhile."""
         if self._tip and not self._remote.swap(self.ref, self._tip, ""):
             raise external_error("another run changed the state meanwhile", "run it again", self._at)
         self._tip, self._there, self._ours, self._parent = "", None, None, ""
@@ -123,7 +123,7 @@ class GitStore:
         return self._lock.hold()
 
     def confirm_lock(self) -> None:
-        """Raises OutsideError when another run took the lock, which happens once it has expired."""
+        """Raises ExternalError when another run took the lock, which happens once it has expired."""
         if not self._lock.confirm():
             raise external_error(
                 "another run took the lock: this one was stopped for too long, and changes nothing more",

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from scorefly import interruption
 from scorefly.git.remote import GitRemote, Version
 from scorefly.problems import ExternalError, Place, Problem
+from scorefly.state.own_process import has_ended
 from scorefly.state.store import HeldError
 
 LOCK_TTL = 180.0  # seconds a lock is good for: as long as others wait for a run that was killed
@@ -26,12 +27,14 @@ class Holder(Struct, frozen=True):
     """The holder of a lock: a name, and a link to its run (may be empty). `run` identifies a job on its runner.
 
     `instance` identifies one that never runs twice at a time, such as a listener's unit: it takes back its own lock.
+    `process` identifies the process: others on its machine take the lock of one that was killed.
     """
 
     name: str
     link: str = ""
     run: str = ""
     instance: str = ""
+    process: str = ""
 
 
 class Entry(Struct, frozen=True):
@@ -43,6 +46,7 @@ class Entry(Struct, frozen=True):
     expires: float
     run: str = ""
     instance: str = ""
+    process: str = ""
 
     def __str__(self) -> str:
         since = time.strftime(", since %Y-%m-%d %H:%M:%S UTC", time.gmtime(self.since)) if self.since else ""
@@ -89,9 +93,9 @@ class GitLock:
             self.release()
 
     def take(self) -> None:
-        """Take the free lock, that of a run whose time is over, or one that our instance left. Raises HeldError."""
+        """Take the lock: a free one, an expired one, or one that a killed run left here. Raises HeldError."""
         now, found, holder = self._now(), "", self._holder
-        self._entry = Entry(holder.name, holder.link, now, now + LOCK_TTL, holder.run, holder.instance)
+        self._entry = Entry(holder.name, holder.link, now, now + LOCK_TTL, holder.run, holder.instance, holder.process)
         while True:
             # Known as ours before it is there: an interrupt in the middle must not leave it behind.
             self._commit = self._write(self._entry)
@@ -118,7 +122,7 @@ class GitLock:
     def confirm(self) -> bool:
         """Decide whether it is still ours. The server is asked only when others may take it, or soon will.
 
-        Raises OutsideError when the server does not answer, and the lock may be another run's by now.
+        Raises ExternalError when the server does not answer, and the lock may be another run's by now.
         """
         if self._entry is not None and self._now() > self._entry.expires - _MARGIN:
             try:
@@ -158,7 +162,8 @@ class GitLock:
         return held is not None and bool(own) and self._remote.swap(self._ref, held.id, "")
 
     def _is_own(self, entry: Entry) -> bool:
-        return bool(self._holder.instance) and entry.instance == self._holder.instance
+        """Report whether a lock is left from our instance, or from a process of this machine that has ended."""
+        return (bool(self._holder.instance) and entry.instance == self._holder.instance) or has_ended(entry.process)
 
     def _keep(self, done: threading.Event) -> None:
         while not done.wait(self._refresh_every) and not self.lost:
@@ -191,7 +196,7 @@ def _parse(version: Version) -> Entry:
         since, expires = float(data["since"]), float(data["expires"])
         if not (0 <= since < _LATEST and 0 <= expires < _LATEST):
             return unknown
-        run, instance = str(data.get("run", "")), str(data.get("instance", ""))
-        return Entry(str(data["name"]), str(data["link"]), since, expires, run, instance)
+        run, instance, process = (str(data.get(key, "")) for key in ("run", "instance", "process"))
+        return Entry(str(data["name"]), str(data["link"]), since, expires, run, instance, process)
     except (ValueError, KeyError, TypeError, RecursionError):
         return unknown

@@ -39,7 +39,7 @@ class Keeper:
         self.save()
 
     def confirm_lock(self) -> None:
-        """Raises OutsideError when another run has taken the lock: this one must not change anything any more."""
+        """Raises ExternalError when another run has taken the lock: this one must not change anything any more."""
         if self._store is not None:
             self._store.confirm_lock()
 

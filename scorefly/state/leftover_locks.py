@@ -13,7 +13,7 @@ from scorefly.state.git_lock import GitLock, Holder
 def release_leftover_locks(trigger: Trigger, token: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Release every lock in the run's repository that names this very job, and return their refs.
 
-    Raises OutsideError when the server cannot be asked.
+    Raises ExternalError when the server cannot be asked.
     """
     address = address_of(f"{trigger.server}/{trigger.repository}", trigger.server, token)
     holder = Holder(trigger.actor, trigger.link, trigger.run)

@@ -12,6 +12,7 @@ from scorefly.git.history import origin
 from scorefly.git.remote import Address, address_of
 from scorefly.problems import input_error, option_place
 from scorefly.state.git_lock import Holder
+from scorefly.state.own_process import identify_process
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -46,9 +47,10 @@ INSTANCE = "SCOREFLY_INSTANCE"
 def holder(settings: Settings) -> Holder:
     """Return who the lock says is at work."""
     if settings.trigger.actor:
-        return Holder(settings.trigger.actor, settings.trigger.link, settings.trigger.run)
+        return Holder(settings.trigger.actor, settings.trigger.link, settings.trigger.run, process=identify_process())
     instance = settings.environ.get(INSTANCE, "")
-    return Holder(f"{_user()} (process {os.getpid()} on {os.uname().nodename})", instance=instance)
+    name = f"{_user()} (process {os.getpid()} on {os.uname().nodename})"
+    return Holder(name, instance=instance, process=identify_process())
 
 
 def _user() -> str:

@@ -86,7 +86,7 @@ def take_lock(
     sleep: Callable[[float], None] = interruption.sleep,
 ) -> None:
     """Puts the lock into `held`, waiting `timeout` seconds for another run. Raises HeldError when they are over."""
-    end, told = now() + timeout, ""
+    end, shown = now() + timeout, ""
     shortest, longest = _POLL
     pause = shortest
     while True:
@@ -96,9 +96,9 @@ def take_lock(
             left = end - now()
             if left <= 0:
                 raise
-            if (message := other.problems[0].message) != told:
+            if (message := other.problems[0].message) != shown:
                 tell(f"waiting: {message}")
-                told = message
+                shown = message
             sleep(min(pause, left))
             pause = min(pause * 2, longest)
         else:

@@ -46,7 +46,7 @@ class StateStore(Protocol):
         ...
 
     def confirm_lock(self) -> None:
-        """Raises OutsideError when another run has the lock by now."""
+        """Raises ExternalError when another run has the lock by now."""
         ...
 
     def holder(self) -> str:

@@ -35,7 +35,7 @@ class JsonProgress:
             try:
                 self._stream.write(f"{line}\n")
                 self._stream.flush()
-            except OSError:  # nobody reads any longer, and the run goes on
+            except OSError:  # no one reads any longer, and the run goes on
                 standard_streams.discard(self._stream)
 
     def step(self, message: str) -> None:
@@ -98,12 +98,12 @@ class JsonProgress:
         """Write another program's output where it explains a failure."""
         del app  # it is in the title
         lines: list[str] = []
-        wanted = True
+        desired = True
         try:
             yield lines.append
-            wanted = self._terminal.verbose
+            desired = self._terminal.verbose
         finally:
-            if lines and wanted:
+            if lines and desired:
                 self.event("output", title=title, lines=lines)
 
     def redact(self, text: str) -> str:

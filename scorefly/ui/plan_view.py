@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 
 from scorefly.problems import shortened
-from scorefly.report.plan import Drift, Plan, PlannedApp, PlannedMachines, PlannedVolume
+from scorefly.report.plan import Plan, PlannedApp, PlannedMachines, PlannedVolume
 
 MARKS = {"create": "+", "change": "~", "remove": "-", "deprovision": "-", "keep": "="}
 WORDS = {"create": "create", "change": "change", "remove": "remove", "deprovision": "remove", "keep": "unchanged"}
@@ -64,7 +64,7 @@ def facts(app: PlannedApp, shown: Callable[[str], str]) -> Iterator[tuple[str, s
     if app.secrets_removed:
         yield "secrets removed", ", ".join(map(shown, app.secrets_removed))
     for each in app.drift:
-        yield f"drift, {each.what}", _drift(each, shown)
+        yield f"drift, {each.what}", each.change(shown)
 
 
 def risks(app: PlannedApp) -> Iterator[tuple[str, str]]:
@@ -115,11 +115,6 @@ def _created_volumes(app: PlannedApp) -> Iterator[str]:
             yield f"a volume of {volume.size_gb} GB"
         elif volume.action == "extend":
             yield f"{volume.name} grows to {volume.size_gb} GB, and cannot shrink"
-
-
-def _drift(each: Drift, shown: Callable[[str], str]) -> str:
-    before, now = (", ".join(map(shown, side)) or "nothing" for side in (each.deployed, each.running))
-    return f"{before} was deployed, {now} runs" if before != now else f"{now} has been changed"
 
 
 def _machines(machines: PlannedMachines) -> str:

@@ -217,7 +217,7 @@ def _encoded(text: str) -> Iterator[str]:
     """Yield a secret of at least LEAST characters as other formats write it."""
     from base64 import b64encode, urlsafe_b64encode
 
-    # JSON may escape half a pair of UTF-16, which is no text that UTF-8 has.
+    # JSON may escape half a pair of UTF-16, which UTF-8 cannot encode.
     data = text.encode("utf-8", "surrogatepass")
     yield text
     yield b64encode(data).decode().rstrip("=")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from scorefly.fly.certificates import PENDING_OWNERSHIP
 from scorefly.github.markdown import code, link, table, text
-from scorefly.report.status import AppStatus, ReleaseRow, RollbackStatus
+from scorefly.report.status import AppStatus, CertificateStatus, MachineStatus, ReleaseRow, RollbackStatus
 from scorefly.ui.lines import one_line
 
 _LABEL_WIDTH = 10
@@ -49,8 +50,14 @@ def status_summary(apps: Sequence[AppStatus]) -> str:
 
 def machines_text(app: AppStatus) -> str:
     """Return how many Machines are in which state and region."""
-    counted = Counter((each.state, each.region) for each in app.machines)
+    counted = Counter((_state(each), each.region) for each in app.machines)
     return ", ".join(f"{count} {state} in {region}" for (state, region), count in sorted(counted.items()))
+
+
+def _state(machine: MachineStatus) -> str:
+    if machine.exit_code:
+        return f"crashed (exit code {machine.exit_code})"
+    return "standby" if machine.standby and machine.state == "stopped" else machine.state
 
 
 def rollback_text(rollback: RollbackStatus) -> str:
@@ -60,7 +67,7 @@ def rollback_text(rollback: RollbackStatus) -> str:
     else:
         newest = rollback.from_commit[:7]
         held = f"from {newest} to {rollback.commit[:7]}; stays until a commit newer than {newest} is deployed"
-    return held if rollback.finished else f"{held} (not finished: run rollback again)"
+    return held if rollback.finished else f"{held} (not finished: run rollback again, or deploy)"
 
 
 def history_rows(rows: Sequence[ReleaseRow]) -> list[tuple[str, ...]]:
@@ -94,12 +101,25 @@ def _facts(app: AppStatus) -> Iterator[tuple[str, str]]:
     if app.checks:
         yield "checks", _checks(app)
     for certificate in app.certificates:
-        records = ", ".join(f"{each.type} {each.name} {each.value}" for each in certificate.records)
-        yield "host", f"{certificate.host}: {certificate.status}{f' (set {records})' if records else ''}"
+        yield "host", f"{certificate.host}: {certificate.status}{_records_text(certificate)}"
     if app.rollback:
         yield "rollback", rollback_text(app.rollback)
     for each in app.drift:
         yield "drift", str(each)
+
+
+def _records_text(certificate: CertificateStatus) -> str:
+    """Return which DNS records are still to be set: those that send traffic, or what replaces them."""
+    texts: dict[str, list[str]] = {}
+    for each in certificate.records:
+        texts.setdefault(each.purpose, []).append(f"{each.type} {each.name} {each.value}")
+    needed = [" and ".join(texts[purpose]) for purpose in ("address", "alias") if purpose in texts]
+    needed = needed or [", ".join(each for found in texts.values() for each in found)]
+    if certificate.host.startswith("*.") and "validation" in texts and "address" in texts:
+        needed = [f"{each}, with {texts['validation'][0]}" for each in needed]
+    if certificate.status == PENDING_OWNERSHIP and "ownership" in texts:
+        needed = texts["ownership"]
+    return f" (set {', or '.join(needed)})" if certificate.records else ""
 
 
 def _checks(app: AppStatus) -> str:

@@ -48,8 +48,8 @@ def summary(report: Report) -> str:
     """The Markdown of a run's summary. Names of secrets are in it, values never."""
     if report.units:
         return _tree_summary(report)
-    told = [app for app in report.apps if app.failure][:MAX_APPS]  # in a section of their own
-    problems = [app.problem for app in report.apps if app.problem and app not in told] + list(report.problems)
+    shown = [app for app in report.apps if app.failure][:MAX_APPS]  # in a section of their own
+    problems = [app.problem for app in report.apps if app.problem and app not in shown] + list(report.problems)
     private = _private_addresses(report.apps)
     sections = [
         f"## {_headline(report)}",
@@ -219,12 +219,12 @@ def _problems(problems: Iterable[Problem]) -> str:
     return f"### Problems\n\n{_list(lines)}" if lines else ""
 
 
-def _notes(problems: Sequence[Problem], told: Collection[str]) -> str:
+def _notes(problems: Sequence[Problem], shown: Collection[str]) -> str:
     """Notices, without those that only say what the list of private ports does."""
     lines = [
         f"- {_problem(problem)}"
         for problem in problems
-        if problem.severity == "notice" and not any(address in problem.message for address in told)
+        if problem.severity == "notice" and not any(address in problem.message for address in shown)
     ]
     return details("Notes", _list(lines)) if lines else ""
 

@@ -130,7 +130,8 @@ def _ending(report: Report) -> str:
     if report.command == "status":
         started = sum(each.state == "started" for app in report.running for each in app.machines)
         apps = f"{len(report.running)} {'app' if len(report.running) == 1 else 'apps'}"
-        return f"{where}: {apps}, {started} Machines started" if report.running else f"{where}: nothing is deployed"
+        machines = f"{started} {'Machine' if started == 1 else 'Machines'} started"
+        return f"{where}: {apps}, {machines}" if report.running else f"{where}: nothing is deployed"
     if report.command == "generate":
         return f"{report.environment}: {len(report.apps)} in {report.artefacts or 'a temporary folder'}"
     if report.superseded:

@@ -111,7 +111,7 @@ class TerminalProgress:
         At a terminal its last line is below the app in the live list, while it runs.
         """
         lines: list[str] = []
-        wanted = True
+        desired = True
 
         def write(line: str) -> None:
             lines.append(line)
@@ -119,9 +119,9 @@ class TerminalProgress:
 
         try:
             yield write
-            wanted = self.verbose
+            desired = self.verbose
         finally:
-            if lines and wanted:
+            if lines and desired:
                 heading, *shown = [one_line(self._redactor.redact(line)) for line in (title, *lines)]
                 self._line("\n".join([f"{heading}:", *(f"  {line}" for line in shown)]))
 

@@ -61,16 +61,16 @@ class ActionProgress:
         problem = problem.of_input()
         place = problem.place
         where: dict[str, str | int] = {}
-        told = problem
+        annotation = problem
         if place is not None and not place.is_option:
             where = {"file": self._line(place.file), "line": place.line, "col": place.column}
-            told = Problem(problem.message, problem.hint)
+            annotation = Problem(problem.message, problem.hint)
         whole, title = self._line(str(problem)), f"scorefly: {problem.severity}"
 
         def annotate() -> None:
             if where and not problem.of_file:
                 commands.plain(whole)
-            commands.annotate(problem.severity, self._line(str(told)), {**where, "title": title})
+            commands.annotate(problem.severity, self._line(str(annotation)), {**where, "title": title})
 
         self._say(annotate)
 

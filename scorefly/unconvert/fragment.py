@@ -21,58 +21,58 @@ def fragment_between(generated: App, document: Mapping[str, Any], folder: Path) 
     It is merged as a JSON merge patch: null takes a key out. `folder` is where the document's files are.
     """
     made = {key: value for key, value in generated.config.items() if key != "app"}
-    wanted = {key: value for key, value in folded(document).items() if key != "app"}
+    desired = {key: value for key, value in folded(document).items() if key != "app"}
     before = meaning(made, _generated_content(generated))
-    after = meaning(wanted, _content(folder))
+    after = meaning(desired, _content(folder))
     if before == after:
         return {}
     fragment: dict[str, Any] = {}
     if before.get("services") != after.get("services"):
-        fragment |= _services(made, wanted)
-    for key in sorted((made.keys() | wanted.keys()) - {"http_service", "services"}):
+        fragment |= _services(made, desired)
+    for key in sorted((made.keys() | desired.keys()) - {"http_service", "services"}):
         if before.get(key) == after.get(key):
             continue
-        if isinstance(made.get(key), Mapping) and isinstance(wanted.get(key), Mapping) and key not in _WHOLE:
-            fragment[key] = _patch(made[key], wanted[key])
+        if isinstance(made.get(key), Mapping) and isinstance(desired.get(key), Mapping) and key not in _WHOLE:
+            fragment[key] = _patch(made[key], desired[key])
         else:
-            fragment[key] = wanted.get(key)
-    if "files" in fragment and wanted.get("files"):
-        fragment["files"] = [_inline(each, folder) for each in wanted["files"]]
+            fragment[key] = desired.get(key)
+    if "files" in fragment and desired.get("files"):
+        fragment["files"] = [_inline(each, folder) for each in desired["files"]]
     return {key: value for key, value in fragment.items() if value != {} or key not in made}
 
 
-def _services(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _services(made: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
     """Services of the document in place of the generated ones, by single keys where both have an http_service."""
     fragment: dict[str, Any] = {}
-    as_http = _as_http(made, wanted)
+    as_http = _as_http(made, desired)
     if "http_service" in made and as_http is not None:
         if patch := _patch(made["http_service"], as_http):
             fragment["http_service"] = patch
-        rest = wanted.get("services") if "http_service" in wanted else (wanted.get("services") or [])[1:]
+        rest = desired.get("services") if "http_service" in desired else (desired.get("services") or [])[1:]
     else:
-        if made.get("http_service") != wanted.get("http_service"):
-            fragment["http_service"] = wanted.get("http_service")
-        rest = wanted.get("services")
+        if made.get("http_service") != desired.get("http_service"):
+            fragment["http_service"] = desired.get("http_service")
+        rest = desired.get("services")
     if meaning({"services": made.get("services") or []}) != meaning({"services": rest or []}):
         fragment["services"] = rest or None
     return fragment
 
 
-def _as_http(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _as_http(made: Mapping[str, Any], desired: Mapping[str, Any]) -> Mapping[str, Any] | None:
     from scorefly.unconvert.service import http_of
 
-    if "http_service" in wanted:
-        http: Mapping[str, Any] = wanted["http_service"]
+    if "http_service" in desired:
+        http: Mapping[str, Any] = desired["http_service"]
         return http
-    first = (wanted.get("services") or [{}])[0]
+    first = (desired.get("services") or [{}])[0]
     return http_of(first) if "http_service" in made else None
 
 
-def _patch(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _patch(made: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
     """The merge patch from one table to another, without what means the same."""
     patch: dict[str, Any] = {}
-    for key in [*wanted, *(key for key in made if key not in wanted)]:
-        one, other = made.get(key), wanted.get(key)
+    for key in [*desired, *(key for key in made if key not in desired)]:
+        one, other = made.get(key), desired.get(key)
         if _same(key, one, other):
             continue
         if isinstance(one, Mapping) and isinstance(other, Mapping):

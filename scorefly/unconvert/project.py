@@ -87,11 +87,11 @@ def convert_inputs(inputs: Sequence[Input], workspace: Path) -> Output:
 
 def _groups(inputs: Sequence[Input], folder: PurePosixPath) -> list[Group]:
     """The workloads of a folder: fly.toml and fly.ENVIRONMENT.toml are one, anything else is one of its own."""
-    mine = [each for each in inputs if each.folder == folder]
-    plain = next((each for each in mine if not environment_token(each.fly.file)), None)
+    own = [each for each in inputs if each.folder == folder]
+    plain = next((each for each in own if not environment_token(each.fly.file)), None)
     found: dict[str, Input] = {}
     single: list[Input] = []
-    for each in mine:
+    for each in own:
         token = environment_token(each.fly.file)
         if token and is_environment(token, each.fly.app, plain.fly.app if plain else None):
             found[token] = each
@@ -162,17 +162,17 @@ def _convert_group(group: Group, source: Source, file: str, output: Output) -> N
 def _environment(base: Carried, other: Input, source: Source) -> dict[str, Any]:
     """Return what one environment changes: its app's name, a Score fragment, and a fragment of fly.toml."""
     document = other.fly.document
-    mine = carry(document, source)
+    own = carry(document, source)
     section: dict[str, Any] = {}
     if other.fly.app and other.fly.app != source.workload:
         section["app"] = other.fly.app
-    if patch := merge_patch_between(base.document, mine.document):
+    if patch := merge_patch_between(base.document, own.document):
         section["score"] = patch
-    if mine.build and mine.build != base.build:
-        section["builds"] = {CONTAINER: dict(mine.build)}
-    app = generate(replace(mine, fly={}), source)
-    wanted = without_build(document, mine.build)
-    if app is not None and (fly := fragment_between(lay_over(app, [Overlay("", base.fly)]), wanted, source.path)):
+    if own.build and own.build != base.build:
+        section["builds"] = {CONTAINER: dict(own.build)}
+    app = generate(replace(own, fly={}), source)
+    desired = without_build(document, own.build)
+    if app is not None and (fly := fragment_between(lay_over(app, [Overlay("", base.fly)]), desired, source.path)):
         section["fly"] = fly
     return section
 

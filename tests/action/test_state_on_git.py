@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from flyctl_programs import stand_in
+from flyctl_programs import write_stand_in
 from git_servers import Bare, HttpServer, bare_repository, git, http_server
 from scorefly.rehearsal.server import Rehearsal
 from scorefly.state.encryption import new_key
@@ -88,7 +88,7 @@ class GitHub:
 
     def with_machines(self) -> GitHub:
         """From here on a deploy makes Machines, and takes its time."""
-        (self.root / "bin" / "flyctl").write_text(f'#!/bin/sh\nexec {stand_in()} "$@"\n')
+        write_stand_in(self.root / "bin" / "flyctl")
         return self
 
     def runs(self, app: str) -> list[str]:

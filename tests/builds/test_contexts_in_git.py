@@ -69,7 +69,7 @@ def apply(folder: Path, change: str, name: str, number: int) -> None:
         git(folder, "add", "--force", "--", name)
 
 
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 2)
 @given(CHANGES, CHANGES, st.sampled_from(["", "out\nnew/\n", "*\n!src\n"]), st.sampled_from([".", "src"]))
 def test_git_and_reading_find_the_same(
     committed: list[tuple[str, str, int]], later: list[tuple[str, str, int]], gitignore: str, context: str

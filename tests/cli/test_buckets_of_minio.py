@@ -16,7 +16,7 @@ UID = "s3.default#web.files"
 @pytest.fixture
 def made_on_minio(workspace: Workspace) -> Workspace:
     """An environment with a bucket that an earlier scorefly made, whose default was MinIO."""
-    entry = BUILT_IN.read_text().partition("- uri: template://scorefly/s3\n")[2]
+    entry = BUILT_IN.read_text().partition("- uri: template://scorefly/s3\n")[2].partition("- uri:")[0]
     assert "class: minio" in entry
     text = "- uri: template://scorefly/s3\n" + entry.replace("  class: minio\n", "")
     file = workspace.write(".scorefly/s3.provisioners.yaml", text)

@@ -71,7 +71,6 @@ def test_exported_secrets_are_a_file_only_the_owner_reads_and_a_shell_understand
     workspace.workload(
         "web", '    variables: {A: "${resources.one.value}"}\nresources: {one: {type: secret, params: {name: X}}}\n'
     )
-    value = 'it\'s "$HOME" `x`\\'
     result = workspace.run("export-secrets", "--file", "env", SCOREFLY_SECRETS=json.dumps({"X": value}))
     assert result.code == 0
     assert stat.S_IMODE((workspace.path / "env").stat().st_mode) == 0o600

@@ -106,7 +106,8 @@ def test_when_the_state_is_lost_only_new_state_goes_on(workspace: Workspace) -> 
     assert "local already runs on Fly (apps web, web-cache), but the state in .scorefly/rehearsal" in refused.err
     assert workspace.world == before
     assert workspace.run("deploy", "--rehearse", "--new-state").code == 0
-    assert workspace.run("deploy", "--rehearse").code == 0
+    again = workspace.run("deploy", "--rehearse")
+    assert (again.code, again.out.endswith(": 2 unchanged\n")) == (0, True), again.out
 
 
 def test_when_the_repository_is_renamed_the_state_still_knows_its_apps(workspace: Workspace) -> None:
@@ -136,9 +137,12 @@ def test_an_app_that_is_gone_is_made_again(workspace: Workspace) -> None:
 
 def test_an_app_whose_first_deploy_failed_is_ours(workspace: Workspace) -> None:
     workspace.workload("web", image="rehearsal.invalid/crashing:1")
-    workspace.run("deploy", "--rehearse")
+    assert workspace.run("deploy", "--rehearse").code == 1
+    identity = workspace.world["apps"]["web"]["id"]
     workspace.workload("web")
     assert workspace.run("deploy", "--rehearse").code == 0
+    app = workspace.world["apps"]["web"]
+    assert (app["id"], {each["config"]["image"] for each in app["machines"].values()}) == (identity, {"nginx:1.27"})
 
 
 def test_project_without_a_remote_leaves_the_apps_of_another_one(workspace: Workspace) -> None:

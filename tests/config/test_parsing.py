@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scorefly.config.kinds import parse
 from scorefly.config.load import load_settings
 from scorefly.config.options import BY_NAME, OPTIONS
-from scorefly.config.parse import parse
 from scorefly.config.settings import Images
 from scorefly.problems import InputError, option_place
 

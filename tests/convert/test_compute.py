@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorefly.convert.compute import MIB, cpus, memory_bytes
 from scorefly.fly.sizes import KINDS, NoSuchSize, preset_named, smallest_size
+from scorefly.quantities import MIB, cpus, memory_bytes
 from scorefly.rehearsal.config_rules import machine_config
 from scorefly.rehearsal.rules import Refused
 

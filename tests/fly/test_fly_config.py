@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scorefly.fly.app import App, Build, VolumeClaim
 from scorefly.fly.config import dump
-from scorefly.fly.flyctl import DeployOptions, build_arguments, deploy_arguments
+from scorefly.fly.flyctl_arguments import DeployOptions, build_arguments, deploy_arguments
 from scorefly.fly.flyctl_failures import explain
 from scorefly.fly.names import app_name_problem, resource_app_name, secret_name_problem, volume_name_problem
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from scorefly.fly.app import App
-from scorefly.fly.flyctl import DeployOptions, FlyctlDeployer
+from scorefly.fly.flyctl import FlyctlDeployer
+from scorefly.fly.flyctl_arguments import DeployOptions
 from scorefly.problems import ExternalError, InputError
 from scorefly.values import Secret
 

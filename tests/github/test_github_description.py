@@ -21,12 +21,10 @@ needs_packages = pytest.mark.skipif(
 )
 
 
-def payloads() -> list[tuple[str, int, Any]]:
-    """Every published payload with its event's name; none where the package is not installed."""
-    if not PAYLOADS.exists():
-        return []
+def payloads() -> list[tuple[str, Any]]:
+    """Every published payload with its event's name."""
     events = json.loads(PAYLOADS.read_text(encoding="utf-8"))
-    return [(event["name"], number, each) for event in events for number, each in enumerate(event["examples"])]
+    return [(event["name"], each) for event in events for each in event["examples"]]
 
 
 @needs_packages
@@ -75,19 +73,17 @@ def test_differences_from_the_description_are_noticed(exchange: Exchange) -> Non
 
 
 @needs_packages
-@pytest.mark.parametrize(
-    ("name", "number", "payload"), payloads(), ids=lambda value: str(value) if isinstance(value, str | int) else ""
-)
-def test_published_payloads_are_read_or_refused(name: str, number: int, payload: Any) -> None:
-    names = [name, "pull_request_target"] if name == "pull_request" else [name]
-    for each in names:
-        try:
-            event = parse_event(each, payload)
-        except InputError as error:
-            assert each not in ("pull_request", "pull_request_target", "issue_comment"), error
-            assert "as GitHub documents it" not in str(error)
-        else:
-            assert event.action == payload.get("action", "")
+def test_published_payloads_are_read_or_refused() -> None:
+    assert len(payloads()) > 300
+    for name, payload in payloads():
+        for each in [name, "pull_request_target"] if name == "pull_request" else [name]:
+            try:
+                event = parse_event(each, payload)
+            except InputError as error:
+                assert each not in ("pull_request", "pull_request_target", "issue_comment"), error
+                assert "as GitHub documents it" not in str(error), (each, payload)
+            else:
+                assert event.action == payload.get("action", ""), (each, payload)
 
 
 def test_merged_base_instead_of_a_deployment_is_an_external_error() -> None:

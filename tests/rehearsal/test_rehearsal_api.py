@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rehearsing import Client
 from scorefly.rehearsal.server import Rehearsal
-from scorefly.rehearsal.world import WorldUnreadable
+from scorefly.rehearsal.world_file import WorldUnreadable
 from workspaces import DATA
 
 
@@ -138,7 +138,6 @@ JSON = st.recursive(
 OBJECTS = st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6)
 
 
-@settings(max_examples=300)
 @given(
     path=st.sampled_from(
         [

@@ -132,8 +132,10 @@ def test_bucket_is_closed_to_other_keys_and_the_secret_is_not_in_the_command_lin
     process = server.start()
     try:
         for key, secret in ((KEY, "wrong"), ("other", SECRET), ("", "")):
-            assert server.ask("GET", f"/{BUCKET}", key=key, secret=secret)[0] == 403
-            assert server.ask("PUT", f"/{BUCKET}/x", b"x", key=key, secret=secret)[0] == 403
+            # It has no user of another key, and says so with 404.
+            assert server.ask("GET", f"/{BUCKET}", key=key, secret=secret)[0] in (403, 404)
+            assert server.ask("PUT", f"/{BUCKET}/x", b"x", key=key, secret=secret)[0] in (403, 404)
+        assert server.ask("GET", f"/{BUCKET}/x")[0] == 404
         listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
         assert "versitygw --quiet" in listed
         assert SECRET not in listed

@@ -36,7 +36,7 @@ def test_bucket_is_made_once_and_deleted_when_it_is_empty(workspace: Workspace, 
         assert (empty.code, fly.world.data["buckets"]) == (0, {}), empty.err
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", range(1, 7))
 def test_a_killed_deploy_has_one_bucket_and_its_keys(workspace: Workspace, tmp_path: Path, times: int) -> None:
     workspace.workload("web", BODY)
     with Rehearsal(None) as fly:

@@ -81,6 +81,7 @@ def test_a_killed_deploy_has_one_database_and_its_url(workspace: Workspace, tmp_
     [
         (("plan: Fixed 1GB",), "makes no Upstash Redis unasked"),
         (("accept_cost: false",), "makes no Upstash Redis unasked"),
+        (("accept_cost: yes",), "params.accept_cost is 'yes', and only true accepts it (write accept_cost: true"),
         (("accept_cost: true", "plan: Starter"), "has no plan 'Starter' for new databases"),
         (("accept_cost: true", "plan: [1]"), "params.plan is not a string"),
         (("accept_cost: true", "region: Amsterdam"), "params.region is not the code of a region"),

@@ -53,7 +53,7 @@ def regions_of(entries: Any) -> dict[str, int]:
     return dict(Counter(each["region"] for each in entries.values()))
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=settings().max_examples // 10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
 def test_exactly_the_stated_machines_and_volumes_exist_after_each_step(
     tmp_path_factory: Any, steps: list[dict[str, dict[str, int]]]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scorefly.score.document import Document, Places
@@ -101,17 +101,13 @@ def test_on_samples_and_real_files(official: Any) -> None:
     assert [official.is_valid(each) for each in documents] == [ours(each) for each in documents]
 
 
-def test_on_documents_spoiled_several_times(official: Any) -> None:
-    @settings(max_examples=150)
-    @given(st.data())
-    def agree(data: st.DataObject) -> None:
-        document: Any = SAMPLE
-        for _ in range(data.draw(st.integers(1, 4))):
-            if found := list(paths(document)):
-                document = spoil(document, data.draw(st.sampled_from(found)), data.draw(st.sampled_from(WAYS)))
-        assert ours(document) == official.is_valid(document)
-
-    agree()
+@given(data=st.data())
+def test_on_documents_spoiled_several_times(official: Any, data: st.DataObject) -> None:
+    document: Any = SAMPLE
+    for _ in range(data.draw(st.integers(1, 4))):
+        if found := list(paths(document)):
+            document = spoil(document, data.draw(st.sampled_from(found)), data.draw(st.sampled_from(WAYS)))
+    assert ours(document) == official.is_valid(document)
 
 
 def test_the_sample_these_tests_spoil_is_valid() -> None:

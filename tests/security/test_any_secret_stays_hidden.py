@@ -158,7 +158,7 @@ def github() -> Iterator[GitHub]:
         yield server
 
 
-@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(secrets, st.sampled_from(WRITERS))
 @example(f"'\"\\{MARK}\u202e\x1b", repr)
 @example(f"two\nlines {MARK}\n", str)

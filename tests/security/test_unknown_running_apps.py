@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flyctl_programs import stand_in
+from flyctl_programs import write_stand_in
 from scorefly.rehearsal.server import Rehearsal
 from workspaces import Workspace
 
@@ -27,8 +27,7 @@ def shop(workspace: Workspace, tmp_path: Path, fly: Rehearsal) -> Workspace:
     """A workload with a Redis, deployed to production by somebody with another state."""
     program = tmp_path / "bin" / "flyctl"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {stand_in()} "$@"\n')
-    program.chmod(0o755)
+    write_stand_in(program)
     bases = dict.fromkeys(("FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL"), fly.url)
     path = f"{program.parent}:{os.environ['PATH']}"
     workspace.variables.update(bases, PATH=path, FLY_API_TOKEN="fo1_dummy", GITHUB_REPOSITORY="acme/shop")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,6 +23,7 @@ from scorefly.state.document_json import load
 from scorefly.state.encryption import Keys, new_key
 from scorefly.state.git import GitStore, state_ref
 from scorefly.state.git_lock import LOCK_TTL, GitLock, Holder
+from scorefly.state.own_process import identify_process
 from scorefly.state.session import take_lock
 from scorefly.state.store import HeldError
 from scorefly.values import Secret
@@ -64,11 +67,11 @@ def opened(bare: Bare, clock: Clock, key: str) -> Iterator[Callable[..., GitStor
     with ExitStack() as stack:
 
         def open_one(
-            name: str = "one", *, keys: str = "", environment: str = "production", instance: str = ""
+            name: str = "one", *, keys: str = "", environment: str = "production", instance: str = "", process: str = ""
         ) -> GitStore:
             address = Address(bare.path.as_uri())
             remote = stack.enter_context(GitRemote(address, os.environ, sleep=clock.sleep))
-            holder = Holder(name, f"https://x.example/{name}", instance=instance)
+            holder = Holder(name, f"https://x.example/{name}", instance=instance, process=process)
             lock = GitLock(remote, LOCK, environment, holder, now=clock.now)
             return GitStore(remote, environment, Keys(tuple((keys or key).split())), lock)
 
@@ -101,6 +104,23 @@ def test_nothing_on_the_ref_can_be_read_without_the_key(opened: Open, bare: Bare
     store.save(new_environment("production").with_resource(cache("web", "canary")))
     shown = git(bare.path, "show", "--raw", REF) + bare.show(REF)
     assert not [word for word in ("canary", "redis", "web") if word in shown]
+
+
+def test_process_that_was_killed_on_this_machine_leaves_no_lock_in_the_way(opened: Open) -> None:
+    program = "from scorefly.state.own_process import identify_process; print(identify_process())"
+    dead = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+    living = identify_process()
+    elsewhere = dead.replace(dead[:8], "ffffffff", 1)
+    for process in (living, elsewhere, "", "nonsense", living.rpartition(" ")[0]):
+        with (
+            opened("one", process=process).lock(),
+            pytest.raises(HeldError),
+            opened("two", process=living).lock(),
+        ):
+            pass
+    opened("killed", process=dead).lock().__enter__()
+    with opened("next", process=living).lock():
+        pass
 
 
 def test_an_instance_takes_back_its_own_lock_at_once_and_no_other(opened: Open) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flyctl_programs import stand_in
+from flyctl_programs import write_stand_in
 from git_servers import HttpServer, git, http_server
 from scorefly.rehearsal.server import Rehearsal
 from scorefly.state.encryption import new_key
@@ -69,8 +69,7 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
     root = tmp_path / "server"
     flyctl = tmp_path / "bin" / "flyctl"
     flyctl.parent.mkdir()
-    flyctl.write_text(f'#!/bin/sh\nexec {stand_in()} "$@"\n')
-    flyctl.chmod(0o755)
+    write_stand_in(flyctl)
     root.mkdir()
     with http_server(root) as server, Rehearsal(None) as fly:
         repositories = Repositories(root, server)

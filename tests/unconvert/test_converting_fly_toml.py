@@ -148,3 +148,15 @@ def test_an_output_folder_has_all_that_the_score_files_name(workspace: Workspace
     made = Workspace(tmp_path / "made")
     assert made.run("generate").code == 0
     assert made.tree()[".scorefly/out/local/hello/files/etc/nginx.conf"] == b"server {}\n"
+
+
+@pytest.mark.parametrize("named", ["docker-compose.yml", "."])
+def test_compose_file_is_refused_with_the_command_that_reads_it(workspace: Workspace, named: str) -> None:
+    workspace.write("docker-compose.yml", "services:\n  web:\n    image: nginx:1.27\n    ports: ['80:80']\n")
+    result = workspace.run("convert", named)
+    assert result.code == 2
+    assert "docker-compose.yml:1:1: this is a Docker Compose file" in result.err
+    command = result.err.split("`")[1].split()
+    assert command[0] == "scorefly"
+    assert workspace.run(*command[1:], "--yes").code == 0
+    assert workspace.run("validate", "--app-prefix", "acme-").code == 0

@@ -70,12 +70,12 @@ def _circles(containers: list[Section]) -> Iterator[Finding]:
         container.get("name", ""): [each.get("name", "") for each in container.sections("depends_on")]
         for container in containers
     }
-    told: set[str] = set()
+    reported: set[str] = set()
     for container in containers:
         name = container.get("name", "")
         circle = _way_back(name, waits)
-        if len(circle) > 1 and not told & set(circle):
-            told |= set(circle)
+        if len(circle) > 1 and not reported & set(circle):
+            reported |= set(circle)
             way = " → ".join([*circle, name])
             yield Finding(container.at("depends_on"), f"waits in a circle: {way}", "take one of them out")
 

@@ -209,10 +209,10 @@ def _of_64_bits(value: Any) -> Any:
     return value
 
 
-def is_no(value: object, wanted: str) -> str:
+def is_no(value: object, expected: str) -> str:
     """A value is of the wrong kind."""
     kind = next((name for types, name in _KINDS if isinstance(value, types)), "nothing")
-    return f"is {kind}, and has to be {wanted}"
+    return f"is {kind}, and has to be {expected}"
 
 
 def shown(value: object) -> str:
