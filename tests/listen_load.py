@@ -70,8 +70,7 @@ class Load:
                 until = max(began + self.seconds * (kill + 1) / (self.kills + 1), time.monotonic() + LIFE)
                 while time.monotonic() < until and any(client.is_alive() for client in clients):
                     self._ended.wait(0.05)
-                    if time.monotonic() > until - self.seconds / (self.kills + 1) / 2:
-                        self._kill_child(kill)
+                    self._kill_child(kill)
                 if kill < self.kills:
                     os.kill(listener.process.pid, signal.SIGKILL)
                     self._open.clear()
