@@ -22,6 +22,7 @@ from listeners import SECRETS, Environments, Listener, listening, push_payload, 
 
 BAD = ("forged", "oversized", "truncated", "slow", "deep", "unsigned")
 CLIENTS = 16
+LIFE = 0.3  # seconds
 PACE = 0.95  # of the time: the last answers come after the last deliveries
 
 
@@ -50,7 +51,7 @@ class Load:
         """Send everything, kill as often as asked, and wait until the last commit is deployed everywhere."""
         self.environments = Environments.create(self.root / "git", standin_tree(*self.units))
         self._numbers = iter(range(self.deliveries))
-        self._lock, self._ended = threading.Lock(), threading.Event()
+        self._lock, self._ended, self._open = threading.Lock(), threading.Event(), threading.Event()
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
         began = time.monotonic()
@@ -64,13 +65,15 @@ class Load:
                 if not kill:
                     for thread in (*clients, watcher, pusher):
                         thread.start()
-                until = began + self.seconds * (kill + 1) / (self.kills + 1)
+                self._open.set()
+                # It answers for a moment at least before it is killed, however long it took to start.
+                until = max(began + self.seconds * (kill + 1) / (self.kills + 1), time.monotonic() + LIFE)
                 while time.monotonic() < until and any(client.is_alive() for client in clients):
                     self._ended.wait(0.05)
-                    if time.monotonic() > until - self.seconds / (self.kills + 1) / 2:
-                        self._kill_child(kill)
+                    self._kill_child(kill)
                 if kill < self.kills:
                     os.kill(listener.process.pid, signal.SIGKILL)
+                    self._open.clear()
                     self.killed += 1
                     listener.process.wait()
                     continue
@@ -140,6 +143,7 @@ class Load:
                 return
             pause = PACE * self.seconds * (delivery + 1) / self.deliveries - (time.monotonic() - self._began)
             self._ended.wait(max(pause, 0))
+            self._open.wait(20)  # what is sent to nobody shows nothing
             kind = chance.choice(BAD) if delivery % 5 == 0 else "good"
             self._deliver(delivery, kind, chance.choice(list(SECRETS)), good if kind == "good" else next(bad))
 

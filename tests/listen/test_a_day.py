@@ -25,9 +25,14 @@ def test_a_day_ends_with_everything_deployed_and_no_unit_left_behind(tmp_path: P
             now=day.now, version="1",
         )  # fmt: skip
 
-    day.seen = {27_000.0: look_at_the_page}
+    moved: list[str] = []
+    day.seen = {
+        27_000.0: look_at_the_page,
+        80_000.0: lambda: moved.extend(each["moved_to"] for each in overview.repositories(day.ledger)),
+    }
     day.run()
     assert day.behind == []
+    assert [address for address in moved if address] == [day.repositories[0].renamed_to]
     assert max(day.waits.values()) < day.longest_wait()
     assert day.verdicts["accepted"] > day.pushes / 2
 
@@ -45,16 +50,6 @@ def test_a_day_ends_with_everything_deployed_and_no_unit_left_behind(tmp_path: P
     assert waiting & behind_gitlab
     healthy = [name for name in day.follows if name not in behind_gitlab]
     assert all(during["units"][name]["last_run"]["ended"] > 27_000 - 3 * 3600 for name in healthy)
-
-
-def test_a_renamed_repository_is_followed_and_its_webhooks_still_count(tmp_path: Path) -> None:
-    day = Day(tmp_path, 3)
-    shown: list[dict[str, Any]] = []
-    day.seen = {80_000.0: lambda: shown.extend(overview.repositories(day.ledger))}
-    day.run()
-    renamed = day.repositories[0]
-    assert day.behind == []
-    assert [each["moved_to"] for each in shown if each["moved_to"]] == [renamed.renamed_to]
 
 
 def test_a_host_that_is_down_is_asked_less_and_less(tmp_path: Path) -> None:

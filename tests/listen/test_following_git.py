@@ -146,7 +146,7 @@ def test_a_failed_unit_waits_and_says_why(tmp_path: Path, data: Path) -> None:
 def test_invalid_input_waits_for_another_commit(tmp_path: Path, data: Path) -> None:
     runs = {"staging": {"exit": 2, "problem": "no such key"}}
     environments = Environments.create(tmp_path / "git", standin_tree("staging", runs=runs))
-    with listening(environments.url, data) as listener:
+    with listening(environments.url, data, "--poll=1s") as listener:
         listener.wait(lambda: listener.units().get("staging", {}).get("state") == "invalid")
         assert listener.units()["staging"]["retry_at"] == 0
         commit = environments.push(standin_tree("staging"))
@@ -158,7 +158,7 @@ def test_units_and_sources_follow_the_tree(tmp_path: Path, data: Path) -> None:
     source = Environments.create(tmp_path / "source", {"score.yaml": "x"})
     tree = standin_tree("staging", "production")
     environments = Environments.create(tmp_path / "git", tree)
-    with listening(environments.url, data) as listener:
+    with listening(environments.url, data, "--poll=1s") as listener:
         listener.wait(lambda: len([u for u in listener.units().values() if u["state"] == "ok"]) == 2)
         units = [{"name": "staging", "environment": "staging"}]
         followed = {"repository": source.url, "ref": "main", "kind": "branch", "units": units}
@@ -178,7 +178,7 @@ def test_units_and_sources_follow_the_tree(tmp_path: Path, data: Path) -> None:
 
 
 def test_a_broken_tree_is_reported_and_the_last_good_one_stays(environments: Environments, data: Path) -> None:
-    with listening(environments.url, data) as listener:
+    with listening(environments.url, data, "--poll=1s") as listener:
         listener.wait(lambda: listener.units().get("staging", {}).get("state") == "ok")
         environments.push(standin_tree("staging", problem="scorefly.yaml:3:1: unknown key 'x'"))
         hook(listener, environments)

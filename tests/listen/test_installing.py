@@ -83,6 +83,17 @@ def test_the_fly_token_is_of_the_organization_and_ends(workspace: Workspace) -> 
     assert "canary-of" not in result.out + result.err + again.out + again.err
 
 
+def test_a_dry_run_against_fly_makes_no_token_and_no_app(workspace: Workspace) -> None:
+    with Rehearsal(None) as fly:
+        variables = environment(workspace.path, fly)
+        result = workspace.run("install", *OPTIONS, "--org", "acme", "--dry-run", **variables)
+        assert result.code == 0, result.err + result.out
+        calls = workspace.path / CALLS
+        assert "tokens create" not in (calls.read_text() if calls.exists() else "")
+        assert fly.world.data["apps"] == {}
+    assert shown(result.out) == {}
+
+
 def test_without_flyctl_nothing_is_done(workspace: Workspace) -> None:
     result = workspace.run("install", *OPTIONS, PATH="/nonexistent", FLY_API_TOKEN="fo1_dummy")
     assert (result.code, "there is no flyctl on PATH" in result.err) == (2, True)
