@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 import yaml
 from msgspec import Struct, field
@@ -180,6 +182,15 @@ def _too_deep(place: Place) -> Problem:
     return Problem(f"the document is nested deeper than {MAX_DEPTH} levels", "", place)
 
 
+_Shared = TypeVar("_Shared", bound=tuple[object, ...])
+
+
+@lru_cache(maxsize=8192)
+def _shared(value: _Shared) -> _Shared:
+    """Return an equal tuple of an earlier call: Score files have the same keys, and half of their memory is paths."""
+    return value
+
+
 class _Builder:
     """Makes plain data of a node graph, and remembers where everything stands."""
 
@@ -193,7 +204,7 @@ class _Builder:
         self.nodes += 1
         mark = node.start_mark
         if path not in self.marks:
-            self.marks[path] = (mark.line + 1, mark.column + 1)
+            self.marks[_shared(path)] = _shared((mark.line + 1, mark.column + 1))
         if self.nodes > MAX_NODES:
             raise self.wrong(node, f"aliases make this document larger than {MAX_NODES} elements", "use fewer aliases")
         if isinstance(node, yaml.ScalarNode):
@@ -224,8 +235,9 @@ class _Builder:
             key = self.key(key_node)
             self.once(key, key_node, lines)
             mark = key_node.start_mark
-            self.marks[*path, key] = (mark.line + 1, mark.column + 1)
-            own[key] = self.build(value_node, (*path, key), depth + 1)
+            below = _shared((*path, key))
+            self.marks[below] = _shared((mark.line + 1, mark.column + 1))
+            own[key] = self.build(value_node, below, depth + 1)
         return {**merged, **own} if merged else own
 
     def merge_sources(self, node: yaml.Node, path: Path, depth: int) -> Iterator[dict[str, Plain]]:
@@ -242,7 +254,7 @@ class _Builder:
         value = self.scalar(node) if isinstance(node, yaml.ScalarNode) else None
         if not isinstance(value, str):
             raise self.wrong(node, "a key has to be a text", "put it in quotes")
-        return value
+        return sys.intern(value)
 
     def once(self, key: str, node: yaml.Node, lines: dict[str, int]) -> None:
         if key in lines:
