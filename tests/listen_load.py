@@ -22,7 +22,7 @@ from listeners import SECRETS, Environments, Listener, listening, push_payload, 
 
 BAD = ("forged", "oversized", "truncated", "slow", "deep", "unsigned")
 CLIENTS = 16
-LIFE = 0.3  # seconds
+LIFE, CHILD_PATIENCE = 0.3, 2.0  # seconds
 PACE = 0.95  # of the time: the last answers come after the last deliveries
 
 
@@ -68,7 +68,7 @@ class Load:
                 self._open.set()
                 # It answers for a moment at least before it is killed, however long it took to start.
                 until = max(began + self.seconds * (kill + 1) / (self.kills + 1), time.monotonic() + LIFE)
-                while time.monotonic() < until and any(client.is_alive() for client in clients):
+                while self._goes_on(kill, until) and any(client.is_alive() for client in clients):
                     self._ended.wait(0.05)
                     self._kill_child(kill)
                 if kill < self.kills:
@@ -112,6 +112,11 @@ class Load:
         with sqlite3.connect(self.root / "data/ledger.sqlite3") as database:
             kept = {row[0] for row in database.execute("SELECT ref FROM deliveries")}
         return set(self.accepted) - kept
+
+    def _goes_on(self, kill: int, until: float) -> bool:
+        """Whether a listener lives on: until its time is over, and a while longer for a run to kill."""
+        has_killed = self.killed_children > kill or kill >= self.kills
+        return time.monotonic() < until + (0 if has_killed else CHILD_PATIENCE)
 
     def _kill_child(self, kill: int) -> None:
         if self.killed_children > kill or self.killed_children >= self.kills:
