@@ -64,7 +64,7 @@ def provisioners_schema(dialect: str, location: str, duration: Schema) -> Schema
         "$id": f"{location}/provisioners.schema.json",
         "title": "*.provisioners.yaml",
         "description": "Provisioners of scorefly: the first entry that matches a resource provisions it.",
-        "type": "array",
+        "type": ["array", "null"],  # a file of comments alone is null
         "items": {
             "type": "object",
             "required": ["uri", "type"],
