@@ -88,8 +88,14 @@ def finishing() -> Iterator[None]:
 
 def ignore_further_signals() -> None:
     """Let no signal change the exit status of a run that ends already: Python resets its handlers before the end."""
+    leave_signals_to_main_thread()  # one that came while its handler is replaced would be reported as a fault
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+def leave_signals_to_main_thread() -> None:
+    """Block SIGINT and SIGTERM in this thread, which is not the main thread or needs no more of them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 def _take_note(number: int, _frame: FrameType | None) -> None:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,10 @@ class Workspace:
         """`scorefly …` in the workspace."""
         return self._process("cli", arguments, {**self.variables, **variables})
 
-    def action(self, inputs: dict[str, str], **variables: str) -> ActionResult:
-        """The Action, as the runner starts it."""
+    def action(
+        self, inputs: dict[str, str], *, on_start: Callable[[int], None] | None = None, **variables: str
+    ) -> ActionResult:
+        """The Action, as the runner starts it. `on_start` gets the id of its process."""
         output, summary = self.path.parent / "output", self.path.parent / "summary"
         output.write_text("")
         summary.write_text("")
@@ -81,7 +83,7 @@ class Workspace:
             **{f"INPUT_{name.upper()}": value for name, value in inputs.items()},
             **variables,
         }
-        result = self._process("action", (), environment)
+        result = self._process("action", (), environment, on_start)
         return ActionResult(result.code, result.out, result.err, read_outputs(output.read_text()), summary.read_text())
 
     def tree(self) -> dict[str, bytes]:
@@ -103,24 +105,32 @@ class Workspace:
         found: dict[str, Any] = json.loads((self.path / ".scorefly/rehearsal/world.json").read_text())
         return found
 
-    def _process(self, program: str, arguments: Sequence[str], variables: dict[str, str]) -> Result:
+    def _process(
+        self,
+        program: str,
+        arguments: Sequence[str],
+        variables: dict[str, str],
+        on_start: Callable[[int], None] | None = None,
+    ) -> Result:
         """A run in a process of its own: forked where nothing traces it, since that starts ten times as fast."""
         kept = ("PATH", "HOME", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COVERAGE_RUN")
         environment = {**{name: os.environ[name] for name in kept if name in os.environ}, **variables}
         if not any(name.startswith("COVERAGE") for name in environment):
-            ended = fork_server.run(program, arguments, cwd=self.path, environment=environment)
+            ended = fork_server.run(program, arguments, cwd=self.path, environment=environment, on_start=on_start)
             return Result(ended.code, ended.out, ended.err)
         entry = ["-m", "scorefly"] if program == "cli" else [str(REPOSITORY / "entrypoint.py")]
-        done = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, *entry, *arguments],
             cwd=self.path,
             env=environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
-            check=False,
         )
-        return Result(done.returncode, done.stdout, done.stderr)
+        if on_start:
+            on_start(process.pid)
+        out, err = process.communicate(timeout=120)
+        return Result(process.returncode, out, err)
 
 
 @dataclass(frozen=True)

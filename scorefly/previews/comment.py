@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -127,7 +128,9 @@ def _failures(page: PreviewPage) -> str:
     failed = [app for app in page.apps if app.status == "failed"] if page.outcome == "failed" else []
     parts = []
     for app in failed[:MAX_APPS]:
-        known = app.failure or FailureDetails(dashboard="" if page.simulated else f"https://fly.io/apps/{app.app}")
+        known = app.failure or FailureDetails(
+            dashboard="" if page.simulated else f"https://fly.io/apps/{quote(app.app, safe='')}"
+        )
         parts.append(failure_section(app.app, known, heading="####", problem=prose(app.problem)))
     more = [f"… and {len(failed) - MAX_APPS} more apps failed"] if failed[MAX_APPS:] else []
     return "\n\n".join([*parts, *more])

@@ -171,6 +171,7 @@ class TerminalProgress:
             self._ticker.start()
 
     def _run_ticker(self) -> None:
+        interruption.leave_signals_to_main_thread()
         while not self._closed.wait(_TICK):
             self.tick()
 

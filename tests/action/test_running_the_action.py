@@ -37,6 +37,7 @@ def test_outputs_are_those_of_the_contract(workspace: Workspace) -> None:
         "deployed": '["web"]',
         "unchanged": "[]",
         "failed": "[]",
+        "drifted": "[]",
         "destroyed": "[]",
         "changed": "true",
         "artefacts": ".scorefly/out/production",

@@ -74,8 +74,8 @@ def test_what_is_pending_is_shown_as_a_diff_while_a_unit_waits(tmp_path: Path) -
         plan = listener.wait(lambda: listener.units()["production"]["plan"], "a plan of the unit that waits")
         assert [(app["app"], app["action"]) for app in plan["apps"]] == [("acme-web", "change")]
         assert "+image = 'rehearsal.invalid/unhealthy:2'" in " ".join(plan["apps"][0]["diff"]).replace('"', "'")
+        listener.wait(lambda: b"Waits for staging." in listener.get("/units/production").body, "what it waits for")
         text = listener.get("/units/production").body.decode()
-        assert "Waits for staging." in text
         for words in ("<del>", "<ins>", "rehearsal.invalid/unhealthy:2"):
             assert words in text
         environments.push({"web/score.yaml": score("web", "1.28")})
