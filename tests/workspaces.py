@@ -69,7 +69,7 @@ class Workspace:
         return self._process("cli", arguments, {**self.variables, **variables})
 
     def action(
-        self, inputs: dict[str, str], *, on_start: Callable[[int], None] | None = None, **variables: str
+        self, inputs: dict[str, str], on_start: Callable[[int], None] | None = None, /, **variables: str
     ) -> ActionResult:
         """The Action, as the runner starts it. `on_start` gets the id of its process."""
         output, summary = self.path.parent / "output", self.path.parent / "summary"

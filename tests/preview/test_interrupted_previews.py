@@ -19,7 +19,7 @@ def happens(
     workspace: Workspace, github: GitHub, action: str, on_start: Callable[[int], None] | None = None
 ) -> ActionResult:
     given = variables(github, "pull_request", pull_request(github, 7, action), workspace.path.parent)
-    return workspace.action({"command": "preview", "rehearse": "true"}, on_start=on_start, **given)
+    return workspace.action({"command": "preview", "rehearse": "true"}, on_start, **given)
 
 
 @pytest.mark.parametrize("action", ["opened", "closed"])
