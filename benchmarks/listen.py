@@ -19,8 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from listen_day import Day
-from listen_load import Load, children, pss
-from listeners import STANDIN, Environments, Listener, listening, push_payload, signed, standin_tree
+from listen_load import Load, pss
+from listeners import STANDIN, Environments, Listener, children, listening, push_payload, signed, standin_tree
 
 CLIENTS = 4
 COMMAND = (sys.executable, "-m", "scorefly", "listen")

@@ -141,7 +141,9 @@ def script(program: str) -> str:
     if sys.platform != "linux" or traced(os.environ):
         return f'exec {shlex.join(command(program))} "$@"\n'
     socket_path()
-    ask = f"exec 3<>/dev/tcp/127.0.0.1/{os.environ[PORT]}; printf '%s\\n' \"$$ {program}\" >&3"
+    # While printf writes, standard output is the connection: the streams that the run gets have numbers of their own.
+    connect = f"exec 3<>/dev/tcp/127.0.0.1/{os.environ[PORT]} 4>&1 5>&2"
+    ask = f"{connect}; printf '%s\\n' \"$$ {program}\" >&3"
     return f'{ask}; read -r code <&3; exit "${{code:-1}}"\n'
 
 

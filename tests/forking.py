@@ -128,14 +128,14 @@ def _receive_script(connection: socket.socket) -> tuple[bytes, list[int]] | None
         arguments = (folder / "cmdline").read_bytes().split(b"\0")[2:-1]
         variables = (folder / "environ").read_bytes().split(b"\0")[:-1]
         cwd = os.fsencode((folder / "cwd").readlink())
-        streams = [_open(folder / "fd" / number) for number in ("1", "2")]
+        streams = [_open(folder / "fd" / number) for number in ("4", "5")]
     except OSError:
         return None
     return b"\0".join([program, cwd, b"%d" % len(arguments), *arguments, *variables]), streams
 
 
 def _open(path: Path) -> int:
-    """Open a stream of another process; a pipe whose reader is gone is replaced by nothing."""
+    """Open a stream that `fork_server.script` numbered; a pipe whose reader is gone is replaced by nothing."""
     try:
         stream = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
     except OSError as error:

@@ -13,12 +13,11 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from listeners import SECRETS, Environments, Listener, listening, push_payload, signed, standin_tree
+from listeners import SECRETS, Environments, Listener, children, listening, push_payload, signed, standin_tree
 
 BAD = ("forged", "oversized", "truncated", "slow", "deep", "unsigned")
 CLIENTS = 16
@@ -193,13 +192,6 @@ class Load:
         except (OSError, http.client.HTTPException):
             return 0
         return status
-
-
-def children(pid: int) -> Iterator[int]:
-    """The child processes of a process."""
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            yield from map(int, path.read_text().split())
 
 
 def pss(pid: int) -> int:

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -189,11 +189,24 @@ def listening(
         assert ready.wait(PATIENCE), "the listener did not start"
         yield listener
     finally:
+        runs = children(process.pid) if process.poll() is None else []
         if process.poll() is None:
             process.kill()
             process.wait(PATIENCE)
+        for run in runs:
+            with suppress(ProcessLookupError):
+                os.kill(run, signal.SIGKILL)
         thread.join(5)
         errors.close()
+
+
+def children(pid: int) -> list[int]:
+    """The child processes of a process."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, path.read_text().split())
+    return found
 
 
 def _start(arguments: list[str], environment: Mapping[str, str], errors: int) -> subprocess.Popen[bytes]:

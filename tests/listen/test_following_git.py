@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from git_servers import git, http_server
-from listeners import ACT, READ, Environments, Listener, listening, push_payload, signed, standin_tree
+from listeners import ACT, READ, Environments, Listener, children, listening, push_payload, signed, standin_tree
 from scorefly.listen.orphans import process_started
 
 
@@ -113,11 +113,6 @@ def test_a_killed_listener_loses_nothing_and_its_child_is_ended(tmp_path: Path, 
         assert process_started(child) == 0
         listener.wait_for_commit("staging", fixed)
     assert [line.split()[1] == commit for line in deploys(data)] == [False, False]
-
-
-def children(pid: int) -> list[int]:
-    text = "".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
-    return [int(each) for each in text.split()]
 
 
 def test_a_killed_run_is_run_again(tmp_path: Path, data: Path) -> None:
