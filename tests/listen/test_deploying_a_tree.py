@@ -68,15 +68,15 @@ def test_what_is_pending_is_shown_as_a_diff_while_a_unit_waits(tmp_path: Path) -
         listener.wait(lambda: {unit["state"] for unit in listener.units().values()} == {"ok"})
         suspended = {app["workload"]: app["suspended"] for app in listener.units()["staging"]["apps"]}
         assert suspended == {"web": None, "worker": "until the queue is moved"}
-        broken = score("web", "1.27").replace("nginx:1.27", "rehearsal.invalid/unhealthy:2")
+        broken = score("web", "1.27").replace("nginx:1.27", "rehearsal.invalid/crashing:2")
         environments.push({"web/score.yaml": broken})
         listener.post("github", *signed("github", push_payload("github", environments.url)))
         plan = listener.wait(lambda: listener.units()["production"]["plan"], "a plan of the unit that waits")
         assert [(app["app"], app["action"]) for app in plan["apps"]] == [("acme-web", "change")]
-        assert "+image = 'rehearsal.invalid/unhealthy:2'" in " ".join(plan["apps"][0]["diff"]).replace('"', "'")
+        assert "+image = 'rehearsal.invalid/crashing:2'" in " ".join(plan["apps"][0]["diff"]).replace('"', "'")
         listener.wait(lambda: b"Waits for staging." in listener.get("/units/production").body, "what it waits for")
         text = listener.get("/units/production").body.decode()
-        for words in ("<del>", "<ins>", "rehearsal.invalid/unhealthy:2"):
+        for words in ("<del>", "<ins>", "rehearsal.invalid/crashing:2"):
             assert words in text
         environments.push({"web/score.yaml": score("web", "1.28")})
         listener.post("github", *signed("github", push_payload("github", environments.url)))
