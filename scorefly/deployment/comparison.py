@@ -103,8 +103,8 @@ class AppComparison(Struct, frozen=True):
         diffs = _artefact_diffs(record, app)
         certificates = self._certificates(known, exists=inspection.exists)
         recertified = any(each.action != "keep" for each in certificates)
-        healed = inspection.up_to_date and known and settings.drift == "heal" and settings.declared is not None
-        healing = drift_from_git(known, inspection.machines) if healed and known else ()
+        heals = inspection.up_to_date and settings.drift == "heal" and settings.declared is not None
+        healing = drift_from_git(known, inspection.machines) if known and heals else ()
         lacking = self._addresses(inspection) if settings.config(app.workload).addresses is not None else ()
         up_to_date = inspection.up_to_date and not (recertified or healing or lacking)
         action: Action = "keep" if up_to_date else "change" if inspection.exists else "create"

@@ -14,18 +14,16 @@ from scorefly.deployment.networks import environment_network
 from scorefly.deployment.ownership import not_ours
 from scorefly.deployment.shared_servers import drop_database
 from scorefly.desired.load import provisioners_of
-from scorefly.desired.managed_data import MANAGED, managed_data
+from scorefly.desired.managed_data import managed_data
 from scorefly.desired.order import waves
 from scorefly.desired.provisioning_context import provisioning_context
 from scorefly.desired.shared_servers import URI
 from scorefly.fly.api import FlyApi
 from scorefly.problems import ExternalError, InputError, Problem, ScoreflyError, nearest, option_place, raise_errors
 from scorefly.report.report import Finding
-from scorefly.resources import tigris, upstash
 from scorefly.resources.files import LoadedProvisioners
-from scorefly.resources.managed_postgres import URI as MANAGED_URI
-from scorefly.resources.managed_postgres import ManagedPostgres
-from scorefly.resources.provisioner import Provisioned, Provisioner, Request, Spec, WorkloadView
+from scorefly.resources.managed import MANAGED, maker_of
+from scorefly.resources.provisioner import Provisioned, Provisioner, Request, WorkloadView
 from scorefly.run import Run
 from scorefly.state.document import EnvironmentState, ResourceState, kept_values
 from scorefly.state.keeper import Keeper
@@ -149,12 +147,8 @@ class _Makers(Struct):
         """The one that made it; None where it made nothing outside. Raises InputError when it is not there."""
         if resource.provisioner.startswith(_NOTHING_OUTSIDE):
             return None
-        if resource.provisioner == MANAGED_URI:
-            return ManagedPostgres(Spec(MANAGED_URI, resource.type, option_place("uid")))
-        if resource.provisioner == tigris.URI:
-            return tigris.TigrisBucket(Spec(tigris.URI, resource.type, option_place("uid")))
-        if resource.provisioner == upstash.URI:
-            return upstash.UpstashRedis(Spec(upstash.URI, resource.type, option_place("uid")))
+        if maker := maker_of(resource.provisioner, resource.type, option_place("uid")):
+            return maker
         raise_errors(self.all.problems)
         found = self.all.of_uri(resource.provisioner, resource.type, resource.class_, resource.id)
         if found is None:

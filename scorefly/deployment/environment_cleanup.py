@@ -21,7 +21,6 @@ from scorefly.deployment.secrets import plan_secrets, remove_secrets
 from scorefly.deployment.state_guard import refuse_unknown_apps
 from scorefly.desired.apps import app_report, compute_desired_apps
 from scorefly.desired.load import Loaded, load
-from scorefly.desired.managed_data import MANAGED
 from scorefly.desired.orphans import Orphans, find_orphans
 from scorefly.desired.shared_servers import URI as PREVIEWS_URI
 from scorefly.fly.api import FlyApi
@@ -31,6 +30,7 @@ from scorefly.fly.api.volumes import VolumeView
 from scorefly.fly.app import App
 from scorefly.problems import Problem, ScoreflyError
 from scorefly.report.report import AppReport, Finding, Report
+from scorefly.resources.managed import MANAGED
 from scorefly.run import Run
 from scorefly.state.document import EnvironmentState
 from scorefly.state.keeper import Keeper

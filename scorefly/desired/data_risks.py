@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from scorefly.config.settings import Settings
-from scorefly.desired.last_deploy import LastDeploy, data_in, data_of, last_deploy, managed_data_in, volume_paths
+from scorefly.desired.last_deploy import LastDeploy, data_in, data_of, last_deploy, volume_paths
 from scorefly.desired.load import Loaded
+from scorefly.desired.managed_data import managed_data_in
 from scorefly.desired.orphans import gone_workloads, orphaned_resources
 from scorefly.fly.app import App, VolumeClaim
 from scorefly.problems import Place, Problem

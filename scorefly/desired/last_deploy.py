@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from scorefly.desired.managed_data import managed_data_in
 from scorefly.fly.app import VolumeClaim
-from scorefly.resources import managed_postgres, tigris, upstash
 from scorefly.state.document import AppState, EnvironmentState, ResourceState
 from scorefly.state.snapshot import unpack
 
@@ -56,17 +56,6 @@ def data_of(state: EnvironmentState, resource: ResourceState) -> str:
     """Describe where a resource's data is, `app web-db (volume data, 3 GB)`; empty where it holds none on Fly."""
     names = sorted({*resource.apps, *(app.name for app in state.apps.values() if app.owner == resource.uid)})
     return ", ".join(filter(None, [*(data_in(state.apps.get(name)) for name in names), managed_data_in(resource)]))
-
-
-def managed_data_in(resource: ResourceState) -> str:
-    """Describe a database or bucket that scorefly made beside the apps."""
-    if resource.provisioner == managed_postgres.URI and (name := resource.state.get("name")):
-        return f"database {name} of the Managed Postgres cluster {resource.state.get('cluster')}"
-    if resource.provisioner == upstash.URI and (name := resource.state.get("name")):
-        return f"the Upstash Redis {name}"
-    if resource.provisioner == tigris.URI and (bucket := resource.state.get("bucket")):
-        return f"bucket {bucket}"
-    return ""
 
 
 def data_in(app: AppState | None) -> str:

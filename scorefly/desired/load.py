@@ -14,14 +14,13 @@ from scorefly.confined import exists, is_glob
 from scorefly.desired.builds import build_problems
 from scorefly.desired.likely_mistakes import class_problems, placeholder_problems, unknown_type, unread_files
 from scorefly.problems import InputError, Problem, nearest, option_place, raise_errors
-from scorefly.resources import managed_postgres, tigris, upstash
 from scorefly.resources.files import LoadedProvisioners, is_remote, load_provisioners
 from scorefly.resources.graph import ResourceGraph, ResourceNode, build_graph
+from scorefly.resources.managed import made_by_scorefly
 from scorefly.resources.provisioner import Provisioner
 from scorefly.score.find import find_score_files
 from scorefly.score.load import load_workloads
 from scorefly.score.workload import Workload
-from scorefly.values import Plain
 
 _CONSENTS = ("accept_cost", "accept_terms")
 
@@ -50,7 +49,7 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
         if provisioner is None:
             problems.append(unknown_type(node, [each.spec for each in available.provisioners]))
         else:
-            chosen[node.uid] = _made_by_scorefly(provisioner, node.params)
+            chosen[node.uid] = made_by_scorefly(provisioner, node.params)
             problems += _param_problems(node, provisioner)
             problems += class_problems(node, provisioner, [each.spec for each in available.of_type(node.type)])
     for workload in workloads:
@@ -60,13 +59,6 @@ def load(settings: Settings, *, check_templates: bool = False) -> Loaded:
     if not settings.score_files:
         problems += unread_files(settings, [workload.name for workload in workloads])
     return Loaded(tuple(sorted(workloads, key=lambda each: each.name)), graph, chosen, tuple(problems))
-
-
-def _made_by_scorefly(provisioner: Provisioner, params: Mapping[str, Plain]) -> Provisioner:
-    """Return what makes a managed resource where its params accept that, else the provisioner itself."""
-    for accepted in (managed_postgres.made_by_scorefly, tigris.made_by_scorefly, upstash.made_by_scorefly):
-        provisioner = accepted(provisioner, params)
-    return provisioner
 
 
 def provisioners_of(settings: Settings, *, check_templates: bool) -> LoadedProvisioners:

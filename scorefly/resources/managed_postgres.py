@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from scorefly import interruption
 from scorefly.fly.managed_postgres import MAJORS, MAX_GB, REGIONS, Cluster, ManagedPostgresApi
 from scorefly.fly.prices import MANAGED_POSTGRES, managed_postgres_price
 from scorefly.problems import InputError, Problem, external_error
 from scorefly.resources.lookup import STAND_IN
-from scorefly.resources.provisioner import Outside, Provisioned, Provisioner, ProvisioningContext, Request, Spec
-from scorefly.values import Plain, Secret, Tree, merge_patch, reveal_text, to_text
+from scorefly.resources.provisioner import Outside, Provisioned, ProvisioningContext, Request, Spec
+from scorefly.values import Secret, Tree, merge_patch, reveal_text, to_text
 
 TEMPLATE = "template://scorefly/postgres-managed"
 URI = "fly://scorefly/postgres-managed"
@@ -38,14 +37,6 @@ class Wanted(Struct, frozen=True):
     size_gb: int
     major: str
     named: bool
-
-
-def made_by_scorefly(provisioner: Provisioner, params: Mapping[str, Plain]) -> Provisioner:
-    """Return what makes a managed database where its params accept the cost, else the provisioner itself."""
-    spec = provisioner.spec
-    if spec.uri == TEMPLATE and spec.built_in and "secret" not in params and params.get("accept_cost") is True:
-        return ManagedPostgres(replace(spec, uri=URI))
-    return provisioner
 
 
 def wanted_cluster(request_params: Mapping[str, Tree], default_name: str, region: str) -> Wanted:

@@ -6,25 +6,16 @@ import re
 from collections.abc import Mapping
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from scorefly.fly.addons import AddOnsApi
 from scorefly.problems import ExternalError, InputError, Problem
 from scorefly.resources.lookup import STAND_IN
-from scorefly.resources.provisioner import Outside, Provisioned, Provisioner, ProvisioningContext, Request, Spec
-from scorefly.values import Plain, Secret, Tree
+from scorefly.resources.provisioner import Outside, Provisioned, ProvisioningContext, Request, Spec
+from scorefly.values import Secret, Tree
 
 TEMPLATE = "template://scorefly/s3-tigris"
 URI = "fly://scorefly/s3-tigris"
 _SECRETS = ("access_key_id", "aws_access_key_id", "secret_key", "aws_secret_key", "aws_secret_access_key")
-
-
-def made_by_scorefly(provisioner: Provisioner, params: Mapping[str, Plain]) -> Provisioner:
-    """Return what makes a bucket where its params accept the terms of Tigris, else the provisioner itself."""
-    spec = provisioner.spec
-    if spec.uri == TEMPLATE and spec.built_in and params.get("accept_terms") is True:
-        return TigrisBucket(replace(spec, uri=URI))
-    return provisioner
 
 
 class TigrisBucket(Struct, frozen=True):

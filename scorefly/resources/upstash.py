@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
@@ -13,8 +12,8 @@ from scorefly.fly.addons import AddOnsApi, Kind
 from scorefly.fly.prices import UPSTASH_REDIS
 from scorefly.problems import InputError, Problem, nearest
 from scorefly.resources.lookup import STAND_IN
-from scorefly.resources.provisioner import Outside, Provisioned, Provisioner, ProvisioningContext, Request, Spec
-from scorefly.values import Plain, Secret, Tree, reveal_text, to_text
+from scorefly.resources.provisioner import Outside, Provisioned, ProvisioningContext, Request, Spec
+from scorefly.values import Secret, Tree, reveal_text, to_text
 
 TEMPLATE = "template://scorefly/redis-upstash"
 URI = "fly://scorefly/redis-upstash"
@@ -30,14 +29,6 @@ class Database(Struct, frozen=True):
     plan: str
     region: str
     eviction: bool
-
-
-def made_by_scorefly(provisioner: Provisioner, params: Mapping[str, Plain]) -> Provisioner:
-    """Return what makes a database where its params accept the cost, else the provisioner itself."""
-    spec = provisioner.spec
-    if spec.uri == TEMPLATE and spec.built_in and "secret" not in params and params.get("accept_cost") is True:
-        return UpstashRedis(replace(spec, uri=URI))
-    return provisioner
 
 
 def price_of(plan: str) -> float | None:
